@@ -1,9 +1,6 @@
 //! Records and bytes a second on the pure path: `cargo bench --bench speed`.
 
-#![allow(
-    clippy::expect_used,
-    reason = "a benchmark that cannot be set up measures nothing"
-)]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up measures nothing")]
 
 use atlaudit::bench::Load;
 use divan::Bencher;

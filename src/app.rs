@@ -34,10 +34,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         Err(told) => return answer(&told, &typed),
     };
     let env = ProcessEnv::capture();
-    let console = Arc::new(StderrConsole::new(
-        cli::telemetry(&args, &env),
-        env.stderr_is_terminal,
-    ));
+    let console = Arc::new(StderrConsole::new(cli::telemetry(&args, &env), env.stderr_is_terminal));
     log_to_console(console.clone());
     let outside = HostAccess {
         read_file: &|path: &Path| std::fs::read_to_string(path),
@@ -83,10 +80,8 @@ fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
     if let Some((what, hint)) = cli::parse::describe_error(told, typed) {
         let mut message = ConsoleMessage::new(what).fact("exit_code", Exit::Usage.code());
         message.hint = hint;
-        let settings = TelemetrySettings {
-            log_format: LogFormat::Json,
-            ..TelemetrySettings::default()
-        };
+        let settings =
+            TelemetrySettings { log_format: LogFormat::Json, ..TelemetrySettings::default() };
         StderrConsole::new(settings, false).say(Level::Error, &message);
         return Exit::Usage;
     }
@@ -113,30 +108,23 @@ const DESCRIPTORS: usize = 20;
 fn runtime() -> Result<Runtime, AppError> {
     let start = || {
         probe_limits()?;
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
     };
     start().map_err(|error| {
-        AppError::new(
-            Exit::State,
-            "cannot start: the system refuses files or threads",
-        )
-        .hint(
-            "look at the limits of this user and of the system (`ulimit -a`), and at the \
+        AppError::new(Exit::State, "cannot start: the system refuses files or threads")
+            .hint(
+                "look at the limits of this user and of the system (`ulimit -a`), and at the \
                  system's log",
-        )
-        .because(&error)
+            )
+            .because(&error)
     })
 }
 
 /// Opens and closes as many descriptors as a pull needs, and starts a thread. Without these, the
 /// runtime and its signals panic, or a run fails half-way with a misleading cause.
 fn probe_limits() -> io::Result<()> {
-    let opened: io::Result<Vec<_>> = (0..DESCRIPTORS)
-        .map(|_| io::stdin().as_fd().try_clone_to_owned())
-        .collect();
+    let opened: io::Result<Vec<_>> =
+        (0..DESCRIPTORS).map(|_| io::stdin().as_fd().try_clone_to_owned()).collect();
     opened?;
     let probe = thread::Builder::new().spawn(|| ())?;
     probe.join().map_err(|_| ErrorKind::Other.into())

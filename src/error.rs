@@ -11,10 +11,10 @@ use crate::credentials::{self, CredentialError};
 use crate::evidence::error::EvidenceError;
 use crate::evidence::folder;
 use crate::exit::Exit;
+use crate::fetch::types::FetchError;
 use crate::http::failure::Failure;
 use crate::model::open_files;
 use crate::pipeline::error::RunError;
-use crate::fetch::types::FetchError;
 use crate::sink::SinkError;
 use crate::state::StateError;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
@@ -256,12 +256,8 @@ mod tests {
 
     #[test]
     fn the_source_is_named_once() {
-        let named = |text: &str| {
-            AppError::new(Exit::Incomplete, text)
-                .of_source("acme")
-                .message
-                .text
-        };
+        let named =
+            |text: &str| AppError::new(Exit::Incomplete, text).of_source("acme").message.text;
         assert_eq!(named("no answer"), "source `acme`: no answer");
         assert_eq!(named("source `acme`: no key"), "source `acme`: no key");
     }

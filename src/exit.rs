@@ -46,9 +46,7 @@ impl Exit {
 
     /// The exit code with this number.
     pub fn of_code(code: u8) -> Option<Exit> {
-        Exit::BY_SEVERITY
-            .into_iter()
-            .find(|exit| exit.code() == code)
+        Exit::BY_SEVERITY.into_iter().find(|exit| exit.code() == code)
     }
 
     /// The process's exit code.
@@ -70,11 +68,7 @@ impl Exit {
     /// The more severe of two exit codes, for a run over several sources.
     pub fn worst(self, other: Exit) -> Exit {
         let rank = |exit| Exit::BY_SEVERITY.iter().position(|known| *known == exit);
-        if rank(self) >= rank(other) {
-            self
-        } else {
-            other
-        }
+        if rank(self) >= rank(other) { self } else { other }
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Durability {
 
 /// A file that is to be replaced: its new content is written beside it, synced, and renamed.
 #[derive(Debug, Clone, Copy)]
-pub struct Replacement<'a> {
+pub struct FileReplacement<'a> {
     path: &'a Path,
     durability: Durability,
     prefix: &'a str,
@@ -36,10 +36,10 @@ pub struct Replacement<'a> {
 #[derive(Debug)]
 pub struct PreparedReplacement(NamedTempFile);
 
-impl<'a> Replacement<'a> {
+impl<'a> FileReplacement<'a> {
     /// The file at `path`, which need not exist yet. Its folder must.
-    pub fn new(path: &'a Path, durability: Durability) -> Replacement<'a> {
-        Replacement {
+    pub fn new(path: &'a Path, durability: Durability) -> FileReplacement<'a> {
+        FileReplacement {
             path,
             durability,
             prefix: TEMP_PREFIX,
@@ -51,23 +51,14 @@ impl<'a> Replacement<'a> {
     }
 
     /// Sets how the temporary file's name begins and ends.
-    pub fn named(self, prefix: &'a str, suffix: &'a str) -> Replacement<'a> {
-        Replacement {
-            prefix,
-            suffix,
-            ..self
-        }
+    pub fn named(self, prefix: &'a str, suffix: &'a str) -> FileReplacement<'a> {
+        FileReplacement { prefix, suffix, ..self }
     }
 
     /// Gives the temporary file one fixed name, so that runs that die leave one file together. Only
     /// for a caller that holds a lock.
-    pub fn with_fixed_name(self, name: &'a str) -> Replacement<'a> {
-        Replacement {
-            prefix: name,
-            suffix: "",
-            has_fixed_name: true,
-            ..self
-        }
+    pub fn with_fixed_name(self, name: &'a str) -> FileReplacement<'a> {
+        FileReplacement { prefix: name, suffix: "", has_fixed_name: true, ..self }
     }
 
     /// Sets the points that are passed after the content is written, and after the rename.
@@ -75,12 +66,8 @@ impl<'a> Replacement<'a> {
         self,
         after_write: Option<CrashPoint>,
         after_rename: Option<CrashPoint>,
-    ) -> Replacement<'a> {
-        Replacement {
-            after_write,
-            after_rename,
-            ..self
-        }
+    ) -> FileReplacement<'a> {
+        FileReplacement { after_write, after_rename, ..self }
     }
 
     /// Replaces the file with what `fill` writes, for its owner only.
@@ -196,7 +183,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         for durability in [Durability::None, Durability::File, Durability::FileAndDir] {
-            let replacement = Replacement::new(&path, durability);
+            let replacement = FileReplacement::new(&path, durability);
             replacement.write(|out| out.write_all(b"new")).unwrap();
             let failed = replacement.write(|out| {
                 out.write_all(b"half")?;
@@ -216,7 +203,7 @@ mod tests {
         let (path, other) = (folder.path().join("f"), folder.path().join("other"));
         fs::write(&other, "theirs").unwrap();
         symlink(&other, folder.path().join(".f~")).unwrap();
-        let replacement = Replacement::new(&path, Durability::File).with_fixed_name(".f~");
+        let replacement = FileReplacement::new(&path, Durability::File).with_fixed_name(".f~");
         replacement.write(|out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read(&other).unwrap(), b"theirs");

@@ -77,14 +77,8 @@ pub fn datacenter_page(body: &[u8]) -> Option<Lines> {
 
 /// What is made of an answer; nothing when it brings a page.
 pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Option<Refused> {
-    let request = Request {
-        endpoint: Endpoint::EventsStream,
-        url: base_url()?,
-    };
-    let patience = RetryBudget {
-        retry_for: Duration::from_secs(60),
-        max_wait: MAX_WAIT,
-    };
+    let request = Request { endpoint: Endpoint::EventsStream, url: base_url()? };
+    let patience = RetryBudget { retry_for: Duration::from_secs(60), max_wait: MAX_WAIT };
     let (decision, failure) =
         exchange::judged(&request, &response(status, headers, body), &patience)?;
     Some(Refused {
@@ -138,11 +132,7 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
 }
 
 fn response(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Response {
-    Response {
-        status,
-        headers,
-        body: Bytes::copy_from_slice(body),
-    }
+    Response { status, headers, body: Bytes::copy_from_slice(body) }
 }
 
 fn base_url() -> Option<Url> {

@@ -9,22 +9,18 @@ use clap_complete::Shell;
 use url::Url;
 
 use crate::cli::values;
-use crate::config::validate;
+use crate::config::keywords;
 use crate::config::output::{self, PathTemplate};
 use crate::config::settings::{Compression, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
-use crate::config::keywords;
+use crate::config::validate;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
 
 /// Collects Atlassian audit logs, completely and exactly once, as JSON lines
 #[derive(Debug, Parser)]
 #[command(name = "atlaudit", version, max_term_width = 100)]
-#[command(
-    subcommand_required = true,
-    arg_required_else_help = true,
-    infer_long_args = false
-)]
+#[command(subcommand_required = true, arg_required_else_help = true, infer_long_args = false)]
 pub struct Args {
     /// Flags of every command.
     #[command(flatten)]

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ConvertArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::load::{self, HostAccess};
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::output::{self, PathTemplate};
-use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
+use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
 use crate::config::settings::{OutputPath, OutputSettings, Rotation};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
@@ -32,12 +32,7 @@ pub fn request(
         paths.add_output(PathRole::ConvertedOutput, &output);
         paths.refuse_clashes()?;
     }
-    let flags = RawLines {
-        name: None,
-        kind: typed.kind,
-        org_id: typed.org_id,
-        site: typed.site,
-    };
+    let flags = RawLines { name: None, kind: typed.kind, org_id: typed.org_id, site: typed.site };
     let raw = match typed.source {
         Some(name) => {
             let known = configured_source(&name, global, env, outside)?;
@@ -46,12 +41,7 @@ pub fn request(
         None => flags,
     };
     reject_inapplicable_flags(&raw)?;
-    Ok(ConvertRequest {
-        inputs: inputs(typed.files),
-        raw,
-        output,
-        now,
-    })
+    Ok(ConvertRequest { inputs: inputs(typed.files), raw, output, now })
 }
 
 fn inputs(files: Vec<PathBuf>) -> Vec<ConvertInput> {
@@ -94,10 +84,7 @@ fn configured_source(
 ) -> Result<RawLines, ResolveError> {
     let names = [name.clone()];
     let settings = load::pull_settings(global, env, &names, outside)?;
-    let mut known = RawLines {
-        name: Some(name.clone()),
-        ..RawLines::default()
-    };
+    let mut known = RawLines { name: Some(name.clone()), ..RawLines::default() };
     for source in check::select(&settings, &names)? {
         known.kind = Some(source.target.kind());
         known.site = source.target.site();

@@ -2,9 +2,9 @@
 
 use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::load::{self, HostAccess};
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::request::{CommandRequest, ExportRequest};
@@ -22,12 +22,7 @@ pub fn action(
     reject_empty_window(&typed, now)?;
     let settings = load::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
-    let place = |name: &SourceName| {
-        settings
-            .sources
-            .iter()
-            .position(|known| known.name == *name)
-    };
+    let place = |name: &SourceName| settings.sources.iter().position(|known| known.name == *name);
     sources.sort_by_key(|source| place(&source.name));
     let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);
     paths.add(PathRole::ExportFolder, &typed.output);
@@ -65,10 +60,7 @@ fn reject_empty_window(typed: &ExportArgs, now: Timestamp) -> Result<(), Resolve
         None => ("now", format_millis(now)),
     };
     Err(ResolveError::usage(
-        format!(
-            "`--since` ({}) is not before {name} ({shown})",
-            format_millis(since)
-        ),
+        format!("`--since` ({}) is not before {name} ({shown})", format_millis(since)),
         "a window holds since <= time < until",
     ))
 }

@@ -34,11 +34,7 @@ fn render_manual(command: Command) -> String {
     let mut text = Vec::new();
     // A page knows no words before the flags.
     let words = [command.get_before_help(), command.get_after_help()];
-    let words: Vec<_> = words
-        .into_iter()
-        .flatten()
-        .map(|words| words.to_string())
-        .collect();
+    let words: Vec<_> = words.into_iter().flatten().map(|words| words.to_string()).collect();
     let command = command.after_help(words.join("\n\n"));
     // Into memory, which takes everything.
     let _ = clap_mangen::Man::new(command).render(&mut text);
@@ -69,10 +65,7 @@ mod tests {
             let help = help.to_string();
             let lines: Vec<_> = help.lines().map(str::trim_end).collect();
             let help = lines.join("\n");
-            text.push_str(&format!(
-                "\n## {name}\n\n```text\n{}\n```\n",
-                help.trim_end()
-            ));
+            text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", help.trim_end()));
         });
         text
     }
@@ -112,18 +105,12 @@ mod tests {
     #[test]
     fn a_page_for_each_command() {
         let pages = pages();
-        let names: Vec<_> = pages
-            .iter()
-            .map(|(name, _)| name.to_str().unwrap())
-            .collect();
+        let names: Vec<_> = pages.iter().map(|(name, _)| name.to_str().unwrap()).collect();
         for name in ["atlaudit.1", "atlaudit-pull.1", "atlaudit-auth-login.1"] {
             assert!(names.contains(&name), "{name}");
         }
         for (name, text) in &pages {
-            assert!(
-                text.contains(".SH SYNOPSIS") && text.contains("Examples:"),
-                "{name:?}"
-            );
+            assert!(text.contains(".SH SYNOPSIS") && text.contains("Examples:"), "{name:?}");
         }
     }
 }

@@ -219,11 +219,7 @@ it holds a key and nothing else.",
   atlaudit sandbox --quirk org-null-at-end > sandbox.toml",
         notes: "Stops on SIGINT or SIGTERM.",
     },
-    CommandHelp {
-        path: &["schema"],
-        examples: "  atlaudit schema > event.schema.json",
-        notes: "",
-    },
+    CommandHelp { path: &["schema"], examples: "  atlaudit schema > event.schema.json", notes: "" },
     CommandHelp {
         path: &["completions"],
         examples: "\
@@ -260,10 +256,16 @@ fn with_words(command: Command, words: &CommandHelp) -> Command {
 }
 
 /// `command` with its subcommand at `path` changed.
-fn change_subcommand(command: Command, path: &[&str], change: &dyn Fn(Command) -> Command) -> Command {
+fn change_subcommand(
+    command: Command,
+    path: &[&str],
+    change: &dyn Fn(Command) -> Command,
+) -> Command {
     match path {
         [] => change(command),
-        [name, rest @ ..] => command.mut_subcommand(name, |command| change_subcommand(command, rest, change)),
+        [name, rest @ ..] => {
+            command.mut_subcommand(name, |command| change_subcommand(command, rest, change))
+        }
     }
 }
 
@@ -314,11 +316,7 @@ mod tests {
     #[test]
     fn a_terminal_of_eighty_columns_breaks_no_line_of_ours() {
         for words in COMMAND_HELP {
-            assert!(
-                words.notes.lines().all(|line| line.len() < 80),
-                "{}",
-                words.notes
-            );
+            assert!(words.notes.lines().all(|line| line.len() < 80), "{}", words.notes);
         }
     }
 

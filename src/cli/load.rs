@@ -56,16 +56,16 @@ pub(super) fn load_at(
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
             Ok(ConfigFile::absent_at(path))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
-            "the configuration file does not exist",
-        )
-        .in_file(path, None)
-        .hint("check `--config` or ATLAUDIT_CONFIG; `atlaudit auth login NAME` starts a new one")),
-        Err(error) => Err(ConfigError::new(format!(
-            "the configuration file cannot be read: {error}"
-        ))
-        .in_file(path, None)
-        .hint("check that it is a text file that this user may read")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(ConfigError::new("the configuration file does not exist").in_file(path, None).hint(
+                "check `--config` or ATLAUDIT_CONFIG; `atlaudit auth login NAME` starts a new one",
+            ))
+        }
+        Err(error) => {
+            Err(ConfigError::new(format!("the configuration file cannot be read: {error}"))
+                .in_file(path, None)
+                .hint("check that it is a text file that this user may read"))
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use crate::cli::args::{GlobalArgs, LoginArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::load::{self, HostAccess};
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::{self, CommandPaths};
 use crate::cli::questions;
-use crate::cli::load::{self, HostAccess};
 use crate::config::check::{self, LoginFlags};
+use crate::config::config_paths;
 use crate::config::credential_spec;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::file::{ConfigFile, SourceTable};
-use crate::config::config_paths;
 use crate::config::request::{KeyLocation, LoginRequest};
 use crate::config::settings::{CredentialSpec, SourceSettings, server_name};
 use crate::model::name::{SourceKind, SourceName};
@@ -38,26 +38,16 @@ pub fn request(
     let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);
     paths.add(PathRole::EditedConfigFile, &place.path);
     let known = match table_of(&file, &typed.name) {
-        Some(_) => Some(check::login_source(
-            &file,
-            &typed.name,
-            &LoginFlags::default(),
-        )?),
+        Some(_) => Some(check::login_source(&file, &typed.name, &LoginFlags::default())?),
         None => None,
     };
     let credential = credential(&typed, known.as_ref(), env)?;
     let name = typed.name.clone();
-    let is_configured = known
-        .as_ref()
-        .is_some_and(|known| known.credential == credential);
+    let is_configured = known.as_ref().is_some_and(|known| known.credential == credential);
     add_key_files(&mut paths, &file, &credential, is_configured);
     paths.refuse_clashes()?;
     let check_store = || {
-        let place = KeyLocation {
-            name: &name,
-            credential: &credential,
-            is_configured,
-        };
+        let place = KeyLocation { name: &name, credential: &credential, is_configured };
         (outside.check_store)(&place).map_err(ResolveError::Credential)
     };
     let may_ask = env.stdin_is_terminal && !typed.with_key;
@@ -188,17 +178,11 @@ fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), 
     let (configured, flag) = match known.target.kind().address() {
         SourceAddress::Organization => (org_id, typed.org_id.clone()),
         SourceAddress::Site => (known.target.site(), typed.site.clone()),
-        SourceAddress::Server => (
-            known.target.site(),
-            typed.base_url.as_ref().map(server_name),
-        ),
+        SourceAddress::Server => (known.target.site(), typed.base_url.as_ref().map(server_name)),
     };
     match (configured, flag) {
         (Some(configured), Some(flag)) if configured != flag => Err(ResolveError::usage(
-            format!(
-                "source `{}` collects from {configured}, not from {flag}",
-                typed.name
-            ),
+            format!("source `{}` collects from {configured}, not from {flag}", typed.name),
             "choose another name for another organization or site, so that each keeps its history",
         )),
         _ => Ok(()),
@@ -212,10 +196,7 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
         && configured != flag
     {
         return Err(ResolveError::usage(
-            format!(
-                "source `{}` is configured as `{configured}`, not `{flag}`",
-                typed.name
-            ),
+            format!("source `{}` is configured as `{configured}`, not `{flag}`", typed.name),
             "leave `--type` out, or choose another name",
         ));
     }

@@ -7,9 +7,9 @@ use super::*;
 use crate::cli::parse::parse;
 use crate::cli::resolve::resolve;
 use crate::cli::resolve::tests::{FILE, home, login, refuse, run};
+use crate::config::error::HintedError;
 use crate::config::prompt::UserPrompt;
 use crate::config::prompt::script::ScriptedUser;
-use crate::config::error::HintedError;
 use crate::config::request::CommandRequest;
 use crate::credentials::CredentialError;
 use crate::exit::Exit;
@@ -44,18 +44,13 @@ fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
     assert!(asked.known.is_none() && asked.source.target.is_through_gateway());
     assert_eq!(asked.source.target.site().as_deref(), Some("b.example"));
     // For one that is known there is nothing to ask but the key.
-    let known = login_at_terminal(
-        "atlaudit auth login j --email a@b.c --expires-on 2027-06-30",
-        &[],
-    );
+    let known =
+        login_at_terminal("atlaudit auth login j --email a@b.c --expires-on 2027-06-30", &[]);
     let known = known.unwrap();
     assert_eq!(known.expires_on.unwrap().to_string(), "2027-06-30");
     assert_ne!(known.known.unwrap().target, known.source.target);
     // Whoever pipes the key in is a program, though its terminal is there.
-    let error = login_at_terminal(
-        "atlaudit auth login new --type jira-audit --with-key",
-        &["x"],
-    );
+    let error = login_at_terminal("atlaudit auth login new --type jira-audit --with-key", &["x"]);
     assert!(error.unwrap_err().hint().unwrap().contains("--site"));
     let gone = login_at_terminal("atlaudit auth login new", &[]).unwrap_err();
     assert_eq!(gone.exit(), Exit::Usage);
@@ -73,31 +68,16 @@ fn a_known_source_collects_from_where_it_did() {
         assert!(error.hint().unwrap().contains("another name"), "{line}");
     }
     assert!(
-        run(
-            "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000",
-            Some(FILE)
-        )
-        .is_ok()
+        run("atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000", Some(FILE))
+            .is_ok()
     );
-    let moved = login(
-        "atlaudit auth login acme --base-url https://gov.example",
-        Some(FILE),
-    );
-    assert_eq!(
-        moved.source.target.base_url().as_str(),
-        "https://gov.example/"
-    );
+    let moved = login("atlaudit auth login acme --base-url https://gov.example", Some(FILE));
+    assert_eq!(moved.source.target.base_url().as_str(), "https://gov.example/");
 }
 
 #[test]
 fn a_place_for_the_key_is_checked_before_the_first_question() {
-    let args = || {
-        parse(
-            "atlaudit auth login new --store file:k"
-                .split(' ')
-                .map(OsString::from),
-        )
-    };
+    let args = || parse("atlaudit auth login new --store file:k".split(' ').map(OsString::from));
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
     let mut env = home();
     env.stdin_is_terminal = true;
@@ -128,27 +108,16 @@ fn a_key_goes_where_the_source_reads_it_or_where_it_is_told_to() {
         format!("[sources.acme]\ntype = 'org-events'\ncredential = '{credential}'\n")
     };
     let stored = |line: &str, configured: &str| {
-        login(
-            &format!("atlaudit auth login {line}"),
-            Some(&file(configured)),
-        )
-        .source
-        .credential
+        login(&format!("atlaudit auth login {line}"), Some(&file(configured))).source.credential
     };
     let at = |path: &str| CredentialSpec::File(path.into());
     assert_eq!(stored("acme", "file:/k"), at("/k"));
-    assert_eq!(
-        stored("acme --store keyring", "file:/k"),
-        CredentialSpec::Keyring
-    );
+    assert_eq!(stored("acme --store keyring", "file:/k"), CredentialSpec::Keyring);
     assert_eq!(stored("acme --store file:~/k", "env:K"), at("/h/k"));
     assert_eq!(stored("new", "env:K"), CredentialSpec::Keyring);
     let error = refuse("atlaudit auth login acme", Some(&file("env:K")));
     assert_eq!(error.exit(), Exit::Config);
     assert!(error.hint().unwrap().contains("--store"));
-    let error = refuse(
-        "atlaudit auth login acme --store file:~ada/k",
-        Some(&file("env:K")),
-    );
+    let error = refuse("atlaudit auth login acme --store file:~ada/k", Some(&file("env:K")));
     assert_eq!(error.exit(), Exit::Usage);
 }

@@ -17,6 +17,6 @@ pub mod resolve;
 mod values;
 
 pub use error::ResolveError;
-pub use parse::parse;
 pub use load::HostAccess;
+pub use parse::parse;
 pub use resolve::{resolve, telemetry};

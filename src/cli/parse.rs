@@ -22,8 +22,7 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Er
         ));
     }
     let read = help::command().try_get_matches_from(typed);
-    read.and_then(|read| Args::from_arg_matches(&read))
-        .map_err(conceal)
+    read.and_then(|read| Args::from_arg_matches(&read)).map_err(conceal)
 }
 
 /// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing where clap says it itself. Flags are
@@ -65,10 +64,7 @@ fn conceal(mut error: clap::Error) -> clap::Error {
 
 /// Whether a key stands in the argument, alone or after a `=` or `:`.
 fn holds_key(argument: &OsString) -> bool {
-    argument
-        .to_string_lossy()
-        .split(['=', ':'])
-        .any(validate::looks_like_key)
+    argument.to_string_lossy().split(['=', ':']).any(validate::looks_like_key)
 }
 
 #[cfg(test)]
@@ -82,16 +78,9 @@ mod tests {
 
     #[test]
     fn global_flags_stand_on_either_side() {
-        for line in [
-            "atlaudit --config c -vv pull acme",
-            "atlaudit pull acme -vv --config c",
-        ] {
+        for line in ["atlaudit --config c -vv pull acme", "atlaudit pull acme -vv --config c"] {
             let args = typed(line).unwrap();
-            assert_eq!(
-                args.global.config.as_deref(),
-                Some(std::path::Path::new("c")),
-                "{line}"
-            );
+            assert_eq!(args.global.config.as_deref(), Some(std::path::Path::new("c")), "{line}");
             assert_eq!(args.global.verbose, 2, "{line}");
             assert!(matches!(args.command, Command::Pull(_)));
         }
@@ -140,13 +129,7 @@ mod tests {
         let Command::Sandbox(sandbox) = typed("atlaudit sandbox").unwrap().command else {
             panic!("sandbox");
         };
-        assert_eq!(
-            (sandbox.port, sandbox.events, sandbox.records),
-            (8417, 2400, 600)
-        );
-        assert_eq!(
-            (sandbox.confluence_records, sandbox.datacenter_events),
-            (300, 300)
-        );
+        assert_eq!((sandbox.port, sandbox.events, sandbox.records), (8417, 2400, 600));
+        assert_eq!((sandbox.confluence_records, sandbox.datacenter_events), (300, 300));
     }
 }

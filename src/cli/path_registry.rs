@@ -82,12 +82,7 @@ impl PathRole {
     fn replaces(&self, other: &PathRole) -> bool {
         matches!(
             (self, other),
-            (
-                PathRole::StoredKey {
-                    is_configured: true
-                },
-                PathRole::CredentialFile(_)
-            )
+            (PathRole::StoredKey { is_configured: true }, PathRole::CredentialFile(_))
         )
     }
 
@@ -198,12 +193,7 @@ pub struct PathRegistry {
 impl PathRegistry {
     /// Adds the path `shown`, which leads to the file `identity`.
     pub fn add(&mut self, role: PathRole, shown: &Path, identity: FileIdentity) {
-        self.claims.push(PathClaim {
-            role,
-            shown: shown.to_owned(),
-            identity,
-            template: None,
-        });
+        self.claims.push(PathClaim { role, shown: shown.to_owned(), identity, template: None });
     }
 
     /// Adds an output, now `shown`, of the absolute `template`.
@@ -331,10 +321,7 @@ mod tests {
                 (at(Report, "/x", 7), at(Output(a()), "/y", 8)),
                 (at(Report, "/x", 0), at(Output(a()), "/X", 0)),
                 // What is only read may be shared; outputs may take turns in one file.
-                (
-                    at(CertificateFile(a()), "/x", 7),
-                    at(CertificateFile(b()), "/x", 7),
-                ),
+                (at(CertificateFile(a()), "/x", 7), at(CertificateFile(b()), "/x", 7)),
                 (at(CredentialFile(a()), "/x", 0), at(ConfigFile, "/x", 0)),
                 (at(Output(a()), "/x", 0), at(ConfiguredOutput(b()), "/x", 0)),
                 (at(EditedConfigFile, "/x", 7), at(ConfigFile, "/x", 7)),
@@ -387,10 +374,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_both_roles_and_the_path_that_was_typed() {
-        let claims = [
-            (Output(name("a")), "/out/a", Some(5)),
-            (MetricsFile, "/m.prom", Some(5)),
-        ];
+        let claims = [(Output(name("a")), "/out/a", Some(5)), (MetricsFile, "/m.prom", Some(5))];
         let said = refusal(claims).unwrap();
         assert!(said.contains("`--metrics-file`"), "{said}");
         assert!(said.contains("the output of source `a`"), "{said}");

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::path_registry::{PathRegistry, PathRole};
 use crate::cli::load::{self, HostAccess};
+use crate::cli::path_registry::{PathRegistry, PathRole};
 use crate::config::check;
+use crate::config::config_paths;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
-use crate::config::config_paths;
 use crate::config::settings::{CredentialSpec, OutputPath, OutputSettings, SourceSettings};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
@@ -33,12 +33,7 @@ impl<'a> CommandPaths<'a> {
         outside: &'a HostAccess<'a>,
         sources: &[SourceSettings],
     ) -> CommandPaths<'a> {
-        let mut paths = CommandPaths {
-            registry: PathRegistry::default(),
-            env,
-            now,
-            outside,
-        };
+        let mut paths = CommandPaths { registry: PathRegistry::default(), env, now, outside };
         // Where there is no place for them there is nothing to protect.
         if let Some(place) = config_paths::config_file(global.config.as_deref(), env) {
             paths.add(PathRole::ConfigFile, &place.path);
@@ -55,10 +50,7 @@ impl<'a> CommandPaths<'a> {
                 paths.add_state_files(&source.name, folder);
             }
             paths.add_secrets(source);
-            paths.add_output(
-                PathRole::ConfiguredOutput(source.name.clone()),
-                &source.output,
-            );
+            paths.add_output(PathRole::ConfiguredOutput(source.name.clone()), &source.output);
         }
         paths
     }
@@ -140,7 +132,11 @@ impl<'a> CommandPaths<'a> {
 }
 
 /// The sources of a configuration that can be used.
-pub fn known_sources(file: &ConfigFile, global: &GlobalArgs, env: &ProcessEnv) -> Vec<SourceSettings> {
+pub fn known_sources(
+    file: &ConfigFile,
+    global: &GlobalArgs,
+    env: &ProcessEnv,
+) -> Vec<SourceSettings> {
     let state = config_paths::state_dir(global.state_dir.as_deref(), env);
     let settings = state.and_then(|state| check::settings(file, env, state));
     settings.map_or(Vec::new(), |settings| settings.sources)

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{GlobalArgs, PullArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::load::{self, HostAccess};
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::output::{self, OutputLayer, PathTemplate};
@@ -56,10 +56,9 @@ pub fn request(
         paths.add_output(PathRole::Output(source.name.clone()), &source.output);
     }
     let report_file = report.as_ref().and_then(ReportTarget::file);
-    for (role, path) in [
-        (PathRole::Report, report_file),
-        (PathRole::MetricsFile, typed.metrics_file.as_deref()),
-    ] {
+    for (role, path) in
+        [(PathRole::Report, report_file), (PathRole::MetricsFile, typed.metrics_file.as_deref())]
+    {
         path.iter().for_each(|path| paths.add(role.clone(), path));
     }
     paths.refuse_clashes()?;

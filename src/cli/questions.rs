@@ -31,11 +31,7 @@ pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io:
     let kind = match told {
         Some(kind) => kind,
         None => {
-            person.show(&format!(
-                "`{}` is a new source. {}",
-                typed.name,
-                list_of_kinds()
-            ))?;
+            person.show(&format!("`{}` is a new source. {}", typed.name, list_of_kinds()))?;
             prompt::ask_until_valid(person, "Type [1]: ", parse_kind)?
         }
     };
@@ -53,20 +49,14 @@ fn list_of_kinds() -> String {
     let mut text = "What does it collect?\n".to_owned();
     for (number, kind) in (1..).zip(SourceKind::ALL) {
         let descriptor = kind.descriptor();
-        text.push_str(&format!(
-            "  {number}  {:<19}{}\n",
-            descriptor.word, descriptor.summary
-        ));
+        text.push_str(&format!("  {number}  {:<19}{}\n", descriptor.word, descriptor.summary));
     }
     text
 }
 
 fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
     let typed = if answer.is_empty() { "1" } else { answer };
-    let number = typed
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_sub(1));
+    let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     if let Some(kind) = number.and_then(|number| SourceKind::ALL.get(number)) {
         return Ok(*kind);
     }
@@ -113,11 +103,7 @@ fn datacenter(
 ) -> io::Result<()> {
     if typed.base_url.is_none() {
         let question = "Address, such as https://jira.acme.example: ";
-        typed.base_url = Some(prompt::ask_until_valid(
-            person,
-            question,
-            validate::base_url,
-        )?);
+        typed.base_url = Some(prompt::ask_until_valid(person, question, validate::base_url)?);
     }
     // Asked before a name: a token that is typed as a user name would be shown, and kept as one.
     if asks_all
@@ -125,11 +111,7 @@ fn datacenter(
         && prompt::ask_until_valid(person, SIGN_IN, has_password)?
     {
         let question = "User name: ";
-        typed.username = Some(prompt::ask_until_valid(
-            person,
-            question,
-            validate::username,
-        )?);
+        typed.username = Some(prompt::ask_until_valid(person, question, validate::username)?);
     }
     Ok(())
 }
@@ -138,9 +120,7 @@ fn has_password(answer: &str) -> Result<bool, HintedError> {
     match answer {
         "" | "1" => Ok(false),
         "2" => Ok(true),
-        _ => Err(HintedError::new(
-            "answer 1 or 2; the token or password is asked for later",
-        )),
+        _ => Err(HintedError::new("answer 1 or 2; the token or password is asked for later")),
     }
 }
 
@@ -158,10 +138,7 @@ mod tests {
     fn answered(line: &str, answers: &[&'static str]) -> (LoginArgs, ScriptedUser) {
         let line = format!("atlaudit auth login {line}");
         let args = parse(line.split(' ').map(OsString::from)).unwrap();
-        let Command::Auth {
-            command: AuthCommand::Login(mut typed),
-        } = args.command
-        else {
+        let Command::Auth { command: AuthCommand::Login(mut typed) } = args.command else {
             panic!("no login");
         };
         let mut person = ScriptedUser::new(answers);
@@ -178,15 +155,9 @@ mod tests {
         assert!(person.seen.contains("not an organization id"));
         let (typed, person) = answered("j", &["5", "2", "acme", "a.example", "", "y"]);
         assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
-        assert_eq!(
-            (typed.site.as_deref(), typed.email),
-            (Some("a.example"), None)
-        );
+        assert_eq!((typed.site.as_deref(), typed.email), (Some("a.example"), None));
         assert!(typed.gateway && person.seen.contains("not a site's host name"));
-        let (typed, _) = answered(
-            "dc",
-            &["datacenter-audit", "http://x", "https://x", "2", "ada"],
-        );
+        let (typed, _) = answered("dc", &["datacenter-audit", "http://x", "https://x", "2", "ada"]);
         assert_eq!(typed.base_url.unwrap().as_str(), "https://x/");
         assert_eq!(typed.username.as_deref(), Some("ada"));
     }

@@ -13,15 +13,15 @@ use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
 use crate::cli::{convert, export, generate, login, pull};
 use crate::config::check;
+use crate::config::config_paths;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
-use crate::config::config_paths;
 use crate::config::request::{
-    CommandRequest, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, LogoutRequest,
+    AgainstRequest, CheckRequest, CommandRequest, DemoRequest, FollowRequest, LogoutRequest,
     SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::{CredentialSpec, Settings};
-use crate::config::telemetry::{ColorMode, TelemetrySettings, LogVerbosity};
+use crate::config::telemetry::{ColorMode, LogVerbosity, TelemetrySettings};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 
@@ -50,7 +50,9 @@ pub fn resolve(
     }
     let global = &args.global;
     Ok(match args.command {
-        Command::Pull(typed) => CommandRequest::Pull(pull::request(typed, global, env, now, outside)?),
+        Command::Pull(typed) => {
+            CommandRequest::Pull(pull::request(typed, global, env, now, outside)?)
+        }
         Command::Export(typed) => export::action(typed, global, env, now, outside)?,
         Command::Convert(typed) => {
             CommandRequest::Convert(convert::request(typed, global, env, now, outside)?)
@@ -66,9 +68,9 @@ pub fn resolve(
             }
             AuthCommand::Logout { name } => logout(name, global, env, outside),
         },
-        Command::Demo(typed) => CommandRequest::Demo(DemoRequest {
-            format: typed.format.unwrap_or_default(),
-        }),
+        Command::Demo(typed) => {
+            CommandRequest::Demo(DemoRequest { format: typed.format.unwrap_or_default() })
+        }
         Command::Sandbox(typed) => CommandRequest::Sandbox(sandbox(&typed)),
         Command::Schema => CommandRequest::Schema,
         Command::Follow(typed) => CommandRequest::Follow(follow(typed, global, env, now, outside)?),
@@ -156,7 +158,12 @@ fn against_source(
 
 /// What a logout of `name` removes. A key may be left of a source that is configured no more, and of
 /// a configuration that cannot be read: then it is looked for in the keyring.
-fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -> CommandRequest {
+fn logout(
+    name: SourceName,
+    global: &GlobalArgs,
+    env: &ProcessEnv,
+    outside: &HostAccess<'_>,
+) -> CommandRequest {
     let mut request = LogoutRequest {
         name,
         credential: CredentialSpec::Keyring,
@@ -188,7 +195,11 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &Hos
 }
 
 /// The settings of the configuration file, if it can be read and names a source.
-fn configured_settings(global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -> Option<Settings> {
+fn configured_settings(
+    global: &GlobalArgs,
+    env: &ProcessEnv,
+    outside: &HostAccess<'_>,
+) -> Option<Settings> {
     let file = load(global, env, outside).ok()?;
     if file.tables.sources.0.is_empty() {
         return None;
@@ -213,10 +224,7 @@ fn follow(
         metrics_file: typed.metrics_file,
         ..PullArgs::default()
     };
-    Ok(FollowRequest {
-        pull: pull::request(pull, global, env, now, outside)?,
-        every: typed.every,
-    })
+    Ok(FollowRequest { pull: pull::request(pull, global, env, now, outside)?, every: typed.every })
 }
 
 fn sandbox(typed: &SandboxArgs) -> SandboxRequest {

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use super::*;
 use crate::cli::parse::parse;
-use crate::config::request::{ConvertRequest, ConvertInput, LoginRequest, PullRequest, RawLines};
+use crate::config::request::{ConvertInput, ConvertRequest, LoginRequest, PullRequest, RawLines};
 use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath, SiteTarget, SourceTarget};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
@@ -23,10 +23,8 @@ fn run_in(
 ) -> Result<CommandRequest, ResolveError> {
     let args = parse(line.split(' ').map(OsString::from)).unwrap();
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
-    let read = |_: &Path| {
-        file.map(str::to_owned)
-            .ok_or_else(|| io::Error::from(ErrorKind::NotFound))
-    };
+    let read =
+        |_: &Path| file.map(str::to_owned).ok_or_else(|| io::Error::from(ErrorKind::NotFound));
     let in_keyring = || keyring.iter().map(|name| name.parse().unwrap()).collect();
     resolve(
         args,
@@ -74,10 +72,7 @@ fn pull_takes_all_sources_or_those_named() {
     assert_eq!(all.sources.len(), 2);
     assert_eq!(all.state_dir, Path::new("/h/.local/state/atlaudit"));
     assert_eq!(all.one_off, None);
-    assert_eq!(
-        pull("atlaudit pull j", Some(FILE)).sources[0].name.as_str(),
-        "j"
-    );
+    assert_eq!(pull("atlaudit pull j", Some(FILE)).sources[0].name.as_str(), "j");
     let error = refuse("atlaudit pull nobody", Some(FILE));
     assert_eq!(error.exit(), Exit::Config);
     assert!(error.hint().unwrap().contains("`acme`, `j`"));
@@ -90,10 +85,7 @@ fn flags_win_over_the_file() {
         Some(FILE),
     );
     assert_eq!(request.state_dir, Path::new("/w/s"));
-    assert_eq!(
-        request.sources[0].output.path,
-        OutputPath::File("acme-%d.jsonl".to_owned())
-    );
+    assert_eq!(request.sources[0].output.path, OutputPath::File("acme-%d.jsonl".to_owned()));
     assert_eq!(request.sources[1].output.format, OutputFormat::Raw);
     assert_eq!((request.max_events, request.dry_run), (Some(5), true));
     let error = refuse("atlaudit pull --output one.jsonl", Some(FILE));
@@ -105,17 +97,9 @@ fn flags_win_over_the_file() {
 
 #[test]
 fn windows_are_not_empty() {
-    let window = pull("atlaudit pull --since 7d --until 2026-11-20", Some(FILE))
-        .one_off
-        .unwrap();
-    assert_eq!(
-        window.since.map(format_millis).as_deref(),
-        Some("2026-11-13T12:00:00.000Z")
-    );
-    assert_eq!(
-        window.until.map(format_millis).as_deref(),
-        Some("2026-11-20T00:00:00.000Z")
-    );
+    let window = pull("atlaudit pull --since 7d --until 2026-11-20", Some(FILE)).one_off.unwrap();
+    assert_eq!(window.since.map(format_millis).as_deref(), Some("2026-11-13T12:00:00.000Z"));
+    assert_eq!(window.until.map(format_millis).as_deref(), Some("2026-11-20T00:00:00.000Z"));
     let error = refuse("atlaudit pull --since 1d --until 2d", Some(FILE));
     assert_eq!(error.exit(), Exit::Usage);
     let said = error.to_string();
@@ -123,17 +107,8 @@ fn windows_are_not_empty() {
         said.contains("2026-11-19T12:00:00.000Z") && said.contains("2026-11-18T12:00:00.000Z"),
         "{said}"
     );
-    assert_eq!(
-        refuse("atlaudit pull --since 2027-01-01", Some(FILE)).exit(),
-        Exit::Usage
-    );
-    assert!(
-        pull("atlaudit pull --until 1d", Some(FILE))
-            .one_off
-            .unwrap()
-            .since
-            .is_none()
-    );
+    assert_eq!(refuse("atlaudit pull --since 2027-01-01", Some(FILE)).exit(), Exit::Usage);
+    assert!(pull("atlaudit pull --until 1d", Some(FILE)).one_off.unwrap().since.is_none());
 }
 
 #[test]
@@ -147,23 +122,14 @@ fn a_file_that_was_named_has_to_exist() {
 #[test]
 fn without_a_file_environment_and_keyring_are_asked() {
     let env = ProcessEnv::with(
-        [
-            ("HOME", "/h"),
-            ("ATLAUDIT_API_KEY", "k"),
-            ("ATLAUDIT_ORG_ID", "o"),
-        ],
+        [("HOME", "/h"), ("ATLAUDIT_API_KEY", "k"), ("ATLAUDIT_ORG_ID", "o")],
         "/w",
     );
     let Ok(CommandRequest::Pull(request)) = run_in("atlaudit pull", None, &env, &["a", "b"]) else {
         panic!("the environment's source");
     };
-    assert_eq!(
-        request.sources[0].credential,
-        CredentialSpec::Env("ATLAUDIT_API_KEY".to_owned())
-    );
-    let error = run_in("atlaudit pull", None, &home(), &["a", "b"])
-        .map(|_| ())
-        .unwrap_err();
+    assert_eq!(request.sources[0].credential, CredentialSpec::Env("ATLAUDIT_API_KEY".to_owned()));
+    let error = run_in("atlaudit pull", None, &home(), &["a", "b"]).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("`a`, `b`"), "{error}");
     assert!(run_in("atlaudit pull a", None, &home(), &["a", "b"]).is_ok());
     let Ok(CommandRequest::AuthStatus(settings)) =
@@ -180,39 +146,22 @@ fn login_of_a_new_source_needs_no_file() {
         "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000 --with-key --base-url http://127.0.0.1:1/",
         None,
     );
-    assert_eq!(
-        request.config_file,
-        Path::new("/h/.config/atlaudit/config.toml")
-    );
+    assert_eq!(request.config_file, Path::new("/h/.config/atlaudit/config.toml"));
     assert!(request.known.is_none() && request.with_key);
     assert_eq!(request.source.target.kind(), SourceKind::OrgEvents);
-    assert_eq!(
-        request.source.target.base_url().as_str(),
-        "http://127.0.0.1:1/"
-    );
-    let request = login(
-        "atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c",
-        None,
-    );
+    assert_eq!(request.source.target.base_url().as_str(), "http://127.0.0.1:1/");
+    let request =
+        login("atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c", None);
     let SourceTarget::Site(SiteTarget { site, email, .. }) = request.source.target else {
         panic!("not Jira");
     };
-    assert_eq!(
-        (site.as_str(), email.as_deref()),
-        ("a.atlassian.net", Some("a@b.c"))
-    );
+    assert_eq!((site.as_str(), email.as_deref()), ("a.atlassian.net", Some("a@b.c")));
 }
 
 #[test]
 fn login_knows_the_configured_source() {
     let request = login("atlaudit auth login acme", Some(FILE));
-    assert!(matches!(
-        request.source.target,
-        SourceTarget::OrgEvents {
-            org_id: Some(_),
-            ..
-        }
-    ));
+    assert!(matches!(request.source.target, SourceTarget::OrgEvents { org_id: Some(_), .. }));
     assert!(request.known.is_some());
     for line in [
         "atlaudit auth login acme --type jira-audit",
@@ -235,37 +184,20 @@ fn a_latency_of_one_api_wins_over_that_of_all() {
     };
     assert_eq!(seconds("atlaudit sandbox"), [0, 0, 0]);
     assert_eq!(seconds("atlaudit sandbox --latency 3s"), [3, 3, 3]);
-    assert_eq!(
-        seconds("atlaudit sandbox --latency 3s --jira-latency 1s"),
-        [3, 1, 3]
-    );
+    assert_eq!(seconds("atlaudit sandbox --latency 3s --jira-latency 1s"), [3, 1, 3]);
     assert_eq!(seconds("atlaudit sandbox --org-latency 2s"), [2, 0, 0]);
 }
 
 #[test]
 fn some_commands_read_no_file() {
-    for line in [
-        "demo",
-        "demo --format raw",
-        "sandbox --port 0",
-        "schema",
-        "auth logout acme",
-    ] {
+    for line in ["demo", "demo --format raw", "sandbox --port 0", "schema", "auth logout acme"] {
         assert!(
-            run_in(
-                &format!("atlaudit {line}"),
-                Some("broken ["),
-                &ProcessEnv::default(),
-                &[]
-            )
-            .is_ok(),
+            run_in(&format!("atlaudit {line}"), Some("broken ["), &ProcessEnv::default(), &[])
+                .is_ok(),
             "{line}"
         );
     }
-    assert_eq!(
-        refuse("atlaudit pull", Some("broken [")).exit(),
-        Exit::Config
-    );
+    assert_eq!(refuse("atlaudit pull", Some("broken [")).exit(), Exit::Config);
 }
 
 #[test]
@@ -295,10 +227,7 @@ fn convert_reads_stdin_or_files_and_writes_to_stdout() {
     assert_eq!(request.output.path, OutputPath::Stdout);
     let request = convert("atlaudit convert a - -o x-%d.jsonl --format raw", None);
     assert_eq!(request.inputs, [ConvertInput::File("a".into()), ConvertInput::Stdin]);
-    assert_eq!(
-        request.output.path,
-        OutputPath::File("x-%d.jsonl".to_owned())
-    );
+    assert_eq!(request.output.path, OutputPath::File("x-%d.jsonl".to_owned()));
     assert_eq!(request.output.format, OutputFormat::Raw);
     let error = refuse("atlaudit convert -o {source}.jsonl", None);
     assert_eq!(error.exit(), Exit::Usage);

@@ -17,6 +17,11 @@ use crate::crash;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::fetch::attempt_record::AttemptRecorder;
+use crate::fetch::page_reader::PageReader;
+use crate::fetch::user_directory::UserDirectory;
+use crate::fetch::{Fetcher, types::SLICE_RECORDS};
+use crate::http::client::ClientPool;
 use crate::http::client::{HttpClient, HttpCredential};
 use crate::http::credential_limit::CredentialLimit;
 use crate::http::error::UnreadableBody;
@@ -25,16 +30,11 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
 use crate::http::message::{Endpoint, Request, Response};
-use crate::http::client::ClientPool;
 use crate::http::quota_file::QuotaDir;
 use crate::http::retry::RetryBudget;
-use crate::model::source_kind::SourceAddress;
 use crate::model::record::Fingerprint;
+use crate::model::source_kind::SourceAddress;
 use crate::normalise::RecordOrigin;
-use crate::fetch::attempt_record::AttemptRecorder;
-use crate::fetch::{Fetcher, types::SLICE_RECORDS};
-use crate::fetch::page_reader::PageReader;
-use crate::fetch::user_directory::UserDirectory;
 use crate::source::{self, lookup};
 use crate::state::lookups::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
@@ -84,10 +84,7 @@ impl SourceConnector {
     pub fn reset(&mut self) {
         self.clients = ClientPool::default();
         self.rates.clear();
-        let KnownLimits {
-            credentials,
-            endpoints,
-        } = std::mem::take(&mut self.limits);
+        let KnownLimits { credentials, endpoints } = std::mem::take(&mut self.limits);
         self.earlier_limits.credentials.extend(credentials);
         self.earlier_limits.endpoints.extend(endpoints);
     }
@@ -117,10 +114,9 @@ impl SourceConnector {
     ) -> Result<PreparedSource, AppError> {
         let origin = origin(settings, credential)?;
         let lookup = match &settings.target {
-            SourceTarget::Site(SiteTarget {
-                route: SiteRoute::Gateway(gateway),
-                ..
-            }) if gateway.cloud_id.is_none() => {
+            SourceTarget::Site(SiteTarget { route: SiteRoute::Gateway(gateway), .. })
+                if gateway.cloud_id.is_none() =>
+            {
                 // Without the credential, which is only for the gateway.
                 let client = self.client(&settings.connection, &gateway.site_url, None)?;
                 Some(RequiredLookup::CloudId(client))
@@ -199,9 +195,7 @@ impl SourceConnector {
         let key = key_fingerprint(credential);
         let rate = self.rates.get(&key).copied();
         let earlier = self.earlier_limits.credentials.get(&key);
-        let earlier = earlier
-            .filter(|(known_rate, _)| *known_rate == rate)
-            .cloned();
+        let earlier = earlier.filter(|(known_rate, _)| *known_rate == rate).cloned();
         let (_, overall) = self.limits.credentials.entry(key).or_insert_with(|| {
             earlier.unwrap_or_else(|| (rate, Arc::new(CredentialLimit::new(rate))))
         });
@@ -229,20 +223,14 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
     let whose = whose.as_deref().unwrap_or_default();
     // One gateway leads to many sites.
     let site = match target {
-        SourceTarget::Site(SiteTarget {
-            site,
-            route: SiteRoute::Gateway(_),
-            ..
-        }) => format!("{site} "),
+        SourceTarget::Site(SiteTarget { site, route: SiteRoute::Gateway(_), .. }) => {
+            format!("{site} ")
+        }
         SourceTarget::OrgEvents { .. }
         | SourceTarget::Site(_)
         | SourceTarget::Datacenter { .. } => String::new(),
     };
-    let what = if endpoint == Endpoint::JiraUsers {
-        "users"
-    } else {
-        target.kind().as_str()
-    };
+    let what = if endpoint == Endpoint::JiraUsers { "users" } else { target.kind().as_str() };
     format!("{what} {} {site}{whose}", target.base_url())
 }
 
@@ -253,10 +241,8 @@ pub fn key_fingerprint(credential: &Credential) -> Fingerprint {
 
 fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOrigin, AppError> {
     let kind = settings.target.kind();
-    let org_id = credential
-        .org_id
-        .clone()
-        .filter(|_| kind.address() == SourceAddress::Organization);
+    let org_id =
+        credential.org_id.clone().filter(|_| kind.address() == SourceAddress::Organization);
     if kind.address() == SourceAddress::Organization && org_id.is_none() {
         let what = format!(
             "no organization id, neither in the configuration nor in the {}",
@@ -270,10 +256,7 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOr
         kind,
         org_id,
         site: settings.target.site(),
-        reader: credential
-            .account
-            .clone()
-            .filter(|_| kind.address() == SourceAddress::Server),
+        reader: credential.account.clone().filter(|_| kind.address() == SourceAddress::Server),
     })
 }
 
@@ -281,10 +264,9 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOr
 fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredential {
     let has_account = target.kind().descriptor().account_key.is_some();
     match credential.account.as_ref().filter(|_| has_account) {
-        Some(account) => HttpCredential::Basic {
-            user: account.clone(),
-            password: credential.key.clone(),
-        },
+        Some(account) => {
+            HttpCredential::Basic { user: account.clone(), password: credential.key.clone() }
+        }
         None => HttpCredential::Bearer(credential.key.clone()),
     }
 }
@@ -493,10 +475,7 @@ impl ApiClient {
 
     /// A client that tries everything only once.
     pub fn without_retries(&self) -> ApiClient {
-        ApiClient {
-            retry_budget: RetryBudget::none(),
-            ..self.clone()
-        }
+        ApiClient { retry_budget: RetryBudget::none(), ..self.clone() }
     }
 }
 
@@ -522,10 +501,7 @@ mod tests {
     #[test]
     fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
         let base_url: Url = "https://api.example/".parse().unwrap();
-        let org = SourceTarget::OrgEvents {
-            base_url: base_url.clone(),
-            org_id: None,
-        };
+        let org = SourceTarget::OrgEvents { base_url: base_url.clone(), org_id: None };
         let site = SourceTarget::Site(SiteTarget {
             kind: SourceKind::JiraAudit,
             site: "acme.example".to_owned(),

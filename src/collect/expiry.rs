@@ -78,11 +78,7 @@ pub async fn look_up_key(
         match page.next {
             Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
             _ => {
-                return Ok(api_keys::find_key_in_use(
-                    keys,
-                    source.key_name.as_deref(),
-                    server_now,
-                ));
+                return Ok(api_keys::find_key_in_use(keys, source.key_name.as_deref(), server_now));
             }
         }
     }
@@ -103,12 +99,7 @@ pub fn find_expiry(
         }),
         _ => None,
     };
-    let by = |by: ExpirySource| {
-        move |on| CredentialExpiry {
-            day: on,
-            source: by,
-        }
-    };
+    let by = |by: ExpirySource| move |on| CredentialExpiry { day: on, source: by };
     listed
         .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
         .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
@@ -256,10 +247,7 @@ mod tests {
         let of = credential(None, None);
         for (now, want) in [
             ("2027-05-30T23:59:59Z", None),
-            (
-                "2027-05-31T00:00:00Z",
-                Some("expires in 30 days, on 2027-06-30"),
-            ),
+            ("2027-05-31T00:00:00Z", Some("expires in 30 days, on 2027-06-30")),
             ("2027-06-29T12:00:00Z", Some("expires tomorrow")),
             ("2027-06-30T12:00:00Z", Some("expires today")),
             ("2027-07-02T00:00:00Z", Some("expired on 2027-06-30")),
@@ -303,23 +291,11 @@ mod tests {
             find_expiry(source, Some(&kept), found).map(|end| end.day.to_string())
         };
         assert_eq!(on(&configured, Some(&found)).as_deref(), Some("2027-03-03"));
-        assert_eq!(
-            on(&configured, Some(&KeyMatch::Several(2))).as_deref(),
-            Some("2027-02-02")
-        );
+        assert_eq!(on(&configured, Some(&KeyMatch::Several(2))).as_deref(), Some("2027-02-02"));
         assert_eq!(on(&source(""), None).as_deref(), Some("2027-01-01"));
-        assert_eq!(
-            find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)),
-            None
-        );
-        assert_eq!(
-            relative_day(day("2027-01-03"), day("2027-01-01")),
-            "in 2 days"
-        );
-        assert_eq!(
-            relative_day(day("2027-01-01"), day("2027-01-03")),
-            "2 days ago"
-        );
+        assert_eq!(find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)), None);
+        assert_eq!(relative_day(day("2027-01-03"), day("2027-01-01")), "in 2 days");
+        assert_eq!(relative_day(day("2027-01-01"), day("2027-01-03")), "2 days ago");
     }
 
     fn day(text: &str) -> NaiveDate {

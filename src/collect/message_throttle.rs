@@ -61,11 +61,7 @@ impl MessageThrottle {
         }
         let recovered = before.error.is_some() && error.is_none();
         sources.insert(source.to_owned(), reported);
-        NewMessages {
-            warnings: news,
-            error: is_new_error,
-            recovered,
-        }
+        NewMessages { warnings: news, error: is_new_error, recovered }
     }
 
     /// Forgets all sources but `names`.
@@ -86,9 +82,7 @@ fn report_time(last: Option<Instant>) -> (Instant, bool) {
 /// The part of a text that stays the same when it counts seconds and attempts.
 fn without_numbers(text: &str) -> String {
     let parts = text.split(|c: char| c.is_ascii_digit());
-    let parts: Vec<_> = parts
-        .filter(|part| !matches!(*part, "" | "." | "," | ":"))
-        .collect();
+    let parts: Vec<_> = parts.filter(|part| !matches!(*part, "" | "." | "," | ":")).collect();
     parts.join("#")
 }
 
@@ -103,10 +97,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
         let repeats = MessageThrottle::default();
-        assert!(is_reported(
-            &repeats,
-            "no answer after 3 attempts in 60.1 s"
-        ));
+        assert!(is_reported(&repeats, "no answer after 3 attempts in 60.1 s"));
         assert!(!is_reported(&repeats, "no answer after 12 attempts in 9 s"));
         assert!(is_reported(&repeats, "the key was refused"));
         tokio::time::advance(REPEAT_INTERVAL / 2).await;
@@ -133,10 +124,7 @@ mod tests {
         let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
         assert_eq!(repeats.select_new("a", &both, None).warnings, [true, true]);
         let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
-        assert_eq!(
-            repeats.select_new("a", &later, None).warnings,
-            [false, true]
-        );
+        assert_eq!(repeats.select_new("a", &later, None).warnings, [false, true]);
         assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
         repeats.retain_sources(["a"].into_iter());
         assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);

@@ -37,42 +37,22 @@ pub struct MetricsFile {
 type CounterDefinition = (&'static str, &'static str, fn(&RunCounts) -> u64);
 
 const COUNTERS: [CounterDefinition; 6] = [
-    (
-        "atlaudit_events_total",
-        "Events written and committed.",
-        |counts| counts.events,
-    ),
-    ("atlaudit_pages_total", "Pages of records read.", |counts| {
-        counts.pages
+    ("atlaudit_events_total", "Events written and committed.", |counts| counts.events),
+    ("atlaudit_pages_total", "Pages of records read.", |counts| counts.pages),
+    ("atlaudit_requests_total", "Requests sent, repeats included.", |counts| counts.requests),
+    ("atlaudit_retries_total", "Requests that were sent again after a failure.", |counts| {
+        counts.retries
     }),
-    (
-        "atlaudit_requests_total",
-        "Requests sent, repeats included.",
-        |counts| counts.requests,
-    ),
-    (
-        "atlaudit_retries_total",
-        "Requests that were sent again after a failure.",
-        |counts| counts.retries,
-    ),
-    (
-        "atlaudit_rate_limited_total",
-        "Answers that asked to slow down (429).",
-        |counts| counts.rate_limited,
-    ),
-    (
-        "atlaudit_received_bytes_total",
-        "Bytes of answers, unpacked.",
-        |counts| counts.received_bytes,
-    ),
+    ("atlaudit_rate_limited_total", "Answers that asked to slow down (429).", |counts| {
+        counts.rate_limited
+    }),
+    ("atlaudit_received_bytes_total", "Bytes of answers, unpacked.", |counts| {
+        counts.received_bytes
+    }),
 ];
 
 /// A gauge's name, its help, and its value if there is one.
-type GaugeDefinition = (
-    &'static str,
-    &'static str,
-    fn(&SourceSnapshot, Timestamp) -> Option<f64>,
-);
+type GaugeDefinition = (&'static str, &'static str, fn(&SourceSnapshot, Timestamp) -> Option<f64>);
 
 const GAUGES: [GaugeDefinition; 12] = [
     (
@@ -96,39 +76,27 @@ const GAUGES: [GaugeDefinition; 12] = [
         "When the checkpoint was last written.",
         |facts, _| Some(seconds(position(facts)?.updated)),
     ),
-    (
-        "atlaudit_running",
-        "Whether the source is being pulled.",
-        |facts, _| Some(f64::from(u8::from(facts.is_running))),
-    ),
-    (
-        "atlaudit_last_run_timestamp_seconds",
-        "When the last run ended.",
-        |facts, _| Some(seconds(facts.last_run.as_ref()?.finished)),
-    ),
-    (
-        "atlaudit_last_run_duration_seconds",
-        "How long the last run took.",
-        |facts, _| {
-            let run = facts.last_run.as_ref()?;
-            Some(seconds(run.finished) - seconds(run.started))
-        },
-    ),
-    (
-        "atlaudit_last_run_exit_code",
-        "How the last run ended; 0 is a success.",
-        |facts, _| Some(f64::from(facts.last_run.as_ref()?.exit_code)),
-    ),
+    ("atlaudit_running", "Whether the source is being pulled.", |facts, _| {
+        Some(f64::from(u8::from(facts.is_running)))
+    }),
+    ("atlaudit_last_run_timestamp_seconds", "When the last run ended.", |facts, _| {
+        Some(seconds(facts.last_run.as_ref()?.finished))
+    }),
+    ("atlaudit_last_run_duration_seconds", "How long the last run took.", |facts, _| {
+        let run = facts.last_run.as_ref()?;
+        Some(seconds(run.finished) - seconds(run.started))
+    }),
+    ("atlaudit_last_run_exit_code", "How the last run ended; 0 is a success.", |facts, _| {
+        Some(f64::from(facts.last_run.as_ref()?.exit_code))
+    }),
     (
         "atlaudit_last_success_timestamp_seconds",
         "When the last successful run ended.",
         |facts, _| facts.last_success.map(seconds),
     ),
-    (
-        "atlaudit_failures_in_a_row",
-        "Failed runs since the last successful one.",
-        |facts, _| Some(facts.failures_in_a_row as f64),
-    ),
+    ("atlaudit_failures_in_a_row", "Failed runs since the last successful one.", |facts, _| {
+        Some(facts.failures_in_a_row as f64)
+    }),
     (
         "atlaudit_coverage_holes",
         "Spans of time between those read that were never read.",
@@ -143,10 +111,7 @@ const GAUGES: [GaugeDefinition; 12] = [
 
 const BUILD: (&str, &str) = ("atlaudit_build_info", "Which atlaudit wrote this.");
 
-const UP: (&str, &str) = (
-    "atlaudit_up",
-    "Whether the process that wrote this was to go on.",
-);
+const UP: (&str, &str) = ("atlaudit_up", "Whether the process that wrote this was to go on.");
 
 const STARTED: (&str, &str) = (
     "atlaudit_process_start_time_seconds",
@@ -183,8 +148,7 @@ impl MetricsFile {
             started: chrono::Utc::now(),
             is_failing: AtomicBool::new(false),
         };
-        file.write(true)
-            .map_err(|error| error.hint("check the path of `--metrics-file`"))?;
+        file.write(true).map_err(|error| error.hint("check the path of `--metrics-file`"))?;
         Ok(file)
     }
 
@@ -227,12 +191,7 @@ impl MetricsFile {
     /// # Errors
     /// The file cannot be written.
     fn write(&self, is_up: bool) -> Result<(), AppError> {
-        let text = text(
-            &self.registry.snapshots(),
-            self.started,
-            is_up,
-            chrono::Utc::now(),
-        );
+        let text = text(&self.registry.snapshots(), self.started, is_up, chrono::Utc::now());
         replace(&self.path, &text, self.mode).map_err(|error| {
             let what = format!("cannot write the metrics file `{}`", self.path.display());
             AppError::new(Exit::Output, what).because(&error)
@@ -305,9 +264,7 @@ fn wait_seconds(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
 fn runs_by_exit_code(facts: &SourceSnapshot) -> Vec<(String, u64)> {
     let mut ends = facts.totals.ends.clone();
     ends.entry(0).or_default();
-    ends.into_iter()
-        .map(|(code, count)| (code.to_string(), count))
-        .collect()
+    ends.into_iter().map(|(code, count)| (code.to_string(), count)).collect()
 }
 
 fn position(facts: &SourceSnapshot) -> Option<&CheckpointPosition> {

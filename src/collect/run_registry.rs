@@ -102,20 +102,14 @@ impl RunRegistry {
         let mut known = self.sources();
         known.retain(|name, _| sources.iter().any(|source| source.name == *name));
         for source in sources {
-            let entry = known
-                .entry(source.name.clone())
-                .or_insert_with(|| RegistryEntry {
-                    kind: source.target.kind(),
-                    expires_on: None,
-                    // A history that cannot be read is reported when it is written.
-                    ledger: ledgers
-                        .read(&source.name)
-                        .ok()
-                        .flatten()
-                        .unwrap_or_default(),
-                    running: None,
-                    last_reported: RunTotals::default(),
-                });
+            let entry = known.entry(source.name.clone()).or_insert_with(|| RegistryEntry {
+                kind: source.target.kind(),
+                expires_on: None,
+                // A history that cannot be read is reported when it is written.
+                ledger: ledgers.read(&source.name).ok().flatten().unwrap_or_default(),
+                running: None,
+                last_reported: RunTotals::default(),
+            });
             entry.kind = source.target.kind();
             entry.expires_on = source.expires_on;
         }
@@ -161,10 +155,7 @@ impl RunRegistry {
     /// What is known of each source now, ordered by name.
     pub fn snapshots(&self) -> Vec<SourceSnapshot> {
         let mut sources = self.sources();
-        sources
-            .iter_mut()
-            .map(|(name, entry)| entry.snapshot(name))
-            .collect()
+        sources.iter_mut().map(|(name, entry)| entry.snapshot(name)).collect()
     }
 
     /// What the sources are doing at `now`.
@@ -186,10 +177,7 @@ impl RunRegistry {
             let wait = meter.current_wait();
             is_waiting |= wait.is_some_and(|(_, until)| now < until + WAIT_GRACE);
         }
-        PullActivity {
-            progress_mark,
-            is_waiting,
-        }
+        PullActivity { progress_mark, is_waiting }
     }
 
     fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, RegistryEntry>> {

@@ -82,16 +82,10 @@ fn warn_not_listening(error: &io::Error) {
 }
 
 fn stop_signals() -> io::Result<Vec<Signal>> {
-    Ok(vec![
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    ])
+    Ok(vec![signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?])
 }
 
-#[expect(
-    clippy::exit,
-    reason = "whatever holds the other threads must not hold the program"
-)]
+#[expect(clippy::exit, reason = "whatever holds the other threads must not hold the program")]
 async fn forward_signals(mut signals: Vec<Signal>, stop: &watch::Sender<StopRequest>) {
     for request in [StopRequest::AfterCommit, StopRequest::Immediately] {
         wait_for_any(&mut signals).await;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::model::duration::in_words;
 use crate::model::number::{counted, group_digits};
 use crate::model::text::printable;
-use crate::model::duration::in_words;
 use crate::model::time::format_millis;
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
@@ -124,9 +124,7 @@ fn total_message(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> Con
 
 /// The exit code of the worst source.
 fn worst_exit_code(reports: &[SourceReport]) -> u8 {
-    let exits = reports
-        .iter()
-        .filter_map(|report| Exit::of_code(report.exit_code));
+    let exits = reports.iter().filter_map(|report| Exit::of_code(report.exit_code));
     exits.fold(Exit::Done, Exit::worst).code()
 }
 
@@ -213,21 +211,12 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String
         counted(sum(|report| report.events), "event"),
         seconds(elapsed),
     );
-    line.push_str(&format!(
-        ", {}",
-        counted(sum(|report| report.requests), "request")
-    ));
+    line.push_str(&format!(", {}", counted(sum(|report| report.requests), "request")));
     let odd: [(u64, &str); 5] = [
         (sum(|report| report.repeats), "already seen"),
-        (
-            sum(|report| report.outside_window),
-            "outside the time range",
-        ),
+        (sum(|report| report.outside_window), "outside the time range"),
         (sum(|report| report.unparsed), "unparsed"),
-        (
-            sum(|report| report.unreadable_times),
-            "with an unreadable time",
-        ),
+        (sum(|report| report.unreadable_times), "with an unreadable time"),
         (sum(|report| report.id_clashes), "with a repeated id"),
     ];
     for (count, what) in odd.into_iter().filter(|(count, _)| *count > 0) {
@@ -266,10 +255,7 @@ mod tests {
     use crate::pipeline::report::FirstPull;
 
     fn texts(reports: &[SourceReport]) -> Vec<String> {
-        source_messages(reports, Path::new("/w"))
-            .into_iter()
-            .map(|message| message.text)
-            .collect()
+        source_messages(reports, Path::new("/w")).into_iter().map(|message| message.text).collect()
     }
 
     #[test]
@@ -287,10 +273,7 @@ mod tests {
         );
         assert_eq!(
             texts(&reports),
-            [
-                "acme: 2,400 events, 4 requests, 0.0s",
-                "jira: 1 event, 4 requests, 0.0s"
-            ]
+            ["acme: 2,400 events, 4 requests, 0.0s", "jira: 1 event, 4 requests, 0.0s"]
         );
         reports.truncate(1);
         reports[0].events = 1;
@@ -357,10 +340,7 @@ mod tests {
         );
         report.omitted_files = 1_000;
         let many = time_range_and_files(&report, Path::new("/w"));
-        assert!(
-            many.ends_with(", to 1,003 files, the last of them /x/3"),
-            "{many}"
-        );
+        assert!(many.ends_with(", to 1,003 files, the last of them /x/3"), "{many}");
         assert_eq!(
             source_message(&report, Path::new("/w")).text,
             format!("acme: 2,400 events{many}, 5 requests, 0.0s")
@@ -376,25 +356,15 @@ mod tests {
         });
         let reports = vec![report; MAX_SOURCE_LINES + 1];
         assert!(first_pulls(&reports).is_empty(), "nothing was read");
-        let reports: Vec<_> = reports
-            .into_iter()
-            .map(|report| SourceReport { pages: 1, ..report })
-            .collect();
+        let reports: Vec<_> =
+            reports.into_iter().map(|report| SourceReport { pages: 1, ..report }).collect();
         assert_eq!(
             first_pulls(&reports[..1]),
-            [
-                "first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is \
-                 7 days), and no later pull reads older events"
-            ]
+            ["first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is \
+                 7 days), and no later pull reads older events"]
         );
-        assert_eq!(
-            first_pulls(&reports[..MAX_SOURCE_LINES]).len(),
-            MAX_SOURCE_LINES
-        );
+        assert_eq!(first_pulls(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
         let many = first_pulls(&reports);
-        assert!(
-            many.len() == 1 && many[0].contains("21 sources"),
-            "{many:?}"
-        );
+        assert!(many.len() == 1 && many[0].contains("21 sources"), "{many:?}");
     }
 }

@@ -54,10 +54,7 @@ pub async fn run(
     if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
         unnamed.publish()?;
     }
-    console.say(
-        Level::Notice,
-        &ConsoleMessage::new(summary(&tally, began.elapsed())),
-    );
+    console.say(Level::Notice, &ConsoleMessage::new(summary(&tally, began.elapsed())));
     Ok(match tally.lines_lost + tally.inputs_lost {
         0 => Exit::Done,
         _ => Exit::Incomplete,
@@ -67,7 +64,8 @@ pub async fn run(
 /// Warns if the organization is not configured. It may be stored with the key, which `convert` does
 /// not load.
 fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
-    let is_organization = raw.kind.is_some_and(|kind| kind.address() == SourceAddress::Organization);
+    let is_organization =
+        raw.kind.is_some_and(|kind| kind.address() == SourceAddress::Organization);
     if let (Some(name), true, None) = (&raw.name, is_organization, &raw.org_id) {
         let what = "the configuration does not say its organization's id; raw lines become events \
                     without it";
@@ -125,13 +123,7 @@ struct IssueReporter<'a> {
 
 impl<'a> IssueReporter<'a> {
     fn new(console: &'a StderrConsole) -> IssueReporter<'a> {
-        IssueReporter {
-            console,
-            lines: 0,
-            invalid_utf8: 0,
-            unparsed: 0,
-            unreadable_times: 0,
-        }
+        IssueReporter { console, lines: 0, invalid_utf8: 0, unparsed: 0, unreadable_times: 0 }
     }
 
     fn report(&mut self, trouble: &ConvertIssue<'_>) {
@@ -206,11 +198,7 @@ impl<'a> IssueReporter<'a> {
 /// `converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could
 /// not be read`
 fn summary(tally: &ConvertCounts, elapsed: Duration) -> String {
-    let mut line = format!(
-        "converted {} in {}",
-        counted(tally.events, "event"),
-        seconds(elapsed)
-    );
+    let mut line = format!("converted {} in {}", counted(tally.events, "event"), seconds(elapsed));
     if tally.unparsed > 0 {
         line.push_str(&format!(", {} unparsed", tally.unparsed));
     }
@@ -233,10 +221,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_unreadable_lines_and_files() {
-        let mut tally = ConvertCounts {
-            events: 2_980,
-            ..ConvertCounts::default()
-        };
+        let mut tally = ConvertCounts { events: 2_980, ..ConvertCounts::default() };
         let line = |tally: &ConvertCounts| summary(tally, Duration::from_millis(1340));
         assert_eq!(line(&tally), "converted 2,980 events in 1.3s");
         tally.unparsed = 3;

@@ -33,12 +33,8 @@ use crate::telemetry::console::StderrConsole;
 const SHOWN: usize = 12;
 
 /// The demo's sources.
-const NAMES: [&str; SourceKind::ALL.len()] = [
-    "demo-org",
-    "demo-jira",
-    "demo-confluence",
-    "demo-datacenter",
-];
+const NAMES: [&str; SourceKind::ALL.len()] =
+    ["demo-org", "demo-jira", "demo-confluence", "demo-datacenter"];
 
 /// The sandbox's history is a month long.
 const DEMO_LOOKBACK: Duration = Duration::from_secs(31 * 24 * 60 * 60);
@@ -93,18 +89,10 @@ pub async fn start(options: SandboxOptions) -> Result<Sandbox, AppError> {
     Sandbox::start(options).await.map_err(|error| {
         // Only a requested port can be a wrong one.
         let (exit, hint) = match port {
-            0 => (
-                Exit::Output,
-                "look at the limits of this user, and at the loopback interface",
-            ),
-            _ => (
-                Exit::Usage,
-                "`--port 0` takes a free port, `--port N` another one",
-            ),
+            0 => (Exit::Output, "look at the limits of this user, and at the loopback interface"),
+            _ => (Exit::Usage, "`--port 0` takes a free port, `--port N` another one"),
         };
-        AppError::new(exit, format!("cannot listen on 127.0.0.1:{port}"))
-            .hint(hint)
-            .because(&error)
+        AppError::new(exit, format!("cannot listen on 127.0.0.1:{port}")).hint(hint).because(&error)
     })
 }
 
@@ -167,10 +155,7 @@ fn print_events(folder: &Path) -> Result<(), AppError> {
     let mut events = Vec::new();
     for name in NAMES {
         let text = fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap_or_default();
-        events.extend(
-            text.lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok()),
-        );
+        events.extend(text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()));
     }
     events.sort_by_cached_key(|event| text_at(event, "/time"));
     let mut out = String::new();

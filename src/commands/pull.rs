@@ -16,13 +16,13 @@ use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, Source
 use crate::credentials;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::fetch::plan::{self, ReadPlan};
+use crate::model::duration::in_words;
 use crate::model::name::SourceName;
 use crate::model::number::group_digits;
 use crate::model::output_file_state::OutputFileState;
-use crate::model::duration::in_words;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::checkpoint_writer;
-use crate::fetch::plan::{self, ReadPlan};
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run::{current_output_file, lookback_settings, refuse_unfinished, scope_of};
 use crate::sink::identity::is_same_file;
@@ -53,11 +53,7 @@ pub async fn run(
         Some(path) => {
             let registry = &options.registry;
             registry.set_sources(&request.sources, &request.state_dir);
-            Some(MetricsFile::open(
-                path,
-                request.file_mode,
-                registry.clone(),
-            )?)
+            Some(MetricsFile::open(path, request.file_mode, registry.clone())?)
         }
     };
     let pulling = async {
@@ -204,9 +200,7 @@ fn output_owner<'a>(
     let is_it = |output: &OutputFileState| {
         output.path == path
             || before_rotation.as_ref() == Some(&output.path)
-            || facts
-                .as_ref()
-                .is_some_and(|facts| is_same_file(output, facts))
+            || facts.as_ref().is_some_and(|facts| is_same_file(output, facts))
     };
     let found = owned.iter().find(|(_, output)| is_it(output));
     found.map(|(name, _)| name)
@@ -322,18 +316,13 @@ fn describe(
         format!("  asks        {}", settings.target.base_url()),
     ];
     for open in &plan.windows {
-        let until = open
-            .to
-            .map_or("the end of the stream".to_owned(), format_millis);
+        let until = open.to.map_or("the end of the stream".to_owned(), format_millis);
         let how = match (&open.cursor, order) {
             (Some(_), _) => ", behind the saved cursor",
             (None, DeliveryOrder::NewestFirst) => ", in time slices",
             (None, DeliveryOrder::Ascending) => "",
         };
-        lines.push(format!(
-            "  reads       {} to {until}{how}",
-            format_millis(open.from)
-        ));
+        lines.push(format!("  reads       {} to {until}{how}", format_millis(open.from)));
     }
     if plan.windows.is_empty() {
         lines.push("  reads       nothing: the window is shorter than a millisecond".to_owned());
@@ -361,10 +350,12 @@ fn describe_requests(
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
 ) -> String {
-    let quota = settings
-        .connection
-        .requests_per_minute
-        .or(settings.target.kind().descriptor().endpoint.per_minute());
+    let quota = settings.connection.requests_per_minute.or(settings
+        .target
+        .kind()
+        .descriptor()
+        .endpoint
+        .per_minute());
     let limit = quota.map_or(String::new(), |quota| {
         format!(", at most {} a minute", group_digits(quota.into()))
     });
@@ -372,10 +363,9 @@ fn describe_requests(
     match checkpoint
         .and_then(|checkpoint| estimate_pages(plan, checkpoint, settings.page_size, now))
     {
-        Some(pages) => format!(
-            "about {}, each for up to {size} events{limit}",
-            group_digits(pages)
-        ),
+        Some(pages) => {
+            format!("about {}, each for up to {size} events{limit}", group_digits(pages))
+        }
         None => format!("one for every {size} events, at least 1{limit}"),
     }
 }
@@ -392,11 +382,7 @@ fn estimate_pages(
         .windows
         .iter()
         .map(|open| {
-            let from = if open.cursor.is_some() {
-                watermark
-            } else {
-                open.from
-            };
+            let from = if open.cursor.is_some() { watermark } else { open.from };
             (open.to.unwrap_or(now) - from).num_milliseconds().max(0)
         })
         .sum();

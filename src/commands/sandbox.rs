@@ -69,9 +69,8 @@ async fn add_events_periodically(control: &SandboxControl, every: Option<Duratio
 
 /// The requested behaviour. The command line has refused unknown quirks.
 fn behaviour(request: &SandboxRequest) -> Behaviour {
-    let limit = request
-        .rate_limit
-        .map(|requests| RateLimit::new(requests, Duration::from_secs(60)));
+    let limit =
+        request.rate_limit.map(|requests| RateLimit::new(requests, Duration::from_secs(60)));
     let mut behaviour = Behaviour {
         org_rate_limit: limit.clone(),
         jira_rate_limit: limit.clone(),
@@ -83,11 +82,7 @@ fn behaviour(request: &SandboxRequest) -> Behaviour {
         datacenter_latency: request.latency,
         ..Behaviour::default()
     };
-    for quirk in request
-        .quirks
-        .iter()
-        .filter_map(|name| ApiQuirk::find(name))
-    {
+    for quirk in request.quirks.iter().filter_map(|name| ApiQuirk::find(name)) {
         quirk.apply(&mut behaviour);
     }
     behaviour

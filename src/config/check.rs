@@ -7,14 +7,12 @@ use toml::Spanned;
 
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::validate;
-use crate::config::file::{
-    ConfigFile, ErrorLocation, SourceTable, SpannedText, without_span,
-};
-use crate::config::suggestions::suggest;
+use crate::config::file::{ConfigFile, ErrorLocation, SourceTable, SpannedText, without_span};
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source;
+use crate::config::suggestions::suggest;
+use crate::config::validate;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
@@ -23,7 +21,11 @@ use crate::model::text::printable;
 pub(super) const NO_SPAN: Range<usize> = 0..0;
 
 /// Checks the whole file, with the environment over it.
-pub fn settings(file: &ConfigFile, env: &ProcessEnv, state_dir: PathBuf) -> Result<Settings, ConfigError> {
+pub fn settings(
+    file: &ConfigFile,
+    env: &ProcessEnv,
+    state_dir: PathBuf,
+) -> Result<Settings, ConfigError> {
     let below = global_output(file)?;
     let overridden = only_organization_source(file);
     let mut sources = Vec::new();
@@ -33,22 +35,14 @@ pub fn settings(file: &ConfigFile, env: &ProcessEnv, state_dir: PathBuf) -> Resu
         if overridden == Some(typed.get_ref().as_str()) {
             apply_environment(&mut table, env)?;
         }
-        let at = ErrorLocation {
-            file,
-            source: Some(&name),
-        };
+        let at = ErrorLocation { file, source: Some(&name) };
         sources.push(source::check(&at, &name, &typed.span(), &table, &below)?);
     }
     output::reject_shared_files(&sources, env.cwd()).map_err(|error| match &file.path {
         Some(path) => error.in_file(path, None),
         None => error,
     })?;
-    Ok(Settings {
-        config_file: file.path.clone(),
-        state_dir,
-        file_mode: below.mode,
-        sources,
-    })
+    Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
 }
 
 /// What `auth login` was told about a source.
@@ -77,12 +71,7 @@ pub fn login_source(
     name: &SourceName,
     flags: &LoginFlags,
 ) -> Result<SourceSettings, ConfigError> {
-    let known = file
-        .tables
-        .sources
-        .0
-        .iter()
-        .find(|(typed, _)| typed.get_ref() == name.as_str());
+    let known = file.tables.sources.0.iter().find(|(typed, _)| typed.get_ref() == name.as_str());
     let place = known.map_or(NO_SPAN, |(typed, _)| typed.span());
     let mut table = known.map(|(_, table)| table.clone()).unwrap_or_default();
     let lay = |key: &mut SpannedText, flag: &Option<String>| {
@@ -106,10 +95,7 @@ pub fn login_source(
     if flags.gateway {
         table.gateway = Some(Spanned::new(NO_SPAN, true));
     }
-    let at = ErrorLocation {
-        file,
-        source: Some(name),
-    };
+    let at = ErrorLocation { file, source: Some(name) };
     source::check(&at, name, &place, &table, &global_output(file)?)
 }
 
@@ -133,11 +119,8 @@ pub fn select(
 }
 
 fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
-    let known: Vec<String> = settings
-        .sources
-        .iter()
-        .map(|source| format!("`{}`", source.name))
-        .collect();
+    let known: Vec<String> =
+        settings.sources.iter().map(|source| format!("`{}`", source.name)).collect();
     let names = settings.sources.iter().map(|source| source.name.as_str());
     let meant = match suggest(name.as_str(), names) {
         Some(meant) => format!("did you mean `{meant}`? "),
@@ -159,13 +142,14 @@ pub(super) fn global_output(file: &ConfigFile) -> Result<OutputLayer, ConfigErro
     source::output_layer(&at, "output.", &file.tables.output)
 }
 
-fn source_name(file: &ConfigFile, typed: &str, span: &Range<usize>) -> Result<SourceName, ConfigError> {
+fn source_name(
+    file: &ConfigFile,
+    typed: &str,
+    span: &Range<usize>,
+) -> Result<SourceName, ConfigError> {
     typed.parse().map_err(|rule: String| {
-        let error = ConfigError::new(format!(
-            "source `{}`: not a source's name",
-            printable(typed)
-        ))
-        .hint(rule);
+        let error = ConfigError::new(format!("source `{}`: not a source's name", printable(typed)))
+            .hint(rule);
         file.locate_error(error, span)
     })
 }
@@ -184,7 +168,10 @@ fn only_organization_source(file: &ConfigFile) -> Option<&str> {
 }
 
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
-pub(super) fn apply_environment(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
+pub(super) fn apply_environment(
+    table: &mut SourceTable,
+    env: &ProcessEnv,
+) -> Result<(), ConfigError> {
     if let Some(id) = env.var_text(env::ORG_ID) {
         let id = validate::org_id(id).map_err(|refusal| HintedError {
             what: format!("{}: {}", env::ORG_ID, refusal.what),

@@ -46,10 +46,7 @@ fn defaults_fill_missing_keys() {
     assert_eq!(org.connection.retry_for, Duration::from_secs(60));
     assert_eq!(org.connection.max_wait, Duration::from_secs(900));
     assert_eq!(org.output.path, OutputPath::Stdout);
-    assert_eq!(
-        (org.output.format, org.output.mode),
-        (OutputFormat::Normalized, 0o600)
-    );
+    assert_eq!((org.output.format, org.output.mode), (OutputFormat::Normalized, 0o600));
 }
 
 #[test]
@@ -62,31 +59,19 @@ fn a_source_overrides_the_output_table_key_by_key() {
     };
     assert_eq!(a.output.path, OutputPath::File("a.jsonl".to_owned()));
     assert_eq!((a.output.format, a.output.mode), (OutputFormat::Raw, 0o640));
-    assert_eq!(
-        (&b.output.path, b.output.mode),
-        (&OutputPath::Stdout, 0o640)
-    );
+    assert_eq!((&b.output.path, b.output.mode), (&OutputPath::Stdout, 0o640));
 }
 
 #[test]
 fn a_refusal_names_source_key_and_line() {
     let cases = [
         ("page_size = 501", "`page_size`: must be 1 to 500, not 501"),
-        (
-            "initial_lookback = '200d'",
-            "`initial_lookback`: reaches back further",
-        ),
+        ("initial_lookback = '200d'", "`initial_lookback`: reaches back further"),
         ("overlap = 'x'", "`overlap`: not a span of time"),
         ("concurrency = 65", "`concurrency`: must be 1 to 64"),
-        (
-            "requests_per_minute = 0",
-            "`requests_per_minute`: must be at least 1",
-        ),
+        ("requests_per_minute = 0", "`requests_per_minute`: must be at least 1"),
         ("timeout = '0s'", "`timeout`: must be longer than zero"),
-        (
-            "base_url = 'http://x.example'",
-            "`base_url`: `http://` would send the key",
-        ),
+        ("base_url = 'http://x.example'", "`base_url`: `http://` would send the key"),
         ("org_id = 'a/b'", "`org_id`: not an organization id"),
         (
             "site = 'a.atlassian.net'",
@@ -94,14 +79,8 @@ fn a_refusal_names_source_key_and_line() {
         ),
         ("expires_on = 5", "`expires_on`: not a day"),
         ("output.mode = '0400'", "`output.mode`: the owner must"),
-        (
-            "output.path = '{name}'",
-            "`output.path`: unknown placeholder `{name}`",
-        ),
-        (
-            "output.compression = 'lz4'",
-            "`output.compression`: unknown compression `lz4`",
-        ),
+        ("output.path = '{name}'", "`output.path`: unknown placeholder `{name}`"),
+        ("output.compression = 'lz4'", "`output.compression`: unknown compression `lz4`"),
         ("ca_file = '~/ca.pem'", "`ca_file`: `~` is not expanded"),
         ("proxy = 'x'", "`proxy`: not a proxy's URL"),
     ];
@@ -115,26 +94,16 @@ fn a_refusal_names_source_key_and_line() {
 #[test]
 fn what_is_missing_blames_the_table() {
     let error = refuse("\n[sources.acme]\norg_id = 'x'\n");
-    assert_eq!(
-        error.to_string(),
-        "/c.toml:2: source `acme`: `type` is missing"
-    );
+    assert_eq!(error.to_string(), "/c.toml:2: source `acme`: `type` is missing");
     let error = refuse("[sources.j]\ntype = 'jira-audit'\n");
-    assert_eq!(
-        error.to_string(),
-        "/c.toml:1: source `j`: `site` is missing"
-    );
+    assert_eq!(error.to_string(), "/c.toml:1: source `j`: `site` is missing");
     let error = refuse("[sources.'a b']\ntype = 'org-events'\n");
     assert!(
-        error
-            .to_string()
-            .starts_with("/c.toml:1: source `a b`: not a source's name"),
+        error.to_string().starts_with("/c.toml:1: source `a b`: not a source's name"),
         "{error}"
     );
     assert!(
-        refuse("[output]\nrotate = 'weekly'")
-            .to_string()
-            .starts_with("/c.toml:2: `output.rotate`")
+        refuse("[output]\nrotate = 'weekly'").to_string().starts_with("/c.toml:2: `output.rotate`")
     );
 }
 
@@ -149,9 +118,7 @@ fn an_inline_secret_is_not_shown() {
 fn days_may_be_strings_or_dates() {
     let day = chrono::NaiveDate::from_ymd_opt(2027, 6, 30);
     for typed in ["'2027-06-30'", "2027-06-30"] {
-        let settings = ok(&format!(
-            "[sources.a]\ntype = 'org-events'\nexpires_on = {typed}\n"
-        ));
+        let settings = ok(&format!("[sources.a]\ntype = 'org-events'\nexpires_on = {typed}\n"));
         assert_eq!(settings.sources[0].expires_on, day, "{typed}");
     }
 }
@@ -172,17 +139,11 @@ fn the_environment_wins_over_the_only_organization() {
     assert!(
         matches!(&settings.sources[0].target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "from-env")
     );
-    assert_eq!(
-        settings.sources[0].credential,
-        CredentialSpec::Env(env::API_KEY.to_owned())
-    );
+    assert_eq!(settings.sources[0].credential, CredentialSpec::Env(env::API_KEY.to_owned()));
     assert_eq!(settings.sources[1].credential, CredentialSpec::Keyring);
     let bad = ProcessEnv::with([(env::ORG_ID, "a/b")], "/w");
     let error = check(one, &bad).unwrap_err();
-    assert!(
-        error.to_string().starts_with("ATLAUDIT_ORG_ID: not an"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("ATLAUDIT_ORG_ID: not an"), "{error}");
     let two = format!("{one}[sources.b]\ntype = 'org-events'\n");
     let settings = check(&two, &env).unwrap();
     assert_eq!(settings.sources[0].credential, CredentialSpec::Keyring);
@@ -203,13 +164,12 @@ fn names_select_sources_once() {
 #[test]
 fn login_lays_flags_over_the_file() {
     let file = load("[sources.a]\ntype = 'org-events'\norg_id = 'old'\npage_size = 7\n");
-    let flags = LoginFlags {
-        org_id: Some("new".to_owned()),
-        ..LoginFlags::default()
-    };
+    let flags = LoginFlags { org_id: Some("new".to_owned()), ..LoginFlags::default() };
     let known = login_source(&file, &"a".parse().unwrap(), &flags).unwrap();
     assert_eq!(known.page_size, 7);
-    assert!(matches!(known.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "new"));
+    assert!(
+        matches!(known.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "new")
+    );
     let fresh = login_source(&file, &"b".parse().unwrap(), &flags).unwrap();
     assert_eq!(fresh.target.kind(), SourceKind::OrgEvents);
 }
@@ -227,20 +187,11 @@ fn the_example_is_right() {
         })
         .collect();
     assert!(
-        uncommented
-            .iter()
-            .filter(|line| line.contains(" = "))
-            .count()
-            > EXAMPLE
-                .lines()
-                .filter(|line| line.contains(" = ") && !line.starts_with('#'))
-                .count()
+        uncommented.iter().filter(|line| line.contains(" = ")).count()
+            > EXAMPLE.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count()
     );
     let settings = ok(&uncommented.join("\n"));
-    assert_eq!(
-        settings.sources[0].initial_lookback,
-        Duration::from_secs(7 * 86_400)
-    );
+    assert_eq!(settings.sources[0].initial_lookback, Duration::from_secs(7 * 86_400));
     assert!(settings.sources[0].expires_on.is_some());
 }
 

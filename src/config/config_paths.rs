@@ -19,19 +19,13 @@ pub struct ConfigPath {
 pub fn config_file(flag: Option<&Path>, env: &ProcessEnv) -> Option<ConfigPath> {
     let named = flag.or_else(|| env.var_os(env::CONFIG).map(Path::new));
     if let Some(path) = named {
-        return Some(ConfigPath {
-            path: env.at_cwd(path),
-            is_explicit: true,
-        });
+        return Some(ConfigPath { path: env.at_cwd(path), is_explicit: true });
     }
     let folder = env
         .absolute_path("XDG_CONFIG_HOME")
         .map(Path::to_path_buf)
         .or_else(|| env.absolute_path("HOME").map(|home| home.join(".config")))?;
-    Some(ConfigPath {
-        path: folder.join("atlaudit/config.toml"),
-        is_explicit: false,
-    })
+    Some(ConfigPath { path: folder.join("atlaudit/config.toml"), is_explicit: false })
 }
 
 /// Where checkpoints and locks live: `--state-dir`, `ATLAUDIT_STATE_DIR`, `$XDG_STATE_HOME/atlaudit`,
@@ -42,10 +36,7 @@ pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, Confi
     }
     env.absolute_path("XDG_STATE_HOME")
         .map(|state| state.join("atlaudit"))
-        .or_else(|| {
-            env.absolute_path("HOME")
-                .map(|home| home.join(".local/state/atlaudit"))
-        })
+        .or_else(|| env.absolute_path("HOME").map(|home| home.join(".local/state/atlaudit")))
         .ok_or_else(|| {
             ConfigError::new(
                 "there is no place for the state: neither HOME nor XDG_STATE_HOME is set",
@@ -62,9 +53,7 @@ pub fn quota_dirs(env: &ProcessEnv) -> Vec<PathBuf> {
     }
     let own = format!("atlaudit-{}", env.user);
     // In memory where there is such a place: a request is noted with every one that is sent.
-    ["/dev/shm", "/tmp"]
-        .map(|base| Path::new(base).join(&own))
-        .to_vec()
+    ["/dev/shm", "/tmp"].map(|base| Path::new(base).join(&own)).to_vec()
 }
 
 #[cfg(test)]
@@ -84,32 +73,22 @@ mod tests {
     #[test]
     fn flags_win_over_the_environment_and_that_over_the_home() {
         let env = ProcessEnv::with(
-            [
-                ("ATLAUDIT_CONFIG", "env.toml"),
-                ("ATLAUDIT_STATE_DIR", "/env"),
-                ("HOME", "/h"),
-            ],
+            [("ATLAUDIT_CONFIG", "env.toml"), ("ATLAUDIT_STATE_DIR", "/env"), ("HOME", "/h")],
             "/work",
         );
-        let place = |flag: Option<&str>, env: &ProcessEnv| config_file(flag.map(Path::new), env).unwrap();
+        let place =
+            |flag: Option<&str>, env: &ProcessEnv| config_file(flag.map(Path::new), env).unwrap();
         assert_eq!(place(Some("/f.toml"), &env).path, Path::new("/f.toml"));
         assert_eq!(place(None, &env).path, Path::new("/work/env.toml"));
         assert!(place(None, &env).is_explicit);
-        assert_eq!(
-            state_dir(Some(Path::new("s")), &env).unwrap(),
-            Path::new("/work/s")
-        );
+        assert_eq!(state_dir(Some(Path::new("s")), &env).unwrap(), Path::new("/work/s"));
         assert_eq!(state_dir(None, &env).unwrap(), Path::new("/env"));
     }
 
     #[test]
     fn xdg_folders_count_only_when_absolute() {
         let env = ProcessEnv::with(
-            [
-                ("XDG_CONFIG_HOME", "rel"),
-                ("XDG_STATE_HOME", "/x"),
-                ("HOME", "/h"),
-            ],
+            [("XDG_CONFIG_HOME", "rel"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")],
             "/",
         );
         let place = config_file(None, &env).unwrap();

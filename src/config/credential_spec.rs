@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
-use crate::config::validate;
 use crate::config::settings::CredentialSpec;
+use crate::config::validate;
 
 const KINDS: &str =
     "use `keyring`, `env:NAME`, `file:PATH`, `command:PROGRAM ARG...` or `systemd:NAME`";
@@ -67,7 +67,7 @@ pub fn absolute_file(path: &Path, env: &ProcessEnv) -> Result<PathBuf, HintedErr
         },
         Err(_) if path.to_string_lossy().starts_with('~') => {
             return Err(
-                HintedError::new("only `~/` is replaced, not the home of a named user").hint(whole),
+                HintedError::new("only `~/` is replaced, not the home of a named user").hint(whole)
             );
         }
         // Without `.` and doubled slashes.
@@ -114,10 +114,8 @@ fn unit_credential(name: &str) -> Result<String, HintedError> {
     if plain && !name.contains('/') && !name.contains('\0') {
         Ok(name.to_owned())
     } else {
-        Err(
-            HintedError::new("`systemd:` is not followed by the plain name of a credential")
-                .hint("use the name before the colon in the unit's `LoadCredential=NAME:PATH`"),
-        )
+        Err(HintedError::new("`systemd:` is not followed by the plain name of a credential")
+            .hint("use the name before the colon in the unit's `LoadCredential=NAME:PATH`"))
     }
 }
 
@@ -132,10 +130,7 @@ mod tests {
             ("keyring", CredentialSpec::Keyring),
             ("env:ACME_KEY", CredentialSpec::Env("ACME_KEY".into())),
             ("file:/etc/key", CredentialSpec::File("/etc/key".into())),
-            (
-                "command:pass  show a",
-                CredentialSpec::Command(words(&["pass", "show", "a"])),
-            ),
+            ("command:pass  show a", CredentialSpec::Command(words(&["pass", "show", "a"]))),
             ("systemd:acme", CredentialSpec::Systemd("acme".into())),
         ];
         for (text, want) in cases {

@@ -127,11 +127,9 @@ fn value(setting: &ConfigValue, old: Option<&Value>) -> Value {
         ConfigValue::Text(text) => Value::from(text.as_str()),
         ConfigValue::True => Value::from(true),
         ConfigValue::Day(day) => match (old.is_some_and(Value::is_datetime), date(*day)) {
-            (true, Some(date)) => Value::from(Datetime {
-                date: Some(date),
-                time: None,
-                offset: None,
-            }),
+            (true, Some(date)) => {
+                Value::from(Datetime { date: Some(date), time: None, offset: None })
+            }
             _ => Value::from(day.to_string()),
         },
     }
@@ -147,8 +145,7 @@ fn date(day: NaiveDate) -> Option<Date> {
 
 fn parse_document(text: &str) -> Result<DocumentMut, HintedError> {
     // Its own words would quote the line, which may hold a secret.
-    text.parse()
-        .map_err(|_| HintedError::new("it is no TOML, or of a form that cannot be changed"))
+    text.parse().map_err(|_| HintedError::new("it is no TOML, or of a form that cannot be changed"))
 }
 
 /// Nothing is written that we could not read again.
@@ -195,11 +192,7 @@ email_note = 1
         );
         let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
         assert_eq!(file.tables.sources.0.len(), 2);
-        assert!(
-            with_source("", &source("j"))
-                .unwrap()
-                .starts_with("[sources.j]\n")
-        );
+        assert!(with_source("", &source("j")).unwrap().starts_with("[sources.j]\n"));
     }
 
     #[test]

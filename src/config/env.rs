@@ -39,10 +39,7 @@ pub struct ProcessEnv {
 
 impl ProcessEnv {
     /// Looks at the real process. Call it once, in `main`.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "asks only whether they are terminals"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "asks only whether they are terminals")]
     pub fn capture() -> ProcessEnv {
         ProcessEnv {
             vars: std::env::vars_os().collect(),
@@ -64,10 +61,7 @@ impl ProcessEnv {
         V: Into<OsString>,
     {
         ProcessEnv {
-            vars: vars
-                .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
+            vars: vars.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
             cwd: cwd.into(),
             ..ProcessEnv::default()
         }
@@ -75,10 +69,7 @@ impl ProcessEnv {
 
     /// A variable's value; an empty one counts as not set.
     pub fn var_os(&self, name: &str) -> Option<&OsStr> {
-        self.vars
-            .get(OsStr::new(name))
-            .map(OsString::as_os_str)
-            .filter(|value| !value.is_empty())
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// A variable's value, when it is text.
@@ -88,9 +79,7 @@ impl ProcessEnv {
 
     /// A variable that holds an absolute path; the XDG specification ignores relative ones.
     pub fn absolute_path(&self, name: &str) -> Option<&Path> {
-        self.var_os(name)
-            .map(Path::new)
-            .filter(|path| path.is_absolute())
+        self.var_os(name).map(Path::new).filter(|path| path.is_absolute())
     }
 
     /// The working directory.

@@ -17,10 +17,7 @@ pub struct HintedError {
 impl HintedError {
     /// A refusal without a hint.
     pub fn new(what: impl Into<String>) -> HintedError {
-        HintedError {
-            what: what.into(),
-            hint: None,
-        }
+        HintedError { what: what.into(), hint: None }
     }
 
     /// Adds what to do.
@@ -55,13 +52,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// An error that belongs to no file.
     pub fn new(what: impl Into<String>) -> ConfigError {
-        ConfigError {
-            file: None,
-            line: None,
-            what: what.into(),
-            causes: Vec::new(),
-            hint: None,
-        }
+        ConfigError { file: None, line: None, what: what.into(), causes: Vec::new(), hint: None }
     }
 
     /// Says which file it is in, and the line when it is known.
@@ -130,9 +121,7 @@ mod tests {
 
     #[test]
     fn an_error_names_its_place_first() {
-        let error = ConfigError::new("no")
-            .in_file("/c.toml", Some(3))
-            .hint("yes");
+        let error = ConfigError::new("no").in_file("/c.toml", Some(3)).hint("yes");
         assert_eq!(error.to_string(), "/c.toml:3: no");
         assert_eq!(error.hint_text(), Some("yes"));
         assert_eq!(HintedError::new("no").hint("yes").to_string(), "no; yes");

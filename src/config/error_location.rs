@@ -8,16 +8,8 @@ use crate::config::suggestions::suggest;
 use crate::model::text::printable;
 
 /// Keys that people try to keep a secret under.
-const SECRET_KEYS: [&str; 8] = [
-    "api_key",
-    "apikey",
-    "api_token",
-    "token",
-    "key",
-    "secret",
-    "password",
-    "bearer",
-];
+const SECRET_KEYS: [&str; 8] =
+    ["api_key", "apikey", "api_token", "token", "key", "secret", "password", "bearer"];
 
 /// What `error` says about `text`, the content of the file at `path`.
 pub fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError {
@@ -80,9 +72,7 @@ mod tests {
     use crate::config::file::ConfigFile;
 
     fn refuse(text: &str) -> ConfigError {
-        ConfigFile::parse(Path::new("/c.toml"), text.to_owned())
-            .err()
-            .unwrap()
+        ConfigFile::parse(Path::new("/c.toml"), text.to_owned()).err().unwrap()
     }
 
     #[test]
@@ -130,27 +120,15 @@ mod tests {
             assert!(error.line().is_some(), "{said}");
         }
         let error = refuse("[sources.a]\napi_key = 'x'\n");
-        assert!(
-            error
-                .hint_text()
-                .unwrap()
-                .contains("never stands in this file")
-        );
+        assert!(error.hint_text().unwrap().contains("never stands in this file"));
     }
 
     #[test]
     fn other_refusals_read_well() {
         let error = refuse("[sources.a]\npage_size = \"many\"\n");
-        assert_eq!(
-            error.to_string(),
-            "/c.toml:2: invalid type: string, expected i64"
-        );
+        assert_eq!(error.to_string(), "/c.toml:2: invalid type: string, expected i64");
         let error = refuse("[sources.a]\ntype = 'x'\ntype = 'y'\n");
         assert_eq!(error.to_string(), "/c.toml:3: duplicate key");
-        assert!(
-            refuse("[sources]\na = 5\n")
-                .to_string()
-                .contains("expected a table")
-        );
+        assert!(refuse("[sources]\na = 5\n").to_string().contains("expected a table"));
     }
 }

@@ -43,22 +43,14 @@ impl ConfigFile {
 
     /// The same, where it was looked for at `path`.
     pub fn absent_at(path: &Path) -> ConfigFile {
-        ConfigFile {
-            expected_path: Some(path.to_path_buf()),
-            ..ConfigFile::absent()
-        }
+        ConfigFile { expected_path: Some(path.to_path_buf()), ..ConfigFile::absent() }
     }
 
     /// Reads `text`, the content of the file at `path`.
     pub fn parse(path: &Path, text: String) -> Result<ConfigFile, ConfigError> {
         let tables = toml::from_str(&text)
             .map_err(|error| error_location::config_error(&error, path, &text))?;
-        Ok(ConfigFile {
-            path: Some(path.to_path_buf()),
-            expected_path: None,
-            text,
-            tables,
-        })
+        Ok(ConfigFile { path: Some(path.to_path_buf()), expected_path: None, text, tables })
     }
 
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
@@ -87,10 +79,7 @@ pub struct ConfigTables {
 /// `[output]`, or a source's `output.*`.
 #[derive(Deserialize, Default, Clone)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
-#[allow(
-    missing_docs,
-    reason = "the keys are documented in config.example.toml"
-)]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
 pub struct OutputTable {
     pub path: SpannedText,
     pub format: SpannedText,
@@ -102,10 +91,7 @@ pub struct OutputTable {
 /// One `[sources.NAME]`.
 #[derive(Deserialize, Default, Clone)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
-#[allow(
-    missing_docs,
-    reason = "the keys are documented in config.example.toml"
-)]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
 pub struct SourceTable {
     #[serde(rename = "type")]
     pub kind: SpannedText,
@@ -191,9 +177,7 @@ impl ErrorLocation<'_> {
         let Some(value) = value else {
             return Ok(None);
         };
-        check(value.get_ref())
-            .map(Some)
-            .map_err(|refusal| self.locate(key, &value.span(), refusal))
+        check(value.get_ref()).map(Some).map_err(|refusal| self.locate(key, &value.span(), refusal))
     }
 
     fn locate(&self, key: &str, span: &Range<usize>, refusal: HintedError) -> ConfigError {
@@ -201,11 +185,7 @@ impl ErrorLocation<'_> {
             Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
             None => format!("`{key}`: {}", refusal.what),
         };
-        let error: ConfigError = HintedError {
-            what,
-            hint: refusal.hint,
-        }
-        .into();
+        let error: ConfigError = HintedError { what, hint: refusal.hint }.into();
         self.file.locate_error(error, span)
     }
 }
@@ -225,13 +205,8 @@ mod tests {
         )
         .ok()
         .unwrap();
-        let names: Vec<_> = loaded
-            .tables
-            .sources
-            .0
-            .iter()
-            .map(|(name, _)| name.as_ref().as_str())
-            .collect();
+        let names: Vec<_> =
+            loaded.tables.sources.0.iter().map(|(name, _)| name.as_ref().as_str()).collect();
         assert_eq!(names, ["z", "a", "m"]);
     }
 
@@ -240,10 +215,7 @@ mod tests {
         let loaded = parse("[output]\npath = '-'\n").ok().unwrap();
         let span = loaded.tables.output.path.clone().unwrap().span();
         let error = || ConfigError::new("no");
-        assert_eq!(
-            loaded.locate_error(error(), &span).to_string(),
-            "/c.toml:2: no"
-        );
+        assert_eq!(loaded.locate_error(error(), &span).to_string(), "/c.toml:2: no");
         assert_eq!(loaded.locate_error(error(), &(0..0)).to_string(), "no");
     }
 }

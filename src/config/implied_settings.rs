@@ -37,18 +37,10 @@ pub fn settings(
         if typed.len() <= 1 {
             check::apply_environment(&mut table, env)?;
         }
-        let at = ErrorLocation {
-            file,
-            source: Some(&name),
-        };
+        let at = ErrorLocation { file, source: Some(&name) };
         sources.push(source::check(&at, &name, &NO_SPAN, &table, &below)?);
     }
-    Ok(Settings {
-        config_file: file.path.clone(),
-        state_dir,
-        file_mode: below.mode,
-        sources,
-    })
+    Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
 }
 
 fn names(
@@ -72,9 +64,7 @@ fn names(
     if !typed.is_empty() {
         return Ok(typed.to_vec());
     }
-    let name = DEFAULT_SOURCE
-        .parse()
-        .map_err(|rule: String| ConfigError::new(rule))?;
+    let name = DEFAULT_SOURCE.parse().map_err(|rule: String| ConfigError::new(rule))?;
     Ok(vec![name])
 }
 
@@ -86,11 +76,7 @@ fn not_configured_error(file: &ConfigFile) -> ConfigError {
         (None, None) => "there is no configuration file".to_owned(),
     };
     ConfigError::new("nothing is configured yet")
-        .because(format!(
-            "{place}, and neither {} nor {} is set",
-            env::API_KEY,
-            env::ORG_ID
-        ))
+        .because(format!("{place}, and neither {} nor {} is set", env::API_KEY, env::ORG_ID))
         .because("no key was found in an OS keyring")
         .hint("`atlaudit auth login NAME` adds a source; `atlaudit demo` needs none")
 }
@@ -100,11 +86,8 @@ pub fn reject_ambiguous_keyring(settings: &Settings) -> Result<(), ConfigError> 
     if settings.sources.len() < 2 {
         return Ok(());
     }
-    let names: Vec<String> = settings
-        .sources
-        .iter()
-        .map(|source| format!("`{}`", source.name))
-        .collect();
+    let names: Vec<String> =
+        settings.sources.iter().map(|source| format!("`{}`", source.name)).collect();
     Err(ConfigError::new(format!(
         "no source is configured, and the keyring holds keys for several: {}",
         names.join(", ")
@@ -128,11 +111,7 @@ mod tests {
     }
 
     fn names_of(settings: &Settings) -> Vec<&str> {
-        settings
-            .sources
-            .iter()
-            .map(|source| source.name.as_str())
-            .collect()
+        settings.sources.iter().map(|source| source.name.as_str()).collect()
     }
 
     #[test]
@@ -141,10 +120,7 @@ mod tests {
         let settings = implied(&env, &[], &["acme"]);
         assert_eq!(names_of(&settings), [DEFAULT_SOURCE]);
         let source = &settings.sources[0];
-        assert_eq!(
-            source.credential,
-            CredentialSpec::Env(env::API_KEY.to_owned())
-        );
+        assert_eq!(source.credential, CredentialSpec::Env(env::API_KEY.to_owned()));
         assert!(
             matches!(&source.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "o-1")
         );
@@ -176,7 +152,9 @@ mod tests {
 
     #[test]
     fn several_keyring_entries_are_rejected() {
-        let error = reject_ambiguous_keyring(&implied(&ProcessEnv::default(), &[], &["b", "a", "b"])).unwrap_err();
+        let error =
+            reject_ambiguous_keyring(&implied(&ProcessEnv::default(), &[], &["b", "a", "b"]))
+                .unwrap_err();
         assert!(error.to_string().contains("`a`, `b`"), "{error}");
     }
 }

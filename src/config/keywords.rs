@@ -25,9 +25,7 @@ pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
 /// The variant named `text`; `of` says what the words are.
 fn word_of_list<T: ValueEnum>(of: &str, text: &str) -> Result<T, HintedError> {
     let names = T::value_variants().iter().filter_map(T::to_possible_value);
-    let names: Vec<_> = names
-        .map(|value| format!("`{}`", value.get_name()))
-        .collect();
+    let names: Vec<_> = names.map(|value| format!("`{}`", value.get_name())).collect();
     let typed = format!("`{text}`");
     let found = names.iter().position(|name| *name == typed);
     if let Some(variant) = found.and_then(|at| T::value_variants().get(at)) {
@@ -69,27 +67,16 @@ fn size(text: &str) -> Result<u64, HintedError> {
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
         _ => {
-            return Err(unknown(
-                "size",
-                text,
-                "a unit: B, KiB, MiB, GiB, KB, MB or GB",
-            ));
+            return Err(unknown("size", text, "a unit: B, KiB, MiB, GiB, KB, MB or GB"));
         }
     };
-    let bytes = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor));
+    let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
     match bytes {
         Some(bytes) if bytes >= LEAST_SIZE => Ok(bytes),
-        Some(_) => Err(
-            HintedError::new("a file of less than 1KiB holds hardly a line")
-                .hint(format!("use {ROTATIONS}")),
-        ),
-        None => Err(
-            HintedError::new(format!("`{}` is too large", printable(text)))
-                .hint(format!("use {ROTATIONS}")),
-        ),
+        Some(_) => Err(HintedError::new("a file of less than 1KiB holds hardly a line")
+            .hint(format!("use {ROTATIONS}"))),
+        None => Err(HintedError::new(format!("`{}` is too large", printable(text)))
+            .hint(format!("use {ROTATIONS}"))),
     }
 }
 
@@ -115,35 +102,19 @@ mod tests {
 
     #[test]
     fn sizes_have_a_unit_and_a_measure() {
-        for (text, bytes) in [
-            ("100MiB", 100 << 20),
-            ("1 GiB", 1 << 30),
-            ("5MB", 5_000_000),
-            ("1024B", 1024),
-        ] {
+        for (text, bytes) in
+            [("100MiB", 100 << 20), ("1 GiB", 1 << 30), ("5MB", 5_000_000), ("1024B", 1024)]
+        {
             assert_eq!(rotate(text), Ok(Rotation::Size(bytes)), "{text}");
         }
-        for text in [
-            "100",
-            "1B",
-            "0KiB",
-            "5 mib",
-            "1.5MiB",
-            "99999999999GiB",
-            "1MiB1",
-        ] {
+        for text in ["100", "1B", "0KiB", "5 mib", "1.5MiB", "99999999999GiB", "1MiB1"] {
             assert!(rotate(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn other_words_are_unknown() {
-        assert!(
-            format("xml")
-                .unwrap_err()
-                .what
-                .contains("unknown format `xml`")
-        );
+        assert!(format("xml").unwrap_err().what.contains("unknown format `xml`"));
         assert!(
             compression("lz4").is_err() && rotate("weekly").is_err() && source_kind("x").is_err()
         );

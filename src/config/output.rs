@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::validate;
 use crate::config::settings::{
     Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
+use crate::config::validate;
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
@@ -33,18 +33,14 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
     while let Some(at) = rest.find(['{', '%']) {
         rest = rest.get(at..).unwrap_or_default();
         let known = ["{source}", "%Y", "%m", "%d", "%H", "%%"];
-        let Some(found) = known
-            .into_iter()
-            .find(|placeholder| rest.starts_with(placeholder))
+        let Some(found) = known.into_iter().find(|placeholder| rest.starts_with(placeholder))
         else {
             let shown: String = match rest.find('}') {
                 Some(end) if rest.starts_with('{') => rest.chars().take(end + 1).collect(),
                 _ => rest.chars().take(2).collect(),
             };
-            return Err(
-                HintedError::new(format!("unknown placeholder `{}`", printable(&shown)))
-                    .hint(PLACEHOLDERS),
-            );
+            return Err(HintedError::new(format!("unknown placeholder `{}`", printable(&shown)))
+                .hint(PLACEHOLDERS));
         };
         rest = rest.get(found.len()..).unwrap_or_default();
     }
@@ -110,10 +106,7 @@ impl OutputLayer {
     /// The settings of one source; the defaults are stdout, `normalized` and 0600.
     pub fn resolve(&self, name: &SourceName) -> OutputSettings {
         OutputSettings {
-            path: self
-                .path
-                .as_ref()
-                .map_or(OutputPath::Stdout, |path| path.for_source(name)),
+            path: self.path.as_ref().map_or(OutputPath::Stdout, |path| path.for_source(name)),
             format: self.format.unwrap_or_default(),
             compression: self.compression.unwrap_or_default(),
             rotation: self.rotation.unwrap_or_default(),
@@ -212,10 +205,7 @@ pub fn reject_compressed_terminal_output<'a>(
 
 /// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: links may be involved.
 fn normalize_path(cwd: &Path, path: &str) -> PathBuf {
-    cwd.join(path)
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .collect()
+    cwd.join(path).components().filter(|part| *part != Component::CurDir).collect()
 }
 
 #[cfg(test)]
@@ -224,14 +214,7 @@ mod tests {
 
     #[test]
     fn templates_take_the_known_placeholders_only() {
-        for good in [
-            "-",
-            "a",
-            "/x/{source}-%Y-%m-%dT%H.jsonl",
-            "100%%",
-            "a}b",
-            "é/%d",
-        ] {
+        for good in ["-", "a", "/x/{source}-%Y-%m-%dT%H.jsonl", "100%%", "a}b", "é/%d"] {
             assert!(path_template(good).is_ok(), "{good}");
         }
         for (bad, shown) in [

@@ -89,12 +89,10 @@ pub fn ask_secret_until_valid<T>(
 /// # Errors
 /// As with [`ask_until_valid`].
 pub fn confirm(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> {
-    ask_until_valid(person, question, |answer| {
-        match answer.to_ascii_lowercase().as_str() {
-            "" | "n" | "no" => Ok(false),
-            "y" | "yes" => Ok(true),
-            _ => Err(HintedError::new("answer `y` or `n`")),
-        }
+    ask_until_valid(person, question, |answer| match answer.to_ascii_lowercase().as_str() {
+        "" | "n" | "no" => Ok(false),
+        "y" | "yes" => Ok(true),
+        _ => Err(HintedError::new("answer `y` or `n`")),
     })
 }
 
@@ -120,10 +118,7 @@ pub mod script {
     impl ScriptedUser {
         /// A person who gives these answers, one after the other.
         pub fn new(answers: &[&'static str]) -> ScriptedUser {
-            ScriptedUser {
-                answers: answers.to_vec(),
-                seen: String::new(),
-            }
+            ScriptedUser { answers: answers.to_vec(), seen: String::new() }
         }
     }
 

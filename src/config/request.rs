@@ -9,7 +9,9 @@ use chrono::NaiveDate;
 use clap_complete::Shell;
 
 use crate::config::error::ConfigError;
-use crate::config::settings::{CredentialSpec, OutputFormat, OutputSettings, Settings, SourceSettings};
+use crate::config::settings::{
+    CredentialSpec, OutputFormat, OutputSettings, Settings, SourceSettings,
+};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
 
@@ -193,9 +195,8 @@ impl OneOffWindow {
     /// its end, without `until` it ends `now`.
     pub fn window(&self, source: &SourceSettings, now: Timestamp) -> Window {
         let to = self.until.unwrap_or(now);
-        let from = self
-            .since
-            .unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
+        let from =
+            self.since.unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
         Window { from, to: Some(to) }
     }
 }

@@ -176,12 +176,12 @@ impl SourceTarget {
     /// Whether requests go where the type alone would send them.
     pub fn has_default_base_url(&self) -> bool {
         let default = match self {
-            SourceTarget::Site(SiteTarget {
-                site,
-                route: SiteRoute::Direct(_),
-                ..
-            }) => format!("https://{site}/"),
-            SourceTarget::OrgEvents { .. } | SourceTarget::Site(_) => "https://api.atlassian.com/".to_owned(),
+            SourceTarget::Site(SiteTarget { site, route: SiteRoute::Direct(_), .. }) => {
+                format!("https://{site}/")
+            }
+            SourceTarget::OrgEvents { .. } | SourceTarget::Site(_) => {
+                "https://api.atlassian.com/".to_owned()
+            }
             SourceTarget::Datacenter { .. } => return false,
         };
         self.base_url().as_str() == default
@@ -190,7 +190,8 @@ impl SourceTarget {
     /// Scheme, host and path prefix that requests start with: where the credential goes.
     pub fn base_url(&self) -> &Url {
         match self {
-            SourceTarget::OrgEvents { base_url, .. } | SourceTarget::Datacenter { base_url, .. } => base_url,
+            SourceTarget::OrgEvents { base_url, .. }
+            | SourceTarget::Datacenter { base_url, .. } => base_url,
             SourceTarget::Site(site) => match &site.route {
                 SiteRoute::Direct(url) => url,
                 SiteRoute::Gateway(gateway) => &gateway.base_url,

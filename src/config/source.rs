@@ -32,19 +32,15 @@ pub(super) fn check(
         .ok_or_else(|| missing(("type", "add `type = \"org-events\"`, or another type")))?;
     let target = target::check(at, table, kind)?.map_err(missing)?;
     let most = kind.descriptor().page_size;
-    let page_size = at.check_value("page_size", &table.page_size, |n| {
-        validate::number(*n, 1..=most)
-    })?;
-    let concurrency = at.check_value("concurrency", &table.concurrency, |n| {
-        validate::number(*n, 1..=64)
-    })?;
-    let credential = at.check_value("credential", &table.credential, |text| {
-        credential_spec::parse(text)
-    })?;
+    let page_size =
+        at.check_value("page_size", &table.page_size, |n| validate::number(*n, 1..=most))?;
+    let concurrency =
+        at.check_value("concurrency", &table.concurrency, |n| validate::number(*n, 1..=64))?;
+    let credential =
+        at.check_value("credential", &table.credential, |text| credential_spec::parse(text))?;
     let overlap = at.check_value("overlap", &table.overlap, |text| validate::duration(text))?;
-    let late_margin = at.check_value("late_margin", &table.late_margin, |text| {
-        validate::duration(text)
-    })?;
+    let late_margin =
+        at.check_value("late_margin", &table.late_margin, |text| validate::duration(text))?;
     let lookback = at.check_value("initial_lookback", &table.initial_lookback, |text| {
         validate::lookback(text)
     })?;
@@ -60,9 +56,7 @@ pub(super) fn check(
         page_size: page_size.unwrap_or(most),
         concurrency: concurrency.unwrap_or(kind.descriptor().concurrency),
         connection: connection(at, table)?,
-        output: output_layer(at, "output.", &table.output)?
-            .merged_over(below)
-            .resolve(name),
+        output: output_layer(at, "output.", &table.output)?.merged_over(below).resolve(name),
     })
 }
 
@@ -79,12 +73,10 @@ fn connection(
     at: &ErrorLocation<'_>,
     table: &SourceTable,
 ) -> Result<ConnectionSettings, ConfigError> {
-    let timeout = at.check_value("timeout", &table.timeout, |text| {
-        validate::nonzero_duration(text)
-    })?;
-    let retry_for = at.check_value("retry_for", &table.retry_for, |text| {
-        validate::duration(text)
-    })?;
+    let timeout =
+        at.check_value("timeout", &table.timeout, |text| validate::nonzero_duration(text))?;
+    let retry_for =
+        at.check_value("retry_for", &table.retry_for, |text| validate::duration(text))?;
     let max_wait = at.check_value("max_wait", &table.max_wait, |text| validate::duration(text))?;
     Ok(ConnectionSettings {
         requests_per_minute: at.check_value(
@@ -108,9 +100,7 @@ pub(super) fn output_layer(
 ) -> Result<OutputLayer, ConfigError> {
     let key = |name: &str| format!("{prefix}{name}");
     Ok(OutputLayer {
-        path: at.check_value(&key("path"), &table.path, |text| {
-            output::path_template(text)
-        })?,
+        path: at.check_value(&key("path"), &table.path, |text| output::path_template(text))?,
         format: at.check_value(&key("format"), &table.format, |text| keywords::format(text))?,
         compression: at.check_value(&key("compression"), &table.compression, |text| {
             keywords::compression(text)

@@ -12,9 +12,7 @@ pub fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         }
     };
     let near = known.into_iter().map(|word| (steps(word), word));
-    near.filter(|(steps, _)| *steps < far)
-        .min_by_key(|(steps, _)| *steps)
-        .map(|(_, word)| word)
+    near.filter(|(steps, _)| *steps < far).min_by_key(|(steps, _)| *steps).map(|(_, word)| word)
 }
 
 #[cfg(test)]

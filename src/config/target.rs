@@ -2,12 +2,12 @@
 
 use url::Url;
 
-use crate::model::safe_url::is_loopback;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{ErrorLocation, SourceTable, SpannedText};
 use crate::config::settings::{GatewayRoute, SiteRoute, SiteTarget, SourceTarget};
 use crate::config::validate;
 use crate::model::name::SourceKind;
+use crate::model::safe_url::is_loopback;
 use crate::model::source_kind::SourceAddress;
 
 /// A key that is missing, and what to do about it.
@@ -33,9 +33,7 @@ pub(super) fn check(
             let username =
                 at.check_value("username", &table.username, |text| validate::username(text))?;
             let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
-            base_url
-                .map(|base_url| SourceTarget::Datacenter { base_url, username })
-                .ok_or(missing)
+            base_url.map(|base_url| SourceTarget::Datacenter { base_url, username }).ok_or(missing)
         }
     })
 }
@@ -52,10 +50,8 @@ fn site(
     let email = at.check_value("email", &table.email, |text| validate::email(text))?;
     let cloud_id = at.check_value("cloud_id", &table.cloud_id, |text| validate::cloud_id(text))?;
     let gateway = at.check_value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
-        (false, Some(_)) => Err(
-            HintedError::new("`cloud_id` has no use without the gateway")
-                .hint("take one of them out"),
-        ),
+        (false, Some(_)) => Err(HintedError::new("`cloud_id` has no use without the gateway")
+            .hint("take one of them out")),
         (yes, _) => Ok(yes),
     })?;
     let resolve_users = at.check_value("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
@@ -100,9 +96,7 @@ fn reject_inapplicable_keys(
         at.check_value(key, value, |_| only_for(address, kind))?;
     }
     at.check_value("gateway", &table.gateway, |_| only_for(Site, kind))?;
-    at.check_value("resolve_users", &table.resolve_users, |_| {
-        only_for(Site, kind)
-    })?;
+    at.check_value("resolve_users", &table.resolve_users, |_| only_for(Site, kind))?;
     Ok(())
 }
 
@@ -113,10 +107,8 @@ fn only_for(address: SourceAddress, kind: SourceKind) -> Result<(), HintedError>
     let kinds = SourceKind::addressed_by(address);
     let names: Vec<String> = kinds.map(|kind| format!("`{kind}`")).collect();
     let names = names.join(" and ");
-    Err(
-        HintedError::new(format!("belongs to sources of type {names} only"))
-            .hint("check the source's `type`, or take the key out"),
-    )
+    Err(HintedError::new(format!("belongs to sources of type {names} only"))
+        .hint("check the source's `type`, or take the key out"))
 }
 
 fn https(host: &str) -> Result<Url, ConfigError> {
@@ -150,10 +142,7 @@ mod tests {
     fn a_site_is_asked_itself_or_through_the_gateway() {
         let direct = site("type = 'jira-audit'");
         let url = |text: &str| Url::parse(text).unwrap();
-        assert_eq!(
-            direct.route,
-            SiteRoute::Direct(url("https://acme.example/"))
-        );
+        assert_eq!(direct.route, SiteRoute::Direct(url("https://acme.example/")));
         let wanted = |cloud_id: Option<&str>| {
             SiteRoute::Gateway(GatewayRoute {
                 base_url: url("https://api.atlassian.com/"),
@@ -166,13 +155,9 @@ mod tests {
         // A cloud id is of use for nothing else.
         let known = site("type = 'jira-audit'\ncloud_id = 'b1c7-e0'");
         assert_eq!(known.route, wanted(Some("b1c7-e0")));
-        let SiteRoute::Gateway(gateway) = known.route else {
-            panic!("no gateway")
-        };
+        let SiteRoute::Gateway(gateway) = known.route else { panic!("no gateway") };
         assert_eq!(
-            gateway
-                .product_url(SourceKind::ConfluenceAudit, "c1")
-                .as_str(),
+            gateway.product_url(SourceKind::ConfluenceAudit, "c1").as_str(),
             "https://api.atlassian.com/ex/confluence/c1"
         );
     }
@@ -184,9 +169,7 @@ mod tests {
             ("http://127.0.0.1:80/a", "http://127.0.0.1/a"),
         ] {
             let table = format!("type = 'jira-audit'\ngateway = true\nbase_url = '{base_url}/'");
-            let SiteRoute::Gateway(gateway) = site(&table).route else {
-                panic!("no gateway")
-            };
+            let SiteRoute::Gateway(gateway) = site(&table).route else { panic!("no gateway") };
             assert_eq!(gateway.site_url.as_str(), site_url);
             let url = gateway.product_url(SourceKind::JiraAudit, "c1");
             assert!(url.path() == "/a/ex/jira/c1", "{url}");
@@ -200,10 +183,7 @@ mod tests {
             target(&table).unwrap().site().unwrap()
         };
         assert_eq!(named("https://dc.example"), "dc.example");
-        assert_eq!(
-            named("https://dc.example:8443/jira/"),
-            "dc.example:8443/jira"
-        );
+        assert_eq!(named("https://dc.example:8443/jira/"), "dc.example:8443/jira");
     }
 
     #[test]
@@ -212,18 +192,9 @@ mod tests {
             ("type = 'jira-audit'", "`site` is missing"),
             ("type = 'confluence-audit'", "`site` is missing"),
             ("type = 'datacenter-audit'", "`base_url` is missing"),
-            (
-                "type = 'org-events'\ngateway = true",
-                "`gateway`: belongs to",
-            ),
-            (
-                "type = 'org-events'\nusername = 'x'",
-                "`datacenter-audit` only",
-            ),
-            (
-                "type = 'datacenter-audit'\nresolve_users = true",
-                "`resolve_users`: belongs to",
-            ),
+            ("type = 'org-events'\ngateway = true", "`gateway`: belongs to"),
+            ("type = 'org-events'\nusername = 'x'", "`datacenter-audit` only"),
+            ("type = 'datacenter-audit'\nresolve_users = true", "`resolve_users`: belongs to"),
             (
                 "type = 'jira-audit'\nsite = 'a.b'\ncloud_id = 'c/d'",
                 "`cloud_id`: not a site's cloud id",

@@ -9,18 +9,16 @@ use chrono::NaiveDate;
 use url::Url;
 
 use crate::config::error::HintedError;
+use crate::model::duration::parse_span;
 use crate::model::retention::LogRetention;
 use crate::model::safe_url::{SafeUrl, is_loopback};
-use crate::model::duration::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
 ///
 /// Atlassian's keys start with `ATATT3x` (API tokens), `ATCTT3x` (organization keys) and their like.
 pub fn looks_like_key(text: &str) -> bool {
-    let upper = |range| {
-        text.get(range)
-            .is_some_and(|s: &str| s.bytes().all(|b| b.is_ascii_uppercase()))
-    };
+    let upper =
+        |range| text.get(range).is_some_and(|s: &str| s.bytes().all(|b| b.is_ascii_uppercase()));
     text.starts_with("AT") && upper(0..5) && text.get(5..7) == Some("3x")
 }
 
@@ -35,7 +33,9 @@ pub fn duration(text: &str) -> Result<Duration, HintedError> {
 pub fn nonzero_duration(text: &str) -> Result<Duration, HintedError> {
     let span = duration(text)?;
     if span.is_zero() {
-        return Err(HintedError::new("must be longer than zero").hint("write it like `30s` or `5m`"));
+        return Err(
+            HintedError::new("must be longer than zero").hint("write it like `30s` or `5m`")
+        );
     }
     Ok(span)
 }
@@ -148,20 +148,15 @@ pub fn cloud_id(text: &str) -> Result<String, HintedError> {
 }
 
 /// Hosts whose pages are pasted by mistake: they serve every customer.
-const NOT_SITES: [&str; 4] = [
-    "admin.atlassian.com",
-    "api.atlassian.com",
-    "home.atlassian.com",
-    "id.atlassian.com",
-];
+const NOT_SITES: [&str; 4] =
+    ["admin.atlassian.com", "api.atlassian.com", "home.atlassian.com", "id.atlassian.com"];
 
 /// A site's bare host name, also out of the address of one of its pages.
 pub fn site(text: &str) -> Result<String, HintedError> {
     let bare = text.trim().to_ascii_lowercase();
     let schemes = ["https://", "http://"].iter();
-    let bare = schemes.fold(bare.as_str(), |rest, scheme| {
-        rest.strip_prefix(scheme).unwrap_or(rest)
-    });
+    let bare =
+        schemes.fold(bare.as_str(), |rest, scheme| rest.strip_prefix(scheme).unwrap_or(rest));
     let host = bare.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.strip_suffix(":443").unwrap_or(host).to_owned();
     let label =
@@ -172,10 +167,10 @@ pub fn site(text: &str) -> Result<String, HintedError> {
         );
     }
     if NOT_SITES.contains(&host.as_str()) {
-        return Err(
-            HintedError::new("an address that Atlassian uses for all customers, not a site's")
-                .hint("write it like `acme.atlassian.net`"),
-        );
+        return Err(HintedError::new(
+            "an address that Atlassian uses for all customers, not a site's",
+        )
+        .hint("write it like `acme.atlassian.net`"));
     }
     Ok(host)
 }
@@ -183,12 +178,12 @@ pub fn site(text: &str) -> Result<String, HintedError> {
 /// Where requests start: `https`, or `http` to this machine; without user, query and fragment.
 /// Trailing slashes are taken off the path.
 pub fn base_url(text: &str) -> Result<Url, HintedError> {
-    let mut url = Url::parse(text.trim())
-        .map_err(|_| HintedError::new("not a URL").hint("write it like `https://api.atlassian.com`"))?;
+    let mut url = Url::parse(text.trim()).map_err(|_| {
+        HintedError::new("not a URL").hint("write it like `https://api.atlassian.com`")
+    })?;
     if !url.has_host() {
-        return Err(
-            HintedError::new("a URL without a host").hint("write it like `https://api.atlassian.com`")
-        );
+        return Err(HintedError::new("a URL without a host")
+            .hint("write it like `https://api.atlassian.com`"));
     }
     match url.scheme() {
         "https" => {}
@@ -221,7 +216,8 @@ pub fn proxy(text: &str) -> Result<SafeUrl, HintedError> {
     match Url::parse(text.trim()) {
         Ok(url) if fits(&url) => Ok(SafeUrl::new(url)),
         _ => {
-            Err(HintedError::new("not a proxy's URL").hint("write it like `http://proxy.example:3128`"))
+            Err(HintedError::new("not a proxy's URL")
+                .hint("write it like `http://proxy.example:3128`"))
         }
     }
 }
@@ -241,18 +237,16 @@ pub fn path(text: &str) -> Result<PathBuf, HintedError> {
 pub fn mode(text: &str) -> Result<u32, HintedError> {
     let hint = "write it in octal, like `0600` or `0640`";
     let octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
-    let bits = u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|bits| octal && *bits <= 0o777);
+    let bits = u32::from_str_radix(text, 8).ok().filter(|bits| octal && *bits <= 0o777);
     match bits {
         None => Err(HintedError::new("not a file's permission bits").hint(hint)),
         Some(bits) if bits & 0o600 != 0o600 => {
             Err(HintedError::new("the owner must be able to read and write").hint(hint))
         }
-        Some(bits) if bits & 0o113 != 0 => Err(HintedError::new(
-            "an audit log is neither a program nor for everybody to write",
-        )
-        .hint(hint)),
+        Some(bits) if bits & 0o113 != 0 => {
+            Err(HintedError::new("an audit log is neither a program nor for everybody to write")
+                .hint(hint))
+        }
         Some(bits) => Ok(bits),
     }
 }

@@ -29,10 +29,7 @@ fn numbers_within_a_range() {
         let refusal = number(bad, 1..=500).unwrap_err();
         assert_eq!(refusal.what, format!("must be 1 to 500, not {bad}"));
     }
-    assert_eq!(
-        number(0, 1..=u32::MAX).unwrap_err().what,
-        "must be at least 1, not 0"
-    );
+    assert_eq!(number(0, 1..=u32::MAX).unwrap_err().what, "must be at least 1, not 0");
 }
 
 #[test]
@@ -89,11 +86,7 @@ fn an_organization_is_found_in_a_pasted_address() {
         let pasted = format!(" https://admin.atlassian.com/o/{ID}{tail} ");
         assert_eq!(org_uuid(&pasted).as_deref(), Ok(ID), "{tail}");
     }
-    for bad in [
-        "https://admin.atlassian.com/o/",
-        "https://admin.atlassian.com",
-        "/o//o/",
-    ] {
+    for bad in ["https://admin.atlassian.com/o/", "https://admin.atlassian.com", "/o//o/"] {
         assert!(org_uuid(bad).is_err(), "{bad}");
     }
 }
@@ -128,20 +121,11 @@ fn sites_become_bare_hosts() {
 #[test]
 fn base_urls_are_encrypted_or_local() {
     let ok = |text: &str| base_url(text).map(|url| url.to_string());
-    assert_eq!(
-        ok("https://api.atlassian.com").as_deref(),
-        Ok("https://api.atlassian.com/")
-    );
-    assert_eq!(
-        ok("https://gw.example/ex/jira/1//").as_deref(),
-        Ok("https://gw.example/ex/jira/1")
-    );
-    for local in [
-        "http://127.0.0.1:8417",
-        "http://127.9.9.9/",
-        "http://[::1]:1",
-        "http://localhost:80",
-    ] {
+    assert_eq!(ok("https://api.atlassian.com").as_deref(), Ok("https://api.atlassian.com/"));
+    assert_eq!(ok("https://gw.example/ex/jira/1//").as_deref(), Ok("https://gw.example/ex/jira/1"));
+    for local in
+        ["http://127.0.0.1:8417", "http://127.9.9.9/", "http://[::1]:1", "http://localhost:80"]
+    {
         assert!(ok(local).is_ok(), "{local}");
     }
     let bad = [
@@ -181,18 +165,13 @@ fn paths_are_taken_as_they_are() {
 fn modes_let_the_owner_write() {
     assert_eq!(mode("0600"), Ok(0o600));
     assert_eq!(mode("640"), Ok(0o640));
-    for bad in [
-        "", "0", "0400", "0200", "1777", "0888", "+600", "rw", "06000",
-    ] {
+    for bad in ["", "0", "0400", "0200", "1777", "0888", "+600", "rw", "06000"] {
         assert!(mode(bad).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn days() {
-    assert_eq!(
-        date("2027-06-30"),
-        Ok(NaiveDate::from_ymd_opt(2027, 6, 30).unwrap())
-    );
+    assert_eq!(date("2027-06-30"), Ok(NaiveDate::from_ymd_opt(2027, 6, 30).unwrap()));
     assert!(date("2027-02-30").is_err() && date("June").is_err());
 }

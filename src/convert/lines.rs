@@ -155,21 +155,13 @@ impl LineSplitter {
         if text.ends_with(b"\r") {
             text.truncate(text.len() - 1);
         }
-        let line = NumberedLine {
-            number: self.count,
-            text: Ok(text),
-        };
+        let line = NumberedLine { number: self.count, text: Ok(text) };
         let is_blank = |text: &Bytes| text.iter().all(u8::is_ascii_whitespace);
         (!line.text.as_ref().is_ok_and(is_blank)).then_some(line)
     }
 
     fn too_long(&self) -> NumberedLine {
-        NumberedLine {
-            number: self.count,
-            text: Err(TooLong {
-                limit: self.max_line,
-            }),
-        }
+        NumberedLine { number: self.count, text: Err(TooLong { limit: self.max_line }) }
     }
 }
 
@@ -231,10 +223,7 @@ pub fn parse_json_line(line: Bytes) -> Result<JsonLine, String> {
         Err(_) => (String::from_utf8_lossy(&line).into_owned().into(), true),
     };
     let doc = Document::parse(text).map_err(|invalid| invalid.to_string())?;
-    Ok(JsonLine {
-        doc,
-        has_invalid_utf8,
-    })
+    Ok(JsonLine { doc, has_invalid_utf8 })
 }
 
 #[cfg(test)]
@@ -361,12 +350,7 @@ mod json_tests {
 
     #[test]
     fn one_value_and_nothing_else() {
-        for good in [
-            &b"{}"[..],
-            b" [1, {\"a\":\"\\ud800\"}]\t",
-            b"null",
-            b"\"\x7f\"",
-        ] {
+        for good in [&b"{}"[..], b" [1, {\"a\":\"\\ud800\"}]\t", b"null", b"\"\x7f\""] {
             assert!(check(good).is_ok_and(|it| !it.has_invalid_utf8));
         }
         for bad in [
@@ -388,10 +372,7 @@ mod json_tests {
     #[test]
     fn the_reason_names_the_place_and_nothing_of_the_content() {
         let why = check(br#"{"secret":"word" "x"}"#).unwrap_err();
-        assert!(
-            why.starts_with("expected ") && why.contains("at byte 1"),
-            "{why}"
-        );
+        assert!(why.starts_with("expected ") && why.contains("at byte 1"), "{why}");
         assert!(!why.contains("word"), "{why}");
     }
 

@@ -235,10 +235,7 @@ impl ConvertRun<'_> {
         let number = line.number;
         let read = match line.text {
             Ok(text) => self.parse_line(input, number, text),
-            Err(too_long) => Ok(Err(format!(
-                "it is longer than {} MiB",
-                too_long.limit >> 20
-            ))),
+            Err(too_long) => Ok(Err(format!("it is longer than {} MiB", too_long.limit >> 20))),
         };
         let has_room = self.pending.len() < RECORDS_PER_BATCH && self.pending_bytes < BATCH_BYTES;
         if matches!(read, Ok(Ok(()))) && has_room {
@@ -279,21 +276,14 @@ impl ConvertRun<'_> {
             self.numbering.number_duplicate(&mut saved.record);
         }
         self.pending_bytes += saved.record.doc.text().len();
-        self.pending.push(ParsedLine {
-            number,
-            has_invalid_utf8: line.has_invalid_utf8,
-            saved,
-        });
+        self.pending.push(ParsedLine { number, has_invalid_utf8: line.has_invalid_utf8, saved });
         Ok(Ok(()))
     }
 
     /// Renders all that waits.
     fn render_pending(&mut self, input: &ConvertInput) {
-        let events: Vec<Event<'_>> = self
-            .pending
-            .iter()
-            .map(|waiting| to_event(&waiting.saved, self.now))
-            .collect();
+        let events: Vec<Event<'_>> =
+            self.pending.iter().map(|waiting| to_event(&waiting.saved, self.now)).collect();
         for (waiting, event) in self.pending.iter().zip(&events) {
             if waiting.has_invalid_utf8 {
                 (self.context.report)(ConvertIssue::InvalidUtf8(input, waiting.number));

@@ -82,11 +82,7 @@ impl SavedLineReader {
             })
         });
         let [first, ..] = &origins;
-        SavedLineReader {
-            kind: raw.kind,
-            last: (String::new(), first.clone()),
-            origins,
-        }
+        SavedLineReader { kind: raw.kind, last: (String::new(), first.clone()), origins }
     }
 
     /// What the line that says `doc` is.
@@ -127,18 +123,13 @@ impl SavedLineReader {
 
     fn read_event(&mut self, doc: &Document) -> Result<SavedRecord, UnusableLine> {
         let root = doc.root();
-        let id = root
-            .text_of("id")
-            .ok_or(UnusableLine::MissingField("id"))?
-            .into_owned();
+        let id = root.text_of("id").ok_or(UnusableLine::MissingField("id"))?.into_owned();
         let observed = root
             .text_of("observed_time")
             .and_then(|text| parse_api_time(&text))
             .ok_or(UnusableLine::MissingField("observed_time"))?;
         let raw = doc.part(last_value(root, "raw").ok_or(UnusableLine::MissingField("raw"))?);
-        let source = root
-            .get("source")
-            .ok_or(UnusableLine::MissingField("source"))?;
+        let source = root.get("source").ok_or(UnusableLine::MissingField("source"))?;
         if self.last.0 != source.raw() {
             self.last = (source.raw().to_owned(), Rc::new(read_origin(source)?));
         }
@@ -196,9 +187,7 @@ fn read_origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
     let kind = text("type").ok_or(UnusableLine::MissingField("source.type"))?;
     Ok(RecordOrigin {
         name: text("name").ok_or(UnusableLine::MissingField("source.name"))?,
-        kind: kind
-            .parse()
-            .map_err(|_| UnusableLine::UnknownType(printable(&kind)))?,
+        kind: kind.parse().map_err(|_| UnusableLine::UnknownType(printable(&kind)))?,
         org_id: text("org_id"),
         site: text("site"),
         reader: None,
@@ -245,14 +234,7 @@ mod tests {
             let kept = read(None, line).unwrap();
             assert_eq!(kept, (kind, kind.as_str().to_owned(), line.to_owned()));
         }
-        for line in [
-            "{}",
-            "null",
-            "7",
-            "[{}]",
-            r#"{"attributes":[]}"#,
-            r#"{"schema":"x"}"#,
-        ] {
+        for line in ["{}", "null", "7", "[{}]", r#"{"attributes":[]}"#, r#"{"schema":"x"}"#] {
             assert_eq!(read(None, line), Err(UnusableLine::UnknownShape), "{line}");
         }
     }
@@ -263,10 +245,7 @@ mod tests {
         for line in ["{}", "null", r#"{"id":1}"#] {
             assert_eq!(read(said, line).unwrap().0, SourceKind::OrgEvents);
         }
-        assert!(matches!(
-            read(said, r#"{"summary":"x"}"#),
-            Err(UnusableLine::TypeMismatch { .. })
-        ));
+        assert!(matches!(read(said, r#"{"summary":"x"}"#), Err(UnusableLine::TypeMismatch { .. })));
     }
 
     #[test]
@@ -301,31 +280,11 @@ mod tests {
         for (part, without, why) in [
             (r#""id":"org:1~ab","#, "", UnusableLine::MissingField("id")),
             (r#","raw":{}"#, "", UnusableLine::MissingField("raw")),
-            (
-                r#""name":"acme","#,
-                "",
-                UnusableLine::MissingField("source.name"),
-            ),
-            (
-                r#""type":"org-events","#,
-                "",
-                UnusableLine::MissingField("source.type"),
-            ),
-            (
-                "2026-11",
-                "yesterday",
-                UnusableLine::MissingField("observed_time"),
-            ),
-            (
-                "org-events",
-                "dc-audit",
-                UnusableLine::UnknownType("dc-audit".to_owned()),
-            ),
-            (
-                "atlaudit/1",
-                "atlaudit/2",
-                UnusableLine::UnsupportedSchema("atlaudit/2".to_owned()),
-            ),
+            (r#""name":"acme","#, "", UnusableLine::MissingField("source.name")),
+            (r#""type":"org-events","#, "", UnusableLine::MissingField("source.type")),
+            ("2026-11", "yesterday", UnusableLine::MissingField("observed_time")),
+            ("org-events", "dc-audit", UnusableLine::UnknownType("dc-audit".to_owned())),
+            ("atlaudit/1", "atlaudit/2", UnusableLine::UnsupportedSchema("atlaudit/2".to_owned())),
         ] {
             let line = whole.replace(part, without);
             assert_ne!(line, whole);

@@ -56,7 +56,7 @@ pub enum CrashPoint {
 /// A system call that tests let fail as it does on a full disk, where no real file system can be
 /// made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// `ftruncate`, which needs free space on btrfs.
     Truncate,
 }
@@ -66,7 +66,7 @@ pub enum Fault {
 /// # Errors
 /// The disk is full, as a test pretends.
 #[inline]
-pub fn fails(fault: Fault) -> io::Result<()> {
+pub fn fails(fault: InjectedFault) -> io::Result<()> {
     #[cfg(feature = "crash-points")]
     return trigger::fail(fault);
     #[cfg(not(feature = "crash-points"))]

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{CrashPoint, Fault};
+use super::{CrashPoint, InjectedFault};
 
 /// Where to die: at so many passages, counted from 1 over all points, or at the first of a point.
 static TURN: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("ATLAUDIT_CRASH_AT").ok());
@@ -28,7 +28,7 @@ pub fn pass(here: CrashPoint) {
     }
 }
 
-pub fn fail(fault: Fault) -> io::Result<()> {
+pub fn fail(fault: InjectedFault) -> io::Result<()> {
     let wanted = std::env::var("ATLAUDIT_CRASH_FAULT").ok();
     match wanted.is_some_and(|wanted| wanted == format!("{fault:?}")) {
         true => Err(ErrorKind::StorageFull.into()),
@@ -37,8 +37,5 @@ pub fn fail(fault: Fault) -> io::Result<()> {
 }
 
 pub fn number(name: &str) -> Option<usize> {
-    std::env::var(format!("ATLAUDIT_CRASH_{name}"))
-        .ok()?
-        .parse()
-        .ok()
+    std::env::var(format!("ATLAUDIT_CRASH_{name}")).ok()?.parse().ok()
 }

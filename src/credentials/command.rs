@@ -32,8 +32,9 @@ pub(super) fn program_name(words: &[String]) -> &str {
 /// The first line that the program prints.
 pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretString, HintedError> {
     let shown = printable(program_name(words));
-    let refuse =
-        |what: String, hint: &str| HintedError::new(format!("command `{shown}`: {what}")).hint(hint);
+    let refuse = |what: String, hint: &str| {
+        HintedError::new(format!("command `{shown}`: {what}")).hint(hint)
+    };
     let mut child = start(words).map_err(|error| {
         let usual =
             "write the program's whole path; arguments are split at blanks, there is no shell";
@@ -46,10 +47,7 @@ pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretStri
         Err(_) => {
             // Also waits for its end, so that no zombie is left.
             let _ = child.kill().await;
-            let what = format!(
-                "gave no answer within {}",
-                humantime::format_duration(limit)
-            );
+            let what = format!("gave no answer within {}", humantime::format_duration(limit));
             return Err(refuse(
                 what,
                 "run it by hand as the same user: does it ask for something?",
@@ -67,14 +65,8 @@ pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretStri
     let whole = stdout.len() as u64 <= MOST_BYTES;
     match String::from_utf8(stdout) {
         Ok(text) if whole => Ok(SecretString::from(text.lines().next().unwrap_or_default())),
-        Ok(_) => Err(refuse(
-            "printed more than 64 KiB".to_owned(),
-            "let it print the key alone",
-        )),
-        Err(_) => Err(refuse(
-            "printed no text".to_owned(),
-            "let it print the key alone",
-        )),
+        Ok(_) => Err(refuse("printed more than 64 KiB".to_owned(), "let it print the key alone")),
+        Err(_) => Err(refuse("printed no text".to_owned(), "let it print the key alone")),
     }
 }
 
@@ -134,11 +126,7 @@ struct PipeReader<P> {
 
 impl<P: ChildPipe> PipeReader<P> {
     fn new(pipe: Option<P>) -> Self {
-        PipeReader {
-            pipe,
-            bytes: Vec::new(),
-            failure: None,
-        }
+        PipeReader { pipe, bytes: Vec::new(), failure: None }
     }
 
     /// Reads until every writer has closed the pipe. May be dropped at any await without losing a byte.
@@ -211,13 +199,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_failing_program_shows_its_status_and_complaint_only() {
-        let refusal = run(&["sh", "-c", "echo SECRET; echo locked >&2; exit 3"])
-            .await
-            .unwrap_err();
-        assert_eq!(
-            refusal.what,
-            "command `sh`: failed (exit status: 3): locked"
-        );
+        let refusal = run(&["sh", "-c", "echo SECRET; echo locked >&2; exit 3"]).await.unwrap_err();
+        assert_eq!(refusal.what, "command `sh`: failed (exit status: 3): locked");
         assert!(!refusal.to_string().contains("SECRET"));
     }
 
@@ -242,9 +225,7 @@ mod tests {
             assert_eq!(found.expose_secret(), "SECRET", "{script}");
         }
         assert!(start.elapsed() < Duration::from_secs(5));
-        let refusal = run(&["sh", "-c", "echo locked >&2; sleep 20 & exit 3"])
-            .await
-            .unwrap_err();
+        let refusal = run(&["sh", "-c", "echo locked >&2; sleep 20 & exit 3"]).await.unwrap_err();
         assert!(refusal.what.ends_with("(exit status: 3): locked"));
     }
 
@@ -258,9 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_closes_its_output_is_waited_for() {
-        let refusal = run(&["sh", "-c", "exec >&- 2>&-; sleep 0.2; exit 4"])
-            .await
-            .unwrap_err();
+        let refusal = run(&["sh", "-c", "exec >&- 2>&-; sleep 0.2; exit 4"]).await.unwrap_err();
         assert!(refusal.what.contains("exit status: 4"), "{refusal}");
     }
 
@@ -268,9 +247,7 @@ mod tests {
     async fn a_program_that_is_not_there() {
         let refusal = run(&["/nowhere/program", "hunter2"]).await.unwrap_err();
         assert!(
-            refusal
-                .what
-                .starts_with("command `/nowhere/program`: cannot be started"),
+            refusal.what.starts_with("command `/nowhere/program`: cannot be started"),
             "{refusal}"
         );
         assert!(!refusal.to_string().contains("hunter2"));
@@ -278,9 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flood_is_refused() {
-        let refusal = run(&["head", "-c", "100000", "/dev/zero"])
-            .await
-            .unwrap_err();
+        let refusal = run(&["head", "-c", "100000", "/dev/zero"]).await.unwrap_err();
         assert!(refusal.what.contains("64 KiB"), "{refusal}");
     }
 }

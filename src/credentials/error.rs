@@ -15,10 +15,7 @@ pub struct CredentialError {
 impl CredentialError {
     /// `refusal` where `name`'s credential was looked for.
     pub(crate) fn new(name: &SourceName, refusal: HintedError) -> CredentialError {
-        CredentialError {
-            name: name.clone(),
-            refusal,
-        }
+        CredentialError { name: name.clone(), refusal }
     }
 
     /// What to do.

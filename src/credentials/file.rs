@@ -105,11 +105,7 @@ impl FileAccess {
         let what = format!(
             "file {}: others can {} it (mode {:04o}, owner {})",
             path.display(),
-            if others & 0o022 == 0 {
-                "read"
-            } else {
-                "change"
-            },
+            if others & 0o022 == 0 { "read" } else { "change" },
             self.mode,
             self.owner,
         );
@@ -156,7 +152,8 @@ fn read_content(file: File, path: &Path) -> Result<SecretString, HintedError> {
                 .hint("name a file that holds the key and nothing else"))
         }
         Err(error) => {
-            Err(HintedError::new(format!("file {shown}: {error}")).hint("check the file and its disk"))
+            Err(HintedError::new(format!("file {shown}: {error}"))
+                .hint("check the file and its disk"))
         }
     }
 }
@@ -195,10 +192,7 @@ mod tests {
                 _ => format!("others can change it (mode {mode:04o}"),
             };
             assert!(refusal.what.contains(&expected), "{refusal}");
-            assert!(
-                refusal.hint.as_ref().unwrap().starts_with("chmod 600 "),
-                "{refusal}"
-            );
+            assert!(refusal.hint.as_ref().unwrap().starts_with("chmod 600 "), "{refusal}");
             assert!(!refusal.to_string().contains("SECRET"));
             assert!(read_guarded(&path).is_ok());
         }
@@ -208,13 +202,13 @@ mod tests {
     const WE: u32 = 1000;
     const OTHER: u32 = 2000;
 
-    fn refusal(mode: u32, owner: u32, user: u32, is_mounted_read_only: bool) -> Option<HintedError> {
-        let access = FileAccess {
-            mode,
-            owner,
-            user,
-            is_mounted_read_only,
-        };
+    fn refusal(
+        mode: u32,
+        owner: u32,
+        user: u32,
+        is_mounted_read_only: bool,
+    ) -> Option<HintedError> {
+        let access = FileAccess { mode, owner, user, is_mounted_read_only };
         access.check(Path::new("/run/keys/acme")).err()
     }
 
@@ -278,24 +272,9 @@ mod tests {
     fn only_small_regular_text_files_are_read() {
         let (folder, path) = keep(&vec![b'x'; 64 * 1024 + 1], 0o600);
         assert!(read(&path, "").unwrap_err().what.contains("64 KiB"));
-        assert!(
-            read(folder.path(), "")
-                .unwrap_err()
-                .what
-                .contains("not a regular file")
-        );
-        assert!(
-            read(Path::new("/dev/null"), "")
-                .unwrap_err()
-                .what
-                .contains("not a regular file")
-        );
-        assert!(
-            read(&folder.path().join("none"), "")
-                .unwrap_err()
-                .what
-                .contains("No such file")
-        );
+        assert!(read(folder.path(), "").unwrap_err().what.contains("not a regular file"));
+        assert!(read(Path::new("/dev/null"), "").unwrap_err().what.contains("not a regular file"));
+        assert!(read(&folder.path().join("none"), "").unwrap_err().what.contains("No such file"));
         let (_folder, path) = keep(b"\xff\xfe", 0o600);
         assert!(read(&path, "").unwrap_err().what.contains("not text"));
     }

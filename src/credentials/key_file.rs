@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::error::HintedError;
 use crate::credentials::{file, value};
-use crate::files::{Durability, Replacement, create_private_folder, folder_of, sync_folder};
+use crate::files::{Durability, FileReplacement, create_private_folder, folder_of, sync_folder};
 
 /// Checks that a key can be stored at `path`, before somebody is asked for it. A file that holds
 /// something is replaced only when the configuration names it as this source's (`is_configured`).
@@ -52,17 +52,14 @@ pub(super) fn check(path: &Path, is_configured: bool) -> Result<(), HintedError>
 pub(super) fn write(path: &Path, text: &SecretString) -> Result<(), HintedError> {
     let old = existing(path)?;
     try_write(path, text, old.as_ref()).map_err(|error| {
-        HintedError::new(format!(
-            "cannot store the key in {}: {error}",
-            path.display()
-        ))
-        .hint("check who owns the file and its folder, and that the disk is not full")
+        HintedError::new(format!("cannot store the key in {}: {error}", path.display()))
+            .hint("check who owns the file and its folder, and that the disk is not full")
     })
 }
 
 fn try_write(path: &Path, text: &SecretString, old: Option<&Metadata>) -> io::Result<()> {
     create_private_folder(folder_of(path))?;
-    Replacement::new(path, Durability::FileAndDir).write(|out| {
+    FileReplacement::new(path, Durability::FileAndDir).write(|out| {
         let file: &File = out.get_ref();
         let mut mode = 0o600;
         if let Some(old) = old {
@@ -88,15 +85,10 @@ pub(super) fn remove(path: &Path) -> Result<bool, HintedError> {
         return Ok(false);
     }
     let place = format!("file {shown}");
-    file::read_guarded(path)
-        .and_then(|text| value::parse(&text, &place))
-        .map_err(|refusal| {
-            HintedError::new(format!(
-                "not removed, because it holds no key: {}",
-                refusal.what
-            ))
+    file::read_guarded(path).and_then(|text| value::parse(&text, &place)).map_err(|refusal| {
+        HintedError::new(format!("not removed, because it holds no key: {}", refusal.what))
             .hint("remove it yourself, if it is not needed")
-        })?;
+    })?;
     let removed = fs::remove_file(path).and_then(|()| sync_folder(folder_of(path)));
     removed.map_err(|error| {
         HintedError::new(format!("cannot remove {shown}: {error}"))
@@ -150,11 +142,7 @@ mod tests {
         for (before, after) in [(0o644, 0o600), (0o400, 0o400), (0o666, 0o600)] {
             fs::set_permissions(&path, Permissions::from_mode(before)).unwrap();
             write(&path, &secret("two")).unwrap();
-            let lent = if fs::metadata(&path).unwrap().uid() == 0 {
-                before & 0o040
-            } else {
-                0
-            };
+            let lent = if fs::metadata(&path).unwrap().uid() == 0 { before & 0o040 } else { 0 };
             assert_eq!(mode(&path), after | lent, "{before:o}");
         }
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
@@ -186,23 +174,10 @@ mod tests {
             }
         }
         fs::remove_file(at("twin")).unwrap();
-        assert!(
-            check(&at("notes"), false)
-                .unwrap_err()
-                .what
-                .contains("holds something")
-        );
+        assert!(check(&at("notes"), false).unwrap_err().what.contains("holds something"));
         assert!(check(&at("notes"), true).is_ok() && check(&at("empty"), false).is_ok());
-        assert!(
-            remove(&at("notes"))
-                .unwrap_err()
-                .what
-                .contains("holds no key")
-        );
-        assert_eq!(
-            fs::read_to_string(at("notes")).unwrap(),
-            "a line of notes\n"
-        );
+        assert!(remove(&at("notes")).unwrap_err().what.contains("holds no key"));
+        assert_eq!(fs::read_to_string(at("notes")).unwrap(), "a line of notes\n");
         fs::write(at("notes"), "KEY\n").unwrap();
         assert_eq!(remove(&at("notes")), Ok(true));
         assert_eq!(remove(&at("notes")), Ok(false));
@@ -215,11 +190,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         for (mode, accepted) in [(0o777, false), (0o1777, true), (0o775, true), (0o755, true)] {
             fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(
-                check(&folder.join("new/key"), false).is_ok(),
-                accepted,
-                "{mode:o}"
-            );
+            assert_eq!(check(&folder.join("new/key"), false).is_ok(), accepted, "{mode:o}");
         }
     }
 }

@@ -64,9 +64,7 @@ pub(super) fn check_available(name: &SourceName) -> Result<(), HintedError> {
 pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), HintedError> {
     let user = name.clone();
     let set = move || Ok(entry(&user)?.set_password(text.expose_secret())?);
-    within_limit(set)
-        .await
-        .map_err(|problem| problem.into_error(name, false))
+    within_limit(set).await.map_err(|problem| problem.into_error(name, false))
 }
 
 /// Removes what is kept for `name`; `false` when there was nothing.
@@ -142,9 +140,9 @@ async fn within_limit<T: Send + 'static>(
     thread.map_err(|error| KeyringProblem::Unreachable(error.to_string()))?;
     match tokio::time::timeout(LIMIT, receiver).await {
         Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(KeyringProblem::Unreachable(
-            "its client stopped unexpectedly".to_owned(),
-        )),
+        Ok(Err(_)) => {
+            Err(KeyringProblem::Unreachable("its client stopped unexpectedly".to_owned()))
+        }
         Err(_) => Err(KeyringProblem::TimedOut),
     }
 }

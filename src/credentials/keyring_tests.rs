@@ -33,13 +33,8 @@ fn a_secret_is_kept_read_and_removed() {
         stored: None,
         expires: None,
     };
-    entry
-        .set_password(kept.to_text().unwrap().expose_secret())
-        .unwrap();
-    assert_eq!(
-        get(&entry).unwrap().expose_secret(),
-        r#"{"org_id":"o","api_key":"k"}"#
-    );
+    entry.set_password(kept.to_text().unwrap().expose_secret()).unwrap();
+    assert_eq!(get(&entry).unwrap().expose_secret(), r#"{"org_id":"o","api_key":"k"}"#);
     assert_eq!(remove(&entry), Ok(true));
     assert_eq!(remove(&entry), Ok(false));
 }
@@ -57,10 +52,7 @@ fn no_error_shows_the_secret() {
         let refusal = fail_with(error);
         let said = format!("{refusal} {refusal:?}");
         // Neither as text nor as a list of bytes.
-        assert!(
-            !said.contains("SECRET") && !said.contains("83, 69"),
-            "{said}"
-        );
+        assert!(!said.contains("SECRET") && !said.contains("83, 69"), "{said}");
         assert!(refusal.hint.is_some(), "{said}");
     }
 }
@@ -70,13 +62,7 @@ fn an_absent_keyring_names_the_other_places() {
     let refusal = KeyringProblem::Unreachable("no bus".to_owned()).into_error(&name(), true);
     assert_eq!(refusal.what, "no Secret Service/keyring reachable: no bus");
     let hint = refusal.hint.unwrap();
-    for kind in [
-        "env:",
-        "--store file:",
-        "command:",
-        "systemd:",
-        "ATLAUDIT_API_KEY",
-    ] {
+    for kind in ["env:", "--store file:", "command:", "systemd:", "ATLAUDIT_API_KEY"] {
         assert!(hint.contains(kind), "{kind}");
     }
     let refusal = KeyringProblem::NoEntry.into_error(&name(), true);

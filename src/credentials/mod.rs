@@ -42,7 +42,10 @@ pub struct Credential {
 }
 
 /// Looks where `source` says, and checks what is there.
-pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credential, CredentialError> {
+pub async fn load(
+    source: &SourceSettings,
+    env: &ProcessEnv,
+) -> Result<Credential, CredentialError> {
     let name = &source.name;
     let text = match &source.credential {
         CredentialSpec::Keyring => {
@@ -128,10 +131,7 @@ mod tests {
     #[tokio::test]
     async fn a_variable_holds_the_key_or_an_object() {
         let env = ProcessEnv::with(
-            [
-                ("K", "SECRETKEY\n"),
-                ("J", r#"{"api_key": "SECRETKEY", "org_id": "o1"}"#),
-            ],
+            [("K", "SECRETKEY\n"), ("J", r#"{"api_key": "SECRETKEY", "org_id": "o1"}"#)],
             "/",
         );
         for (spec, org_id) in [("env:K", None), ("env:J", Some("o1"))] {
@@ -153,10 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_names_source_place_and_remedy() {
-        let env = ProcessEnv::with(
-            [("BAD", "SECRET KEY"), ("JSON", r#"{"key": "SECRET"}"#)],
-            "/",
-        );
+        let env = ProcessEnv::with([("BAD", "SECRET KEY"), ("JSON", r#"{"key": "SECRET"}"#)], "/");
         for spec in [
             "env:NONE",
             "env:BAD",

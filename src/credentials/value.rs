@@ -87,20 +87,14 @@ pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Hi
         stored: text(&object.stored).and_then(|time| parse_api_time(&time)),
         expires: text(&object.expires).and_then(|day| validate::date(&day).ok()),
         api_key: key(&object.api_key, place)?,
-        org_id: org_id
-            .map(|id| beside("org_id", validate::org_id(&id)))
-            .transpose()?,
-        email: email
-            .map(|email| beside("email", validate::email(&email)))
-            .transpose()?,
+        org_id: org_id.map(|id| beside("org_id", validate::org_id(&id))).transpose()?,
+        email: email.map(|email| beside("email", validate::email(&email))).transpose()?,
     })
 }
 
 fn key(text: &str, place: &str) -> Result<SecretString, HintedError> {
-    check_key(text).map_err(|refusal| HintedError {
-        what: format!("{place}: {}", refusal.what),
-        ..refusal
-    })
+    check_key(text)
+        .map_err(|refusal| HintedError { what: format!("{place}: {}", refusal.what), ..refusal })
 }
 
 /// Checks that a key can be sent in a header; blanks and newlines around it are taken off. Its length
@@ -132,14 +126,8 @@ mod tests {
     fn a_key_alone_or_an_object() {
         assert_eq!(read("k=1\r\n\n").unwrap().api_key.expose_secret(), "k=1");
         let kept = read(r#" {"email": "a@b.c", "api_key": "k", "more": 1} "#).unwrap();
-        assert_eq!(
-            (kept.email.as_deref(), kept.api_key.expose_secret()),
-            (Some("a@b.c"), "k")
-        );
-        assert_eq!(
-            read(r#"{"org_id": "", "api_key": "k"}"#).unwrap().org_id,
-            None
-        );
+        assert_eq!((kept.email.as_deref(), kept.api_key.expose_secret()), (Some("a@b.c"), "k"));
+        assert_eq!(read(r#"{"org_id": "", "api_key": "k"}"#).unwrap().org_id, None);
     }
 
     #[test]
@@ -159,10 +147,7 @@ mod tests {
         let earlier = read(r#"{"api_key": "k", "stored": 5, "expires": "soon"}"#).unwrap();
         assert_eq!((earlier.stored, earlier.expires), (None, None));
         let back = parse(&text, "here").unwrap();
-        assert_eq!(
-            (back.org_id.as_deref(), back.api_key.expose_secret()),
-            (Some("o-1"), "k\"1")
-        );
+        assert_eq!((back.org_id.as_deref(), back.api_key.expose_secret()), (Some("o-1"), "k\"1"));
         assert_eq!((back.stored, back.expires), (kept.stored, kept.expires));
         assert!(!format!("{back:?}").contains("k\"1"));
     }

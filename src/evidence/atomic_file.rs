@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::error::{EvidenceError, failed};
-use crate::files::{Durability, Replacement, sync_folder};
+use crate::files::{Durability, FileReplacement, sync_folder};
 
 /// What the names of unfinished files begin and end with.
 const TEMP_PREFIX: &str = ".atlaudit-";
@@ -17,7 +17,7 @@ const TEMP_SUFFIX: &str = ".part";
 /// The file system's; nothing is left of it then.
 pub fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
     let path = dir.join(name);
-    Replacement::new(&path, Durability::FileAndDir)
+    FileReplacement::new(&path, Durability::FileAndDir)
         .named(TEMP_PREFIX, TEMP_SUFFIX)
         .write(|out| out.write_all(bytes))
         .map_err(failed("write", &path))
@@ -38,6 +38,5 @@ pub fn remove_leftovers(dir: &Path, names: &[&str]) -> Result<(), EvidenceError>
             fs::remove_file(&path).map_err(failed("remove", &path))?;
         }
     }
-    sync_folder(dir)
-        .map_err(failed("sync", dir))
+    sync_folder(dir).map_err(failed("sync", dir))
 }

@@ -45,12 +45,7 @@ impl HashChain {
     /// A chain over nothing.
     pub fn new(kind: ChainKind) -> HashChain {
         let seed = format!("atlaudit/chain/1\n{}\n", kind.as_str());
-        HashChain {
-            kind,
-            head: Sha256::digest(seed).into(),
-            lines: 0,
-            marks: Vec::new(),
-        }
+        HashChain { kind, head: Sha256::digest(seed).into(), lines: 0, marks: Vec::new() }
     }
 
     /// Takes the next line, without its newline.
@@ -94,9 +89,7 @@ impl HashChain {
 /// received. No string can hold these bytes, for a quote inside one is escaped.
 fn without_observed_time(line: &[u8]) -> (&[u8], &[u8]) {
     for start in memchr::memmem::find_iter(line, OBSERVED_TIME_KEY) {
-        let value = line
-            .get(start + OBSERVED_TIME_KEY.len()..)
-            .unwrap_or_default();
+        let value = line.get(start + OBSERVED_TIME_KEY.len()..).unwrap_or_default();
         if let Some(end) = memchr::memchr(b'"', value)
             && value.get(end + 1) == Some(&b',')
         {
@@ -123,10 +116,7 @@ mod tests {
         let event = |time: &str| format!(r#"{{"id":"x","observed_time":"{time}","action":"y"}}"#);
         let one = chain(ChainKind::Events, &[&event("2026-11-20T09:30:00.000Z")]);
         assert_eq!(one, chain(ChainKind::Events, &[&event("")]));
-        assert_eq!(
-            one,
-            chain(ChainKind::Events, &[r#"{"id":"x","action":"y"}"#])
-        );
+        assert_eq!(one, chain(ChainKind::Events, &[r#"{"id":"x","action":"y"}"#]));
         let page = chain(ChainKind::Pages, &[&event("2026-11-20T09:30:00.000Z")]);
         assert_ne!(page, chain(ChainKind::Pages, &[&event("")]));
     }

@@ -96,9 +96,5 @@ impl EvidenceError {
 /// An error of the file system while `doing` something to `path`.
 pub fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EvidenceError + use<> {
     let path = path.to_owned();
-    move |source| EvidenceError::Io {
-        doing,
-        path,
-        source,
-    }
+    move |source| EvidenceError::Io { doing, path, source }
 }

@@ -185,10 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("before");
         std::fs::write(&path, pack(b"{\"id\":\"1\"}\n")).unwrap();
-        compare(&path, 11, &path, true, &mut |_, _| {
-            panic!("nothing differs")
-        })
-        .unwrap();
+        compare(&path, 11, &path, true, &mut |_, _| panic!("nothing differs")).unwrap();
         let error = compare(&path, 10, &path, true, &mut |_, _| {}).unwrap_err();
         assert!(error.to_string().contains("manifest"), "{error}");
     }

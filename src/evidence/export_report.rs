@@ -10,8 +10,8 @@ use super::manifest::{Manifest, SourceEntry};
 use super::packed_lines::PackedLines;
 use super::report_sections::{MAX_SOURCES, arguments, flow, omitted, proof};
 use crate::model::name::SourceKind;
-use crate::model::source_kind::SourceAddress;
 use crate::model::number::group_digits;
+use crate::model::source_kind::SourceAddress;
 use crate::report::{
     EventStatistics, ReportInput, SourceSpan, counted_noun, duration_between, events, html_page,
     table, text, time,
@@ -27,9 +27,8 @@ pub fn html(dir: &Path, manifest: &Manifest) -> String {
     let shown_since = manifest.available_since();
     let mut statistics = EventStatistics::new(shown_since, asked.until);
     let sources = manifest.sources.iter().enumerate();
-    let reads: Vec<_> = sources
-        .map(|(at, source)| read_events(dir, at, source, &mut statistics))
-        .collect();
+    let reads: Vec<_> =
+        sources.map(|(at, source)| read_events(dir, at, source, &mut statistics)).collect();
     let made_by = &manifest.made_by;
     let input = ReportInput {
         kind: "Audit log export",
@@ -37,17 +36,9 @@ pub fn html(dir: &Path, manifest: &Manifest) -> String {
         since: asked.since,
         until: asked.until,
         shown_since,
-        source_names: manifest
-            .sources
-            .iter()
-            .map(|source| source.facts.name.as_str())
-            .collect(),
+        source_names: manifest.sources.iter().map(|source| source.facts.name.as_str()).collect(),
         unread: gaps(manifest)
-            .map(|(source, gap)| SourceSpan {
-                source,
-                from: gap.from,
-                to: gap.to,
-            })
+            .map(|(source, gap)| SourceSpan { source, from: gap.from, to: gap.to })
             .collect(),
         removed: removed(manifest).collect(),
         verdict: html! {
@@ -107,10 +98,7 @@ fn read_lines(
     let mut read = EventFileRead::default();
     let file = Path::new(file);
     // The manifest may have been changed: its paths must not lead out of the folder.
-    if !file
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)))
-    {
+    if !file.components().all(|part| matches!(part, Component::Normal(_))) {
         read.problem = Some(UNREADABLE);
         return read;
     }
@@ -148,11 +136,7 @@ fn gaps(manifest: &Manifest) -> impl Iterator<Item = (&str, &GapEntry)> {
 fn removed(manifest: &Manifest) -> impl Iterator<Item = SourceSpan<'_>> {
     manifest.sources.iter().filter_map(|source| {
         let to = source.retention()?.earliest;
-        Some(SourceSpan {
-            source: &source.facts.name,
-            from: manifest.asked.since,
-            to,
-        })
+        Some(SourceSpan { source: &source.facts.name, from: manifest.asked.since, to })
     })
 }
 

@@ -89,9 +89,8 @@ fn a_small_page() {
 
 #[test]
 fn the_same_events_make_the_same_page() {
-    let lines = (0..300)
-        .map(|at| event(&format!("actor {}", at % 40), "success"))
-        .collect::<Vec<_>>();
+    let lines =
+        (0..300).map(|at| event(&format!("actor {}", at % 40), "success")).collect::<Vec<_>>();
     let (dir, manifest) = export(&[("acme", &lines), ("beta", &lines)]);
     let first = page(dir.path(), &manifest);
     assert!(first.contains("30 other actors in 440 events."));
@@ -106,19 +105,11 @@ fn nothing_is_loaded_and_nothing_runs() {
     let page = page(dir.path(), &manifest);
     assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'"));
     let body = page.split_once("</head>").unwrap().1;
-    for tag in body
-        .split('<')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('>'))
-        .map(|(tag, _)| tag)
-    {
+    for tag in body.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag) {
         let mut words = tag.split_whitespace();
         let name = words.next().unwrap();
         assert!(
-            ![
-                "script", "img", "link", "iframe", "object", "embed", "form", "base"
-            ]
-            .contains(&name),
+            !["script", "img", "link", "iframe", "object", "embed", "form", "base"].contains(&name),
             "{tag}"
         );
         for word in words {
@@ -126,10 +117,7 @@ fn nothing_is_loaded_and_nothing_runs() {
                 !word.starts_with("on") && !word.starts_with("src") && !word.starts_with("style"),
                 "{tag}"
             );
-            assert!(
-                !word.starts_with("href") || word.starts_with("href=\"#"),
-                "{tag}"
-            );
+            assert!(!word.starts_with("href") || word.starts_with("href=\"#"), "{tag}");
         }
     }
     for forbidden in ["@import", "url(h", "://"] {
@@ -145,10 +133,7 @@ fn missing_parts_are_reported() {
     assert!(page(dir.path(), &manifest).contains("This export is complete"));
     let gap =
         json!({"from": "2026-11-02T01:00:00Z", "to": "2026-11-02T03:00:00Z", "why": "503 <b>"});
-    manifest.sources[1]
-        .facts
-        .gaps
-        .push(serde_json::from_value(gap).unwrap());
+    manifest.sources[1].facts.gaps.push(serde_json::from_value(gap).unwrap());
     let contradicting = page(dir.path(), &manifest);
     manifest.complete = false;
     let incomplete = page(dir.path(), &manifest);
@@ -228,12 +213,8 @@ fn inexact_counts_are_reported() {
 /// The tags of a page, by their names, without those that stand for a hidden character.
 fn tags(page: &str) -> Vec<&str> {
     let page = page.split_once("<body>").unwrap().1;
-    let tags = page
-        .split('<')
-        .skip(1)
-        .map(|rest| rest.split(['>', ' ', '\n']).next().unwrap());
-    tags.filter(|tag| !matches!(*tag, "span" | "/span" | "small" | "/small"))
-        .collect()
+    let tags = page.split('<').skip(1).map(|rest| rest.split(['>', ' ', '\n']).next().unwrap());
+    tags.filter(|tag| !matches!(*tag, "span" | "/span" | "small" | "/small")).collect()
 }
 
 proptest! {
@@ -265,9 +246,7 @@ proptest! {
 #[test]
 fn arguments_are_as_they_can_be_typed() {
     let arguments = ["export", "acme", "--output", "a b", "it's", ""];
-    let text: String = arguments
-        .map(crate::evidence::report_sections::shell_argument)
-        .concat();
+    let text: String = arguments.map(crate::evidence::report_sections::shell_argument).concat();
     assert_eq!(text, r" export acme --output 'a b' 'it'\''s' ''");
 }
 

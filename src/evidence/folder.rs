@@ -58,9 +58,7 @@ impl FolderListing {
                 };
                 let Some(name) = name.to_str().map(inside) else {
                     let shown = inside(&name.to_string_lossy());
-                    listing
-                        .unexpected
-                        .push((shown, "has a name that is not UTF-8"));
+                    listing.unexpected.push((shown, "has a name that is not UTF-8"));
                     continue;
                 };
                 if name == STATE && kind.is_dir() {
@@ -78,9 +76,7 @@ impl FolderListing {
                 } else if kind.is_symlink() {
                     listing.unexpected.push((name, "is a link, not a file"));
                 } else {
-                    listing
-                        .unexpected
-                        .push((name, "is neither a file nor a folder"));
+                    listing.unexpected.push((name, "is neither a file nor a folder"));
                 }
             }
         }

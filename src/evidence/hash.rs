@@ -38,11 +38,7 @@ pub struct HashingReader<R> {
 impl<R: Read> HashingReader<R> {
     /// A reader of `inner`.
     pub fn new(inner: R) -> HashingReader<R> {
-        HashingReader {
-            inner,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
+        HashingReader { inner, hash: Sha256::new(), bytes: 0 }
     }
 
     /// Reads to the end; returns length and hash of everything.
@@ -59,10 +55,7 @@ impl<R: Read> HashingReader<R> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(FileDigest {
-            bytes: self.bytes,
-            sha256: hex(&self.hash.finalize()),
-        })
+        Ok(FileDigest { bytes: self.bytes, sha256: hex(&self.hash.finalize()) })
     }
 }
 
@@ -94,9 +87,7 @@ pub struct ChecksumLine {
 
 /// The text of SHA256SUMS, as `sha256sum` writes it, for `sums` in their order.
 pub fn checksum_text<'a>(sums: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let lines = sums
-        .into_iter()
-        .map(|(file, sha256)| format_checksum_line(file, sha256));
+    let lines = sums.into_iter().map(|(file, sha256)| format_checksum_line(file, sha256));
     lines.collect()
 }
 
@@ -106,10 +97,7 @@ fn format_checksum_line(file: &str, sha256: &str) -> String {
     if !file.contains(['\\', '\n', '\r']) {
         return format!("{sha256}  {file}\n");
     }
-    let escaped = file
-        .replace('\\', "\\\\")
-        .replace('\n', "\\n")
-        .replace('\r', "\\r");
+    let escaped = file.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
     format!("\\{sha256}  {escaped}\n")
 }
 
@@ -124,10 +112,7 @@ pub fn parse_checksum_line(text: &str) -> Option<ChecksumLine> {
         true => unescape(file)?,
         false => file.to_owned(),
     };
-    let sum = ChecksumLine {
-        sha256: sha256.to_owned(),
-        file,
-    };
+    let sum = ChecksumLine { sha256: sha256.to_owned(), file };
     is_sha256(sha256).then_some(sum)
 }
 
@@ -171,10 +156,7 @@ mod tests {
     fn a_line_is_what_sha256sum_writes() {
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(checksum_text([("a b", hash)]), format!("{hash}  a b\n"));
-        assert_eq!(
-            checksum_text([("a\\b\nc", hash)]),
-            format!("\\{hash}  a\\\\b\\nc\n")
-        );
+        assert_eq!(checksum_text([("a\\b\nc", hash)]), format!("\\{hash}  a\\\\b\\nc\n"));
         for bad in [
             "",
             "x  a",

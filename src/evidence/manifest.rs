@@ -51,10 +51,7 @@ impl Manifest {
             limit.map_or(since, |limit| limit.earliest.max(since))
         });
         // Where nothing of the time range was kept, all of it is shown as not available.
-        starts
-            .min()
-            .filter(|start| *start < self.asked.until)
-            .unwrap_or(since)
+        starts.min().filter(|start| *start < self.asked.until).unwrap_or(since)
     }
 
     /// The text of its file.

@@ -208,10 +208,7 @@ mod tests {
         let torn = [frame.clone(), frame[..frame.len() - 2].to_vec()].concat();
         let alien = [frame, b"not zstd".to_vec()].concat();
         for bytes in [torn, alien, b"plain\n".to_vec()] {
-            assert!(matches!(
-                read(&bytes, 100).1,
-                Some(PackedLineError::Corrupt(_))
-            ));
+            assert!(matches!(read(&bytes, 100).1, Some(PackedLineError::Corrupt(_))));
         }
     }
 
@@ -248,10 +245,7 @@ mod tests {
         encoder.window_log(27).unwrap();
         encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
         let greedy = encoder.finish().unwrap();
-        assert!(matches!(
-            read(&greedy, 100).1,
-            Some(PackedLineError::Corrupt(_))
-        ));
+        assert!(matches!(read(&greedy, 100).1, Some(PackedLineError::Corrupt(_))));
     }
 
     proptest! {

@@ -17,9 +17,7 @@ pub fn text(manifest: &Manifest, sha256: &str) -> String {
         true => "",
         false => UNFINISHED,
     };
-    text.push_str(&format!(
-        "{CHECK}{unfinished}{CHECKS}\n    {sha256}  manifest.json\n\n{CHAINS}"
-    ));
+    text.push_str(&format!("{CHECK}{unfinished}{CHECKS}\n    {sha256}  manifest.json\n\n{CHAINS}"));
     text
 }
 
@@ -59,8 +57,7 @@ fn describe_export(manifest: &Manifest) -> String {
 }
 
 fn optional_part(before: &str, what: Option<&str>) -> String {
-    what.map(|what| format!("{before}{}", printable(what)))
-        .unwrap_or_default()
+    what.map(|what| format!("{before}{}", printable(what))).unwrap_or_default()
 }
 
 fn sources(manifest: &Manifest) -> String {
@@ -97,10 +94,7 @@ fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
     }
     for gap in &facts.gaps {
         let (from, to) = (format_millis(gap.from), format_millis(gap.to));
-        text.push_str(&format!(
-            "    NOT READ: {from} to {to}: {}\n",
-            printable(&gap.why)
-        ));
+        text.push_str(&format!("    NOT READ: {from} to {to}: {}\n", printable(&gap.why)));
     }
     if let Some(error) = &facts.error {
         text.push_str(&format!("    failed: {}\n", printable(error)));
@@ -163,10 +157,7 @@ mod tests {
         export.seal();
         let text = String::from_utf8(export.read("README.txt")).unwrap();
         assert!(text.starts_with("EXPORT"));
-        assert!(
-            text.contains("COMPLETE within what its sources keep"),
-            "{text}"
-        );
+        assert!(text.contains("COMPLETE within what its sources keep"), "{text}");
         assert!(
             text.contains(
                 "    NOT AVAILABLE: asked from 1999-01-01T00:00:00.000Z;\n        \
@@ -187,10 +178,7 @@ mod tests {
         export.facts.sources[0].complete = false;
         export.seal();
         let text = text(&export);
-        assert!(
-            text.contains("`find` may also name files in .atlaudit"),
-            "{text}"
-        );
+        assert!(text.contains("`find` may also name files in .atlaudit"), "{text}");
         assert!(text.contains("\n\n2. Who made it"), "{text}");
         assert!(text.lines().all(|line| line.len() <= 110));
     }
@@ -200,20 +188,12 @@ mod tests {
     #[ignore = "needs the programs zstd, jq and python3; the gate runs it"]
     fn the_described_commands_work() {
         let export = TestExport::sealed(2_100);
-        stdout_of(&run(
-            &export,
-            "sha256sum",
-            &["--check", "--strict", "SHA256SUMS"],
-        ));
+        stdout_of(&run(&export, "sha256sum", &["--check", "--strict", "SHA256SUMS"]));
         let text = String::from_utf8(export.read("README.txt")).unwrap();
         let manifest: Manifest = serde_json::from_slice(&export.read("manifest.json")).unwrap();
         for source in &manifest.sources {
             for (kind, entry) in [("events", &source.events), ("pages", &source.pages)] {
-                let output = run(
-                    &export,
-                    "python3",
-                    &["-c", &recipe(&text), kind, &entry.file],
-                );
+                let output = run(&export, "python3", &["-c", &recipe(&text), kind, &entry.file]);
                 assert_eq!(stdout_of(&output).trim(), entry.chain, "{}", entry.file);
             }
         }
@@ -221,19 +201,11 @@ mod tests {
                       [.time, .action] | @tsv'";
         assert!(text.contains(&filter.replace("acme", "NAME")));
         stdout_of(&run(&export, "sh", &["-c", filter]));
-        let there = stdout_of(&run(
-            &export,
-            "sh",
-            &["-c", "find . -type f | cut -c3- | sort"],
-        ));
+        let there = stdout_of(&run(&export, "sh", &["-c", "find . -type f | cut -c3- | sort"]));
         let named = stdout_of(&run(&export, "sh", &["-c", "cut -c67- SHA256SUMS | sort"]));
         assert_eq!(there.replace("SHA256SUMS\n", ""), named);
         std::fs::write(export.path("README.txt"), "x").unwrap();
-        assert!(
-            !run(&export, "sha256sum", &["-c", "SHA256SUMS"])
-                .status
-                .success()
-        );
+        assert!(!run(&export, "sha256sum", &["-c", "SHA256SUMS"]).status.success());
     }
 
     /// Needs minisign, and a gigabyte of memory for the password.
@@ -251,12 +223,7 @@ mod tests {
                 .stdout(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
-            child
-                .stdin
-                .take()
-                .unwrap()
-                .write_all(typed.as_bytes())
-                .unwrap();
+            child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
             stdout_of(&child.wait_with_output().unwrap());
         };
         for (name, password) in [("plain", None), ("locked", Some("hunter2"))] {
@@ -269,11 +236,7 @@ mod tests {
             let signing = SigningKey::open(&text, password.map(Into::into).as_ref()).unwrap();
             let export = TestExport::unsealed(60);
             crate::evidence::seal::seal(export.dir(), &export.facts, Some(&signing)).unwrap();
-            stdout_of(&run(
-                &export,
-                "minisign",
-                &["-V", "-p", &public, "-m", "SHA256SUMS"],
-            ));
+            stdout_of(&run(&export, "minisign", &["-V", "-p", &public, "-m", "SHA256SUMS"]));
             stdout_of(&run(
                 &export,
                 "minisign",

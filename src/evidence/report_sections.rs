@@ -78,12 +78,7 @@ pub fn arguments(manifest: &Manifest) -> ReportSection {
         (source_table(manifest))
         (runs(&manifest.runs))
     };
-    ReportSection {
-        id: "asked",
-        link: "What was asked",
-        title: "What was asked",
-        body,
-    }
+    ReportSection { id: "asked", link: "What was asked", title: "What was asked", body }
 }
 
 fn describe_author(manifest: &Manifest) -> String {
@@ -109,11 +104,7 @@ fn describe_clock(clock: Option<&ClockComparison>) -> String {
             clock.skew_ms as f64 / 1_000.0
         );
     }
-    let direction = if clock.skew_ms > 0 {
-        "ahead of"
-    } else {
-        "behind"
-    };
+    let direction = if clock.skew_ms > 0 { "ahead of" } else { "behind" };
     format!(
         "The machine's clock was {} {direction} the server's: {} here, {} there. Times of events \
          are the servers'; times of runs and answers are the machine's.",
@@ -134,14 +125,8 @@ pub fn shell_argument(argument: &str) -> String {
 
 fn source_table(manifest: &Manifest) -> Markup {
     let optional = |value: Option<&String>| or_dash(value.map(|value| text(value)));
-    const COLUMNS: [&str; 6] = [
-        "Source",
-        "Type",
-        "Organization or site",
-        "Base URL",
-        "Credential from",
-        "Read",
-    ];
+    const COLUMNS: [&str; 6] =
+        ["Source", "Type", "Organization or site", "Base URL", "Credential from", "Read"];
     let row = |SourceEntry { facts, .. }: &SourceEntry| {
         html! {
             tr {
@@ -199,12 +184,7 @@ pub fn flow(manifest: &Manifest) -> ReportSection {
         @for source in manifest.sources.iter().take(MAX_SOURCES) { (source_flow(source)) }
         (omitted(manifest.sources.len(), MAX_SOURCES))
     };
-    ReportSection {
-        id: "flow",
-        link: "Answers",
-        title: "From answers to events",
-        body,
-    }
+    ReportSection { id: "flow", link: "Answers", title: "From answers to events", body }
 }
 
 fn source_flow(source: &SourceEntry) -> Markup {
@@ -244,12 +224,7 @@ fn source_flow(source: &SourceEntry) -> Markup {
 }
 
 fn adds_up(counts: &ExportCounts) -> bool {
-    let parts = [
-        counts.written,
-        counts.repeats,
-        counts.outside,
-        counts.read_again,
-    ];
+    let parts = [counts.written, counts.repeats, counts.outside, counts.read_again];
     let sum = parts.into_iter().try_fold(0_u64, u64::checked_add);
     sum == Some(counts.served)
 }
@@ -263,10 +238,7 @@ fn describe_requests(source: &SourceEntry) -> String {
     );
     let failed = source.retries.len() as u64;
     if failed > 0 {
-        text.push_str(&format!(
-            " {} failed.",
-            counted_noun(failed, "attempt", "attempts")
-        ));
+        text.push_str(&format!(" {} failed.", counted_noun(failed, "attempt", "attempts")));
     }
     if source.waited_ms > 0 {
         let waited = duration(i64::try_from(source.waited_ms).unwrap_or(i64::MAX));
@@ -284,13 +256,8 @@ fn retries(retries: &[RetryEntry]) -> Markup {
         return Markup::default();
     }
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1_000.0);
-    const COLUMNS: [&str; 5] = [
-        "When (UTC)",
-        "#Line in pages",
-        "#Status",
-        "What failed",
-        "#Waited then",
-    ];
+    const COLUMNS: [&str; 5] =
+        ["When (UTC)", "#Line in pages", "#Status", "What failed", "#Waited then"];
     let row = |retry: &RetryEntry| {
         html! {
             tr {
@@ -316,12 +283,7 @@ pub fn proof(manifest: &Manifest) -> ReportSection {
         (chain_table(manifest))
     };
     let title = "The files and how to check them";
-    ReportSection {
-        id: "check",
-        link: "Files and hashes",
-        title,
-        body,
-    }
+    ReportSection { id: "check", link: "Files and hashes", title, body }
 }
 
 fn file_table(manifest: &Manifest) -> Markup {
@@ -330,9 +292,7 @@ fn file_table(manifest: &Manifest) -> Markup {
         files.partition(|file| file.file.starts_with("bodies/"));
     let rows = others.iter().take(MAX_FILES);
     let rows = rows.map(|file| hash_row(&file.file, file.bytes, &file.sha256));
-    let body_bytes = bodies
-        .iter()
-        .fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
+    let body_bytes = bodies.iter().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
     html! {
         h3 { "Files" }
         (table("plain hashes", &["File", "#Bytes", "SHA-256"], rows))

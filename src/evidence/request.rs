@@ -183,10 +183,7 @@ mod tests {
         turned.sources.reverse();
         assert_eq!(begun_7d.difference(&turned), None);
         let both = begun("2026-11-01", Some("2d"));
-        assert_eq!(
-            both.difference(&wanted("2026-11-01T00:00:00Z", Some("48h"))),
-            None
-        );
+        assert_eq!(both.difference(&wanted("2026-11-01T00:00:00Z", Some("48h"))), None);
     }
 
     #[test]
@@ -200,10 +197,7 @@ mod tests {
         let mut fewer = wanted("7d", Some("1d"));
         fewer.sources.pop();
         let sources = differs(&fewer);
-        assert_eq!(
-            sources,
-            "the sources were acme, acme-jira, and are acme now"
-        );
+        assert_eq!(sources, "the sources were acme, acme-jira, and are acme now");
         let mut bodies = wanted("7d", Some("1d"));
         bodies.keep_bodies = true;
         assert!(differs(&bodies).contains("`--keep-bodies`"));

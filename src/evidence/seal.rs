@@ -68,10 +68,7 @@ fn survey_one(
 
 /// A file with a line that is no line must not be sealed.
 fn check_intact(file: &str, problems: &ProblemList) -> Result<(), EvidenceError> {
-    let mut damage = problems
-        .listed()
-        .iter()
-        .filter(|problem| problem.problem.is_damage());
+    let mut damage = problems.listed().iter().filter(|problem| problem.problem.is_damage());
     match damage.next() {
         None => Ok(()),
         Some(problem) => Err(EvidenceError::Damaged {
@@ -85,14 +82,9 @@ fn check_intact(file: &str, problems: &ProblemList) -> Result<(), EvidenceError>
 fn file_entries(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceError> {
     let listing = FolderListing::of(dir)?;
     if let Some((name, why)) = listing.unexpected.first() {
-        return Err(EvidenceError::UnexpectedEntry {
-            name: name.clone(),
-            why: (*why).to_owned(),
-        });
+        return Err(EvidenceError::UnexpectedEntry { name: name.clone(), why: (*why).to_owned() });
     }
-    let known = found
-        .iter()
-        .flat_map(|found| [&found.events.file.entry, &found.pages.file.entry]);
+    let known = found.iter().flat_map(|found| [&found.events.file.entry, &found.pages.file.entry]);
     let known: Vec<_> = known.collect();
     let entry = |file: &String| {
         if let Some(entry) = known.iter().find(|entry| entry.file == *file) {
@@ -104,11 +96,7 @@ fn file_entries(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, Ev
         }
         let path = dir.join(file);
         let summed = hash::digest_file(&path).map_err(failed("read", &path))?;
-        Ok(FileEntry {
-            file: file.clone(),
-            bytes: summed.bytes,
-            sha256: summed.sha256,
-        })
+        Ok(FileEntry { file: file.clone(), bytes: summed.bytes, sha256: summed.sha256 })
     };
     listing.files_in_manifest().map(entry).collect()
 }
@@ -116,19 +104,14 @@ fn file_entries(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, Ev
 /// The text of SHA256SUMS.
 fn checksum_text(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
     let known = manifest.files.iter();
-    let mut all: Vec<_> = known
-        .map(|entry| (entry.file.clone(), entry.sha256.clone()))
-        .collect();
+    let mut all: Vec<_> = known.map(|entry| (entry.file.clone(), entry.sha256.clone())).collect();
     for made in [MANIFEST, README, REPORT] {
         let path = dir.join(made);
         let summed = hash::digest_file(&path).map_err(failed("read", &path))?;
         all.push((made.to_owned(), summed.sha256));
     }
     all.sort();
-    Ok(hash::checksum_text(
-        all.iter()
-            .map(|(file, sha256)| (file.as_str(), sha256.as_str())),
-    ))
+    Ok(hash::checksum_text(all.iter().map(|(file, sha256)| (file.as_str(), sha256.as_str()))))
 }
 
 #[cfg(test)]
@@ -149,10 +132,7 @@ mod tests {
         let key = SigningKey::open(&SECRET.into(), None).unwrap();
         seal(export.dir(), &export.facts, Some(&key)).unwrap();
         for made in [SUMS, MANIFEST, README, REPORT, SIGNATURE] {
-            let mode = fs::metadata(export.path(made))
-                .unwrap()
-                .permissions()
-                .mode();
+            let mode = fs::metadata(export.path(made)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{made}");
         }
         // Nothing of the way there is left.
@@ -173,20 +153,14 @@ mod tests {
             let bytes = export.read(file);
             fs::write(export.path(file), &bytes[..bytes.len() - 3]).unwrap();
         });
-        assert!(
-            torn.starts_with("`pages/acme.jsonl.zst` is damaged: line "),
-            "{torn}"
-        );
+        assert!(torn.starts_with("`pages/acme.jsonl.zst` is damaged: line "), "{torn}");
         let unreadable = refused(&|export| {
             let file = "events/acme.jsonl.zst";
             let mut lines = export.lines(file);
             lines[7] = "{}".to_owned();
             export.repack(file, &lines);
         });
-        assert!(
-            unreadable.contains("line 8: cannot be read"),
-            "{unreadable}"
-        );
+        assert!(unreadable.contains("line 8: cannot be read"), "{unreadable}");
         let link = refused(&|export| {
             std::os::unix::fs::symlink("/", export.path("events/root")).unwrap();
         });

@@ -74,8 +74,7 @@ impl SigningKey {
         let key = SigningKey { secret, public };
         // Unless its halves belong together, nobody can check what it signs: better known before an
         // export than after it.
-        key.sign(b"", Timestamp::UNIX_EPOCH)
-            .map_err(|_| sign_error("it is damaged"))?;
+        key.sign(b"", Timestamp::UNIX_EPOCH).map_err(|_| sign_error("it is damaged"))?;
         Ok(key)
     }
 
@@ -184,16 +183,11 @@ impl PublicKey {
         }
         minisign::verify(&self.0, &parsed, Cursor::new(sums), true, false, true)
             .map_err(|_| sign_error("it is not this key's signature of SHA256SUMS as it is"))?;
-        if parsed
-            .untrusted_comment()
-            .is_ok_and(|comment| comment != COMMENT)
-        {
+        if parsed.untrusted_comment().is_ok_and(|comment| comment != COMMENT) {
             let what = "its first line is not `minisign`'s own; no signature covers that line";
             return Err(sign_error(what));
         }
-        parsed
-            .trusted_comment()
-            .map_err(|_| sign_error(NO_SIGNATURE))
+        parsed.trusted_comment().map_err(|_| sign_error(NO_SIGNATURE))
     }
 }
 
@@ -216,9 +210,7 @@ fn parse_signature(text: &str) -> Result<SignatureBox, SignError> {
 
 /// The key that a signature says it was made with; nothing where it is none.
 pub fn signing_key_id(signature: &str) -> Option<String> {
-    parse_signature(signature)
-        .ok()
-        .map(|signature| id(signature.keynum()))
+    parse_signature(signature).ok().map(|signature| id(signature.keynum()))
 }
 
 /// A key's number as `minisign` shows it: its bytes are the lowest first.
@@ -269,11 +261,7 @@ mod tests {
             assert!(public.check(&signature[..end], b"sums").is_err(), "{end}");
         }
         for more in ["\n", "x", " "] {
-            assert!(
-                public
-                    .check(&format!("{signature}{more}"), b"sums")
-                    .is_err()
-            );
+            assert!(public.check(&format!("{signature}{more}"), b"sums").is_err());
         }
     }
 
@@ -289,9 +277,6 @@ mod tests {
         }
         let encrypted = SECRET.replace("RWQAAEIy", "RWRTY0Iy");
         let error = SigningKey::open(&encrypted.into(), None).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "it is encrypted, and its password is not known"
-        );
+        assert_eq!(error.to_string(), "it is encrypted, and its password is not known");
     }
 }

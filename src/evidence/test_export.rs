@@ -47,10 +47,7 @@ impl TestExport {
     /// sealed yet.
     pub fn unsealed(events: usize) -> TestExport {
         let folder = tempfile::tempdir().unwrap();
-        let sources = [
-            ("acme", "org-events", events),
-            ("acme-jira", "jira-audit", 30),
-        ];
+        let sources = [("acme", "org-events", events), ("acme-jira", "jira-audit", 30)];
         for (name, _, events) in sources {
             write_lines(folder.path(), "events", name, &event_lines(name, events));
             let (pages, bodies) = page_lines(name, events);
@@ -91,9 +88,8 @@ impl TestExport {
             let file = format!("pages/{name}.jsonl.zst");
             let from = r#""from":"2026-11-01T00:00:00Z""#;
             let lines = self.lines(&file).into_iter();
-            let lines: Vec<_> = lines
-                .map(|line| line.replace(from, r#""from":"1999-01-01T00:00:00Z""#))
-                .collect();
+            let lines: Vec<_> =
+                lines.map(|line| line.replace(from, r#""from":"1999-01-01T00:00:00Z""#)).collect();
             self.repack(&file, &lines);
         }
     }
@@ -127,12 +123,10 @@ impl TestExport {
     pub fn update_sum(&self, file: &str) {
         let hash = sha256(&self.read(file));
         let sums = String::from_utf8(self.read("SHA256SUMS")).unwrap();
-        let lines = sums
-            .lines()
-            .map(|line| match line.ends_with(&format!("  {file}")) {
-                true => format!("{hash}  {file}\n"),
-                false => format!("{line}\n"),
-            });
+        let lines = sums.lines().map(|line| match line.ends_with(&format!("  {file}")) {
+            true => format!("{hash}  {file}\n"),
+            false => format!("{line}\n"),
+        });
         fs::write(self.path("SHA256SUMS"), lines.collect::<String>()).unwrap();
     }
 }
@@ -189,11 +183,7 @@ fn page_lines(name: &str, records: usize) -> (Vec<String>, Vec<String>) {
     let mut bodies = Vec::new();
     let mut lines = Vec::new();
     let mut add = |records: Option<u64>, line: PageLine| {
-        let line = PageLine {
-            n: lines.len() as u64 + 1,
-            records,
-            ..line
-        };
+        let line = PageLine { n: lines.len() as u64 + 1, records, ..line };
         lines.push(serde_json::to_string(&line).unwrap());
     };
     let blank = |number: usize| PageLine {
@@ -202,15 +192,9 @@ fn page_lines(name: &str, records: usize) -> (Vec<String>, Vec<String>) {
             method: "GET".to_owned(),
             url: format!("https://{name}.example/events?page={number}"),
         },
-        span: Some(RequestedSpan {
-            from: since(),
-            to: Some(until()),
-        }),
+        span: Some(RequestedSpan { from: since(), to: Some(until()) }),
         status: Some(200),
-        headers: vec![(
-            "date".to_owned(),
-            "Fri, 20 Nov 2026 09:30:00 GMT".to_owned(),
-        )],
+        headers: vec![("date".to_owned(), "Fri, 20 Nov 2026 09:30:00 GMT".to_owned())],
         received: at("2026-11-20T09:30:00.250Z") + TimeDelta::seconds(number as i64),
         took_ms: 12,
         attempt: 1,
@@ -233,10 +217,7 @@ fn page_lines(name: &str, records: usize) -> (Vec<String>, Vec<String>) {
         let count = PAGE.min(records - first);
         let body = format!(r#"{{"page":{number},"of":"{name}","records":{count}}}"#);
         let answer = PageLine {
-            body: Some(BodyDigest {
-                bytes: body.len() as u64,
-                sha256: sha256(body.as_bytes()),
-            }),
+            body: Some(BodyDigest { bytes: body.len() as u64, sha256: sha256(body.as_bytes()) }),
             ..blank(number)
         };
         add(Some(count as u64), answer);
@@ -260,11 +241,7 @@ fn source(name: &str, kind: &str) -> SourceFacts {
             _ => "time".to_owned(),
         },
         retention: None,
-        windows: vec![WindowEntry {
-            from: since(),
-            to: until(),
-            complete: true,
-        }],
+        windows: vec![WindowEntry { from: since(), to: until(), complete: true }],
         gaps: Vec::new(),
         dropped: DroppedCounts::default(),
     }

@@ -48,10 +48,7 @@ struct PendingAttempts {
 impl AttemptRecorder {
     /// A transcript that nothing was taken down in; the bodies of answers go into `bodies`, if they are kept.
     pub fn new(bodies: Option<ResponseBodyStore>) -> AttemptRecorder {
-        AttemptRecorder {
-            taken: Arc::default(),
-            bodies,
-        }
+        AttemptRecorder { taken: Arc::default(), bodies }
     }
 
     /// Whether nothing was taken down since the last [`AttemptRecorder::take`].
@@ -79,10 +76,7 @@ impl AttemptRecorder {
 
     /// What takes down the attempts to get a page of `window`.
     pub fn for_window<'a>(&'a self, window: &'a Window) -> WindowAttemptObserver<'a> {
-        WindowAttemptObserver {
-            transcript: self,
-            window,
-        }
+        WindowAttemptObserver { transcript: self, window }
     }
 
     fn note(&self, line: PageLine, body: Option<&Bytes>) {
@@ -124,14 +118,9 @@ impl<M> AttemptObserver<(Page, M)> for WindowAttemptObserver<'_> {
     fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&(Page, M)>) {
         let page = made.map(|(page, _)| page);
         let line = PageLine {
-            span: Some(RequestedSpan {
-                from: self.window.from,
-                to: self.window.to,
-            }),
+            span: Some(RequestedSpan { from: self.window.from, to: self.window.to }),
             records: page.map(|page| page.records.len() as u64),
-            next: page
-                .and_then(|page| page.next.as_ref())
-                .map(describe_locator),
+            next: page.and_then(|page| page.next.as_ref()).map(describe_locator),
             ..line(attempt)
         };
         self.transcript.note(line, body(attempt));
@@ -163,10 +152,7 @@ fn line(attempt: &RequestAttempt<'_>) -> PageLine {
 
 /// A credential stands in a header, which the client alone knows; in a URL nobody should have written one.
 fn asked(request: &Request) -> PageRequest {
-    PageRequest {
-        method: "GET".to_owned(),
-        url: SafeUrl::new(request.url.clone()).to_string(),
-    }
+    PageRequest { method: "GET".to_owned(), url: SafeUrl::new(request.url.clone()).to_string() }
 }
 
 fn recorded_headers(response: &Response) -> Vec<(String, String)> {
@@ -175,18 +161,12 @@ fn recorded_headers(response: &Response) -> Vec<(String, String)> {
         like || HEADERS.contains(&name) || TRACES.contains(&name)
     };
     let headers = response.headers.iter();
-    headers
-        .filter(|(name, _)| is_relevant(name))
-        .cloned()
-        .collect()
+    headers.filter(|(name, _)| is_relevant(name)).cloned().collect()
 }
 
 fn digest_body(body: &Bytes) -> BodyDigest {
     let hash = Sha256::digest(body);
-    BodyDigest {
-        bytes: body.len() as u64,
-        sha256: hex(&hash),
-    }
+    BodyDigest { bytes: body.len() as u64, sha256: hex(&hash) }
 }
 
 /// Where the next page lies, as the API's requests word it.
@@ -224,9 +204,7 @@ mod tests {
     fn request() -> Request {
         Request {
             endpoint: Endpoint::EventsStream,
-            url: "https://ada:hunter2@api.example/x?cursor=1"
-                .parse()
-                .unwrap(),
+            url: "https://ada:hunter2@api.example/x?cursor=1".parse().unwrap(),
         }
     }
 
@@ -241,9 +219,7 @@ mod tests {
         ];
         Response {
             status: 200,
-            headers: headers
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             body: Bytes::from_static(b"abc"),
         }
     }
@@ -258,10 +234,7 @@ mod tests {
             next: Some(PageLocator::Offset(500)),
             has_replaced_bytes: false,
         };
-        let window = Window {
-            from: parse_api_time("2026-11-01T00:00:00Z").unwrap(),
-            to: None,
-        };
+        let window = Window { from: parse_api_time("2026-11-01T00:00:00Z").unwrap(), to: None };
         let seen = attempt(&request, Some(&response));
         transcript.for_window(&window).saw(&seen, Some(&(page, ())));
         let later = RequestAttempt {

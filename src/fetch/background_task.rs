@@ -39,19 +39,14 @@ impl<R: Send + 'static> BackgroundTask<R> {
         done: &Arc<Notify>,
         work: impl Future<Output = R> + Send + 'static,
     ) -> BackgroundTask<R> {
-        let shared = Arc::new(TaskState {
-            result: Mutex::new(None),
-            is_done: AtomicBool::new(false),
-        });
+        let shared =
+            Arc::new(TaskState { result: Mutex::new(None), is_done: AtomicBool::new(false) });
         let telling = CompletionSignal(shared.clone(), done.clone());
         let work = async move {
             let result = work.await;
             *telling.0.lock_result() = Some(result);
         };
-        BackgroundTask {
-            handle: tasks.spawn(work.in_current_span()).abort_handle(),
-            state: shared,
-        }
+        BackgroundTask { handle: tasks.spawn(work.in_current_span()).abort_handle(), state: shared }
     }
 
     /// Whether its work is at its end.

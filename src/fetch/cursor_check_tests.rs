@@ -21,40 +21,31 @@ fn from(text: &str) -> String {
 
 #[tokio::test]
 async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
-    let fetcher = fetcher(org_events_source(), |_, query| {
-        match query.get("cursor").as_deref() {
-            Some("kept") => page(&[], Some("kept")),
-            _ => page(&["known"], Some("fresh")),
-        }
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        Some("kept") => page(&[], Some("kept")),
+        _ => page(&["known"], Some("fresh")),
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
     assert_eq!(handed, ["@kept", "REREAD", "known", "@fresh"]);
     let requests = requests(&fetcher);
     assert_eq!(requests.len(), 2, "{requests:?}");
-    assert!(
-        requests[1].starts_with(&from("2026-11-19T23:50:00Z")),
-        "{requests:?}"
-    );
+    assert!(requests[1].starts_with(&from("2026-11-19T23:50:00Z")), "{requests:?}");
 }
 
 #[tokio::test]
 async fn a_check_that_shows_more_goes_on_to_the_end() {
     let later = r#"{"data":[{"id":"new","attributes":{"processedAt":"2026-11-20T00:00:01Z"}}],"meta":{"next":"c1"}}"#;
-    let fetcher = fetcher(org_events_source(), move |_, query| {
-        match query.get("cursor").as_deref() {
+    let fetcher =
+        fetcher(org_events_source(), move |_, query| match query.get("cursor").as_deref() {
             Some("kept") => page(&[], Some("kept")),
             Some("c1") => page(&["newer"], Some("c2")),
             Some(_) => page(&[], Some("c2")),
             None => (200, later.to_owned()),
-        }
-    });
+        });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
-    assert_eq!(
-        handed,
-        ["@kept", "REREAD", "new", "@c1", "newer", "@c2", "@c2"]
-    );
+    assert_eq!(handed, ["@kept", "REREAD", "new", "@c1", "newer", "@c2", "@c2"]);
 }
 
 #[tokio::test]
@@ -78,11 +69,9 @@ async fn a_cursor_that_was_checked_lately_is_trusted() {
 
 #[tokio::test]
 async fn a_stream_that_ends_without_a_cursor_is_read_by_time_by_the_next_run() {
-    let fetcher = fetcher(org_events_source(), |_, query| {
-        match query.get("cursor").as_deref() {
-            None => page(&["a"], Some("c1")),
-            _ => page(&["b"], None),
-        }
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        None => page(&["a"], Some("c1")),
+        _ => page(&["b"], None),
     });
     let (sender, mut receiver) = mpsc::channel(1000);
     let plan = plan_of(open(None), None);
@@ -113,13 +102,12 @@ async fn a_cursor_that_leads_to_empty_pages_is_kept_where_the_check_shows_nothin
 async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
     let error = r#"{"data":[],"errors":[{"title":"Invalid page cursor"}]}"#;
     for (status, body) in [(500, "{}"), (503, "{}"), (200, "[]"), (200, error)] {
-        let fetcher = fetcher(org_events_source(), move |_, query| {
-            match query.get("cursor").as_deref() {
+        let fetcher =
+            fetcher(org_events_source(), move |_, query| match query.get("cursor").as_deref() {
                 Some("kept") => (status, body.to_owned()),
                 Some(_) => page(&[], Some("c1")),
                 None => page(&["a"], Some("c1")),
-            }
-        });
+            });
         let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
         assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
         assert_eq!(handed, ["REREAD", "a", "@c1", "@c1"]);
@@ -133,19 +121,14 @@ async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
 
 #[tokio::test]
 async fn a_kept_cursor_that_repeats_itself_is_left_for_a_read_by_time() {
-    let fetcher = fetcher(org_events_source(), |_, query| {
-        match query.get("cursor").as_deref() {
-            Some("kept") => page(&["a"], Some("kept")),
-            Some(_) => page(&[], Some("c1")),
-            None => page(&["a", "b"], Some("c1")),
-        }
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        Some("kept") => page(&["a"], Some("kept")),
+        Some(_) => page(&[], Some("c1")),
+        None => page(&["a", "b"], Some("c1")),
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
-    assert_eq!(
-        handed,
-        ["REREAD", "a", "@kept", "REREAD", "a", "b", "@c1", "@c1"]
-    );
+    assert_eq!(handed, ["REREAD", "a", "@kept", "REREAD", "a", "b", "@c1", "@c1"]);
 }
 
 #[tokio::test]
@@ -168,10 +151,7 @@ async fn a_cursor_that_no_url_takes_is_neither_kept_nor_sent() {
 
 #[test]
 fn a_check_is_due_by_what_the_cursor_brought() {
-    let check = CursorCheck {
-        when_idle: Duration::from_secs(600),
-        ..CHECK
-    };
+    let check = CursorCheck { when_idle: Duration::from_secs(600), ..CHECK };
     let now = at("2026-11-20T12:00:00Z");
     let due = |minutes: i64, brought| {
         let last = now - chrono::TimeDelta::minutes(minutes);
@@ -183,9 +163,6 @@ fn a_check_is_due_by_what_the_cursor_brought() {
     assert_eq!([due(9, true), due(10, true)], [false, true]);
     // Set by a clock that was ahead.
     assert!(due(-1, true));
-    let pull = CursorCheck {
-        when_idle: Duration::ZERO,
-        ..CHECK
-    };
+    let pull = CursorCheck { when_idle: Duration::ZERO, ..CHECK };
     assert!(pull.is_due(Some(now), false, now));
 }

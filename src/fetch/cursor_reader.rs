@@ -234,12 +234,7 @@ impl<T: Transport + 'static> CursorReader<T> {
 
     /// Hands a page on, and says how far that is where it is the end.
     async fn take(&mut self, received: ReceivedPage) -> Result<Option<FetchOutcome>, FetchError> {
-        let ReceivedPage {
-            place,
-            mut page,
-            at,
-            known,
-        } = received;
+        let ReceivedPage { place, mut page, at, known } = received;
         self.walk.seek(place);
         if self.is_restart(&page.records) && self.note_restart().await.is_err() {
             return Ok(Some(FetchOutcome::ReceiverClosed));
@@ -268,8 +263,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         }
         self.note_place(advance == Ok(PageAdvance::Complete), has_next);
         if !known.is_empty() {
-            page.records
-                .retain(|record| !known.contains(&record_key(record)));
+            page.records.retain(|record| !known.contains(&record_key(record)));
         }
         let delivery = FetchMessage::Records {
             records: page.records,
@@ -403,12 +397,7 @@ impl<T: Transport + 'static> CursorReader<T> {
 
     /// Begins a walk by time. A receiver that has gone is noticed at the next page.
     async fn read_from(&mut self, from: Timestamp) {
-        self.open = OpenWindow {
-            from,
-            cursor: None,
-            rereads: true,
-            ..self.open.clone()
-        };
+        self.open = OpenWindow { from, cursor: None, rereads: true, ..self.open.clone() };
         self.walk = Pagination::new(None, empty_pages(&self.open));
         self.origin = PaginationOrigin::Time;
         self.last = None;
@@ -441,21 +430,14 @@ impl<T: Transport + 'static> CursorReader<T> {
         );
         self.open.from = start;
         self.is_shortened = true;
-        let sent = self
-            .out
-            .send(FetchMessage::WindowShortened { from: start })
-            .await;
+        let sent = self.out.send(FetchMessage::WindowShortened { from: start }).await;
         Ok(sent.is_err().then_some(FetchOutcome::ReceiverClosed))
     }
 }
 
 /// Whether all of `records`, and there are some, were taken before.
 fn is_known(records: &[Record], known: &HashSet<RecordKey>) -> bool {
-    let has_all = || {
-        records
-            .iter()
-            .all(|record| known.contains(&record_key(record)))
-    };
+    let has_all = || records.iter().all(|record| known.contains(&record_key(record)));
     !known.is_empty() && !records.is_empty() && has_all()
 }
 
@@ -508,8 +490,5 @@ fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
 /// Whether the server refused the cursor that it was asked with.
 fn is_refused_cursor(failure: &Failure, place: &PageLocator) -> bool {
     matches!(place, PageLocator::Cursor(_))
-        && matches!(
-            failure.kind,
-            FailureKind::BadRequest | FailureKind::NotFound
-        )
+        && matches!(failure.kind, FailureKind::BadRequest | FailureKind::NotFound)
 }

@@ -52,19 +52,13 @@ mod tests {
     #[test]
     fn it_widens_step_by_step_where_nothing_is() {
         assert_eq!(span_of(&[(100, 1_000), (0, 500)], 50), Some(2_000));
-        assert_eq!(
-            span_of(&[(100, 1_000), (0, 500), (0, 2_000)], 50),
-            Some(8_000)
-        );
+        assert_eq!(span_of(&[(100, 1_000), (0, 500), (0, 2_000)], 50), Some(8_000));
         assert_eq!(span_of(&[(1, 1), (0, 1), (0, 1)], 1), Some(16));
     }
 
     #[test]
     fn it_is_never_nothing_nor_without_end() {
         assert_eq!(span_of(&[(1_000_000, 1)], 1), Some(1));
-        assert_eq!(
-            span_of(&[(1, i64::MAX / 2)], 1 << 40),
-            Some(31_536_000_000_000)
-        );
+        assert_eq!(span_of(&[(1, i64::MAX / 2)], 1 << 40), Some(31_536_000_000_000));
     }
 }

@@ -47,9 +47,7 @@ pub(super) struct RequestQuery<'a>(&'a Request);
 impl RequestQuery<'_> {
     pub(super) fn get(&self, key: &str) -> Option<String> {
         let mut pairs = self.0.url.query_pairs();
-        pairs
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.into_owned())
+        pairs.find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
     }
 
     pub(super) fn number(&self, key: &str) -> usize {
@@ -81,39 +79,24 @@ where
     let reader = PageReader {
         memory_budget: MemoryBudget::default(),
         source,
-        transport: ScriptedServer {
-            answer,
-            latency,
-            requests: Mutex::default(),
-        },
+        transport: ScriptedServer { answer, latency, requests: Mutex::default() },
         limiter: Arc::new(RequestLimiter::new(
             Endpoint::EventsStream,
             Some(1_000_000),
             credential,
             Vec::new(),
         )),
-        retry_budget: RetryBudget {
-            retry_for: Duration::ZERO,
-            max_wait: Duration::ZERO,
-        },
+        retry_budget: RetryBudget { retry_for: Duration::ZERO, max_wait: Duration::ZERO },
         user_directory: None,
         attempt_recorder: None,
         tasks: TaskTracker::new(),
         meter: Arc::default(),
     };
-    Fetcher {
-        reader: Arc::new(reader),
-        concurrency: 4,
-        slice_records: 50,
-    }
+    Fetcher { reader: Arc::new(reader), concurrency: 4, slice_records: 50 }
 }
 
 pub(super) fn org_events_source() -> Box<dyn Source> {
-    Box::new(OrgEvents::new(
-        &"https://api.example".parse().unwrap(),
-        "o1",
-        500,
-    ))
+    Box::new(OrgEvents::new(&"https://api.example".parse().unwrap(), "o1", 500))
 }
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -133,10 +116,7 @@ pub(super) fn open(cursor: Option<&str>) -> OpenWindow {
 
 /// The same, never checked.
 pub(super) fn unchecked(cursor: &str) -> OpenWindow {
-    OpenWindow {
-        read_by_time: None,
-        ..open(Some(cursor))
-    }
+    OpenWindow { read_by_time: None, ..open(Some(cursor)) }
 }
 
 /// A plan to read `window`, where `watermark` is known.
@@ -151,10 +131,8 @@ pub(super) fn plan_of(window: OpenWindow, watermark: Option<Timestamp>) -> ReadP
 }
 
 /// A check of the last ten minutes, at most once an hour.
-pub(super) const CHECK: CursorCheck = CursorCheck {
-    overlap: Duration::from_secs(600),
-    when_idle: Duration::from_secs(3600),
-};
+pub(super) const CHECK: CursorCheck =
+    CursorCheck { overlap: Duration::from_secs(600), when_idle: Duration::from_secs(3600) };
 
 /// What was handed on: ids, `REREAD`, and after each page where the window stands.
 pub(super) async fn read<T: Transport + 'static>(
@@ -171,11 +149,7 @@ pub(super) async fn read<T: Transport + 'static>(
             match delivery {
                 FetchMessage::RereadStarted => handed.push("REREAD".to_owned()),
                 FetchMessage::WindowShortened { .. } => handed.push("SHORTENED".to_owned()),
-                FetchMessage::Records {
-                    records,
-                    window_after: then,
-                    ..
-                } => {
+                FetchMessage::Records { records, window_after: then, .. } => {
                     handed.extend(records.iter().map(|record| record.id.clone().unwrap()));
                     let cursor = then.and_then(|open| open.cursor);
                     handed.extend(cursor.map(|cursor| format!("@{cursor}")));
@@ -198,20 +172,15 @@ pub(super) fn page(ids: &[&str], next: Option<&str>) -> (u16, String) {
 }
 
 pub(super) fn refused_cursor() -> (u16, String) {
-    (
-        400,
-        r#"{"errors":[{"code":"ADMIN-400-1","title":"Invalid page cursor"}]}"#.to_owned(),
-    )
+    (400, r#"{"errors":[{"code":"ADMIN-400-1","title":"Invalid page cursor"}]}"#.to_owned())
 }
 
 #[tokio::test]
 async fn it_follows_cursors_and_keeps_the_last() {
-    let fetcher = fetcher(org_events_source(), |_, query| {
-        match query.get("cursor").as_deref() {
-            None => page(&["a"], Some("c1")),
-            Some("c1") => page(&["b"], Some("c2")),
-            _ => page(&["c"], None),
-        }
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        None => page(&["a"], Some("c1")),
+        Some("c1") => page(&["b"], Some("c2")),
+        _ => page(&["c"], None),
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(result.is_ok());
@@ -225,31 +194,22 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
         Some(_) => refused_cursor(),
         None => page(&["a"], None),
     });
-    let (handed, result) = read(
-        &fetcher,
-        open(Some("old")),
-        Some(at("2026-11-20T12:00:00Z")),
-    )
-    .await;
+    let (handed, result) =
+        read(&fetcher, open(Some("old")), Some(at("2026-11-20T12:00:00Z"))).await;
     assert!(result.is_ok());
     assert_eq!(handed, ["REREAD", "a"]);
     let asked = fetcher.reader.transport.requests.lock().unwrap();
     let from = at("2026-11-19T12:00:00Z").timestamp_millis();
-    assert!(
-        asked[1].starts_with(&format!("from={from}&sortOrder=asc")),
-        "{asked:?}"
-    );
+    assert!(asked[1].starts_with(&format!("from={from}&sortOrder=asc")), "{asked:?}");
 }
 
 #[tokio::test]
 async fn a_reading_again_is_one_until_it_comes_to_its_end() {
-    let fetcher = fetcher(org_events_source(), |_, query| {
-        match query.get("cursor").as_deref() {
-            Some("old") => refused_cursor(),
-            None => page(&["a"], Some("c1")),
-            Some("c1") => page(&["b"], Some("c2")),
-            _ => page(&[], Some("c2")),
-        }
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        Some("old") => refused_cursor(),
+        None => page(&["a"], Some("c1")),
+        Some("c1") => page(&["b"], Some("c2")),
+        _ => page(&[], Some("c2")),
     });
     let (sender, mut receiver) = mpsc::channel(1000);
     let plan = plan_of(open(Some("old")), None);
@@ -273,17 +233,13 @@ async fn a_wrong_date_on_the_last_page_leads_no_fall_back_astray() {
         r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"2026-10-20T12:00:00Z"}}}},
             {{"id":"b","attributes":{{"processedAt":"{now}"}}}}],"meta":{{"next":"c"}}}}"#
     );
-    let fetcher = fetcher(org_events_source(), move |asked, query| {
-        match (asked, query.get("cursor")) {
+    let fetcher =
+        fetcher(org_events_source(), move |asked, query| match (asked, query.get("cursor")) {
             (0, _) => (200, body.clone()),
             (_, Some(_)) => refused_cursor(),
             (_, None) => page(&[], None),
-        }
-    });
-    let window = OpenWindow {
-        from: at("2026-10-01T00:00:00Z"),
-        ..open(None)
-    };
+        });
+    let window = OpenWindow { from: at("2026-10-01T00:00:00Z"), ..open(None) };
     read(&fetcher, window, None).await.1.unwrap();
     let asked = fetcher.reader.transport.requests.lock().unwrap();
     let from = at("2026-10-19T12:00:00Z").timestamp_millis();
@@ -308,12 +264,8 @@ async fn a_server_that_refuses_its_own_cursors_is_given_up() {
         Some(_) => refused_cursor(),
         None => page(&["a"], Some("new")),
     });
-    let (handed, result) = read(
-        &fetcher,
-        open(Some("old")),
-        Some(at("2026-11-20T00:00:00Z")),
-    )
-    .await;
+    let (handed, result) =
+        read(&fetcher, open(Some("old")), Some(at("2026-11-20T00:00:00Z"))).await;
     assert!(matches!(result, Err(FetchError::Failed(_))));
     assert_eq!(handed, ["REREAD", "a", "@new"].repeat(4));
 }
@@ -325,11 +277,9 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
         let body = format!(
             r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"{date}"}}}}],"meta":{{"next":"c"}}}}"#
         );
-        let fetcher = fetcher(org_events_source(), move |_, query| {
-            match query.get("cursor") {
-                Some(_) => refused_cursor(),
-                None => (200, body.clone()),
-            }
+        let fetcher = fetcher(org_events_source(), move |_, query| match query.get("cursor") {
+            Some(_) => refused_cursor(),
+            None => (200, body.clone()),
         });
         let (_, result) = read(&fetcher, open(None), None).await;
         assert!(matches!(result, Err(FetchError::Failed(_))));
@@ -338,11 +288,9 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
 
 #[tokio::test]
 async fn a_circle_hands_on_its_records_and_fails() {
-    let fetcher = fetcher(org_events_source(), |_, query| {
-        match query.get("cursor").as_deref() {
-            Some("c1") => page(&["b"], Some("c1")),
-            _ => page(&["a"], Some("c1")),
-        }
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        Some("c1") => page(&["b"], Some("c1")),
+        _ => page(&["a"], Some("c1")),
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(matches!(result, Err(FetchError::PagingLoop(_))));
@@ -351,9 +299,7 @@ async fn a_circle_hands_on_its_records_and_fails() {
 
 #[tokio::test]
 async fn it_stops_when_nobody_listens() {
-    let fetcher = fetcher(org_events_source(), |asked, _| {
-        page(&["a"], Some(&format!("c{asked}")))
-    });
+    let fetcher = fetcher(org_events_source(), |asked, _| page(&["a"], Some(&format!("c{asked}"))));
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
     let plan = plan_of(open(None), None);
@@ -366,18 +312,14 @@ async fn empty_pages_without_end_are_no_end() {
     let (unbounded, bounded) = (open(None), jira_window());
     for (window, asks) in [(unbounded, 1 + 3), (bounded, 1 + 100)] {
         let is_bounded = window.to.is_some();
-        let fetcher = fetcher(org_events_source(), |asked, _| {
-            page(&[], Some(&format!("c{asked}")))
-        });
+        let fetcher =
+            fetcher(org_events_source(), |asked, _| page(&[], Some(&format!("c{asked}"))));
         let (_, result) = read(&fetcher, window, None).await;
         match is_bounded {
             true => assert!(matches!(result, Err(FetchError::EndlessEmptyPages))),
             false => assert!(matches!(result, Ok(FetchOutcome::EmptyPages))),
         }
-        assert_eq!(
-            fetcher.reader.transport.requests.lock().unwrap().len(),
-            asks
-        );
+        assert_eq!(fetcher.reader.transport.requests.lock().unwrap().len(), asks);
     }
 }
 
@@ -386,9 +328,8 @@ async fn empty_pages_without_end_are_no_end() {
 pub(super) fn jira(query: &RequestQuery, count: i64, step: i64) -> (u16, String) {
     let base = open(None).from;
     let (from, to) = (query.time("from"), query.time("to"));
-    let newest_first = (0..count)
-        .rev()
-        .map(|n| (n, base + chrono::TimeDelta::milliseconds(n * step)));
+    let newest_first =
+        (0..count).rev().map(|n| (n, base + chrono::TimeDelta::milliseconds(n * step)));
     let records: Vec<_> = newest_first
         .filter(|(_, created)| (from..=to).contains(created))
         .skip(query.number("offset"))
@@ -399,18 +340,11 @@ pub(super) fn jira(query: &RequestQuery, count: i64, step: i64) -> (u16, String)
 }
 
 fn jira_window() -> OpenWindow {
-    OpenWindow {
-        to: Some(at("2026-11-02T00:00:00Z")),
-        read_by_time: None,
-        ..open(None)
-    }
+    OpenWindow { to: Some(at("2026-11-02T00:00:00Z")), read_by_time: None, ..open(None) }
 }
 
 pub(super) fn jira_source(page_size: u32) -> Box<dyn Source> {
-    Box::new(JiraAudit::new(
-        &"https://site.example".parse().unwrap(),
-        page_size,
-    ))
+    Box::new(JiraAudit::new(&"https://site.example".parse().unwrap(), page_size))
 }
 
 #[tokio::test]
@@ -432,9 +366,8 @@ async fn slices_come_oldest_first_and_whole() {
 async fn a_log_that_grows_while_it_is_paged_is_read_again() {
     // From the second request on, 12 instead of 11 records: the first page's last one comes again. Each reading ends
     // with an empty page, and a look at what is older.
-    let fetcher = fetcher(jira_source(10), |asked, query| {
-        jira(query, if asked == 0 { 11 } else { 12 }, 7)
-    });
+    let fetcher =
+        fetcher(jira_source(10), |asked, query| jira(query, if asked == 0 { 11 } else { 12 }, 7));
     let (handed, _) = read(&fetcher, jira_window(), None).await;
     assert_eq!(handed.len(), 12);
     let asked = fetcher.reader.transport.requests.lock().unwrap();
@@ -444,22 +377,13 @@ async fn a_log_that_grows_while_it_is_paged_is_read_again() {
 #[tokio::test]
 async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
     // One record more at each request: every page but the first begins with what was read before.
-    let fetcher = fetcher(jira_source(10), |asked, query| {
-        jira(query, 30 + i64::try_from(asked).unwrap(), 7)
-    });
+    let fetcher =
+        fetcher(jira_source(10), |asked, query| jira(query, 30 + i64::try_from(asked).unwrap(), 7));
     let (sender, mut receiver) = mpsc::channel(10);
     let plan = plan_of(jira_window(), None);
     let result = fetcher.run(&plan, CHECK, sender).await;
-    assert!(matches!(
-        result,
-        Err(FetchError::SliceKeptChanging { is_written: true })
-    ));
-    let Some(FetchMessage::Records {
-        records,
-        window_after,
-        advances,
-        ..
-    }) = receiver.recv().await
+    assert!(matches!(result, Err(FetchError::SliceKeptChanging { is_written: true })));
+    let Some(FetchMessage::Records { records, window_after, advances, .. }) = receiver.recv().await
     else {
         panic!("nothing was handed on");
     };
@@ -470,17 +394,13 @@ async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
 
 #[tokio::test]
 async fn evidence_has_no_span_that_never_stood_still() {
-    let mut fetcher = fetcher(jira_source(10), |asked, query| {
-        jira(query, 30 + i64::try_from(asked).unwrap(), 7)
-    });
+    let mut fetcher =
+        fetcher(jira_source(10), |asked, query| jira(query, 30 + i64::try_from(asked).unwrap(), 7));
     let reader = Arc::get_mut(&mut fetcher.reader).unwrap();
     reader.attempt_recorder = Some(AttemptRecorder::new(None));
     let (sender, mut receiver) = mpsc::channel(10);
     let plan = plan_of(jira_window(), None);
     let result = fetcher.run(&plan, CHECK, sender).await;
-    assert!(matches!(
-        result,
-        Err(FetchError::SliceKeptChanging { is_written: false })
-    ));
+    assert!(matches!(result, Err(FetchError::SliceKeptChanging { is_written: false })));
     assert!(receiver.recv().await.is_none());
 }

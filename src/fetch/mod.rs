@@ -95,14 +95,8 @@ impl<T: Transport + 'static> Fetcher<T> {
     /// # Errors
     /// Why it does not respond.
     pub async fn probe(&self, now: Timestamp) -> Result<(), Failure> {
-        let window = Window {
-            from: before(now, PROBE_LOOKBACK),
-            to: Some(now),
-        };
-        self.reader
-            .page(&window, &PageLocator::Start)
-            .await
-            .map(|_| ())
+        let window = Window { from: before(now, PROBE_LOOKBACK), to: Some(now) };
+        self.reader.page(&window, &PageLocator::Start).await.map(|_| ())
     }
 }
 

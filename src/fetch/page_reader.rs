@@ -95,11 +95,7 @@ impl<T: Transport> PageReader<T> {
         let read = |response: &Response| {
             let page = self.source.read(place, response)?;
             // Before it gets into a checkpoint, which could not be read on from.
-            match page
-                .next
-                .as_ref()
-                .is_none_or(|next| self.can_request(window, next))
-            {
+            match page.next.as_ref().is_none_or(|next| self.can_request(window, next)) {
                 true => Ok((page, response.body.clone())),
                 false => Err(UnreadableBody::new(
                     "the cursor of the next page is too long to be sent back",
@@ -235,12 +231,7 @@ impl ReceivedPage {
     }
 
     pub fn at(place: PageLocator, page: Page, at: Timestamp) -> ReceivedPage {
-        ReceivedPage {
-            place,
-            page,
-            at,
-            known: HashSet::new(),
-        }
+        ReceivedPage { place, page, at, known: HashSet::new() }
     }
 
     /// The same, of which `known` was taken before.

@@ -143,9 +143,7 @@ mod tests {
 
     /// So many records that no page had before.
     fn new_records(records: usize) -> Vec<Record> {
-        (0..records)
-            .map(|_| record(&fastrand::u64(..).to_string()))
-            .collect()
+        (0..records).map(|_| record(&fastrand::u64(..).to_string())).collect()
     }
 
     fn record(text: &str) -> Record {
@@ -165,28 +163,16 @@ mod tests {
     fn it_follows_cursors_to_the_page_without_one_and_keeps_the_last() {
         let mut walk = Pagination::new(None, 3);
         assert_eq!(walk.next_page(), &PageLocator::Start);
-        assert_eq!(
-            walk.advance(&new_records(2), cursor_locator("c1")),
-            Ok(PageAdvance::HasNext)
-        );
-        assert_eq!(
-            walk.advance(&new_records(2), cursor_locator("c2")),
-            Ok(PageAdvance::HasNext)
-        );
-        assert_eq!(
-            walk.advance(&new_records(1), None),
-            Ok(PageAdvance::Complete)
-        );
+        assert_eq!(walk.advance(&new_records(2), cursor_locator("c1")), Ok(PageAdvance::HasNext));
+        assert_eq!(walk.advance(&new_records(2), cursor_locator("c2")), Ok(PageAdvance::HasNext));
+        assert_eq!(walk.advance(&new_records(1), None), Ok(PageAdvance::Complete));
         assert_eq!(walk.cursor(), Some("c2"));
     }
 
     #[test]
     fn an_empty_page_behind_its_own_cursor_is_the_end() {
         let mut walk = Pagination::new(Some("c1"), 3);
-        assert_eq!(
-            walk.advance(&new_records(0), cursor_locator("c1")),
-            Ok(PageAdvance::Complete)
-        );
+        assert_eq!(walk.advance(&new_records(0), cursor_locator("c1")), Ok(PageAdvance::Complete));
         assert_eq!(walk.cursor(), Some("c1"));
     }
 
@@ -201,10 +187,7 @@ mod tests {
             );
         }
         // A page with records starts the count again.
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c1")),
-            Ok(PageAdvance::HasNext)
-        );
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c1")), Ok(PageAdvance::HasNext));
         for cursor in ["e4", "e5", "e6"] {
             assert_eq!(
                 walk.advance(&new_records(0), cursor_locator(cursor)),
@@ -221,41 +204,20 @@ mod tests {
     #[test]
     fn a_used_cursor_is_a_circle_and_not_the_end() {
         let mut walk = Pagination::new(None, 3);
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c1")),
-            Ok(PageAdvance::HasNext)
-        );
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c2")),
-            Ok(PageAdvance::HasNext)
-        );
-        assert_eq!(
-            walk.advance(&new_records(0), cursor_locator("c1")),
-            Err(PagingLoop)
-        );
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c1")), Ok(PageAdvance::HasNext));
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c2")), Ok(PageAdvance::HasNext));
+        assert_eq!(walk.advance(&new_records(0), cursor_locator("c1")), Err(PagingLoop));
         assert_eq!(walk.cursor(), Some("c2"));
     }
 
     #[test]
     fn a_used_cursor_with_records_is_a_circle() {
         let mut walk = Pagination::new(Some("c1"), 3);
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c1")),
-            Err(PagingLoop)
-        );
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c1")), Err(PagingLoop));
         assert_eq!(walk.cursor(), Some("c1"));
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c2")),
-            Ok(PageAdvance::HasNext)
-        );
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c3")),
-            Ok(PageAdvance::HasNext)
-        );
-        assert_eq!(
-            walk.advance(&new_records(5), cursor_locator("c2")),
-            Err(PagingLoop)
-        );
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c2")), Ok(PageAdvance::HasNext));
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c3")), Ok(PageAdvance::HasNext));
+        assert_eq!(walk.advance(&new_records(5), cursor_locator("c2")), Err(PagingLoop));
     }
 
     #[test]

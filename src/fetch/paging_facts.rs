@@ -48,10 +48,7 @@ impl PagingFacts {
     /// Pages after `records` records cannot be read.
     pub fn record_failure(&self, records: usize, failure: &Failure) {
         let mut facts = self.lock();
-        let is_nearer = facts
-            .first_failure
-            .as_ref()
-            .is_none_or(|(known, _)| records < *known);
+        let is_nearer = facts.first_failure.as_ref().is_none_or(|(known, _)| records < *known);
         if is_nearer {
             facts.first_failure = Some((records, failure.clone()));
         }
@@ -148,10 +145,7 @@ impl PageDigest {
         let first = records.first().and_then(|record| record.position);
         PageDigest {
             has_many_instants: records.iter().any(|record| record.position != first),
-            records: records
-                .iter()
-                .map(|record| record.doc.content_hash())
-                .collect(),
+            records: records.iter().map(|record| record.doc.content_hash()).collect(),
         }
     }
 
@@ -198,9 +192,8 @@ pub fn cursor_use(
     if alone.records == with_offset.records {
         return alone.has_many_instants.then_some(CursorUse::WithOffset);
     }
-    let repeated = usize::try_from(offset)
-        .ok()
-        .and_then(|offset| alone.records.split_at_checked(offset));
+    let repeated =
+        usize::try_from(offset).ok().and_then(|offset| alone.records.split_at_checked(offset));
     if let Some((repeated, rest)) = repeated
         && !repeated.is_empty()
         && previous.records.ends_with(repeated)
@@ -256,10 +249,7 @@ mod tests {
         assert_eq!(facts.failure_after(999), None);
         let known = facts.failure_after(1_000).unwrap();
         assert_eq!(known.kind, FailureKind::Unavailable);
-        assert_eq!(
-            (facts.max_records(3_000), facts.max_records(50)),
-            (1_000, 50)
-        );
+        assert_eq!((facts.max_records(3_000), facts.max_records(50)), (1_000, 50));
     }
 
     #[test]
@@ -268,15 +258,9 @@ mod tests {
         let down = || failure(FailureKind::TimedOut);
         assert_eq!(facts.original_failure(down()).kind, FailureKind::TimedOut);
         facts.record_failure(10, &failure(FailureKind::Unavailable));
-        assert_eq!(
-            facts.original_failure(down()).kind,
-            FailureKind::Unavailable
-        );
+        assert_eq!(facts.original_failure(down()).kind, FailureKind::Unavailable);
         let refused = failure(FailureKind::CredentialRefused);
-        assert_eq!(
-            facts.original_failure(refused).kind,
-            FailureKind::CredentialRefused
-        );
+        assert_eq!(facts.original_failure(refused).kind, FailureKind::CredentialRefused);
     }
 
     #[test]

@@ -177,14 +177,8 @@ impl PagingServer {
             return (404, r#"{"message":"no such page"}"#.to_owned());
         }
         if self.paging.hole_at == Some(start) && query.get("cursor").is_none() {
-            let next = format!(
-                "/rest/api/audit?cursor=x{start}&limit={}",
-                query.number("limit")
-            );
-            return (
-                200,
-                format!(r#"{{"results":[],"_links":{{"next":"{next}"}}}}"#),
-            );
+            let next = format!("/rest/api/audit?cursor=x{start}&limit={}", query.number("limit"));
+            return (200, format!(r#"{{"results":[],"_links":{{"next":"{next}"}}}}"#));
         }
         let total = matching.len();
         matching.truncate(self.paging.empty_from.unwrap_or(total));
@@ -193,12 +187,8 @@ impl PagingServer {
             0 => usize::MAX,
             count => caps[request % count],
         };
-        let page: Vec<_> = matching
-            .iter()
-            .skip(start)
-            .take(query.number("limit").min(cap))
-            .cloned()
-            .collect();
+        let page: Vec<_> =
+            matching.iter().skip(start).take(query.number("limit").min(cap)).cloned().collect();
         let is_last = start + page.len() >= total && !self.paging.never_last;
         (200, self.body(&page, start, is_last, query))
     }
@@ -235,10 +225,7 @@ impl PagingServer {
                                 format!(r#""nextPageOffset":{end},"#)
                             }
                         };
-                        format!(
-                            r#"{{{named}"nextPageCursor":"{}","lastPage":false}}"#,
-                            end - back
-                        )
+                        format!(r#"{{{named}"nextPageCursor":"{}","lastPage":false}}"#, end - back)
                     }
                 };
                 format!(r#"{{"entities":[{list}],"pagingInfo":{paging}}}"#)

@@ -43,10 +43,7 @@ async fn read_all<F>(fetcher: &Fetcher<ScriptedServer<F>>) -> PagingResult
 where
     F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 {
-    let window = OpenWindow {
-        to: Some(open(None).from + TimeDelta::days(60)),
-        ..open(None)
-    };
+    let window = OpenWindow { to: Some(open(None).from + TimeDelta::days(60)), ..open(None) };
     let (sender, mut receiver) = mpsc::channel(1_000);
     let plan = plan_of(window, None);
     let reading = fetcher.run(&plan, CHECK, sender);
@@ -67,35 +64,20 @@ where
     };
     let (result, ids) = tokio::join!(reading, taking);
     let asked = fetcher.reader.transport.requests.lock().unwrap().len();
-    PagingResult {
-        ids,
-        result,
-        requests: asked,
-    }
+    PagingResult { ids, result, requests: asked }
 }
 
-const KINDS: [SourceKind; 3] = [
-    SourceKind::JiraAudit,
-    SourceKind::ConfluenceAudit,
-    SourceKind::DatacenterAudit,
-];
+const KINDS: [SourceKind; 3] =
+    [SourceKind::JiraAudit, SourceKind::ConfluenceAudit, SourceKind::DatacenterAudit];
 
 /// A log with a record each `step` milliseconds.
 fn regular(kind: SourceKind, records: i64, step: i64, paging: PagingBehavior) -> PagingServer {
-    PagingServer {
-        kind,
-        records: (0..records).map(|n| (n * step, 0)).collect(),
-        paging,
-    }
+    PagingServer { kind, records: (0..records).map(|n| (n * step, 0)).collect(), paging }
 }
 
 fn assert_reads_all(server: &PagingServer, page_size: u32, most: usize) -> usize {
     let seen = read(server, page_size, most, Duration::from_millis(1));
-    assert!(
-        matches!(seen.result, Ok(FetchOutcome::Complete)),
-        "{server:?}: {:?}",
-        seen.result
-    );
+    assert!(matches!(seen.result, Ok(FetchOutcome::Complete)), "{server:?}: {:?}", seen.result);
     assert_eq!(seen.ids, server.ids(&server.records), "{server:?}");
     seen.requests
 }
@@ -104,10 +86,7 @@ fn assert_reads_all(server: &PagingServer, page_size: u32, most: usize) -> usize
 fn short_pages_of_an_odd_size_are_no_end() {
     for kind in KINDS {
         for caps in [vec![73], vec![1], vec![90, 40, 7, 1], vec![49, 50, 51]] {
-            let paging = PagingBehavior {
-                page_caps: caps,
-                ..PagingBehavior::default()
-            };
+            let paging = PagingBehavior { page_caps: caps, ..PagingBehavior::default() };
             assert_reads_all(&regular(kind, 350, 5_000, paging), 1_000, 3_000);
         }
     }
@@ -124,36 +103,22 @@ fn an_idle_window_costs_two_requests_and_an_empty_one_costs_one() {
             )
         };
         // Data Center says which page is the last.
-        let idle = if kind == SourceKind::DatacenterAudit {
-            1
-        } else {
-            2
-        };
+        let idle = if kind == SourceKind::DatacenterAudit { 1 } else { 2 };
         assert_eq!((asked(0), asked(12)), (1, idle), "{kind:?}");
     }
 }
 
 #[test]
 fn a_confluence_cursor_whose_page_has_no_link_is_followed_by_count() {
-    let paging = PagingBehavior {
-        has_links: true,
-        page_caps: vec![11],
-        ..PagingBehavior::default()
-    };
-    assert_reads_all(
-        &regular(SourceKind::ConfluenceAudit, 300, 5_000, paging),
-        1_000,
-        3_000,
-    );
+    let paging =
+        PagingBehavior { has_links: true, page_caps: vec![11], ..PagingBehavior::default() };
+    assert_reads_all(&regular(SourceKind::ConfluenceAudit, 300, 5_000, paging), 1_000, 3_000);
 }
 
 #[test]
 fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
     for kind in KINDS {
-        let paging = PagingBehavior {
-            fails_from: Some(30),
-            ..PagingBehavior::default()
-        };
+        let paging = PagingBehavior { fails_from: Some(30), ..PagingBehavior::default() };
         let server = regular(kind, 1_000, 700, paging);
         let asked = assert_reads_all(&server, 10, 200);
         assert!(asked < 400, "{kind:?}: {asked} requests for 100 pages");
@@ -163,10 +128,7 @@ fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
 #[test]
 fn a_failing_offset_is_asked_for_once() {
     for kind in KINDS {
-        let paging = PagingBehavior {
-            fails_from: Some(30),
-            ..PagingBehavior::default()
-        };
+        let paging = PagingBehavior { fails_from: Some(30), ..PagingBehavior::default() };
         let server = regular(kind, 1_000, 5_000, paging);
         let (failed, played) = (Arc::new(AtomicUsize::new(0)), server.clone());
         let counted = failed.clone();
@@ -191,32 +153,16 @@ fn a_failing_offset_is_asked_for_once() {
 #[test]
 fn an_instant_that_cannot_be_paged_through_is_an_error_that_names_it() {
     for (kind, named) in [
-        (
-            SourceKind::JiraAudit,
-            "the millisecond 2026-11-01T00:00:05.100Z",
-        ),
-        (
-            SourceKind::ConfluenceAudit,
-            "the millisecond 2026-11-01T00:00:05.100Z",
-        ),
-        (
-            SourceKind::DatacenterAudit,
-            "the second 2026-11-01T00:00:05Z",
-        ),
+        (SourceKind::JiraAudit, "the millisecond 2026-11-01T00:00:05.100Z"),
+        (SourceKind::ConfluenceAudit, "the millisecond 2026-11-01T00:00:05.100Z"),
+        (SourceKind::DatacenterAudit, "the second 2026-11-01T00:00:05Z"),
     ] {
-        let paging = PagingBehavior {
-            fails_from: Some(30),
-            ..PagingBehavior::default()
-        };
+        let paging = PagingBehavior { fails_from: Some(30), ..PagingBehavior::default() };
         let mut records: Vec<_> = (0..5).map(|n| (n * 1_000, 0)).collect();
         // Not the first millisecond of its second, which the second before it has as well.
         records.extend((0..40).map(|n| (5_100, n)));
         records.extend((6..20).map(|n| (n * 1_000, 0)));
-        let server = PagingServer {
-            kind,
-            records,
-            paging,
-        };
+        let server = PagingServer { kind, records, paging };
         let seen = read(&server, 10, 200, Duration::from_millis(1));
         let Err(error @ FetchError::InstantTooLarge { .. }) = seen.result else {
             panic!("{kind:?}: {:?}", seen.result);
@@ -262,10 +208,7 @@ fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
         for (records, caps) in [(1, &[][..]), (12, &[]), (350, &[]), (350, &[73])] {
             let asked =
                 assert_reads_all(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
-            assert!(
-                asked < 60,
-                "{kind:?}: {asked} requests for {records} records"
-            );
+            assert!(asked < 60, "{kind:?}: {asked} requests for {records} records");
         }
         // One instant holds more than a page.
         let crowded = PagingServer {
@@ -273,11 +216,7 @@ fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
             ..regular(kind, 0, 1, ignoring(&[]))
         };
         let seen = read(&crowded, 100, 3_000, Duration::from_millis(1));
-        assert!(
-            matches!(seen.result, Err(FetchError::PagingLoop(_))),
-            "{:?}",
-            seen.result
-        );
+        assert!(matches!(seen.result, Err(FetchError::PagingLoop(_))), "{:?}", seen.result);
     }
 }
 
@@ -296,32 +235,17 @@ fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
                 // Its own links lose events, and it gives no other way.
                 continue;
             }
-            let paging = PagingBehavior {
-                offset,
-                requires_offset,
-                ..PagingBehavior::default()
-            };
+            let paging = PagingBehavior { offset, requires_offset, ..PagingBehavior::default() };
             for step in [100, 5_000] {
                 let server = regular(SourceKind::DatacenterAudit, 100, step, paging.clone());
                 assert_reads_all(&server, 7, 3_000);
             }
             // Issue 17: seven events.
-            assert_reads_all(
-                &regular(SourceKind::DatacenterAudit, 7, 5_000, paging),
-                3,
-                3_000,
-            );
+            assert_reads_all(&regular(SourceKind::DatacenterAudit, 7, 5_000, paging), 3, 3_000);
         }
     }
-    let paging = PagingBehavior {
-        requires_offset: true,
-        ..PagingBehavior::default()
-    };
-    assert_reads_all(
-        &regular(SourceKind::DatacenterAudit, 100, 50, paging),
-        7,
-        3_000,
-    );
+    let paging = PagingBehavior { requires_offset: true, ..PagingBehavior::default() };
+    assert_reads_all(&regular(SourceKind::DatacenterAudit, 100, 50, paging), 7, 3_000);
 }
 
 #[test]
@@ -329,16 +253,10 @@ fn pages_that_overlap_are_not_taken_for_equal_records() {
     for kind in KINDS {
         for (overlap, records) in [(1, 1), (1, 2), (1, 12), (3, 2), (3, 12), (1, 100), (3, 100)] {
             for step in [0, 5_000] {
-                let paging = PagingBehavior {
-                    overlap,
-                    ..PagingBehavior::default()
-                };
+                let paging = PagingBehavior { overlap, ..PagingBehavior::default() };
                 let server = regular(kind, records, step, paging);
                 let seen = read(&server, 10, 3_000, Duration::from_millis(1));
-                assert!(
-                    seen.ids.is_subset(&server.ids(&server.records)),
-                    "{server:?}"
-                );
+                assert!(seen.ids.is_subset(&server.ids(&server.records)), "{server:?}");
             }
         }
     }
@@ -349,10 +267,7 @@ fn equal_records_on_two_pages_are_read_as_often_as_they_are() {
     for kind in [SourceKind::ConfluenceAudit, SourceKind::DatacenterAudit] {
         // Each instant has three equal records, and pages of five part some of them.
         let records = (0..40).map(|n| (n / 3 * 150, 0)).collect();
-        let server = PagingServer {
-            records,
-            ..regular(kind, 0, 1, PagingBehavior::default())
-        };
+        let server = PagingServer { records, ..regular(kind, 0, 1, PagingBehavior::default()) };
         assert_reads_all(&server, 5, 3_000);
     }
 }
@@ -368,15 +283,7 @@ fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
             let newest = (0..equal).map(|_| (last, 1));
             let server = PagingServer {
                 records: records.into_iter().chain(newest).collect(),
-                ..regular(
-                    kind,
-                    0,
-                    1,
-                    PagingBehavior {
-                        overlap: 1,
-                        ..PagingBehavior::default()
-                    },
-                )
+                ..regular(kind, 0, 1, PagingBehavior { overlap: 1, ..PagingBehavior::default() })
             };
             let seen = read(&server, 10, 3_000, Duration::from_millis(1));
             let ids = server.ids(&server.records);
@@ -400,10 +307,8 @@ fn assert_reads_odd(kind: SourceKind, records: i64, paging: PagingBehavior) -> u
 fn empty_pages_beyond_an_offset_are_no_end() {
     for kind in KINDS {
         for (records, empty_from) in [(350, 100), (350, 150), (101, 100)] {
-            let paging = PagingBehavior {
-                empty_from: Some(empty_from),
-                ..PagingBehavior::default()
-            };
+            let paging =
+                PagingBehavior { empty_from: Some(empty_from), ..PagingBehavior::default() };
             assert_reads_odd(kind, records, paging);
         }
     }
@@ -413,15 +318,9 @@ fn empty_pages_beyond_an_offset_are_no_end() {
 fn a_refusal_of_the_page_after_the_last_is_an_end() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
         for records in [1, 12, 100, 350] {
-            let paging = PagingBehavior {
-                refuses_past_end: true,
-                ..PagingBehavior::default()
-            };
+            let paging = PagingBehavior { refuses_past_end: true, ..PagingBehavior::default() };
             let asked = assert_reads_odd(kind, records, paging);
-            assert!(
-                records > 100 || asked <= 4,
-                "{kind:?}: {asked} for {records}"
-            );
+            assert!(records > 100 || asked <= 4, "{kind:?}: {asked} for {records}");
         }
     }
 }
@@ -429,10 +328,7 @@ fn a_refusal_of_the_page_after_the_last_is_an_end() {
 #[test]
 fn an_end_that_is_not_part_of_the_window_loses_nothing() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
-        let paging = PagingBehavior {
-            excludes_end: true,
-            ..PagingBehavior::default()
-        };
+        let paging = PagingBehavior { excludes_end: true, ..PagingBehavior::default() };
         let server = regular(kind, 500, 7, paging);
         assert_reads_all(&server, 10, 30);
     }
@@ -441,10 +337,7 @@ fn an_end_that_is_not_part_of_the_window_loses_nothing() {
 #[test]
 fn an_empty_page_with_a_link_is_followed() {
     for hole in [0, 100, 200] {
-        let paging = PagingBehavior {
-            hole_at: Some(hole),
-            ..PagingBehavior::default()
-        };
+        let paging = PagingBehavior { hole_at: Some(hole), ..PagingBehavior::default() };
         assert_reads_odd(SourceKind::ConfluenceAudit, 350, paging);
     }
 }
@@ -452,10 +345,7 @@ fn an_empty_page_with_a_link_is_followed() {
 #[test]
 fn a_data_center_that_states_no_end_is_read_to_its_end() {
     for records in [0, 12, 250] {
-        let paging = PagingBehavior {
-            never_last: true,
-            ..PagingBehavior::default()
-        };
+        let paging = PagingBehavior { never_last: true, ..PagingBehavior::default() };
         let asked = assert_reads_odd(SourceKind::DatacenterAudit, records, paging);
         assert!(records > 100 || asked <= 2, "{asked} for {records}");
     }
@@ -469,18 +359,10 @@ fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
             kind,
             2_000,
             60_000,
-            PagingBehavior {
-                ignores_end: true,
-                ..PagingBehavior::default()
-            },
+            PagingBehavior { ignores_end: true, ..PagingBehavior::default() },
         );
         let seen = read(&server, 100, 300, Duration::from_millis(1));
-        assert!(
-            seen.result.is_err() && seen.requests < 400,
-            "{:?} {}",
-            seen.result,
-            seen.requests
-        );
+        assert!(seen.result.is_err() && seen.requests < 400, "{:?} {}", seen.result, seen.requests);
         assert!(seen.ids.is_subset(&server.ids(&server.records)));
     }
 }
@@ -488,11 +370,7 @@ fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
 /// Pages that always overlap say the same each time: nothing arrives.
 #[test]
 fn pages_that_always_overlap_are_read_whole() {
-    let paging = PagingBehavior {
-        overlap: 1,
-        overlaps_each: true,
-        ..PagingBehavior::default()
-    };
+    let paging = PagingBehavior { overlap: 1, overlaps_each: true, ..PagingBehavior::default() };
     assert_reads_odd(SourceKind::JiraAudit, 350, paging);
 }
 
@@ -510,25 +388,23 @@ fn any_paging() -> impl Strategy<Value = PagingBehavior> {
         any::<bool>(),
         offset,
     )
-        .prop_map(
-            |(caps, grows_at, oddity, has_links, offset)| PagingBehavior {
-                // A server whose pages hold now more and now less, and which does not give what lies further,
-                // shows nothing of its end.
-                page_caps: match oddity {
-                    PagingBehavior {
-                        fails_from: None,
-                        ignores_offset: false,
-                        empty_from: None,
-                        ..
-                    } => caps,
-                    _ => Vec::new(),
-                },
-                grows_at,
-                has_links,
-                offset,
-                ..oddity
+        .prop_map(|(caps, grows_at, oddity, has_links, offset)| PagingBehavior {
+            // A server whose pages hold now more and now less, and which does not give what lies further,
+            // shows nothing of its end.
+            page_caps: match oddity {
+                PagingBehavior {
+                    fails_from: None,
+                    ignores_offset: false,
+                    empty_from: None,
+                    ..
+                } => caps,
+                _ => Vec::new(),
             },
-        )
+            grows_at,
+            has_links,
+            offset,
+            ..oddity
+        })
 }
 
 /// Servers that are odd in one way.

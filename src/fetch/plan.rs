@@ -137,10 +137,7 @@ fn resume_windows(
 ) -> Vec<OpenWindow> {
     let mut windows = checkpoint.windows.clone();
     if windows.is_empty() {
-        windows.push(OpenWindow {
-            from: checkpoint.since,
-            ..first.clone()
-        });
+        windows.push(OpenWindow { from: checkpoint.since, ..first.clone() });
     }
     for window in &mut windows {
         // Begun while our clock was ahead: its cursor too leaves out everything before.
@@ -288,10 +285,7 @@ mod tests {
 
     /// A window that is read by time where something may have been written before.
     fn reread_window(from: &str, to: Option<&str>) -> OpenWindow {
-        OpenWindow {
-            rereads: true,
-            ..open(from, to, None)
-        }
+        OpenWindow { rereads: true, ..open(from, to, None) }
     }
 
     fn checkpoint(watermark: Option<&str>, windows: Vec<OpenWindow>) -> Checkpoint {
@@ -319,11 +313,7 @@ mod tests {
         let slices = incremental(DeliveryOrder::NewestFirst, &REACH, None, now());
         assert_eq!(
             slices.windows,
-            [open(
-                "2026-11-13T12:00:00Z",
-                Some("2026-11-20T12:00:00Z"),
-                None
-            )]
+            [open("2026-11-13T12:00:00Z", Some("2026-11-20T12:00:00Z"), None)]
         );
         assert!(!stream.rereads && !slices.rereads);
     }
@@ -365,33 +355,21 @@ mod tests {
             plan(Some("2026-11-19T00:00:00Z"), Vec::new()),
             [reread_window("2026-11-18T23:50:00Z", until)]
         );
-        assert_eq!(
-            plan(None, Vec::new()),
-            [reread_window("2026-10-01T00:00:00Z", until)]
-        );
+        assert_eq!(plan(None, Vec::new()), [reread_window("2026-10-01T00:00:00Z", until)]);
         let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
-        assert_eq!(
-            plan(None, vec![unread]),
-            [reread_window("2026-11-02T00:00:00Z", until)]
-        );
+        assert_eq!(plan(None, vec![unread]), [reread_window("2026-11-02T00:00:00Z", until)]);
         // The last record's date runs ahead of what is unread, or the unread is behind it.
         for (watermark, from) in [
             ("2026-11-19T00:00:00Z", "2026-11-02T00:00:00Z"),
             ("2026-11-01T00:00:00Z", "2026-10-31T23:50:00Z"),
         ] {
             let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
-            assert_eq!(
-                plan(Some(watermark), vec![unread]),
-                [reread_window(from, until)]
-            );
+            assert_eq!(plan(Some(watermark), vec![unread]), [reread_window(from, until)]);
         }
         // The clock was set back behind the newest record.
         assert_eq!(
             plan(Some("2026-11-21T00:00:00Z"), Vec::new()),
-            [reread_window(
-                "2026-11-20T23:50:00Z",
-                Some("2026-11-21T00:00:00.001Z")
-            )]
+            [reread_window("2026-11-20T23:50:00Z", Some("2026-11-21T00:00:00.001Z"))]
         );
     }
 
@@ -403,10 +381,7 @@ mod tests {
             incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now())
         };
         let nothing_found = plan(None, ahead());
-        assert_eq!(
-            nothing_found.windows,
-            [reread_window("2026-11-13T12:00:00Z", None)]
-        );
+        assert_eq!(nothing_found.windows, [reread_window("2026-11-13T12:00:00Z", None)]);
         assert!(nothing_found.rereads);
         assert_eq!(
             plan(Some("2026-11-19T00:00:00Z"), ahead()).windows,
@@ -419,16 +394,9 @@ mod tests {
     #[test]
     fn a_watermark_in_the_future_gives_way_to_the_newest_record_before_it() {
         let mut checkpoint = checkpoint(Some("2027-05-01T00:00:00Z"), Vec::new());
-        for (text, position) in [
-            ("[1]", "2026-11-20T11:00:00Z"),
-            ("[2]", "2027-05-01T00:00:00Z"),
-        ] {
-            let record = Record {
-                doc: Document::new(text.into()),
-                id: None,
-                time: None,
-                position: None,
-            };
+        for (text, position) in [("[1]", "2026-11-20T11:00:00Z"), ("[2]", "2027-05-01T00:00:00Z")] {
+            let record =
+                Record { doc: Document::new(text.into()), id: None, time: None, position: None };
             checkpoint.seen.remember(&record, at(position));
         }
         let plan = incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now());
@@ -438,36 +406,21 @@ mod tests {
 
     #[test]
     fn a_one_off_read_asks_for_a_margin_that_is_never_in_the_future() {
-        let window = |from, to: &str| Window {
-            from: at(from),
-            to: Some(at(to)),
-        };
+        let window = |from, to: &str| Window { from: at(from), to: Some(at(to)) };
         let asked = |order, window: Window| one_off(order, &REACH, window, now()).windows;
         let old = window("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
         assert_eq!(
             asked(DeliveryOrder::Ascending, old),
-            [open(
-                "2026-11-01T00:00:00Z",
-                Some("2026-11-03T00:00:00Z"),
-                None
-            )]
+            [open("2026-11-01T00:00:00Z", Some("2026-11-03T00:00:00Z"), None)]
         );
         let recent = window("2026-11-01T00:00:00Z", "2026-11-20T11:00:00Z");
         assert_eq!(
             asked(DeliveryOrder::Ascending, recent),
-            [open(
-                "2026-11-01T00:00:00Z",
-                Some("2026-11-20T12:00:00Z"),
-                None
-            )]
+            [open("2026-11-01T00:00:00Z", Some("2026-11-20T12:00:00Z"), None)]
         );
         assert_eq!(
             asked(DeliveryOrder::NewestFirst, old),
-            [open(
-                "2026-11-01T00:00:00Z",
-                Some("2026-11-02T00:00:00Z"),
-                None
-            )]
+            [open("2026-11-01T00:00:00Z", Some("2026-11-02T00:00:00Z"), None)]
         );
         let future = window("2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z");
         assert_eq!(asked(DeliveryOrder::Ascending, future), []);

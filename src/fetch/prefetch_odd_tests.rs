@@ -66,11 +66,7 @@ fn a_server_that_takes_from_for_something_coarser_is_no_circle() {
         let log = SimulatedLog::regular(500, 300_000);
         let answer = log.clone();
         let seen = read_from(move |_, query| coarse_page(&answer, grain, query));
-        assert!(
-            matches!(seen.result, Ok(FetchOutcome::Complete)),
-            "{grain}: {:?}",
-            seen.result
-        );
+        assert!(matches!(seen.result, Ok(FetchOutcome::Complete)), "{grain}: {:?}", seen.result);
         assert_eq!(once(&seen.ids), (0..500).collect::<Vec<_>>(), "{grain}");
     }
 }
@@ -94,10 +90,7 @@ fn coarse_page(log: &SimulatedLog, grain: i64, query: &RequestQuery) -> (u16, St
         .collect();
     let behind = first + data.len();
     let next = (behind < log.events.len()).then(|| behind.to_string());
-    (
-        200,
-        json!({"data": data, "meta": {"next": next}}).to_string(),
-    )
+    (200, json!({"data": data, "meta": {"next": next}}).to_string())
 }
 
 #[test]
@@ -119,10 +112,7 @@ fn nothing_is_asked_for_behind_a_failure() {
     });
     assert!(matches!(seen.result, Err(FetchError::Failed(_))));
     assert_eq!(seen.ids, (0..seen.ids.len()).collect::<Vec<_>>());
-    let by_time = seen
-        .queries
-        .iter()
-        .filter(|query| query.starts_with("from"));
+    let by_time = seen.queries.iter().filter(|query| query.starts_with("from"));
     assert!(by_time.count() < 15, "{} requests", seen.queries.len());
 }
 
@@ -153,12 +143,10 @@ where
 fn no_slice_is_asked_for_behind_a_failure() {
     let times: Vec<i64> = (0..4_000).map(|n| n * 150_000).collect();
     let late = open(None).from + TimeDelta::hours(6);
-    let seen = read_jira(
-        move |asked, query| match asked > 0 && query.time("from") > late {
-            true => (403, String::new()),
-            false => jira_odd(&times, false, query),
-        },
-    );
+    let seen = read_jira(move |asked, query| match asked > 0 && query.time("from") > late {
+        true => (403, String::new()),
+        false => jira_odd(&times, false, query),
+    });
     assert!(matches!(seen.result, Err(FetchError::Failed(_))));
     assert_eq!(seen.ids, (0..seen.ids.len()).collect::<Vec<_>>());
     let asked = seen.queries.len();
@@ -168,9 +156,8 @@ fn no_slice_is_asked_for_behind_a_failure() {
 #[test]
 fn no_more_is_asked_for_at_once_than_may_be() {
     let log = SimulatedLog::regular(1_000, 500_000);
-    let padding: Vec<String> = (0..10)
-        .map(|_| (0..60_000).map(|_| fastrand::alphanumeric()).collect())
-        .collect();
+    let padding: Vec<String> =
+        (0..10).map(|_| (0..60_000).map(|_| fastrand::alphanumeric()).collect()).collect();
     let begun: Arc<Mutex<Vec<tokio::time::Instant>>> = Arc::default();
     let (answer, starts) = (log.clone(), begun.clone());
     let seen = read_from(move |_, query| {
@@ -243,11 +230,7 @@ impl OddServer {
             .skip(first)
             .filter(|(_, event)| is_there(event))
             .peekable();
-        let from = if matches!(self.by, FromFilter::Order(_)) {
-            -1_000_000_000
-        } else {
-            from
-        };
+        let from = if matches!(self.by, FromFilter::Order(_)) { -1_000_000_000 } else { from };
         let nonce = if self.is_random { asked } else { 0 };
         let start = rest.peek().map_or(self.events.len(), |(n, _)| *n);
         if self.empty_every > 0
@@ -265,14 +248,9 @@ impl OddServer {
         let next = match rest.next() {
             Some(_) => Some(format!("{from}:{behind}:0:{nonce}")),
             None if self.keeps_cursor && page.is_empty() => query.get("cursor"),
-            None => self
-                .keeps_cursor
-                .then(|| format!("{from}:{behind}:0:{nonce}")),
+            None => self.keeps_cursor.then(|| format!("{from}:{behind}:0:{nonce}")),
         };
-        let data: Vec<_> = page
-            .into_iter()
-            .map(|(n, event)| record_json(n, event))
-            .collect();
+        let data: Vec<_> = page.into_iter().map(|(n, event)| record_json(n, event)).collect();
         let body = json!({"data": data, "meta": {"next": next}});
         (200, body.to_string())
     }

@@ -60,9 +60,7 @@ impl SimulatedLog {
         let page: Vec<_> = rest.by_ref().take(self.page).collect();
         let next = match rest.next() {
             Some(_) => Some(format!("{from}:{}", skip + page.len())),
-            None => self
-                .keeps_cursor
-                .then(|| format!("{from}:{}", skip + page.len())),
+            None => self.keeps_cursor.then(|| format!("{from}:{}", skip + page.len())),
         };
         let data: Vec<_> = page
             .into_iter()
@@ -72,10 +70,7 @@ impl SimulatedLog {
                 serde_json::json!({"id": n.to_string(), "attributes": attributes})
             })
             .collect();
-        (
-            200,
-            serde_json::json!({"data": data, "meta": {"next": next}}).to_string(),
-        )
+        (200, serde_json::json!({"data": data, "meta": {"next": next}}).to_string())
     }
 }
 
@@ -135,27 +130,18 @@ where
 
 pub(super) fn read_log(log: &SimulatedLog, concurrency: usize) -> ReadTrace {
     let log = log.clone();
-    let mut fetcher = slow_fetcher(LATENCY, org_events_source(), move |_, query| {
-        log.answer(query)
-    });
+    let mut fetcher = slow_fetcher(LATENCY, org_events_source(), move |_, query| log.answer(query));
     fetcher.concurrency = concurrency;
     read(fetcher, bounded())
 }
 
 pub(super) fn bounded() -> OpenWindow {
-    OpenWindow {
-        to: Some(at("2026-11-08T00:00:00Z")),
-        ..open(None)
-    }
+    OpenWindow { to: Some(at("2026-11-08T00:00:00Z")), ..open(None) }
 }
 
 /// All of them, once and in the order of the log.
 pub(super) fn is_whole(seen: &ReadTrace, log: &SimulatedLog) {
-    assert!(
-        matches!(seen.result, Ok(FetchOutcome::Complete)),
-        "{:?}",
-        seen.result
-    );
+    assert!(matches!(seen.result, Ok(FetchOutcome::Complete)), "{:?}", seen.result);
     assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
 }
 
@@ -197,11 +183,9 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
     assert_eq!(read_log(&log, 5).queries.len(), 3);
     let log = SimulatedLog::regular(2_000, 300_000);
     let answer = log.clone();
-    let fetcher = slow_fetcher(
-        Duration::from_millis(50),
-        org_events_source(),
-        move |_, query| answer.answer(query),
-    );
+    let fetcher = slow_fetcher(Duration::from_millis(50), org_events_source(), move |_, query| {
+        answer.answer(query)
+    });
     let seen = read(fetcher, bounded());
     is_whole(&seen, &log);
     assert_eq!(seen.queries.len(), 200);
@@ -211,14 +195,11 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
 fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
     let log = SimulatedLog::regular(500, 300_000);
     let answer = log.clone();
-    let fetcher = slow_fetcher(
-        LATENCY,
-        org_events_source(),
-        move |asked, query| match query.get("cursor") {
+    let fetcher =
+        slow_fetcher(LATENCY, org_events_source(), move |asked, query| match query.get("cursor") {
             Some(_) if asked == 12 => (400, r#"{"errors":[{"code":"ADMIN-400-1"}]}"#.to_owned()),
             _ => answer.answer(query),
-        },
-    );
+        });
     let seen = read(fetcher, bounded());
     assert!(matches!(seen.result, Ok(FetchOutcome::Complete)));
     assert_eq!(seen.ids.iter().collect::<HashSet<_>>().len(), 500);
@@ -227,14 +208,10 @@ fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
 #[test]
 fn a_failure_ends_it_behind_what_is_sound() {
     let log = SimulatedLog::regular(500, 300_000);
-    let fetcher = slow_fetcher(
-        LATENCY,
-        org_events_source(),
-        move |asked, query| match asked {
-            12.. => (403, String::new()),
-            _ => log.answer(query),
-        },
-    );
+    let fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| match asked {
+        12.. => (403, String::new()),
+        _ => log.answer(query),
+    });
     let seen = read(fetcher, bounded());
     assert!(matches!(seen.result, Err(FetchError::Failed(_))));
     assert_eq!(seen.ids, (0..seen.ids.len()).collect::<Vec<_>>());
@@ -244,14 +221,10 @@ fn a_failure_ends_it_behind_what_is_sound() {
 fn slices_of_a_slow_site_are_read_at_once() {
     let latency = Duration::from_millis(300);
     let read_with = |concurrency| {
-        let mut fetcher = slow_fetcher(latency, jira_source(100), |_, query| {
-            jira(query, 10_000, 8_640)
-        });
+        let mut fetcher =
+            slow_fetcher(latency, jira_source(100), |_, query| jira(query, 10_000, 8_640));
         (fetcher.concurrency, fetcher.slice_records) = (concurrency, 300);
-        let window = OpenWindow {
-            to: Some(at("2026-11-02T00:00:00Z")),
-            ..open(None)
-        };
+        let window = OpenWindow { to: Some(at("2026-11-02T00:00:00Z")), ..open(None) };
         read(fetcher, window)
     };
     let (alone, ahead) = (read_with(1), read_with(8));
@@ -297,9 +270,8 @@ proptest! {
 
 /// Times like people's: dense by day and on weekdays.
 fn workdays(events: i64, days: i64, seed: u64) -> Vec<(i64, i64)> {
-    const HOURS: [u32; 24] = [
-        2, 1, 1, 1, 1, 3, 6, 15, 31, 39, 40, 35, 26, 35, 38, 37, 29, 17, 9, 7, 6, 4, 3, 2,
-    ];
+    const HOURS: [u32; 24] =
+        [2, 1, 1, 1, 1, 3, 6, 15, 31, 39, 40, 35, 26, 35, 38, 37, 29, 17, 9, 7, 6, 4, 3, 2];
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut times = Vec::new();
     while (times.len() as i64) < events {
@@ -326,22 +298,14 @@ fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> R
         keeps_cursor: false,
     };
     let answer = log.clone();
-    let mut fetcher = slow_fetcher(latency, org_events_source(), move |_, query| {
-        answer.answer(query)
-    });
+    let mut fetcher =
+        slow_fetcher(latency, org_events_source(), move |_, query| answer.answer(query));
     fetcher.concurrency = 5;
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
-    let limits = RequestLimiter::new(
-        Endpoint::EventsStream,
-        Some(per_minute),
-        credential,
-        Vec::new(),
-    );
+    let limits =
+        RequestLimiter::new(Endpoint::EventsStream, Some(per_minute), credential, Vec::new());
     Arc::get_mut(&mut fetcher.reader).unwrap().limiter = Arc::new(limits);
-    let window = OpenWindow {
-        to: Some(open(None).from + TimeDelta::days(days)),
-        ..open(None)
-    };
+    let window = OpenWindow { to: Some(open(None).from + TimeDelta::days(days)), ..open(None) };
     let seen = read(fetcher, window);
     is_whole(&seen, &log);
     seen
@@ -387,18 +351,11 @@ fn jira_page(times: &[i64], query: &RequestQuery) -> (u16, String) {
 fn days_nights_and_weekends_of_a_site_are_read_in_slices_that_fit() {
     let latency = Duration::from_millis(300);
     for days in [7, 30, 180] {
-        let times: Vec<i64> = workdays(2_000, days, 1)
-            .into_iter()
-            .map(|(at, _)| at)
-            .collect();
-        let mut fetcher = slow_fetcher(latency, jira_source(20), move |_, query| {
-            jira_page(&times, query)
-        });
+        let times: Vec<i64> = workdays(2_000, days, 1).into_iter().map(|(at, _)| at).collect();
+        let mut fetcher =
+            slow_fetcher(latency, jira_source(20), move |_, query| jira_page(&times, query));
         (fetcher.concurrency, fetcher.slice_records) = (8, 60);
-        let window = OpenWindow {
-            to: Some(open(None).from + TimeDelta::days(days)),
-            ..open(None)
-        };
+        let window = OpenWindow { to: Some(open(None).from + TimeDelta::days(days)), ..open(None) };
         let seen = read(fetcher, window);
         assert_eq!(seen.ids, (0..2_000).collect::<Vec<_>>());
         let times_faster = (latency * 100).as_secs_f64() / seen.took.as_secs_f64();

@@ -19,10 +19,7 @@ pub struct TimeRange {
 impl TimeRange {
     /// The same as a window to ask for.
     pub fn window(&self) -> Window {
-        Window {
-            from: self.from,
-            to: Some(self.to),
-        }
+        Window { from: self.from, to: Some(self.to) }
     }
 
     /// Its length.
@@ -51,10 +48,7 @@ pub struct SegmentQueue<R> {
 impl<R> SegmentQueue<R> {
     /// Nothing of `from <= t < to` is read yet.
     pub fn new(from: Timestamp, to: Timestamp, grain: TimeDelta) -> SegmentQueue<R> {
-        let mut parts = SegmentQueue {
-            segments: VecDeque::new(),
-            grain,
-        };
+        let mut parts = SegmentQueue { segments: VecDeque::new(), grain };
         parts.push_front_unread(TimeRange { from, to });
         parts
     }
@@ -109,8 +103,7 @@ impl<R> SegmentQueue<R> {
     /// that was taken last.
     pub fn insert_after(&mut self, number: Option<usize>, begun: R) {
         let at = number.map_or(0, |number| number + 1);
-        self.segments
-            .insert(at.min(self.segments.len()), QueuedSegment::Started(begun));
+        self.segments.insert(at.min(self.segments.len()), QueuedSegment::Started(begun));
     }
 
     /// Leaves all but the first `count`.
@@ -162,10 +155,9 @@ fn split_range(
     let cut = width.and_then(|width| whole.from.checked_add_signed(width));
     let cut = cut.map(|cut| ceil(cut, grain));
     match (cut, width) {
-        (Some(cut), Some(width)) if cut + width / 2 < whole.to => (
-            TimeRange { to: cut, ..whole },
-            Some(TimeRange { from: cut, ..whole }),
-        ),
+        (Some(cut), Some(width)) if cut + width / 2 < whole.to => {
+            (TimeRange { to: cut, ..whole }, Some(TimeRange { from: cut, ..whole }))
+        }
         _ => (whole, None),
     }
 }
@@ -186,12 +178,7 @@ mod tests {
             .started()
             .map(|(_, span)| (span.from.timestamp_millis(), span.to.timestamp_millis()))
             .collect();
-        let want = [
-            (2_254, 3_000),
-            (3_000, 4_000),
-            (4_000, 5_000),
-            (5_000, 5_334),
-        ];
+        let want = [(2_254, 3_000), (3_000, 4_000), (4_000, 5_000), (5_000, 5_334)];
         assert_eq!(spans, want);
     }
 
@@ -209,14 +196,9 @@ mod tests {
         let width = Some(TimeDelta::milliseconds(10));
         while parts.start_next(parts.started().count() < 3, width, ms) {}
         assert_eq!(parts.started().count(), 3);
-        let Some(QueuedSegment::Started(first)) = parts.pop_front() else {
-            panic!()
-        };
+        let Some(QueuedSegment::Started(first)) = parts.pop_front() else { panic!() };
         assert_eq!(first, (0, 10));
-        parts.push_front_unread(TimeRange {
-            from: at(4),
-            to: at(10),
-        });
+        parts.push_front_unread(TimeRange { from: at(4), to: at(10) });
         assert!(parts.start_next(false, None, ms));
         assert!(!parts.start_next(false, None, ms));
         assert!(parts.start_next(true, None, ms));
@@ -232,16 +214,8 @@ mod tests {
 
     #[test]
     fn an_empty_window_has_no_parts() {
-        assert!(
-            SegmentQueue::<()>::new(at(5), at(5), MS)
-                .pop_front()
-                .is_none()
-        );
-        assert!(
-            SegmentQueue::<()>::new(at(5), at(4), MS)
-                .pop_front()
-                .is_none()
-        );
+        assert!(SegmentQueue::<()>::new(at(5), at(5), MS).pop_front().is_none());
+        assert!(SegmentQueue::<()>::new(at(5), at(4), MS).pop_front().is_none());
     }
 
     #[test]

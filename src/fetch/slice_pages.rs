@@ -118,11 +118,7 @@ struct ReadingDigest {
 
 impl ReadingDigest {
     fn of(read: &SliceContents, limit: Option<u32>, is_second_page_new: bool) -> ReadingDigest {
-        ReadingDigest {
-            digest: read.digest,
-            limit,
-            is_second_page_new,
-        }
+        ReadingDigest { digest: read.digest, limit, is_second_page_new }
     }
 
     /// Whether both brought the same records in the same order: the log did not change, and repeats itself.
@@ -354,10 +350,7 @@ impl<T: Transport> SlicePager<T> {
         }
         let window = self.span.window();
         let far = PageLocator::Offset(FAR_OFFSET);
-        let far = self
-            .reader
-            .page_with_limit(&window, &far, so_far.limit)
-            .await;
+        let far = self.reader.page_with_limit(&window, &far, so_far.limit).await;
         let offsets = match far {
             Ok((far, _)) if PageDigest::from_records(&far.records) == digest => OffsetUse::Ignored,
             Ok(_) => OffsetUse::Obeyed,
@@ -400,17 +393,9 @@ impl<T: Transport> SlicePager<T> {
         let Some(at) = cut else {
             return Ok(EndCheck::OneInstant);
         };
-        let older = TimeRange {
-            to: at,
-            ..self.span
-        }
-        .window();
-        let asked = self
-            .reader
-            .page_with_limit(&older, &PageLocator::Start, so_far.limit);
-        let (page, _) = asked
-            .await
-            .map_err(|failure| self.facts.original_failure(failure))?;
+        let older = TimeRange { to: at, ..self.span }.window();
+        let asked = self.reader.page_with_limit(&older, &PageLocator::Start, so_far.limit);
+        let (page, _) = asked.await.map_err(|failure| self.facts.original_failure(failure))?;
         if !so_far.scan.contains_all(&page.records) {
             return Ok(EndCheck::MoreBefore(at));
         }
@@ -463,16 +448,12 @@ impl<T: Transport> SlicePager<T> {
                 | PagingStop::KnownFailure(failure),
                 Ok(None),
             ) => Err(match self.describe_instant(&so_far) {
-                Some(at) => FetchError::InstantTooLarge {
-                    at,
-                    failure: Box::new(failure),
-                },
+                Some(at) => FetchError::InstantTooLarge { at, failure: Box::new(failure) },
                 None => failure.into(),
             }),
             (PagingStop::UnclearCursor, Ok(None)) => {
-                let at = self
-                    .describe_instant(&so_far)
-                    .unwrap_or_else(|| format_millis(self.span.from));
+                let at =
+                    self.describe_instant(&so_far).unwrap_or_else(|| format_millis(self.span.from));
                 Err(FetchError::UnclearPaging { at })
             }
         }
@@ -617,8 +598,5 @@ fn is_end(place: &PageLocator, page: &Page) -> bool {
 
 /// Whether the server refused a request for the parameters that it has, or lacks.
 fn is_refusal(failure: &Failure) -> bool {
-    matches!(
-        failure.kind,
-        FailureKind::BadRequest | FailureKind::NotFound
-    )
+    matches!(failure.kind, FailureKind::BadRequest | FailureKind::NotFound)
 }

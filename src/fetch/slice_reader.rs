@@ -110,14 +110,10 @@ impl<T: Transport + 'static> SliceReader<T> {
     /// Begins what comes first, and as many other slices as there are tasks to spare.
     fn begin(&self, parts: &mut SegmentQueue<SliceState>) {
         loop {
-            let active = parts
-                .started()
-                .filter(|(_, slice)| slice.is_active())
-                .count();
+            let active = parts.started().filter(|(_, slice)| slice.is_active()).count();
             // Nothing is handed on behind a failure.
-            let has_failed = parts
-                .started()
-                .any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
+            let has_failed =
+                parts.started().any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
             let may = active < self.at_once()
                 && self.reader.memory_budget.has_compressed_space()
                 && !has_failed;
@@ -138,29 +134,21 @@ impl<T: Transport + 'static> SliceReader<T> {
             other => return [Some(QueuedSegment::Started(other)), None],
         };
         match task.into_result().unwrap_or(Err(FetchError::TaskDied)) {
-            Err(error) => [
-                Some(QueuedSegment::Started(SliceState::Failed(error))),
-                None,
-            ],
+            Err(error) => [Some(QueuedSegment::Started(SliceState::Failed(error))), None],
             Ok(SliceResult::Whole(read)) => {
                 self.density.observe(read.records, span.width());
-                [
-                    Some(QueuedSegment::Started(SliceState::Held(span, read))),
-                    None,
-                ]
+                [Some(QueuedSegment::Started(SliceState::Held(span, read))), None]
             }
             Ok(SliceResult::TooLarge(cut)) => {
                 self.density.observe(cut.newer, span.to - cut.at);
                 let (from, to) = (cut.at, cut.at);
                 let older = QueuedSegment::Unread(TimeRange { to, ..span });
                 let newer = TimeRange { from, ..span };
-                let newer = match cut
-                    .newest
-                    .filter(|_| self.reader.memory_budget.has_compressed_space())
-                {
-                    Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
-                    None => QueuedSegment::Unread(newer),
-                };
+                let newer =
+                    match cut.newest.filter(|_| self.reader.memory_budget.has_compressed_space()) {
+                        Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
+                        None => QueuedSegment::Unread(newer),
+                    };
                 [Some(older), Some(newer)]
             }
         }
@@ -182,10 +170,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             is_probe: self.density.span_for(1).is_none(),
         };
         let work = async move { reading.read_steady().await };
-        SliceState::Asked(
-            span,
-            BackgroundTask::start(&self.reader.tasks, &self.done, work),
-        )
+        SliceState::Asked(span, BackgroundTask::start(&self.reader.tasks, &self.done, work))
     }
 
     /// Hands the records of a slice on; false when nobody takes them. One that never stood still stays
@@ -214,9 +199,7 @@ impl<T: Transport + 'static> SliceReader<T> {
         let mut records = sort_oldest_first(records, &span);
         if identity == RecordIdentity::Content {
             let mut numbering = DuplicateNumbering::default();
-            records
-                .iter_mut()
-                .for_each(|record| numbering.number_duplicate(record));
+            records.iter_mut().for_each(|record| numbering.number_duplicate(record));
         }
         let delivery = FetchMessage::Records {
             users: self.reader.users_of(&records).await,

@@ -224,9 +224,7 @@ pub fn gathered(
 
 /// A step of a digest in which order and number count.
 fn mixed(word: u64) -> u64 {
-    word.wrapping_add(1)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .rotate_left(29)
+    word.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
 
 /// What tells a record of a slice from the others.
@@ -252,10 +250,7 @@ struct PageKeys {
 
 impl PageKeys {
     fn new(identity: RecordIdentity) -> PageKeys {
-        PageKeys {
-            identity,
-            counts: HashMap::new(),
-        }
+        PageKeys { identity, counts: HashMap::new() }
     }
 
     fn of(&mut self, record: &Record) -> SliceKey {
@@ -268,21 +263,14 @@ impl PageKeys {
                 *count
             }
         };
-        SliceKey {
-            identity,
-            content: record.doc.content_hash(),
-            place,
-        }
+        SliceKey { identity, content: record.doc.content_hash(), place }
     }
 }
 
 /// A slice's records by (place, id), each with a place: one that has none stands where it was found,
 /// beside the record before it.
 pub fn sort_oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
-    let mut place = newest_first
-        .iter()
-        .find_map(|record| record.position)
-        .unwrap_or(span.from);
+    let mut place = newest_first.iter().find_map(|record| record.position).unwrap_or(span.from);
     for record in &mut newest_first {
         place = *record.position.get_or_insert(place);
     }
@@ -316,10 +304,7 @@ mod tests {
     }
 
     fn span() -> TimeRange {
-        TimeRange {
-            from: at("09:00:00"),
-            to: at("10:00:00"),
-        }
+        TimeRange { from: at("09:00:00"), to: at("10:00:00") }
     }
 
     #[test]
@@ -331,10 +316,7 @@ mod tests {
             record("1", Some("09:00:01")),
         ];
         let sorted = sort_oldest_first(newest_first, &span());
-        let ids: Vec<_> = sorted
-            .iter()
-            .filter_map(|record| record.id.as_deref())
-            .collect();
+        let ids: Vec<_> = sorted.iter().filter_map(|record| record.id.as_deref()).collect();
         assert_eq!(ids, ["1", "odd", "9", "10"]);
     }
 
@@ -363,8 +345,7 @@ mod tests {
 
     fn page(places: &[Option<&str>]) -> Vec<Record> {
         let page = places.iter().enumerate();
-        page.map(|(n, &place)| record(&n.to_string(), place))
-            .collect()
+        page.map(|(n, &place)| record(&n.to_string(), place)).collect()
     }
 
     fn collected(places: &[Option<&str>], span: &TimeRange) -> SliceScan {
@@ -379,23 +360,13 @@ mod tests {
 
     #[test]
     fn what_is_newer_than_the_oldest_millisecond_is_kept() {
-        let places = [
-            Some("09:30:00"),
-            None,
-            Some("09:20:00"),
-            None,
-            Some("09:10:00"),
-            Some("09:10:00"),
-        ];
+        let places =
+            [Some("09:30:00"), None, Some("09:20:00"), None, Some("09:10:00"), Some("09:10:00")];
         let at = cut(&places);
         assert_eq!(at, Some(self::at("09:10:00.001")));
         assert!(collected(&places, &span()).holds_all_since(at.unwrap()));
-        let kept = gathered(
-            vec![page(&places[..3]), page(&places)],
-            at,
-            RecordIdentity::ApiId,
-            false,
-        );
+        let kept =
+            gathered(vec![page(&places[..3]), page(&places)], at, RecordIdentity::ApiId, false);
         let kept: Vec<_> = kept.into_iter().filter_map(|record| record.id).collect();
         assert_eq!(kept, ["0", "1", "2", "3"]);
     }
@@ -415,10 +386,7 @@ mod tests {
         // More of it may come.
         assert!(!collected(&last, &span()).holds_all_since(at("09:59:59.999")));
         assert_eq!(cut(&[Some("09:00:00")]), Some(at("09:00:00.001")));
-        let atom = TimeRange {
-            from: at("09:00:00"),
-            to: at("09:00:00.001"),
-        };
+        let atom = TimeRange { from: at("09:00:00"), to: at("09:00:00.001") };
         let crowded = collected(&[Some("09:00:00")], &atom);
         assert_eq!(crowded.cut(&atom).unwrap(), None);
         assert_eq!(cut(&[None]), None);

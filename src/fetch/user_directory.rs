@@ -185,11 +185,7 @@ mod tests {
             let Some(body) = self.answer else {
                 return Err(TransportError::new(TransportErrorKind::Connect, "no"));
             };
-            Ok(Response {
-                status: 200,
-                headers: Vec::new(),
-                body: body.into(),
-            })
+            Ok(Response { status: 200, headers: Vec::new(), body: body.into() })
         }
     }
 
@@ -197,17 +193,9 @@ mod tests {
         answer: Option<&'static str>,
         state: &std::path::Path,
     ) -> UserDirectory<FakeUserSite> {
-        let site = FakeUserSite {
-            answer,
-            asked: Arc::default(),
-        };
+        let site = FakeUserSite { answer, asked: Arc::default() };
         let credential = Arc::new(CredentialLimit::new(None));
-        let limits = RequestLimiter::new(
-            Endpoint::JiraUsers,
-            None,
-            credential,
-            Vec::new(),
-        );
+        let limits = RequestLimiter::new(Endpoint::JiraUsers, None, credential, Vec::new());
         let origin = RecordOrigin {
             name: "acme".to_owned(),
             kind: SourceKind::JiraAudit,

@@ -164,9 +164,7 @@ pub(super) fn log_attempt(attempt: &RequestAttempt<'_>, records: Option<usize>) 
 fn format_headers(response: &Response) -> String {
     let headers = response.headers.iter();
     let shown = headers.filter(|(name, _)| LOGGED_HEADERS.contains(&name.as_str()));
-    let lines: Vec<_> = shown
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
+    let lines: Vec<_> = shown.map(|(name, value)| format!("{name}: {value}")).collect();
     lines.join("; ")
 }
 

@@ -64,22 +64,13 @@ mod tests {
     use super::*;
 
     fn response(status: u16, name: &str, value: &str) -> Response {
-        Response {
-            status,
-            headers: vec![(name.to_owned(), value.to_owned())],
-            body: Bytes::new(),
-        }
+        Response { status, headers: vec![(name.to_owned(), value.to_owned())], body: Bytes::new() }
     }
 
     #[test]
     fn the_headers_of_a_refusal_name_the_captcha() {
         for (status, name, value, want) in [
-            (
-                403,
-                DENIED_REASON_HEADER,
-                "CAPTCHA_CHALLENGE; login-url=https://a/login.jsp",
-                true,
-            ),
+            (403, DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE; login-url=https://a/login.jsp", true),
             (401, DENIED_REASON_HEADER, "captcha_challenge", true),
             (401, "x-seraph-loginreason", "AUTHENTICATION_DENIED", true),
             (401, "x-seraph-loginreason", "AUTHENTICATED_FAILED", false),
@@ -87,11 +78,7 @@ mod tests {
             (200, DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE", false),
             (403, "x-other", "CAPTCHA_CHALLENGE", false),
         ] {
-            assert_eq!(
-                is_demanded(&response(status, name, value)),
-                want,
-                "{name}: {value}"
-            );
+            assert_eq!(is_demanded(&response(status, name, value)), want, "{name}: {value}");
         }
     }
 
@@ -110,10 +97,7 @@ mod tests {
             ),
             ("CAPTCHA_CHALLENGE; login-url=http://dc.example/in", None),
             ("CAPTCHA_CHALLENGE; login-url=https://evil.example/in", None),
-            (
-                "CAPTCHA_CHALLENGE; login-url=https://dc.example@evil.example/",
-                None,
-            ),
+            ("CAPTCHA_CHALLENGE; login-url=https://dc.example@evil.example/", None),
             ("CAPTCHA_CHALLENGE; login-url=javascript:alert(1)", None),
             ("CAPTCHA_CHALLENGE; login-url=/login.jsp", None),
             ("CAPTCHA_CHALLENGE; login-url=", None),

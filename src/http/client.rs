@@ -162,19 +162,10 @@ impl HttpClient {
         self.check_url(&request.url)?;
         if self.lockout.is_closed() {
             let why = "an earlier request of this run met the CAPTCHA";
-            return Err(TransportError::new(
-                TransportErrorKind::CredentialLocked,
-                why,
-            ));
+            return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
         }
-        let sending = self
-            .client
-            .get(request.url.clone())
-            .headers(self.headers.clone())
-            .send();
-        let response = sending
-            .await
-            .map_err(|error| diagnose(error, AttemptPhase::Sending))?;
+        let sending = self.client.get(request.url.clone()).headers(self.headers.clone()).send();
+        let response = sending.await.map_err(|error| diagnose(error, AttemptPhase::Sending))?;
         let status = response.status().as_u16();
         let mut headers = text_headers(response.headers());
         let coding = ContentCoding::of(&headers);
@@ -202,10 +193,8 @@ impl HttpClient {
         let mut decoder =
             BodyDecoder::new(coding, stated.min(MAX_PREALLOCATED_BYTES), self.body_limit);
         let mut received = 0_usize;
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| diagnose(error, AttemptPhase::Body))?
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| diagnose(error, AttemptPhase::Body))?
         {
             received = received.saturating_add(chunk.len());
             let decoded = decoder.push(&chunk)?;
@@ -337,11 +326,7 @@ impl ClientPool {
             without_tls: direct && base_url.scheme() == "http",
         })?;
         let header = authorization
-            .map(|authorization| {
-                authorization
-                    .header(&client)
-                    .ok_or(ConnectError::Credential)
-            })
+            .map(|authorization| authorization.header(&client).ok_or(ConnectError::Credential))
             .transpose()?;
         let lockout = match &header {
             Some(header) => self.lockout(base_url.origin(), header),
@@ -408,9 +393,8 @@ fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
     if let Some(proxy) = &route.proxy {
         let url = proxy.expose().clone();
         // reqwest's own error quotes the URL, password and all.
-        let proxy = reqwest::Proxy::all(url).map_err(|_| ConnectError::Proxy {
-            proxy: proxy.clone(),
-        })?;
+        let proxy =
+            reqwest::Proxy::all(url).map_err(|_| ConnectError::Proxy { proxy: proxy.clone() })?;
         builder = builder.proxy(proxy);
     }
     if route.without_tls {
@@ -418,16 +402,12 @@ fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
     } else if let Some(path) = &route.ca_file {
         builder = builder.tls_certs_merge(certificates(path)?);
     }
-    builder.build().map_err(|error| ConnectError::Tls {
-        message: flatten(&error),
-    })
+    builder.build().map_err(|error| ConnectError::Tls { message: flatten(&error) })
 }
 
 fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, ConnectError> {
-    let failed = |message: &str| ConnectError::CaFile {
-        path: path.clone(),
-        message: printable(message),
-    };
+    let failed =
+        |message: &str| ConnectError::CaFile { path: path.clone(), message: printable(message) };
     let pem = std::fs::read(path).map_err(|error| failed(&error.to_string()))?;
     let certificates =
         Certificate::from_pem_bundle(&pem).map_err(|error| failed(&flatten(&error)))?;

@@ -68,10 +68,7 @@ fn patient_client(url: &Url, timeout: Duration) -> HttpClient {
 }
 
 async fn get(client: &HttpClient, url: &Url) -> Result<Response, TransportError> {
-    let request = Request {
-        endpoint: Endpoint::EventsStream,
-        url: url.clone(),
-    };
+    let request = Request { endpoint: Endpoint::EventsStream, url: url.clone() };
     client.send(&request).await
 }
 
@@ -95,10 +92,7 @@ async fn a_request_says_who_we_are_and_a_whole_answer_comes_back() {
     let (url, head) = serve_bytes(answer).await;
     let response = get(&client(&url), &url).await.unwrap();
     assert_eq!(response.status, 429);
-    assert_eq!(
-        response.header("x-ratelimit-reset"),
-        Some("2026-11-20T09:31Z")
-    );
+    assert_eq!(response.header("x-ratelimit-reset"), Some("2026-11-20T09:31Z"));
     assert_eq!(response.header("x-odd"), None);
     assert_eq!(&response.body[..], b"{}");
     let head = head.await.unwrap().to_ascii_lowercase();
@@ -110,10 +104,7 @@ async fn a_request_says_who_we_are_and_a_whole_answer_comes_back() {
         "accept-encoding: gzip",
         "authorization: bearer hunter2",
     ] {
-        assert!(
-            head.contains(&format!("\r\n{line}\r\n")),
-            "{line} not in {head}"
-        );
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} not in {head}");
     }
 }
 
@@ -125,17 +116,12 @@ async fn basic_is_encoded_and_no_debug_shows_a_credential() {
     };
     let url = "http://127.0.0.1:1/".parse().unwrap();
     let mut pool = ClientPool::default();
-    let client = pool
-        .connect(&connection(LONG_TIMEOUT), &url, Some(&basic))
-        .unwrap();
+    let client = pool.connect(&connection(LONG_TIMEOUT), &url, Some(&basic)).unwrap();
     let header = client.headers.get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
     assert_eq!(header, "Basic YWRhQGV4YW1wbGUuY29tOmh1bnRlcjI=");
     let shown = format!("{basic:?} {client:?} {:?}", client.headers);
-    assert!(
-        !shown.contains("hunter2") && !shown.contains("YWRh"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hunter2") && !shown.contains("YWRh"), "{shown}");
 }
 
 #[tokio::test]
@@ -150,10 +136,7 @@ async fn a_redirect_is_an_answer_and_not_followed() {
 
 #[tokio::test]
 async fn a_body_past_the_limit_is_refused_also_when_it_is_compressed() {
-    let plain = format!(
-        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}",
-        "x".repeat(100_001)
-    );
+    let plain = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(100_001));
     let (url, _head) = serve_bytes(plain).await;
     let small = client(&url).with_body_limit(100_000);
     let error = get(&small, &url).await.unwrap_err();
@@ -222,32 +205,20 @@ async fn a_slow_body_passes_while_each_read_is_in_time() {
 #[tokio::test]
 async fn a_connection_that_ends_early_is_never_a_whole_answer() {
     let cut = [
-        (
-            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[1,2",
-            TransportErrorKind::BodyLost,
-        ),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[1,2", TransportErrorKind::BodyLost),
         (
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n[1,2\r\n",
             TransportErrorKind::BodyLost,
         ),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-len",
-            TransportErrorKind::ConnectionLost,
-        ),
+        ("HTTP/1.1 200 OK\r\ncontent-len", TransportErrorKind::ConnectionLost),
         ("", TransportErrorKind::ConnectionLost),
-        (
-            "SSH-2.0-OpenSSH_9.9\r\n",
-            TransportErrorKind::ConnectionLost,
-        ),
+        ("SSH-2.0-OpenSSH_9.9\r\n", TransportErrorKind::ConnectionLost),
     ];
     for (bytes, want) in cut {
         let (url, _head) = serve_bytes(bytes).await;
         let (kind, text) = failure(&url).await;
         assert_eq!(kind, want, "{bytes:?}: {text}");
-        assert!(
-            !text.contains("cursor") && !text.contains("for url"),
-            "{text}"
-        );
+        assert!(!text.contains("cursor") && !text.contains("for url"), "{text}");
     }
     let (url, _head) = serve(|mut stream| async move {
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[1,2";
@@ -274,9 +245,7 @@ async fn damaged_compression_is_no_answer() {
 #[tokio::test]
 async fn a_refused_connection_says_so_in_one_readable_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
     let (kind, text) = failure(&url).await;
     assert_eq!(kind, TransportErrorKind::Connect);
@@ -304,11 +273,7 @@ async fn no_tls_is_told_from_no_connection() {
 async fn a_credential_leaves_neither_its_host_nor_encryption() {
     let base: Url = "https://api.example/admin".parse().unwrap();
     let client = client(&base);
-    for other in [
-        "https://api.example.evil/",
-        "https://api.example:444/",
-        "http://api.example/",
-    ] {
+    for other in ["https://api.example.evil/", "https://api.example:444/", "http://api.example/"] {
         let error = get(&client, &other.parse().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::Invalid, "{other}");
     }
@@ -332,9 +297,7 @@ async fn this_machine_is_never_reached_through_a_proxy() {
     // Nobody listens there: going through it would fail.
     let proxy = "http://user:hunter2@127.0.0.1:1/".parse().unwrap();
     connection.proxy = Some(SafeUrl::new(proxy));
-    let client = ClientPool::default()
-        .connect(&connection, &url, None)
-        .unwrap();
+    let client = ClientPool::default().connect(&connection, &url, None).unwrap();
     assert_eq!(get(&client, &url).await.unwrap().status, 200);
     assert!(!head.await.unwrap().contains("authorization"));
 }
@@ -349,14 +312,8 @@ fn equal_settings_share_a_client() {
     let mut other = connection(LONG_TIMEOUT);
     other.timeout = Duration::from_secs(5);
     let local = url("http://127.0.0.1:1/");
-    pool.connect(&connection(LONG_TIMEOUT), &local, None)
-        .unwrap();
-    pool.connect(
-        &connection(LONG_TIMEOUT),
-        &url("http://localhost:2/x"),
-        None,
-    )
-    .unwrap();
+    pool.connect(&connection(LONG_TIMEOUT), &local, None).unwrap();
+    pool.connect(&connection(LONG_TIMEOUT), &url("http://localhost:2/x"), None).unwrap();
     assert_eq!(pool.clients.len(), 1);
     pool.connect(&other, &local, None).unwrap();
     assert_eq!(pool.clients.len(), 2);
@@ -372,23 +329,13 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
     let mut settings = connection(LONG_TIMEOUT);
     settings.ca_file = Some(file.path().to_owned());
     let api = url("https://api.example/");
-    let error = ClientPool::default()
-        .connect(&settings, &api, None)
-        .unwrap_err();
-    assert!(
-        error.to_string().ends_with("no certificate in it"),
-        "{error}"
-    );
-    file.write_all(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")
-        .unwrap();
-    let error = ClientPool::default()
-        .connect(&settings, &api, None)
-        .unwrap_err();
+    let error = ClientPool::default().connect(&settings, &api, None).unwrap_err();
+    assert!(error.to_string().ends_with("no certificate in it"), "{error}");
+    file.write_all(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").unwrap();
+    let error = ClientPool::default().connect(&settings, &api, None).unwrap_err();
     assert!(matches!(error, ConnectError::CaFile { .. }), "{error}");
     settings.ca_file = Some("/does/not/exist.pem".into());
-    let error = ClientPool::default()
-        .connect(&settings, &api, None)
-        .unwrap_err();
+    let error = ClientPool::default().connect(&settings, &api, None).unwrap_err();
     assert!(error.to_string().contains("/does/not/exist.pem"), "{error}");
     assert!(error.hint().contains("PEM"));
 }
@@ -397,9 +344,8 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
 fn no_error_holds_a_secret() {
     let api = url("http://127.0.0.1:1/");
     let broken = HttpCredential::Bearer(SecretString::from("hunter2\nx"));
-    let error = ClientPool::default()
-        .connect(&connection(LONG_TIMEOUT), &api, Some(&broken))
-        .unwrap_err();
+    let error =
+        ClientPool::default().connect(&connection(LONG_TIMEOUT), &api, Some(&broken)).unwrap_err();
     assert!(matches!(error, ConnectError::Credential));
     assert!(!format!("{broken:?} {error:?} {error}").contains("hunter2"));
 

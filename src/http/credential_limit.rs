@@ -53,9 +53,7 @@ impl<C: Clock> CredentialLimit<C> {
 
     /// Takes a token, or says how long until the next one.
     pub(super) fn take(&self) -> Result<(), Duration> {
-        self.limiter
-            .check()
-            .map_err(|held| held.wait_time_from(self.limiter.clock().now()))
+        self.limiter.check().map_err(|held| held.wait_time_from(self.limiter.clock().now()))
     }
 }
 

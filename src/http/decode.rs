@@ -33,11 +33,7 @@ impl ContentCoding {
             .collect();
         match codings.as_slice() {
             [] => ContentCoding::Identity,
-            [one]
-                if ["gzip", "x-gzip"]
-                    .iter()
-                    .any(|name| one.eq_ignore_ascii_case(name)) =>
-            {
+            [one] if ["gzip", "x-gzip"].iter().any(|name| one.eq_ignore_ascii_case(name)) => {
                 ContentCoding::Gzip
             }
             several => ContentCoding::Unsupported(several.join(", ")),
@@ -76,11 +72,7 @@ enum DecoderStage {
 impl BodyDecoder {
     /// Decodes a body of `coding` into at most `limit` bytes, of which `expected` are reserved.
     pub(super) fn new(coding: &ContentCoding, expected: usize, limit: usize) -> BodyDecoder {
-        let body = LimitedBody {
-            bytes: BytesMut::with_capacity(expected),
-            limit,
-            is_full: false,
-        };
+        let body = LimitedBody { bytes: BytesMut::with_capacity(expected), limit, is_full: false };
         let stage = match coding {
             ContentCoding::Gzip => DecoderStage::Gzip(Box::new(MultiGzDecoder::new(body))),
             ContentCoding::Identity | ContentCoding::Unsupported(_) => DecoderStage::Plain(body),
@@ -186,13 +178,7 @@ mod tests {
 
     #[test]
     fn names_are_case_insensitive_and_identity_is_no_coding() {
-        for names in [
-            &[][..],
-            &[""],
-            &["identity"],
-            &["IDENTITY, "],
-            &["identity", " "],
-        ] {
+        for names in [&[][..], &[""], &["identity"], &["IDENTITY, "], &["identity", " "]] {
             assert_eq!(coding(names), ContentCoding::Identity, "{names:?}");
         }
         for names in [&["gzip"][..], &["GZip"], &["X-GZIP"], &["identity", "gzip"]] {
@@ -230,10 +216,7 @@ mod tests {
         }
         assert_eq!(decode(&[&whole], 5000).unwrap().len(), 5000);
         assert_eq!(decode(&[&whole], 4999), Err(TransportErrorKind::TooLarge));
-        assert_eq!(
-            decode(&[b"{\"data\":[]}"], 100),
-            Err(TransportErrorKind::Garbled)
-        );
+        assert_eq!(decode(&[b"{\"data\":[]}"], 100), Err(TransportErrorKind::Garbled));
         let rest = [whole, b"rest".to_vec()].concat();
         assert!(decode(&[&rest], 5000).is_err());
     }

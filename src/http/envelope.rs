@@ -66,11 +66,9 @@ pub(super) struct ServerMessage {
 
 /// Whether the answer is a page for people: by its type, or by its first character.
 pub(super) fn is_html(response: &Response) -> bool {
-    let typed = response.header("content-type").is_some_and(|kind| {
-        kind.trim_start()
-            .to_ascii_lowercase()
-            .starts_with("text/html")
-    });
+    let typed = response
+        .header("content-type")
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
     let body = response.body.strip_prefix(b"\xef\xbb\xbf");
     typed || body.unwrap_or(&response.body).trim_ascii_start().first() == Some(&b'<')
 }
@@ -78,10 +76,7 @@ pub(super) fn is_html(response: &Response) -> bool {
 /// What the server says in an answer that is no page of records.
 pub(super) fn read_message(response: &Response) -> ServerMessage {
     let (code, words) = if let Some(coding) = response.header("content-encoding") {
-        (
-            None,
-            format!("a body in the content coding `{}`", printable(coding)),
-        )
+        (None, format!("a body in the content coding `{}`", printable(coding)))
     } else if is_html(response) {
         (None, describe_html(&response.body))
     } else if response.body.trim_ascii().is_empty() {
@@ -128,10 +123,7 @@ fn text_or_json(body: &[u8]) -> (Option<String>, String) {
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => (error_code(&value), error_text(&value)),
         // Enough for one printable line, whatever the characters' width.
-        Err(_) => (
-            None,
-            String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned(),
-        ),
+        Err(_) => (None, String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned()),
     }
 }
 
@@ -182,10 +174,7 @@ fn error_object_text(value: &Value) -> String {
         let mut texts = names.iter().filter_map(|&name| value.get(name)?.as_str());
         texts.find(|text| !text.trim().is_empty())
     };
-    match (
-        first(&["title", "error"]),
-        first(&["detail", "message", "error_description"]),
-    ) {
+    match (first(&["title", "error"]), first(&["detail", "message", "error_description"])) {
         (Some(title), Some(detail)) if title != detail => format!("{title}: {detail}"),
         (_, Some(one)) | (Some(one), None) => one.to_owned(),
         (None, None) => String::new(),
@@ -195,9 +184,7 @@ fn error_object_text(value: &Value) -> String {
 fn strings(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array).map(Vec::as_slice);
     let texts = items.unwrap_or_default().iter().take(5);
-    texts
-        .filter_map(|text| Some(text.as_str()?.to_owned()))
-        .collect()
+    texts.filter_map(|text| Some(text.as_str()?.to_owned())).collect()
 }
 
 /// "an HTML page", with its title when it has one: it often names the proxy or the login page.
@@ -228,9 +215,7 @@ pub fn find_error<'a>(
         }
     }
     let has = |name: &&str| envelope.contains_key(*name);
-    let stated = STATUS_MEMBERS
-        .iter()
-        .filter_map(|name| status_is_failure(envelope.get(*name)?));
+    let stated = STATUS_MEMBERS.iter().filter_map(|name| status_is_failure(envelope.get(*name)?));
     let (failed, fine): (Vec<_>, Vec<_>) = stated.partition(|is_failure| *is_failure);
     let is_error = !failed.is_empty()
         || ERROR_MEMBERS.iter().any(has)
@@ -243,10 +228,7 @@ pub fn find_error<'a>(
         empty if empty.trim().is_empty() => envelope.to_string(),
         message => message,
     };
-    Some(UnreadableBody::server_error(
-        error_code(&envelope),
-        &message,
-    ))
+    Some(UnreadableBody::server_error(error_code(&envelope), &message))
 }
 
 fn parse_member(text: &str) -> Value {

@@ -5,9 +5,7 @@ use bytes::Bytes;
 use super::*;
 
 fn response(headers: &[(&str, &str)], body: &str) -> Response {
-    let headers = headers
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
     Response {
         status: 403,
         headers: headers.collect(),
@@ -37,21 +35,13 @@ fn every_shape_seen() {
             None,
             "Forbidden: User has no permission to access resource.",
         ),
-        (
-            r#"{"code":401,"message":"Unauthorized"}"#,
-            None,
-            "Unauthorized",
-        ),
+        (r#"{"code":401,"message":"Unauthorized"}"#, None, "Unauthorized"),
         (
             r#"{"errorMessages":["Only admins.","Ask one."],"errors":{}}"#,
             None,
             "Only admins.; Ask one.",
         ),
-        (
-            r#"{"errorMessages":[],"errors":{"from":"not a date"}}"#,
-            None,
-            "from: not a date",
-        ),
+        (r#"{"errorMessages":[],"errors":{"from":"not a date"}}"#, None, "from: not a date"),
         (
             r#"{"statusCode":403,"data":{"authorized":false,"errors":[]},"message":"Not permitted"}"#,
             None,
@@ -63,19 +53,11 @@ fn every_shape_seen() {
         (" \r\n", None, "an empty body"),
         ("{}", None, "a body without a message"),
         ("<p>", None, "an HTML page"),
-        (
-            "\n<HTML><head><Title lang=en>Log in\n</TITLE>",
-            None,
-            "an HTML page titled `Log in`",
-        ),
+        ("\n<HTML><head><Title lang=en>Log in\n</TITLE>", None, "an HTML page titled `Log in`"),
     ];
     for (body, code, message) in cases {
         let said = message_of(body);
-        assert_eq!(
-            (said.code.as_deref(), said.message.as_str()),
-            (code, message),
-            "{body}"
-        );
+        assert_eq!((said.code.as_deref(), said.message.as_str()), (code, message), "{body}");
     }
 }
 
@@ -156,10 +138,7 @@ fn html_is_known_by_its_type_or_its_first_character() {
 /// The message, and the code.
 fn read_error(envelope: &str) -> Option<(String, Option<String>)> {
     let object: Map<String, Value> = serde_json::from_str(envelope).unwrap();
-    let texts: Vec<_> = object
-        .iter()
-        .map(|(name, value)| (name, value.to_string()))
-        .collect();
+    let texts: Vec<_> = object.iter().map(|(name, value)| (name, value.to_string())).collect();
     let members = texts.iter().filter_map(|(name, text)| {
         let name = MEMBERS.into_iter().find(|known| known == name)?;
         Some((name, text.as_str()))
@@ -172,43 +151,19 @@ fn read_error(envelope: &str) -> Option<(String, Option<String>)> {
 #[test]
 fn every_shape_is_quoted() {
     for (envelope, message, code) in [
-        (
-            r#"{"errors":[{"code":"ADMIN-500-1","title":"Broken"}]}"#,
-            "Broken",
-            Some("ADMIN-500-1"),
-        ),
+        (r#"{"errors":[{"code":"ADMIN-500-1","title":"Broken"}]}"#, "Broken", Some("ADMIN-500-1")),
         (r#"{"errors":["Broken"]}"#, "Broken", None),
         (r#"{"errors":"Broken"}"#, "Broken", None),
-        (
-            r#"{"errors":{"from":"too early"}}"#,
-            "from: too early",
-            None,
-        ),
+        (r#"{"errors":{"from":"too early"}}"#, "from: too early", None),
         (r#"{"errors":[{}]}"#, r#"{"errors":[{}]}"#, None),
         (r#"{"errors":true}"#, r#"{"errors":true}"#, None),
-        (
-            r#"{"errors":3,"status":200}"#,
-            r#"{"errors":3,"status":200}"#,
-            None,
-        ),
+        (r#"{"errors":3,"status":200}"#, r#"{"errors":3,"status":200}"#, None),
         (r#"{"errorMessages":["a","b"],"errors":{}}"#, "a; b", None),
-        (
-            r#"{"error":{"code":"E7","message":"Broken"}}"#,
-            "Broken",
-            Some("E7"),
-        ),
-        (
-            r#"{"status":500,"error":"Internal","message":"Broken"}"#,
-            "Internal: Broken",
-            None,
-        ),
+        (r#"{"error":{"code":"E7","message":"Broken"}}"#, "Broken", Some("E7")),
+        (r#"{"status":500,"error":"Internal","message":"Broken"}"#, "Internal: Broken", None),
         (r#"{"statusCode":503}"#, r#"{"statusCode":503}"#, None),
         (r#"{"status":"FAILED"}"#, r#"{"status":"FAILED"}"#, None),
-        (
-            r#"{"status":"500","message":"ok"}"#,
-            r#"{"status":"500"}"#,
-            None,
-        ),
+        (r#"{"status":"500","message":"ok"}"#, r#"{"status":"500"}"#, None),
         (
             r#"{"status-code":400,"statusCode":200}"#,
             r#"{"status-code":400,"statusCode":200}"#,
@@ -216,11 +171,7 @@ fn every_shape_is_quoted() {
         ),
         (r#"{"message":"Broken"}"#, "Broken", None),
         (r#"{"code":429,"message":"Slow down"}"#, "Slow down", None),
-        (
-            r#"{"code":"ADMIN-403-3"}"#,
-            r#"{"code":"ADMIN-403-3"}"#,
-            Some("ADMIN-403-3"),
-        ),
+        (r#"{"code":"ADMIN-403-3"}"#, r#"{"code":"ADMIN-403-3"}"#, Some("ADMIN-403-3")),
         (r#"{"detail":"Broken","title":"No"}"#, "No: Broken", None),
     ] {
         let want = Some((message.to_owned(), code.map(str::to_owned)));

@@ -43,10 +43,7 @@ pub struct TransportError {
 impl TransportError {
     /// `detail` is made printable; it must hold neither a secret nor a URL's query.
     pub fn new(kind: TransportErrorKind, detail: &str) -> Self {
-        TransportError {
-            kind,
-            detail: printable(detail),
-        }
+        TransportError { kind, detail: printable(detail) }
     }
 
     /// A body larger than `limit` bytes.
@@ -106,19 +103,13 @@ struct ReportedError {
 impl UnreadableBody {
     /// `message` is made printable.
     pub fn new(message: &str) -> Self {
-        UnreadableBody {
-            message: printable(message),
-            server_error: None,
-        }
+        UnreadableBody { message: printable(message), server_error: None }
     }
 
     /// The server reports an error itself. Both texts are made printable.
     pub fn server_error(code: Option<String>, message: &str) -> Self {
         let code = code.map(|code| printable(&code));
-        UnreadableBody {
-            message: printable(message),
-            server_error: Some(ReportedError { code }),
-        }
+        UnreadableBody { message: printable(message), server_error: Some(ReportedError { code }) }
     }
 
     /// Whether the server reports an error itself.
@@ -167,10 +158,7 @@ fn error_chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
-        match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
             None => error.source(),
         }
@@ -257,10 +245,7 @@ mod tests {
                 "Connection refused (os error 111)",
             ),
             (&["a", "b: c", "c"], "a: b: c"),
-            (
-                &["dns error", "no such host", "no such host"],
-                "no such host",
-            ),
+            (&["dns error", "no such host", "no such host"], "no such host"),
             (&["operation timed out"], ""),
         ];
         for (texts, want) in cases {
@@ -272,11 +257,7 @@ mod tests {
     fn an_error_inside_an_io_error_is_seen() {
         let hidden = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, "bad"));
         let kinds = error_chain(&hidden).filter_map(|error| error.downcast_ref::<io::Error>());
-        assert!(
-            kinds
-                .map(io::Error::kind)
-                .any(|kind| kind == io::ErrorKind::InvalidData)
-        );
+        assert!(kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::InvalidData));
         assert_eq!(flatten(&hidden), "bad");
     }
 
@@ -284,9 +265,6 @@ mod tests {
     fn nothing_in_an_error_steers_a_terminal() {
         let error = TransportError::new(TransportErrorKind::Connect, "\u{1b}[31mno\nroute");
         assert_eq!(error.to_string(), "cannot connect: [31mno route");
-        assert_eq!(
-            TransportError::too_large(10).to_string(),
-            "body too large: more than 10 bytes"
-        );
+        assert_eq!(TransportError::too_large(10).to_string(), "body too large: more than 10 bytes");
     }
 }

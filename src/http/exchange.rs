@@ -87,11 +87,7 @@ pub async fn send_with_retries<T: Transport, P>(
         observer.saw(&attempt, None);
         drop(answer);
         let kind = match decision {
-            RetryDecision::Wait {
-                delay,
-                pause_endpoint,
-                reason,
-            } => {
+            RetryDecision::Wait { delay, pause_endpoint, reason } => {
                 attempts.log_retry(&failed, delay);
                 waited = Some((reason, delay));
                 if pause_endpoint {
@@ -130,10 +126,7 @@ fn read_page<P>(
     }
     if let Some(coding) = response.header("content-encoding") {
         let what = format!("the body is in the content coding `{coding}`, only gzip was requested");
-        return Err(FailedAttempt::from_unreadable(
-            response,
-            &UnreadableBody::new(&what),
-        ));
+        return Err(FailedAttempt::from_unreadable(response, &UnreadableBody::new(&what)));
     }
     read(response).map_err(|error| FailedAttempt::from_unreadable(response, &error))
 }
@@ -151,10 +144,7 @@ pub fn judged(
         RetryDecision::GiveUp(kind) => kind,
         RetryDecision::Done | RetryDecision::Wait { .. } => FailureKind::Unavailable,
     };
-    Some((
-        decision,
-        AttemptHistory::new(request).into_failure(kind, failed),
-    ))
+    Some((decision, AttemptHistory::new(request).into_failure(kind, failed)))
 }
 
 /// How an attempt ended.
@@ -217,8 +207,7 @@ impl FailedAttempt {
         if let (RefusalKind::Captcha, Some(page)) =
             (said.refusal, login_page(response, &request.url))
         {
-            said.message
-                .push_str(&format!("; the login page is {page}"));
+            said.message.push_str(&format!("; the login page is {page}"));
         }
         FailedAttempt {
             outcome: AttemptOutcome::Response {
@@ -266,16 +255,13 @@ impl FailedAttempt {
 
 /// Where a redirect points: only the host, because the rest may carry a token of a login.
 fn redirect_message(response: &Response) -> Option<ServerMessage> {
-    let location = response
-        .header("location")
-        .filter(|_| (300..400).contains(&response.status))?;
+    let location = response.header("location").filter(|_| (300..400).contains(&response.status))?;
     let target = url::Url::parse(location).ok();
     let host = target.as_ref().and_then(|url| url.host_str());
     Some(ServerMessage {
         code: None,
-        message: host.map_or("to another path".to_owned(), |host| {
-            format!("to {}", printable(host))
-        }),
+        message: host
+            .map_or("to another path".to_owned(), |host| format!("to {}", printable(host))),
         refusal: RefusalKind::Plain,
     })
 }
@@ -312,11 +298,7 @@ impl<'a> AttemptHistory<'a> {
         self.count = self.count.saturating_add(1);
         let sent = Instant::now();
         let result = transport.send(self.request).await;
-        let answer = AttemptResult {
-            result,
-            took: sent.elapsed(),
-            ended: Utc::now(),
-        };
+        let answer = AttemptResult { result, took: sent.elapsed(), ended: Utc::now() };
         if let Ok(response) = &answer.result {
             meter.answered(answer.took);
             meter.limited.add(u64::from(response.status == 429));
@@ -340,11 +322,7 @@ impl<'a> AttemptHistory<'a> {
     /// Records, for the log and for a later failure, that `failed` is retried after `delay`.
     fn log_retry(&mut self, failed: &FailedAttempt, delay: Duration) {
         let line = failed.describe();
-        let text = format!(
-            "{}: {line}; trying again in {:.1} s",
-            self.host,
-            delay.as_secs_f32()
-        );
+        let text = format!("{}: {line}; trying again in {:.1} s", self.host, delay.as_secs_f32());
         // A hiccup is nobody's business; a wait that a person notices wants a word.
         match delay < NOTICEABLE_WAIT {
             true => tracing::info!(attempt = self.count, "{text}"),

@@ -28,9 +28,7 @@ impl Transport for ScriptedTransport {
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ScriptedReply {
-    let headers = headers
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
     Ok(Response {
         status,
         headers: headers.collect(),
@@ -39,10 +37,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ScriptedReply {
 }
 
 fn lost_connection() -> ScriptedReply {
-    Err(TransportError::new(
-        TransportErrorKind::ConnectionLost,
-        "reset",
-    ))
+    Err(TransportError::new(TransportErrorKind::ConnectionLost, "reset"))
 }
 
 struct ExchangeRun {
@@ -54,12 +49,7 @@ struct ExchangeRun {
 
 fn limits() -> Arc<RequestLimiter> {
     let credential = Arc::new(CredentialLimit::new(None));
-    Arc::new(RequestLimiter::new(
-        Endpoint::EventsStream,
-        None,
-        credential,
-        Vec::new(),
-    ))
+    Arc::new(RequestLimiter::new(Endpoint::EventsStream, None, credential, Vec::new()))
 }
 
 fn request() -> Request {
@@ -69,16 +59,13 @@ fn request() -> Request {
     }
 }
 
-const RETRY_BUDGET: RetryBudget = RetryBudget {
-    retry_for: Duration::from_secs(60),
-    max_wait: Duration::from_secs(900),
-};
+const RETRY_BUDGET: RetryBudget =
+    RetryBudget { retry_for: Duration::from_secs(60), max_wait: Duration::from_secs(900) };
 
 /// A page is a number.
 fn read_number(response: &Response) -> Result<u32, UnreadableBody> {
     let text = String::from_utf8_lossy(&response.body);
-    text.parse()
-        .map_err(|_| UnreadableBody::new("not a number"))
+    text.parse().map_err(|_| UnreadableBody::new("not a number"))
 }
 
 async fn run(steps: impl IntoIterator<Item = ScriptedReply>) -> ExchangeRun {
@@ -91,22 +78,9 @@ async fn run_within(
 ) -> ExchangeRun {
     let script = script(steps);
     let meter = SourceMeter::default();
-    let result = exchange(
-        &script,
-        &limits,
-        &RETRY_BUDGET,
-        &meter,
-        &request(),
-        read_number,
-    )
-    .await;
+    let result = exchange(&script, &limits, &RETRY_BUDGET, &meter, &request(), read_number).await;
     let asked_at = script.requested_at.into_inner().unwrap();
-    ExchangeRun {
-        result,
-        asked_at,
-        meter,
-        limits,
-    }
+    ExchangeRun { result, asked_at, meter, limits }
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,15 +149,7 @@ async fn a_witness_sees_every_attempt() {
     ]);
     let (limits, request) = (limits(), request());
     let ask = || {
-        send_with_retries(
-            &script,
-            &limits,
-            &RETRY_BUDGET,
-            &meter,
-            &request,
-            read_number,
-            &notes,
-        )
+        send_with_retries(&script, &limits, &RETRY_BUDGET, &meter, &request, read_number, &notes)
     };
     assert_eq!(ask().await, Ok(7));
     assert!(ask().await.is_err());
@@ -236,10 +202,7 @@ async fn a_witness_sees_an_attempt_that_nobody_waits_for_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_is_obeyed_and_pauses_everyone() {
-    let script = [
-        answer(429, &[("retry-after", "30")], ""),
-        answer(200, &[], "7"),
-    ];
+    let script = [answer(429, &[("retry-after", "30")], ""), answer(200, &[], "7")];
     let run = run(script).await;
     assert_eq!(run.result, Ok(7));
     assert!((30..=33).contains(&run.asked_at[1]), "{:?}", run.asked_at);
@@ -248,13 +211,8 @@ async fn a_limit_is_obeyed_and_pauses_everyone() {
 
     let shared = limits();
     let other = run_within(Arc::clone(&shared), [answer(200, &[], "8")]);
-    let first = run_within(
-        shared,
-        [
-            answer(503, &[("retry-after", "20")], ""),
-            answer(200, &[], "7"),
-        ],
-    );
+    let first =
+        run_within(shared, [answer(503, &[("retry-after", "20")], ""), answer(200, &[], "7")]);
     let later = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         other.await
@@ -273,10 +231,7 @@ async fn a_wait_too_long_is_given_up_and_keeps_the_next_away() {
 
     let next = run_within(run.limits, []).await;
     let failure = next.result.unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.attempts),
-        (FailureKind::RateLimited, 0)
-    );
+    assert_eq!((failure.kind, failure.attempts), (FailureKind::RateLimited, 0));
     assert!(failure.message.contains("another 3600 s"), "{failure}");
 }
 
@@ -292,11 +247,7 @@ async fn a_server_that_limits_for_ever_is_given_up_within_max_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
-    let first = answer(
-        500,
-        &[],
-        r#"{"errors":[{"code":"ADMIN-500-1","title":"Internal error"}]}"#,
-    );
+    let first = answer(500, &[], r#"{"errors":[{"code":"ADMIN-500-1","title":"Internal error"}]}"#);
     let run = run(std::iter::once(first).chain((0..2000).map(|_| lost_connection()))).await;
     let failure = run.result.unwrap_err();
     assert_eq!(failure.kind, FailureKind::ConnectionLost);
@@ -311,12 +262,7 @@ async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
 async fn waiting_for_our_own_quota_is_not_failing() {
     let credential = Arc::new(CredentialLimit::new(None));
     let narrow = RequestLimiter::new(Endpoint::EventsStream, Some(1), credential, Vec::new());
-    let steps = [
-        lost_connection(),
-        lost_connection(),
-        lost_connection(),
-        answer(200, &[], "7"),
-    ];
+    let steps = [lost_connection(), lost_connection(), lost_connection(), answer(200, &[], "7")];
     let run = run_within(Arc::new(narrow), steps).await;
     assert_eq!(run.result, Ok(7));
     assert_eq!(run.asked_at, [0, 60, 121, 181]);
@@ -328,11 +274,7 @@ async fn what_no_retry_can_mend_is_given_up_at_once() {
     let gateway = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
     let long_host = format!("x://{}/", "x".repeat(100_000));
     let cases = [
-        (
-            answer(302, &login, ""),
-            FailureKind::Redirected,
-            "to id.atlassian.com",
-        ),
+        (answer(302, &login, ""), FailureKind::Redirected, "to id.atlassian.com"),
         (
             answer(302, &[("location", "/login?x=s3cret")], ""),
             FailureKind::Redirected,
@@ -343,11 +285,7 @@ async fn what_no_retry_can_mend_is_given_up_at_once() {
             FailureKind::Redirected,
             &format!("to {}…", "x".repeat(300)),
         ),
-        (
-            answer(200, &[], "<html>"),
-            FailureKind::HtmlInstead,
-            "an HTML page",
-        ),
+        (answer(200, &[], "<html>"), FailureKind::HtmlInstead, "an HTML page"),
         (
             answer(401, &[], gateway),
             FailureKind::ScopeMissing,

@@ -277,12 +277,7 @@ fn address_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
 /// The TLS library words its verdicts in English only, and each asks for something else.
 fn tls_hint(message: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if says(&[
-        "UnknownIssuer",
-        "unknown issuer",
-        "SelfSigned",
-        "CaUsedAsEndEntity",
-    ]) {
+    if says(&["UnknownIssuer", "unknown issuer", "SelfSigned", "CaUsedAsEndEntity"]) {
         "nobody that this system trusts signed the certificate: for a company's own authority, or \
          behind an inspecting proxy, set `ca_file` to the authority's certificate (PEM)"
     } else if says(&["expired", "Expired"]) {
@@ -382,10 +377,7 @@ mod tests {
         failure.kind = FailureKind::Tls;
         assert!(failure.hint().contains("ca_file"));
         for (message, hint) in [
-            (
-                "no secure connection: invalid peer certificate: UnknownIssuer",
-                "`ca_file`",
-            ),
+            ("no secure connection: invalid peer certificate: UnknownIssuer", "`ca_file`"),
             (
                 "invalid peer certificate: certificate expired: verified at time 1 (UNIX), but \
                  certificate is not valid after 0",
@@ -395,10 +387,7 @@ mod tests {
                 "invalid peer certificate: certificate not valid for name \"a.example\"",
                 "another host's",
             ),
-            (
-                "received corrupt message of type InvalidContentType",
-                "does not speak TLS",
-            ),
+            ("received corrupt message of type InvalidContentType", "does not speak TLS"),
         ] {
             failure.message = message.to_owned();
             assert!(failure.hint().contains(hint), "{message}");

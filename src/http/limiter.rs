@@ -94,9 +94,7 @@ impl RequestLimiter {
     ) -> Result<(), PausedTooLong> {
         while let Err(held) = self.try_admit() {
             if held.reason == WaitReason::Server && held.wait > max_wait {
-                return Err(PausedTooLong {
-                    remaining: held.wait,
-                });
+                return Err(PausedTooLong { remaining: held.wait });
             }
             log_wait(self.endpoint, held.wait, held.reason, meter);
             wait(held.wait, held.reason, meter).await;

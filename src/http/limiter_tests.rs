@@ -48,22 +48,14 @@ async fn requests_per_minute_replaces_the_quota() {
 #[tokio::test(start_paused = true)]
 async fn endpoints_of_one_credential_share_its_rate() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let jira = RequestLimiter::new(
-        Endpoint::JiraAuditRecords,
-        None,
-        Arc::clone(&credential),
-        Vec::new(),
-    );
+    let jira =
+        RequestLimiter::new(Endpoint::JiraAuditRecords, None, Arc::clone(&credential), Vec::new());
     let events = RequestLimiter::new(Endpoint::EventsStream, None, credential, Vec::new());
     let meter = SourceMeter::default();
     for _ in 0..CREDENTIAL_BURST {
         jira.admit(MINUTE, &meter).await.unwrap();
     }
-    assert_eq!(
-        events.try_admit().unwrap_err().reason,
-        WaitReason::Quota,
-        "the burst is spent"
-    );
+    assert_eq!(events.try_admit().unwrap_err().reason, WaitReason::Quota, "the burst is spent");
     events.admit(MINUTE, &meter).await.unwrap();
 }
 
@@ -108,11 +100,7 @@ async fn a_dropped_wait_is_over() {
     let (limits, meter) = (limits(Endpoint::EventsStream, None), SourceMeter::default());
     limits.pause(MINUTE).await;
     let admit = limits.admit(MINUTE, &meter);
-    assert!(
-        tokio::time::timeout(Duration::from_secs(1), admit)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_secs(1), admit).await.is_err());
     assert_eq!(meter.current_wait(), None);
     assert_eq!(meter.waited_ms() / 1000, 1);
 }
@@ -191,10 +179,7 @@ fn files(folder: &tempfile::TempDir) -> Vec<QuotaFile> {
 
 /// They allow the endpoint two requests a minute, and the account three.
 fn shared(folder: &tempfile::TempDir) -> SharedQuotas {
-    SharedQuotas {
-        files: files(folder).into_iter().zip([2, 3]).collect(),
-        busy_since: None,
-    }
+    SharedQuotas { files: files(folder).into_iter().zip([2, 3]).collect(), busy_since: None }
 }
 
 fn length(folder: &tempfile::TempDir, name: &str) -> u64 {
@@ -208,25 +193,17 @@ fn a_request_is_counted_everywhere_or_nowhere() {
     assert_eq!(one.admit(|| Ok(())), Ok(()));
     let no = ThrottledRequest::by_quota(Duration::from_secs(7));
     assert_eq!(two.admit(|| Err(no)), Err(no));
-    assert_eq!(
-        (length(&folder, "endpoint"), length(&folder, "account")),
-        (16, 16)
-    );
+    assert_eq!((length(&folder, "endpoint"), length(&folder, "account")), (16, 16));
     assert_eq!(two.admit(|| Ok(())), Ok(()));
     let asked = one.admit(|| panic!("the endpoint has no room, so nothing else is asked"));
     assert_eq!(asked.unwrap_err().reason, WaitReason::Quota);
     // Another endpoint of the account: the account has room for one more.
     let open = |name| QuotaFile::open(folder.path().join(name)).unwrap();
-    let mut other = SharedQuotas {
-        files: vec![(open("other"), 3), (open("account"), 3)],
-        busy_since: None,
-    };
+    let mut other =
+        SharedQuotas { files: vec![(open("other"), 3), (open("account"), 3)], busy_since: None };
     assert_eq!(other.admit(|| Ok(())), Ok(()));
     assert!(other.admit(|| Ok(())).is_err());
-    assert_eq!(
-        (length(&folder, "other"), length(&folder, "account")),
-        (16, 32)
-    );
+    assert_eq!((length(&folder, "other"), length(&folder, "account")), (16, 32));
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,15 +234,9 @@ async fn a_file_that_is_busy_now_and_then_is_kept() {
     let other = File::open(folder.path().join("endpoint")).unwrap();
     for admitted in [true, true, false] {
         other.try_lock().unwrap();
-        assert_eq!(
-            one.admit(|| Ok(())),
-            Err(ThrottledRequest::by_quota(BUSY_WAIT))
-        );
+        assert_eq!(one.admit(|| Ok(())), Err(ThrottledRequest::by_quota(BUSY_WAIT)));
         tokio::time::sleep(BUSY_TIMEOUT / 2).await;
-        assert_eq!(
-            one.pause(Duration::ZERO),
-            Err(ThrottledRequest::by_quota(BUSY_WAIT))
-        );
+        assert_eq!(one.pause(Duration::ZERO), Err(ThrottledRequest::by_quota(BUSY_WAIT)));
         other.unlock().unwrap();
         assert_eq!(one.admit(|| Ok(())).is_ok(), admitted);
     }
@@ -276,10 +247,7 @@ fn a_folder_that_goes_away_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let mut one = shared(&folder);
     fs::remove_dir_all(folder.path()).unwrap();
-    assert_eq!(
-        one.admit(|| Ok(())),
-        Err(ThrottledRequest::by_quota(Duration::ZERO))
-    );
+    assert_eq!(one.admit(|| Ok(())), Err(ThrottledRequest::by_quota(Duration::ZERO)));
     for _ in 0..5 {
         assert_eq!(one.admit(|| Ok(())), Ok(()));
     }

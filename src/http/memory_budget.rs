@@ -81,9 +81,7 @@ impl MemoryBudget {
     /// Waits for the right to hold `responses`, at most as many as there may be at all. Only for a
     /// task that holds no permit.
     pub async fn take(&self, responses: usize) -> Arc<MemoryPermit> {
-        let responses = u32::try_from(responses)
-            .unwrap_or(MAX_RESPONSES)
-            .clamp(1, MAX_RESPONSES);
+        let responses = u32::try_from(responses).unwrap_or(MAX_RESPONSES).clamp(1, MAX_RESPONSES);
         loop {
             let overdue = self.overdue();
             tokio::select! {
@@ -151,10 +149,7 @@ impl MemoryBudget {
 impl MemoryPermit {
     /// `body`, which holds the permit as long as a part of it is used.
     pub fn keep(self: &Arc<MemoryPermit>, body: Bytes) -> Bytes {
-        Bytes::from_owner(BodyWithPermit {
-            body,
-            _permit: self.clone(),
-        })
+        Bytes::from_owner(BodyWithPermit { body, _permit: self.clone() })
     }
 
     fn release(&self) {

@@ -69,9 +69,7 @@ fn proxy_from_env(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
 
 /// Whether `NO_PROXY` names the host of `url`.
 fn is_in_no_proxy(url: &Url, env: &ProcessEnv) -> bool {
-    let list = ["NO_PROXY", "no_proxy"]
-        .iter()
-        .find_map(|name| env.var_text(name));
+    let list = ["NO_PROXY", "no_proxy"].iter().find_map(|name| env.var_text(name));
     let Some(spot) = HostPort::from_url(url) else {
         return false;
     };
@@ -88,9 +86,7 @@ fn is_within(host: &str, domain: &str) -> bool {
     let domain = domain.trim_start_matches('.').to_ascii_lowercase();
     domain == "*"
         || host == domain
-        || host
-            .strip_suffix(&domain)
-            .is_some_and(|rest| rest.ends_with('.') && !domain.is_empty())
+        || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.') && !domain.is_empty())
 }
 
 /// Whether `entry`, an address or a network such as `10.0.0.0/8`, holds `address`.
@@ -176,10 +172,7 @@ mod tests {
     async fn an_address_needs_no_resolver_and_a_listener_answers() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let spot = HostPort {
-            host: "127.0.0.1".to_owned(),
-            port: address.port(),
-        };
+        let spot = HostPort { host: "127.0.0.1".to_owned(), port: address.port() };
         let found = resolve(&spot, LIMIT).await.unwrap();
         assert_eq!(found, [address]);
         // The first one refuses.
@@ -192,10 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_is_none() {
-        let spot = HostPort {
-            host: "a..b".to_owned(),
-            port: 1,
-        };
+        let spot = HostPort { host: "a..b".to_owned(), port: 1 };
         let error = resolve(&spot, LIMIT).await.unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::Dns);
     }
@@ -225,17 +215,10 @@ mod tests {
             proxy_text(Some("http://u:p@own.example:8080"), url, &env).as_deref(),
             Some("own.example:8080")
         );
-        assert_eq!(
-            proxy_text(None, url, &env).as_deref(),
-            Some("env.example:3128")
-        );
+        assert_eq!(proxy_text(None, url, &env).as_deref(), Some("env.example:3128"));
         assert_eq!(proxy_text(None, url, &[]), None);
         for local in ["http://127.0.0.1:1/", "https://localhost/", "http://[::1]/"] {
-            assert_eq!(
-                proxy_text(Some("http://own.example"), local, &env),
-                None,
-                "{local}"
-            );
+            assert_eq!(proxy_text(Some("http://own.example"), local, &env), None, "{local}");
         }
     }
 
@@ -243,17 +226,11 @@ mod tests {
     fn the_environment_is_read_as_the_client_reads_it() {
         let url = "https://api.example/";
         for (env, proxy) in [
-            (
-                &[("https_proxy", "https://p.example")][..],
-                Some("p.example:443"),
-            ),
+            (&[("https_proxy", "https://p.example")][..], Some("p.example:443")),
             (&[("ALL_PROXY", "http://p.example")], Some("p.example:80")),
             (&[("HTTP_PROXY", "http://p.example")], None),
             (&[("HTTPS_PROXY", "ftp://p.example")], None),
-            (
-                &[("ALL_PROXY", "p.example"), ("REQUEST_METHOD", "GET")],
-                None,
-            ),
+            (&[("ALL_PROXY", "p.example"), ("REQUEST_METHOD", "GET")], None),
         ] {
             assert_eq!(proxy_text(None, url, env).as_deref(), proxy, "{env:?}");
         }
@@ -262,12 +239,7 @@ mod tests {
     #[test]
     fn hosts_may_be_excepted() {
         let is_direct = |url: &str, list: &str| {
-            proxy_text(
-                None,
-                url,
-                &[("HTTPS_PROXY", "p.example"), ("NO_PROXY", list)],
-            )
-            .is_none()
+            proxy_text(None, url, &[("HTTPS_PROXY", "p.example"), ("NO_PROXY", list)]).is_none()
         };
         for (url, list) in [
             ("https://api.example/", "*"),

@@ -129,9 +129,7 @@ impl<'a> LockedQuotaFile<'a> {
     fn needs_compaction(&self, now: u64) -> io::Result<bool> {
         let half = self.length / TIME / 2;
         Ok(self.length > OVERGROWN
-            && self
-                .nth_last(half)?
-                .is_some_and(|at| at.saturating_add(nanos(SPAN)) <= now))
+            && self.nth_last(half)?.is_some_and(|at| at.saturating_add(nanos(SPAN)) <= now))
     }
 
     /// Cuts the file to the requests that still count at `now`: the last ones, as far back as they
@@ -248,9 +246,7 @@ impl QuotaDir {
         };
         let endpoint = path("endpoint", endpoint);
         let account = account.map(|account| path("account", account));
-        let files = std::iter::once(endpoint)
-            .chain(account)
-            .map(QuotaFile::open);
+        let files = std::iter::once(endpoint).chain(account).map(QuotaFile::open);
         files.collect::<io::Result<_>>().unwrap_or_else(|error| {
             warn(&format!("{}: {error}", folder.display()));
             Vec::new()

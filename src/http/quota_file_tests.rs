@@ -88,10 +88,7 @@ fn a_pause_replaces_one_that_cannot_be() {
     let mut one = window(&path);
     let pause = Duration::from_secs(5);
     one.lock().unwrap().unwrap().pause(pause, START).unwrap();
-    assert_eq!(
-        admit(&mut one, 6, START),
-        Err(ThrottledRequest::by_server(pause))
-    );
+    assert_eq!(admit(&mut one, 6, START), Err(ThrottledRequest::by_server(pause)));
 }
 
 #[test]
@@ -200,10 +197,7 @@ fn a_long_file_is_cut_to_its_last_minute() {
 #[test]
 fn a_long_file_of_requests_that_all_count_is_left_alone() {
     let (_folder, path) = folder();
-    let times: Vec<u64> = [0]
-        .into_iter()
-        .chain((0..200_000).map(|at| START + at))
-        .collect();
+    let times: Vec<u64> = [0].into_iter().chain((0..200_000).map(|at| START + at)).collect();
     write(&path, &times);
     let mut one = window(&path);
     assert!(admit(&mut one, 200_000, START + SECOND).is_err());
@@ -323,19 +317,11 @@ fn a_folder_that_is_not_ours_alone_is_not_used() {
     fs::create_dir(path("own")).unwrap();
     fs::set_permissions(path("own"), fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(prepare(&path("own"), me()), Ok(()));
-    assert!(
-        prepare(&path("own"), me() + 1)
-            .unwrap_err()
-            .contains("another user")
-    );
+    assert!(prepare(&path("own"), me() + 1).unwrap_err().contains("another user"));
     symlink(path("own"), path("link")).unwrap();
     fs::write(path("file"), "").unwrap();
     for name in ["link", "file"] {
-        assert!(
-            prepare(&path(name), me())
-                .unwrap_err()
-                .contains("not a folder")
-        );
+        assert!(prepare(&path(name), me()).unwrap_err().contains("not a folder"));
     }
     for mode in [0o770, 0o701, 0o740] {
         fs::set_permissions(path("own"), fs::Permissions::from_mode(mode)).unwrap();
@@ -348,17 +334,14 @@ fn each_endpoint_and_account_has_a_file_whose_name_tells_nothing() {
     let base = tempfile::tempdir().unwrap();
     let folder = base.path().join("own");
     let sharing = QuotaDir::first_usable(std::slice::from_ref(&folder), me());
-    for (endpoint, account) in [
-        ("acme", Some("ada@acme.example")),
-        ("acme", None),
-        ("site", Some("ada@acme.example")),
-    ] {
+    for (endpoint, account) in
+        [("acme", Some("ada@acme.example")), ("acme", None), ("site", Some("ada@acme.example"))]
+    {
         drop(sharing.open(endpoint, account));
     }
     let names = fs::read_dir(&folder).unwrap();
-    let mut names: Vec<_> = names
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(names[0].starts_with("account-") && names[1].starts_with("endpoint-"));

@@ -55,10 +55,7 @@ pub struct ReportedQuota {
 impl<T> RecordingTransport<T> {
     /// Watches `inner`.
     pub fn new(inner: T) -> RecordingTransport<T> {
-        RecordingTransport {
-            inner,
-            last: Arc::default(),
-        }
+        RecordingTransport { inner, last: Arc::default() }
     }
 
     /// The last attempt, if there was one.
@@ -73,18 +70,12 @@ impl<T: Transport> Transport for RecordingTransport<T> {
         let (sent, began) = (Utc::now(), Instant::now());
         let result = self.inner.send(request).await;
         let outcome = match &result {
-            Ok(response) => Ok(ResponseHead {
-                status: response.status,
-                headers: response.headers.clone(),
-            }),
+            Ok(response) => {
+                Ok(ResponseHead { status: response.status, headers: response.headers.clone() })
+            }
             Err(error) => Err(error.kind()),
         };
-        let seen = AttemptStats {
-            took: began.elapsed(),
-            sent,
-            received: Utc::now(),
-            outcome,
-        };
+        let seen = AttemptStats { took: began.elapsed(), sent, received: Utc::now(), outcome };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         result
     }
@@ -141,20 +132,14 @@ mod tests {
             took: Duration::from_millis(400),
             sent: parse_api_time("2026-11-20T09:30:00.800Z").unwrap(),
             received: parse_api_time("2026-11-20T09:30:01.200Z").unwrap(),
-            outcome: Ok(ResponseHead {
-                status: 200,
-                headers: headers.iter().map(owned).collect(),
-            }),
+            outcome: Ok(ResponseHead { status: 200, headers: headers.iter().map(owned).collect() }),
         }
     }
 
     #[test]
     fn a_clock_is_off_only_by_what_cannot_be_explained_otherwise() {
-        let ahead = |date: &str| {
-            seen(&[("date", date)])
-                .server_ahead()
-                .map(|t| t.num_milliseconds())
-        };
+        let ahead =
+            |date: &str| seen(&[("date", date)]).server_ahead().map(|t| t.num_milliseconds());
         for (date, want) in [
             ("Fri, 20 Nov 2026 09:30:00 GMT", Some(0)),
             ("Fri, 20 Nov 2026 09:30:01 GMT", Some(0)),
@@ -171,14 +156,8 @@ mod tests {
     #[test]
     fn a_limit_is_told_as_the_server_tells_it() {
         assert_eq!(seen(&[("x-ratelimit-limit", "50")]).quota(), None);
-        let told = seen(&[
-            ("x-ratelimit-remaining", " 7 "),
-            ("x-ratelimit-limit", "50"),
-        ]);
+        let told = seen(&[("x-ratelimit-remaining", " 7 "), ("x-ratelimit-limit", "50")]);
         let quota = told.quota().unwrap();
-        assert_eq!(
-            (quota.remaining.as_str(), quota.limit.as_deref()),
-            ("7", Some("50"))
-        );
+        assert_eq!((quota.remaining.as_str(), quota.limit.as_deref()), ("7", Some("50")));
     }
 }

@@ -100,19 +100,13 @@ pub struct RetryBudget {
 impl RetryBudget {
     /// For what is not worth a second attempt, nor a wait.
     pub fn none() -> RetryBudget {
-        RetryBudget {
-            retry_for: Duration::ZERO,
-            max_wait: Duration::ZERO,
-        }
+        RetryBudget { retry_for: Duration::ZERO, max_wait: Duration::ZERO }
     }
 }
 
 impl From<&ConnectionSettings> for RetryBudget {
     fn from(connection: &ConnectionSettings) -> Self {
-        RetryBudget {
-            retry_for: connection.retry_for,
-            max_wait: connection.max_wait,
-        }
+        RetryBudget { retry_for: connection.retry_for, max_wait: connection.max_wait }
     }
 }
 
@@ -142,26 +136,23 @@ pub fn decide(
     roll: f64,
 ) -> RetryDecision {
     match *outcome {
-        AttemptOutcome::Response {
-            status,
-            html,
-            refusal,
-            requested_wait,
-        } => match classify_status(status, html, refusal) {
-            StatusClass::Done => RetryDecision::Done,
-            StatusClass::Permanent(kind) => RetryDecision::GiveUp(kind),
-            StatusClass::Limited => decide_rate_limit(
-                FailureKind::RateLimited,
-                requested_wait,
-                history,
-                budget,
-                roll,
-            ),
-            StatusClass::Transient(kind) if requested_wait.is_some() => {
-                decide_rate_limit(kind, requested_wait, history, budget, roll)
+        AttemptOutcome::Response { status, html, refusal, requested_wait } => {
+            match classify_status(status, html, refusal) {
+                StatusClass::Done => RetryDecision::Done,
+                StatusClass::Permanent(kind) => RetryDecision::GiveUp(kind),
+                StatusClass::Limited => decide_rate_limit(
+                    FailureKind::RateLimited,
+                    requested_wait,
+                    history,
+                    budget,
+                    roll,
+                ),
+                StatusClass::Transient(kind) if requested_wait.is_some() => {
+                    decide_rate_limit(kind, requested_wait, history, budget, roll)
+                }
+                StatusClass::Transient(kind) => decide_backoff(kind, history, budget, roll),
             }
-            StatusClass::Transient(kind) => decide_backoff(kind, history, budget, roll),
-        },
+        }
         AttemptOutcome::ErrorInPage => {
             decide_backoff(FailureKind::ErrorInPage, history, budget, roll)
         }
@@ -248,11 +239,7 @@ fn decide_backoff(
     let delay = span.mul_f64(roll.clamp(0.0, 1.0)).max(BACKOFF_FLOOR);
     let first = history.failures == 0 && !budget.retry_for.is_zero();
     if first || history.failing_for.saturating_add(delay) <= budget.retry_for {
-        RetryDecision::Wait {
-            delay,
-            pause_endpoint: false,
-            reason: WaitReason::Backoff,
-        }
+        RetryDecision::Wait { delay, pause_endpoint: false, reason: WaitReason::Backoff }
     } else {
         RetryDecision::GiveUp(kind)
     }
@@ -290,8 +277,7 @@ fn decide_rate_limit(
 }
 
 fn exponential(base: Duration, times: u32, cap: Duration) -> Duration {
-    base.saturating_mul(1u32.checked_shl(times).unwrap_or(u32::MAX))
-        .min(cap)
+    base.saturating_mul(1u32.checked_shl(times).unwrap_or(u32::MAX)).min(cap)
 }
 
 /// How long the server asks to be left alone, counted from now; `None` when it does not say, or
@@ -302,13 +288,8 @@ fn exponential(base: Duration, times: u32, cap: Duration) -> Duration {
 /// sends it on other answers too, where it says when the quota is full again. When both are there,
 /// the longer one holds.
 pub(super) fn requested_wait(response: &Response, local_now: Timestamp) -> Option<Duration> {
-    let now = response
-        .header("date")
-        .and_then(parse_http_date)
-        .unwrap_or(local_now);
-    let retry_after = response
-        .header("retry-after")
-        .and_then(|text| retry_after(text.trim(), now));
+    let now = response.header("date").and_then(parse_http_date).unwrap_or(local_now);
+    let retry_after = response.header("retry-after").and_then(|text| retry_after(text.trim(), now));
     let reset = match response.status {
         429 => response
             .header("x-ratelimit-reset")
@@ -346,15 +327,9 @@ fn wait_until(text: &str, now: Timestamp, rounding: TimeDelta) -> Option<Duratio
 /// that Atlassian writes.
 fn iso_time(text: &str, rounding: TimeDelta) -> Option<Timestamp> {
     let text = text.replacen(' ', "T", 1).to_ascii_uppercase();
-    let is_utc = |zone: &str| {
-        text.strip_suffix(zone)
-            .map(|head| head.trim_end().to_owned())
-    };
+    let is_utc = |zone: &str| text.strip_suffix(zone).map(|head| head.trim_end().to_owned());
     // chrono reads `%z` only with an offset.
-    let text = ["Z", "UTC", "GMT"]
-        .into_iter()
-        .find_map(is_utc)
-        .unwrap_or(text);
+    let text = ["Z", "UTC", "GMT"].into_iter().find_map(is_utc).unwrap_or(text);
     let read = |form: &str| {
         let zoned = DateTime::parse_from_str(&text, &format!("{form}%z"));
         let zoned = zoned.map(|time| time.with_timezone(&Utc));

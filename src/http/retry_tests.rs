@@ -5,10 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const RETRY_BUDGET: RetryBudget = RetryBudget {
-    retry_for: Duration::from_secs(60),
-    max_wait: Duration::from_secs(900),
-};
+const RETRY_BUDGET: RetryBudget =
+    RetryBudget { retry_for: Duration::from_secs(60), max_wait: Duration::from_secs(900) };
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -25,12 +23,7 @@ fn answer(status: u16, asked: Option<u64>) -> AttemptOutcome {
 
 /// After `failures` failed and `limits` limited attempts, each sort in trouble for so many seconds.
 fn history(failures: u32, decide_backoff: u64, limits: u32, limited: u64) -> RetryHistory {
-    RetryHistory {
-        failures,
-        failing_for: secs(decide_backoff),
-        limits,
-        limited_for: secs(limited),
-    }
+    RetryHistory { failures, failing_for: secs(decide_backoff), limits, limited_for: secs(limited) }
 }
 
 fn delay(outcome: AttemptOutcome, history: RetryHistory, roll: f64) -> Option<Duration> {
@@ -44,11 +37,7 @@ fn describe_decision(decision: RetryDecision) -> String {
     match decision {
         RetryDecision::Done => "done".to_owned(),
         RetryDecision::GiveUp(kind) => format!("give up: {kind:?}"),
-        RetryDecision::Wait {
-            delay,
-            pause_endpoint,
-            reason,
-        } => {
+        RetryDecision::Wait { delay, pause_endpoint, reason } => {
             let whom = if pause_endpoint { "everyone" } else { "alone" };
             format!("wait {delay:?}, {whom}, {reason:?}")
         }
@@ -70,9 +59,7 @@ fn table(outcome: impl Fn(u16) -> AttemptOutcome) -> String {
             _ => rows.push((status, status, name)),
         }
     }
-    let lines = rows
-        .iter()
-        .map(|(first, last, name)| format!("{first}-{last} {name}"));
+    let lines = rows.iter().map(|(first, last, name)| format!("{first}-{last} {name}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -191,20 +178,11 @@ fn every_attempt_without_an_answer() {
                     0.5,
                 ))
             };
-            format!(
-                "{kind:?}: {}; in the end {}",
-                decide(history(0, 0, 0, 0)),
-                decide(worn)
-            )
+            format!("{kind:?}: {}; in the end {}", decide(history(0, 0, 0, 0)), decide(worn))
         })
         .collect();
     for outcome in [AttemptOutcome::Unreadable, AttemptOutcome::ErrorInPage] {
-        lines.push(describe_decision(decide(
-            &outcome,
-            &worn,
-            &RETRY_BUDGET,
-            0.5,
-        )));
+        lines.push(describe_decision(decide(&outcome, &worn, &RETRY_BUDGET, 0.5)));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Dns: wait 250ms, alone, Backoff; in the end give up: Unreachable
@@ -226,12 +204,7 @@ fn every_attempt_without_an_answer() {
 #[test]
 fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     let refused = |status, html, refusal, history| {
-        let outcome = AttemptOutcome::Response {
-            status,
-            html,
-            refusal,
-            requested_wait: None,
-        };
+        let outcome = AttemptOutcome::Response { status, html, refusal, requested_wait: None };
         describe_decision(decide(&outcome, &history, &RETRY_BUDGET, 0.5))
     };
     let (fresh, worn) = (history(0, 0, 0, 0), history(9, 60, 0, 0));
@@ -243,10 +216,7 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     ] {
         let first = refused(status, html, RefusalKind::Cdn, fresh);
         assert_eq!(first, "wait 250ms, alone, Backoff", "{status}");
-        assert_eq!(
-            refused(status, html, RefusalKind::Cdn, worn),
-            permanent_cases
-        );
+        assert_eq!(refused(status, html, RefusalKind::Cdn, worn), permanent_cases);
     }
     let credential = refused(401, false, RefusalKind::Cdn, fresh);
     assert_eq!(credential, "give up: CredentialRefused");
@@ -284,10 +254,7 @@ fn retry_for_bounds_the_failing_but_leaves_one_retry() {
     assert_eq!(delay(unavailable, history(5, 53, 0, 0), 0.5), None);
     assert_eq!(delay(unavailable, history(5, 51, 0, 0), 0.5), Some(secs(8)));
     let short = |retry_for, failures| {
-        let budget = RetryBudget {
-            retry_for,
-            ..RETRY_BUDGET
-        };
+        let budget = RetryBudget { retry_for, ..RETRY_BUDGET };
         let history = history(failures, 0, 0, 0);
         decide(&unavailable, &history, &budget, 0.99)
     };
@@ -311,49 +278,26 @@ fn a_limit_without_guidance_backs_off_from_two_seconds() {
 
 #[test]
 fn a_wait_asked_for_is_obeyed_and_never_shortened() {
+    assert_eq!(delay(answer(429, Some(1)), RetryHistory::default(), 0.0), Some(secs(1)));
     assert_eq!(
-        delay(answer(429, Some(1)), RetryHistory::default(), 0.0),
-        Some(secs(1))
-    );
-    assert_eq!(
-        delay(answer(429, Some(600)), RetryHistory::default(), 0.99)
-            .unwrap()
-            .as_secs(),
+        delay(answer(429, Some(600)), RetryHistory::default(), 0.99).unwrap().as_secs(),
         609
     );
     // An answer that keeps saying one second does not make a tight loop.
-    assert_eq!(
-        delay(answer(429, Some(1)), history(0, 0, 3, 9), 0.0),
-        Some(secs(16))
-    );
+    assert_eq!(delay(answer(429, Some(1)), history(0, 0, 3, 9), 0.0), Some(secs(16)));
 }
 
 #[test]
 fn max_wait_bounds_one_wait_and_all_of_them() {
     let limited = RetryDecision::GiveUp(FailureKind::RateLimited);
     let decide = |outcome, history| decide(&outcome, &history, &RETRY_BUDGET, 0.99);
-    assert_eq!(
-        decide(answer(429, Some(901)), RetryHistory::default()),
-        limited
-    );
-    assert_eq!(
-        decide(answer(503, Some(901)), RetryHistory::default()),
-        limited
-    );
-    assert_eq!(
-        decide(answer(429, Some(u64::MAX)), RetryHistory::default()),
-        limited
-    );
-    assert_eq!(
-        decide(answer(429, Some(500)), history(0, 0, 1, 500)),
-        limited
-    );
+    assert_eq!(decide(answer(429, Some(901)), RetryHistory::default()), limited);
+    assert_eq!(decide(answer(503, Some(901)), RetryHistory::default()), limited);
+    assert_eq!(decide(answer(429, Some(u64::MAX)), RetryHistory::default()), limited);
+    assert_eq!(decide(answer(429, Some(500)), history(0, 0, 1, 500)), limited);
     assert_eq!(decide(answer(429, None), history(0, 0, 20, 850)), limited);
     let unavailable = RetryDecision::GiveUp(FailureKind::Unavailable);
-    assert_eq!(
-        decide(answer(503, Some(500)), history(0, 0, 1, 500)),
-        unavailable
-    );
+    assert_eq!(decide(answer(503, Some(500)), history(0, 0, 1, 500)), unavailable);
     assert_eq!(
         delay(answer(429, Some(900)), RetryHistory::default(), 0.99),
         Some(RETRY_BUDGET.max_wait)
@@ -380,14 +324,8 @@ proptest! {
 
 /// The wait in seconds, our own clock saying 2026-11-20T09:30:20Z.
 fn asked(status: u16, headers: &[(&str, &str)]) -> Option<f64> {
-    let headers = headers
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    let response = Response {
-        status,
-        headers: headers.collect(),
-        body: Bytes::new(),
-    };
+    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let response = Response { status, headers: headers.collect(), body: Bytes::new() };
     let now = parse_api_time("2026-11-20T09:30:20Z").unwrap();
     requested_wait(&response, now).map(|wait| wait.as_secs_f64())
 }

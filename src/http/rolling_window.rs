@@ -30,18 +30,12 @@ pub(super) struct ThrottledRequest {
 impl ThrottledRequest {
     /// By a limit of ours.
     pub(super) fn by_quota(wait: Duration) -> Self {
-        ThrottledRequest {
-            reason: WaitReason::Quota,
-            wait,
-        }
+        ThrottledRequest { reason: WaitReason::Quota, wait }
     }
 
     /// By a pause that the server asked for.
     pub(super) fn by_server(wait: Duration) -> Self {
-        ThrottledRequest {
-            reason: WaitReason::Server,
-            wait,
-        }
+        ThrottledRequest { reason: WaitReason::Server, wait }
     }
 }
 
@@ -77,10 +71,7 @@ impl MemoryLog {
     /// Whether a request may be sent at `now`, of which `quota` may be in a minute.
     pub(super) fn admit(&self, quota: Option<u32>, now: u64) -> Result<(), ThrottledRequest> {
         let nth_last = quota.and_then(|quota| {
-            let at = self
-                .sent
-                .len()
-                .checked_sub(usize::try_from(quota.max(1)).ok()?)?;
+            let at = self.sent.len().checked_sub(usize::try_from(quota.max(1)).ok()?)?;
             self.sent.get(at).copied()
         });
         admission(self.paused_until, nth_last, now)

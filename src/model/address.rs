@@ -17,15 +17,10 @@ impl<'t> NetworkAddress<'t> {
     pub fn parse(text: &'t str) -> Option<NetworkAddress<'t>> {
         let is_ip = |part: &str| part.parse::<IpAddr>().is_ok();
         if is_ip(text) {
-            return Some(NetworkAddress {
-                ip: text,
-                port: None,
-            });
+            return Some(NetworkAddress { ip: text, port: None });
         }
         let (host, port) = host_and_port(text);
-        let inner = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let ip = inner.unwrap_or(host).split('%').next()?;
         is_ip(ip).then_some(NetworkAddress { ip, port })
     }

@@ -6,10 +6,8 @@ use crate::model::number::counted;
 
 /// What a unit of the calendar stands for, in whole days: nobody who types `1y` expects the 365.25
 /// days of an astronomer, which begin six hours before the time that was meant.
-const CALENDAR_DAYS: [(&[&str], u32); 2] = [
-    (&["years", "year", "yrs", "yr", "y"], 365),
-    (&["months", "month", "M"], 30),
-];
+const CALENDAR_DAYS: [(&[&str], u32); 2] =
+    [(&["years", "year", "yrs", "yr", "y"], 365), (&["months", "month", "M"], 30)];
 
 /// Parses `text`: numbers with units, from `ns` to `w` as `humantime` reads them, `M` or `month` for
 /// 30 days, `y` or `year` for 365 days. Nothing where it is no length of time.
@@ -57,21 +55,13 @@ pub fn abbreviated(span: Duration) -> String {
 }
 
 fn two_largest_units(span: Duration, describe: impl Fn(u64, &str) -> String) -> String {
-    const UNITS: [(&str, u64); 4] = [
-        ("day", 86_400),
-        ("hour", 3_600),
-        ("minute", 60),
-        ("second", 1),
-    ];
+    const UNITS: [(&str, u64); 4] =
+        [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
     let seconds = span.as_secs();
     let largest = UNITS.iter().position(|&(_, unit)| seconds >= unit);
     let mut rest = seconds;
     let mut texts = Vec::with_capacity(2);
-    for (name, unit) in UNITS
-        .iter()
-        .skip(largest.unwrap_or(UNITS.len() - 1))
-        .take(2)
-    {
+    for (name, unit) in UNITS.iter().skip(largest.unwrap_or(UNITS.len() - 1)).take(2) {
         let count = rest / unit;
         rest %= unit;
         if count > 0 || texts.is_empty() {
@@ -147,14 +137,8 @@ mod tests {
         assert_eq!(words(3 * DAY + 4 * 3600 + 5 * 60), "3 days 4 hours");
         assert_eq!(words(400 * DAY), "400 days");
         let short = |seconds| abbreviated(Duration::from_secs(seconds));
-        assert_eq!(
-            [short(0), short(59), short(60), short(750)],
-            ["0s", "59s", "1m", "12m 30s"]
-        );
-        assert_eq!(
-            [short(3_600), short(11_100), short(1_051_000)],
-            ["1h", "3h 5m", "12d 3h"]
-        );
+        assert_eq!([short(0), short(59), short(60), short(750)], ["0s", "59s", "1m", "12m 30s"]);
+        assert_eq!([short(3_600), short(11_100), short(1_051_000)], ["1h", "3h 5m", "12d 3h"]);
     }
 
     proptest! {

@@ -42,10 +42,7 @@ pub struct Event<'a> {
     pub schema: &'static str,
     /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`, `dc:<host>:<hash>`. A record without an
     /// id is named by a hash of its content; one that repeats an id with another content has a hash behind it.
-    #[cfg_attr(
-        test,
-        schemars(regex(pattern = "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:)."))
-    )]
+    #[cfg_attr(test, schemars(regex(pattern = "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:).")))]
     pub id: String,
     /// The source as it is configured.
     pub source: EventSource<'a>,
@@ -133,11 +130,7 @@ pub struct EventActor<'a> {
 
 /// What an actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    test,
-    derive(schemars::JsonSchema),
-    schemars(rename_all = "snake_case")
-)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 pub enum ActorKind {
     User,
     App,
@@ -237,10 +230,7 @@ pub struct EventClient<'a> {
     /// The IP addresses of the proxies that forwarded the request, in the order of the source.
     #[cfg_attr(
         test,
-        schemars(
-            inner(regex(pattern = "^[0-9A-Fa-f.:]+$")),
-            skip_serializing_if = "empty"
-        )
+        schemars(inner(regex(pattern = "^[0-9A-Fa-f.:]+$")), skip_serializing_if = "empty")
     )]
     pub forwarded: Vec<EventText<'a>>,
     /// Country name.

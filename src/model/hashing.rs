@@ -25,9 +25,7 @@ pub fn quick_hash(bytes: &[u8]) -> u64 {
         (None, Some(first), Some(last)) => {
             u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
         }
-        _ => rest
-            .iter()
-            .fold(0, |word, &byte| (word << 8) | u64::from(byte)),
+        _ => rest.iter().fold(0, |word, &byte| (word << 8) | u64::from(byte)),
     };
     fold(hash ^ rest)
 }

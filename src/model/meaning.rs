@@ -19,10 +19,7 @@ pub struct ActionMeaning {
 /// What nothing is known of.
 pub const UNKNOWN_MEANING: ActionMeaning = ActionMeaning {
     category: Category::Other,
-    ecs: EcsKind {
-        categories: [None; 2],
-        types: [None; 3],
-    },
+    ecs: EcsKind { categories: [None; 2], types: [None; 3] },
     class: OcsfClass::EntityManagement,
     deed: Deed::Other,
 };

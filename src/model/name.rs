@@ -26,11 +26,9 @@ impl FromStr for SourceName {
         if text.len() <= 64 && starts_well && text.chars().all(allowed) {
             Ok(SourceName(text.to_owned()))
         } else {
-            Err(
-                "a source's name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a \
+            Err("a source's name is 1 to 64 letters, digits, `-`, `_` or `.`, and starts with a \
                 letter or digit"
-                    .to_owned(),
-            )
+                .to_owned())
         }
     }
 }

@@ -15,9 +15,7 @@ const WORDS: [&str; 2] = ["Too many open files", "too many open files"];
 pub fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let number = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::raw_os_error);
+        let number = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
         if number.is_some_and(|number| NUMBERS.contains(&number)) {
             return Some(HINT);
         }
@@ -28,10 +26,7 @@ pub fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
 
 /// The same for a text that quotes the system.
 pub fn hint_of_text(text: &str) -> Option<&'static str> {
-    WORDS
-        .iter()
-        .any(|words| text.contains(words))
-        .then_some(HINT)
+    WORDS.iter().any(|words| text.contains(words)).then_some(HINT)
 }
 
 #[cfg(test)]

@@ -59,9 +59,6 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_start_of_a_sha256() {
-        assert_eq!(
-            Fingerprint::of(b"abc").to_string(),
-            "ba7816bf8f01cfea414140de5dae2223"
-        );
+        assert_eq!(Fingerprint::of(b"abc").to_string(), "ba7816bf8f01cfea414140de5dae2223");
     }
 }

@@ -51,10 +51,7 @@ impl LogRetention {
     /// The limit that a time range from `since` on meets at `now`; nothing where all of it is kept.
     pub fn limit(self, since: Timestamp, now: Timestamp) -> Option<RetentionLimit> {
         let earliest = self.earliest(now);
-        (since < earliest).then_some(RetentionLimit {
-            days: self.days,
-            earliest,
-        })
+        (since < earliest).then_some(RetentionLimit { days: self.days, earliest })
     }
 }
 
@@ -101,15 +98,13 @@ mod tests {
     #[test]
     fn only_a_time_range_that_begins_before_the_earliest_event_meets_the_limit() {
         let now = at("2026-11-28T12:00:00Z");
-        let limit = |kind: SourceKind, since: &str| kind.descriptor().retention?.limit(at(since), now);
+        let limit =
+            |kind: SourceKind, since: &str| kind.descriptor().retention?.limit(at(since), now);
         let old = limit(SourceKind::OrgEvents, "1999-01-01T00:00:00Z").unwrap();
         assert_eq!((old.days, old.earliest), (180, at("2026-06-01T12:00:00Z")));
         assert_eq!(limit(SourceKind::OrgEvents, "2026-06-01T12:00:00Z"), None);
         assert!(limit(SourceKind::OrgEvents, "2026-06-01T11:59:59.999Z").is_some());
-        assert_eq!(
-            limit(SourceKind::ConfluenceAudit, "2025-11-28T12:00:00Z"),
-            None
-        );
+        assert_eq!(limit(SourceKind::ConfluenceAudit, "2025-11-28T12:00:00Z"), None);
         assert!(limit(SourceKind::ConfluenceAudit, "2025-11-26T00:00:00Z").is_some());
         for kind in [SourceKind::JiraAudit, SourceKind::DatacenterAudit] {
             assert_eq!(limit(kind, "1999-01-01T00:00:00Z"), None);
@@ -119,10 +114,7 @@ mod tests {
     #[test]
     fn an_event_from_before_the_limit_is_not_denied() {
         let (since, earliest) = (at("1999-01-01T00:00:00Z"), at("2026-06-01T12:00:00Z"));
-        let limit = RetentionLimit {
-            days: 180,
-            earliest,
-        };
+        let limit = RetentionLimit { days: 180, earliest };
         let cannot = "this source keeps at most 180 days, so nothing before 2026-06-01T12:00:00.000Z can be in it";
         for first in [None, Some(earliest)] {
             let text = limit.describe(since, first);

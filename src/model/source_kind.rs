@@ -11,11 +11,7 @@ use crate::model::retention::LogRetention;
 
 /// Which Atlassian API a source reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
-#[cfg_attr(
-    test,
-    derive(schemars::JsonSchema),
-    schemars(rename_all = "kebab-case")
-)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "kebab-case"))]
 pub enum SourceKind {
     /// The organization's `events-stream`.
     OrgEvents,

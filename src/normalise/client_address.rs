@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use crate::model::address::NetworkAddress;
-use crate::model::event::{Event, REMOTE_ADDRESS, EventText};
+use crate::model::event::{Event, EventText, REMOTE_ADDRESS};
 use crate::model::text::bounded;
 
 /// Proxies that are listed. A longer list is no network's, and is whole in `raw`.
@@ -28,9 +28,9 @@ pub fn fill<'a>(event: &mut Event<'a>, text: Option<EventText<'a>>) {
     }
     let is_complete = match &text {
         EventText::Borrowed(text) => apply(event, &AddressList::parse(text), EventText::Borrowed),
-        EventText::Owned(text) => apply(event, &AddressList::parse(text), |ip| {
-            EventText::Owned(ip.to_owned())
-        }),
+        EventText::Owned(text) => {
+            apply(event, &AddressList::parse(text), |ip| EventText::Owned(ip.to_owned()))
+        }
     };
     if !is_complete {
         event.labels.push((REMOTE_ADDRESS, bounded(text)));
@@ -168,18 +168,9 @@ mod tests {
                 SourceKind::OrgEvents,
                 r#"{"attributes":{"location":{"ip":"1.2.3.4\u002c 5.6.7.8"}}}"#,
             ),
-            (
-                SourceKind::JiraAudit,
-                r#"{"remoteAddress":"1.2.3.4, 5.6.7.8"}"#,
-            ),
-            (
-                SourceKind::ConfluenceAudit,
-                r#"{"remoteAddress":"1.2.3.4, 5.6.7.8"}"#,
-            ),
-            (
-                SourceKind::DatacenterAudit,
-                r#"{"source":"1.2.3.4, 5.6.7.8"}"#,
-            ),
+            (SourceKind::JiraAudit, r#"{"remoteAddress":"1.2.3.4, 5.6.7.8"}"#),
+            (SourceKind::ConfluenceAudit, r#"{"remoteAddress":"1.2.3.4, 5.6.7.8"}"#),
+            (SourceKind::DatacenterAudit, r#"{"source":"1.2.3.4, 5.6.7.8"}"#),
         ] {
             assert_eq!(normalised(kind, record)["client"], want, "{kind:?}");
         }

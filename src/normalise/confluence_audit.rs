@@ -45,15 +45,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     if !root.is_object() {
         return;
     }
-    let [
-        texts @ ..,
-        sys_admin,
-        super_admin,
-        author,
-        object,
-        associated,
-        changed,
-    ] = root.fields(FIELDS);
+    let [texts @ .., sys_admin, super_admin, author, object, associated, changed] =
+        root.fields(FIELDS);
     let [summary, description, ip, filed_as] = texts.map(|field| field.and_then(Node::text));
     event.product = Some(EventText::Borrowed("confluence"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
@@ -76,9 +69,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         ("superAdmin", super_admin.and_then(flag)),
         ("externalCollaborator", author.and_then(is_external)),
     ];
-    let labels = labels
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)));
+    let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
     client_address::fill(event, ip);
 }
@@ -169,13 +160,8 @@ fn target(node: Node<'_>) -> EventTarget<'_> {
 }
 
 fn change<'a>(node: Node<'a>) -> FieldChange<'a> {
-    let [field, from, to, hidden_from, hidden_to] = node.fields([
-        "name",
-        "oldValue",
-        "newValue",
-        "hiddenOldValue",
-        "hiddenNewValue",
-    ]);
+    let [field, from, to, hidden_from, hidden_to] =
+        node.fields(["name", "oldValue", "newValue", "hiddenOldValue", "hiddenNewValue"]);
     let first = |values: [Option<Node<'a>>; 2]| values.into_iter().flatten().find_map(Node::scalar);
     FieldChange {
         field: field.and_then(Node::text),
@@ -244,13 +230,9 @@ mod tests {
             let text = format!(r#"{{"summary":"X changed","author":{author}}}"#);
             event(&text).get("actor").cloned().unwrap_or_default()
         };
-        for nobody in [
-            "null",
-            "{}",
-            "[]",
-            "7",
-            r#"{"type":"user","displayName":"","accountId":null}"#,
-        ] {
+        for nobody in
+            ["null", "{}", "[]", "7", r#"{"type":"user","displayName":"","accountId":null}"#]
+        {
             assert_eq!(actor(nobody), Value::Null, "{nobody}");
         }
         assert_eq!(
@@ -298,10 +280,7 @@ mod tests {
         assert_eq!(category("Details updated", "Users and groups"), "account");
         assert_eq!(category("Logo uploaded", "Spaces"), "content");
         assert_eq!(category("Space export completed", "Spaces"), "data_export");
-        assert_eq!(
-            category("Content restriction removed", "Pages"),
-            "permission"
-        );
+        assert_eq!(category("Content restriction removed", "Pages"), "permission");
         assert_eq!(category("User added to group", "Permissions"), "permission");
         assert_eq!(category("Something happened", "else"), "other");
     }
@@ -334,14 +313,7 @@ mod tests {
 
     #[test]
     fn what_has_no_summary_is_unparsed_but_keeps_the_rest() {
-        for text in [
-            "null",
-            "7",
-            "[]",
-            "{}",
-            r#"{"summary":7}"#,
-            r#"{"summary":"--"}"#,
-        ] {
+        for text in ["null", "7", "[]", "{}", r#"{"summary":7}"#, r#"{"summary":"--"}"#] {
             assert_eq!(event(text)["action"], "unparsed", "{text}");
         }
         let event = event(r#"{"summary":null,"description":"d","remoteAddress":"::1"}"#);

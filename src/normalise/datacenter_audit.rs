@@ -65,11 +65,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = taxonomy::choose_category(
-        event.meaning.category,
-        kind.category.as_deref(),
-        &CATEGORIES,
-    );
+    event.category =
+        taxonomy::choose_category(event.meaning.category, kind.category.as_deref(), &CATEGORIES);
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
     let targets = objects.into_iter().flat_map(Node::items).map(target);
@@ -83,14 +80,9 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         ("method", method),
         ("node", node),
         ("system", system),
-        (
-            "self_inflicted",
-            is_trace.then_some(EventText::Borrowed("true")),
-        ),
+        ("self_inflicted", is_trace.then_some(EventText::Borrowed("true"))),
     ];
-    let labels = labels
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)));
+    let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
     client_address::fill(event, ip);
 }
@@ -108,12 +100,7 @@ impl<'a> ActionType<'a> {
     fn of(node: Node<'a>) -> ActionType<'a> {
         let fields = node.fields(["action", "actionI18nKey", "category", "categoryI18nKey"]);
         let [text, key, category, category_key] = fields.map(|field| field.and_then(Node::text));
-        ActionType {
-            text,
-            key,
-            category,
-            category_key,
-        }
+        ActionType { text, key, category, category_key }
     }
 
     /// The action in snake_case; the last part of its key where it has no words.
@@ -129,9 +116,8 @@ impl<'a> ActionType<'a> {
         let tells = |text: &str| {
             let words = text.split(|c: char| !c.is_alphanumeric());
             let words = words.map(str::to_ascii_lowercase);
-            let telling: Vec<String> = words
-                .filter(|word| !matches!(&**word, "" | "log" | "performed"))
-                .collect();
+            let telling: Vec<String> =
+                words.filter(|word| !matches!(&**word, "" | "log" | "performed")).collect();
             telling.ends_with(&["audit".to_owned(), "search".to_owned()])
         };
         let told = [&self.key, &self.text].map(|text| text.as_deref().is_some_and(tells));
@@ -142,17 +128,13 @@ impl<'a> ActionType<'a> {
 /// The product whose name is a word of a key, or else the only one whose name is in the address of the system.
 fn product<'a>(kind: &ActionType<'_>, system: Option<&str>) -> Option<EventText<'a>> {
     let [action, category] = [&kind.key, &kind.category_key].map(Option::as_deref);
-    let found = [action, category, system]
-        .into_iter()
-        .flatten()
-        .find_map(product_in);
+    let found = [action, category, system].into_iter().flatten().find_map(product_in);
     found.map(EventText::Borrowed)
 }
 
 fn product_in(text: &str) -> Option<&'static str> {
     let is_in = |name: &str| {
-        text.split(|c: char| !c.is_alphanumeric())
-            .any(|word| word.eq_ignore_ascii_case(name))
+        text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case(name))
     };
     let mut named = PRODUCTS.into_iter().filter(|name| is_in(name));
     named.next().filter(|_| named.next().is_none())
@@ -199,9 +181,7 @@ fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     let [name, id, profile] = author.fields(["name", "id", "uri"]);
     let named = [name, id].map(|field| field.and_then(Node::scalar));
     let profile = profile.and_then(Node::text);
-    let account = profile
-        .as_deref()
-        .and_then(|uri| uri.rsplit(['=', '/']).next());
+    let account = profile.as_deref().and_then(|uri| uri.rsplit(['=', '/']).next());
     let reader = reader.to_lowercase();
     let mut known = named.iter().flatten().map(|text| &**text).chain(account);
     !reader.is_empty() && known.any(|text| text.to_lowercase() == reader)
@@ -223,14 +203,10 @@ fn target(node: Node<'_>) -> EventTarget<'_> {
 
 /// A changed value. Other versions than those seen may name its parts as Confluence Cloud does.
 fn change(node: Node<'_>) -> FieldChange<'_> {
-    let [key, name, i18n_key, from, old, to, new] = node.fields([
-        "key", "name", "i18nKey", "from", "oldValue", "to", "newValue",
-    ]);
+    let [key, name, i18n_key, from, old, to, new] =
+        node.fields(["key", "name", "i18nKey", "from", "oldValue", "to", "newValue"]);
     FieldChange {
-        field: [key, name, i18n_key]
-            .into_iter()
-            .flatten()
-            .find_map(Node::text),
+        field: [key, name, i18n_key].into_iter().flatten().find_map(Node::text),
         from: [from, old].into_iter().flatten().find_map(Node::scalar),
         to: [to, new].into_iter().flatten().find_map(Node::scalar),
     }

@@ -57,40 +57,19 @@ fn a_full_event() {
 #[test]
 fn authors_of_every_kind() {
     let actor = |author: &str| part(&format!(r#"{{"author":{author}}}"#), "actor");
-    for nobody in [
-        "null",
-        "{}",
-        "[]",
-        "7",
-        r#"{"type":"user","id":"","name":null}"#,
-    ] {
+    for nobody in ["null", "{}", "[]", "7", r#"{"type":"user","id":"","name":null}"#] {
         assert_eq!(actor(nobody), Value::Null, "{nobody}");
     }
     let cases = [
-        (
-            r#"{"name":"admin","type":"NORMAL","id":"2"}"#,
-            json!("user"),
-        ),
+        (r#"{"name":"admin","type":"NORMAL","id":"2"}"#, json!("user")),
         (r#"{"name":"ada","type":"user","id":"2c96"}"#, json!("user")),
         (r#"{"name":"ada"}"#, json!("user")),
-        (
-            r#"{"name":"Anonymous","type":"user","id":"-2"}"#,
-            json!("anonymous"),
-        ),
-        (
-            r#"{"name":"Gast","type":"user","id":-2}"#,
-            json!("anonymous"),
-        ),
+        (r#"{"name":"Anonymous","type":"user","id":"-2"}"#, json!("anonymous")),
+        (r#"{"name":"Gast","type":"user","id":-2}"#, json!("anonymous")),
         (r#"{"name":"anonymous"}"#, json!("anonymous")),
-        (
-            r#"{"name":"System","type":"system","id":"-1"}"#,
-            json!("system"),
-        ),
+        (r#"{"name":"System","type":"system","id":"-1"}"#, json!("system")),
         (r#"{"name":"System","type":"user"}"#, json!("system")),
-        (
-            r#"{"name":"System","type":"ApplicationUser","id":"10042"}"#,
-            json!("user"),
-        ),
+        (r#"{"name":"System","type":"ApplicationUser","id":"10042"}"#, json!("user")),
         (r#"{"name":"hook","type":"Plugin","id":"9"}"#, Value::Null),
     ];
     for (author, want) in cases {
@@ -105,14 +84,8 @@ fn an_ambiguous_product_is_absent() {
         let text = format!(r#"{{"type":{{"actionI18nKey":"{key}"}},"system":"{system}"}}"#);
         part(&text, "product")
     };
-    assert_eq!(
-        product("bitbucket.service.user.created", "https://jira.example"),
-        "bitbucket"
-    );
-    assert_eq!(
-        product("atlassian.audit.search", "http://confluence.internal:8090"),
-        "confluence"
-    );
+    assert_eq!(product("bitbucket.service.user.created", "https://jira.example"), "bitbucket");
+    assert_eq!(product("atlassian.audit.search", "http://confluence.internal:8090"), "confluence");
     assert_eq!(product("k", "https://tools.example/Jira"), "jira");
     assert_eq!(product("k", "https://jira.example/confluence"), Value::Null);
     assert_eq!(product("k", "https://jirafish.example"), Value::Null);
@@ -124,24 +97,12 @@ fn the_category_is_the_more_telling_one() {
         let text = format!(r#"{{"type":{{"action":"{action}","category":"{category}"}}}}"#);
         part(&text, "category")
     };
-    assert_eq!(
-        category("Personal access token created", "Security"),
-        "token"
-    );
+    assert_eq!(category("Personal access token created", "Security"), "token");
     assert_eq!(category("Username changed", "Users and groups"), "account");
     assert_eq!(category("Project roles changed", "projects"), "permission");
-    assert_eq!(
-        category("Issue type scheme changed", "projects"),
-        "configuration"
-    );
-    assert_eq!(
-        category("RepositoryAccessedEvent", "Repositories"),
-        "content"
-    );
-    assert_eq!(
-        category("Audit Log search performed", "Auditing"),
-        "configuration"
-    );
+    assert_eq!(category("Issue type scheme changed", "projects"), "configuration");
+    assert_eq!(category("RepositoryAccessedEvent", "Repositories"), "content");
+    assert_eq!(category("Audit Log search performed", "Auditing"), "configuration");
     assert_eq!(category("Etwas geschah", "sonst"), "other");
 }
 
@@ -158,10 +119,7 @@ fn the_trace_of_our_own_reading_is_marked() {
     let ada = r#"{"name":"Ada","id":"10000"}"#;
     for (kind, author) in [
         (words, ada),
-        (
-            r#"{"actionI18nKey":"atlassian.audit.event.action.audit.search"}"#,
-            ada,
-        ),
+        (r#"{"actionI18nKey":"atlassian.audit.event.action.audit.search"}"#, ada),
         (
             r#"{"action":"Protokoll durchsucht","actionI18nKey":"x.audit.log.search.performed"}"#,
             ada,
@@ -171,10 +129,7 @@ fn the_trace_of_our_own_reading_is_marked() {
             words,
             r#"{"name":"Ada Example","uri":"https://c.example/admin/users/viewuser.action?username=ada"}"#,
         ),
-        (
-            words,
-            r#"{"name":"Ada Example","uri":"https://b.example/users/ada"}"#,
-        ),
+        (words, r#"{"name":"Ada Example","uri":"https://b.example/users/ada"}"#),
     ] {
         assert_eq!(labels(Some("ada"), kind, author), marked, "{kind} {author}");
     }
@@ -182,45 +137,20 @@ fn the_trace_of_our_own_reading_is_marked() {
         (None, words, ada),
         (Some("bo"), words, ada),
         (Some("ada"), words, "null"),
-        (
-            Some(""),
-            words,
-            r#"{"name":"","uri":"https://b.example/users/"}"#,
-        ),
-        (
-            Some("ada"),
-            r#"{"action":"Audit Log configuration updated"}"#,
-            ada,
-        ),
+        (Some(""), words, r#"{"name":"","uri":"https://b.example/users/"}"#),
+        (Some("ada"), r#"{"action":"Audit Log configuration updated"}"#, ada),
         (Some("ada"), r#"{"action":"JQL search performed"}"#, ada),
     ] {
-        assert_eq!(
-            labels(reader, kind, author),
-            Value::Null,
-            "{reader:?} {kind} {author}"
-        );
+        assert_eq!(labels(reader, kind, author), Value::Null, "{reader:?} {kind} {author}");
     }
 }
 
 #[test]
 fn an_action_without_words_is_the_end_of_its_key() {
     let action = |kind: &str| part(&format!(r#"{{"type":{kind}}}"#), "action");
-    assert_eq!(
-        action(r#"{"action":" ","actionI18nKey":"a.b.userDeleted"}"#),
-        "userdeleted"
-    );
-    assert_eq!(
-        action(r#"{"action":"--","actionI18nKey":"deleted"}"#),
-        "deleted"
-    );
-    for odd in [
-        "null",
-        "7",
-        "[]",
-        "{}",
-        r#"{"action":[]}"#,
-        r#"{"actionI18nKey":"a.b."}"#,
-    ] {
+    assert_eq!(action(r#"{"action":" ","actionI18nKey":"a.b.userDeleted"}"#), "userdeleted");
+    assert_eq!(action(r#"{"action":"--","actionI18nKey":"deleted"}"#), "deleted");
+    for odd in ["null", "7", "[]", "{}", r#"{"action":[]}"#, r#"{"actionI18nKey":"a.b."}"#] {
         assert_eq!(action(odd), "unparsed", "{odd}");
     }
     for text in ["null", "7", "[]", "{}"] {
@@ -238,10 +168,7 @@ fn long_attributes_stay_in_raw() {
     );
     let message = part(&text, "message");
     let message = message.as_str().unwrap();
-    assert!(
-        message.starts_with("A: n 0123") && message.len() < 300,
-        "{message}"
-    );
+    assert!(message.starts_with("A: n 0123") && message.len() < 300, "{message}");
 }
 
 #[test]

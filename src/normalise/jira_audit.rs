@@ -64,9 +64,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
     let labels = [("category", filed_as), ("eventSource", event_source)];
-    let labels = labels
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)));
+    let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
     client_address::fill(event, ip);
 }
@@ -77,10 +75,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let told = people::actor_kind(&ActorHints {
-        id: Some(&id),
-        ..ActorHints::default()
-    });
+    let told = people::actor_kind(&ActorHints { id: Some(&id), ..ActorHints::default() });
     // A key such as `administrator` has no form to tell by; only an account is surely a user's.
     let kind = match (told, &*id) {
         (Some(ActorKind::System), "system") => Some(ActorKind::System),
@@ -88,11 +83,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
         (Some(ActorKind::System), _) => None,
         (told, _) => told,
     };
-    EventActor {
-        kind,
-        id: Some(id),
-        ..EventActor::default()
-    }
+    EventActor { kind, id: Some(id), ..EventActor::default() }
 }
 
 fn target(node: Node<'_>) -> EventTarget<'_> {
@@ -174,53 +165,30 @@ mod tests {
             event(&text).get("actor").cloned().unwrap_or_default()
         };
         assert_eq!(actor(""), Value::Null);
-        assert_eq!(
-            actor(r#","authorAccountId":"","authorKey":null"#),
-            Value::Null
-        );
+        assert_eq!(actor(r#","authorAccountId":"","authorKey":null"#), Value::Null);
         assert_eq!(
             actor(r#","authorAccountId":"5b10ac8d82e05b22cc7d4ef5""#),
             json!({"type": "user", "id": "5b10ac8d82e05b22cc7d4ef5"})
         );
-        assert_eq!(
-            actor(r#","authorKey":"administrator""#),
-            json!({"id": "administrator"})
-        );
-        assert_eq!(
-            actor(r#","authorKey":"system""#),
-            json!({"type": "system", "id": "system"})
-        );
+        assert_eq!(actor(r#","authorKey":"administrator""#), json!({"id": "administrator"}));
+        assert_eq!(actor(r#","authorKey":"system""#), json!({"type": "system", "id": "system"}));
     }
 
     #[test]
     fn jiras_category_never_overrides_authentication() {
         let category = |summary: &str, category: &str| {
-            event(&format!(
-                r#"{{"summary":"{summary}","category":"{category}"}}"#
-            ))["category"]
+            event(&format!(r#"{{"summary":"{summary}","category":"{category}"}}"#))["category"]
                 .clone()
         };
         assert_eq!(category("Something happened", "Permissions"), "permission");
-        assert_eq!(
-            category("User login failed", "user management"),
-            "authentication"
-        );
-        assert_eq!(
-            category("Custom field created", "nonsense"),
-            "configuration"
-        );
+        assert_eq!(category("User login failed", "user management"), "authentication");
+        assert_eq!(category("Custom field created", "nonsense"), "configuration");
         assert_eq!(category("Something happened", ""), "other");
     }
 
     #[test]
     fn what_has_no_summary_is_unparsed() {
-        for text in [
-            "null",
-            "[]",
-            "{}",
-            r#"{"summary":7}"#,
-            r#"{"summary":"--"}"#,
-        ] {
+        for text in ["null", "[]", "{}", r#"{"summary":7}"#, r#"{"summary":"--"}"#] {
             assert_eq!(event(text)["action"], "unparsed", "{text}");
         }
     }

@@ -19,8 +19,8 @@ use crate::model::json::Node;
 use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use crate::model::text::bounded;
 use crate::model::source_kind::IdScope;
+use crate::model::text::bounded;
 use crate::model::time::Timestamp;
 
 /// The source that records come from, as events name it.

@@ -10,15 +10,8 @@ use crate::normalise::people::{self, ActorHints};
 use crate::normalise::{client_address, taxonomy};
 
 /// Products that an action can start with.
-const PRODUCTS: [&str; 7] = [
-    "jira",
-    "confluence",
-    "bitbucket",
-    "loom",
-    "guard_detect",
-    "trello",
-    "compass",
-];
+const PRODUCTS: [&str; 7] =
+    ["jira", "confluence", "bitbucket", "loom", "guard_detect", "trello", "compass"];
 
 /// Fills `event` with what `record` says.
 pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
@@ -27,22 +20,14 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     let Some(attributes) = attributes else {
         return;
     };
-    let [action, processed, who, context, container, location] = attributes.fields([
-        "action",
-        "processedAt",
-        "actor",
-        "context",
-        "container",
-        "location",
-    ]);
+    let [action, processed, who, context, container, location] =
+        attributes.fields(["action", "processedAt", "actor", "context", "container", "location"]);
     if let Some(action) = action.and_then(Node::text) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.category = event.meaning.category;
         event.action = action;
     }
-    event.processed_time = processed
-        .and_then(Node::text)
-        .and_then(|text| parse_api_time(&text));
+    event.processed_time = processed.and_then(Node::text).and_then(|text| parse_api_time(&text));
     if let Some(node) = who {
         let app;
         (event.actor, app) = actor(node);
@@ -51,11 +36,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         }
     }
     let things = [context, container].into_iter().flatten();
-    event.targets = things
-        .flat_map(Node::items)
-        .map(target)
-        .filter(|target| !target.is_empty())
-        .collect();
+    event.targets =
+        things.flat_map(Node::items).map(target).filter(|target| !target.is_empty()).collect();
     event.product = product(&event.action, &event.actor, &event.targets);
     if let Some(location) = location {
         fill_client(event, location);
@@ -111,15 +93,8 @@ fn address(text: Option<EventText<'_>>) -> Option<EventText<'_>> {
 }
 
 /// The keys of a thing's address, and then of its name, the best first.
-const NAMES: [&str; 7] = [
-    "email",
-    "name",
-    "groupName",
-    "siteName",
-    "siteHostName",
-    "displayName",
-    "title",
-];
+const NAMES: [&str; 7] =
+    ["email", "name", "groupName", "siteName", "siteHostName", "displayName", "title"];
 
 /// An item of `context` or `container`. What names a thing differs by its type.
 fn target(node: Node<'_>) -> EventTarget<'_> {
@@ -174,9 +149,7 @@ fn product<'a>(
         })
     };
     let of_kind = |kind: &'static str| {
-        targets
-            .iter()
-            .filter(move |target| target.kind.as_deref() == Some(kind))
+        targets.iter().filter(move |target| target.kind.as_deref() == Some(kind))
     };
     let named = || of_kind("product").filter_map(|target| target.name.as_deref());
     starting(action)
@@ -191,13 +164,7 @@ fn fill_client<'a>(event: &mut Event<'a>, location: Node<'a>) {
     let [ip, country, region, city, geo] = location
         .fields(["ip", "countryName", "regionName", "city", "geo"])
         .map(|field| field.and_then(Node::text));
-    event.client = EventClient {
-        country,
-        region,
-        city,
-        geo,
-        ..EventClient::default()
-    };
+    event.client = EventClient { country, region, city, geo, ..EventClient::default() };
     client_address::fill(event, ip);
 }
 
@@ -273,18 +240,9 @@ mod tests {
         let of = |kind: &str, name: &str| {
             format!(r#","container":[{{"type":"{kind}","attributes":{{"name":"{name}"}}}}]"#)
         };
-        assert_eq!(
-            product("access_granted", &of("products", "Jira Software")),
-            "jira"
-        );
-        assert_eq!(
-            product("domain_verified", &of("orgs", "Acme")),
-            "organization"
-        );
-        assert_eq!(
-            product("domain_verified", &of("sites", "acme")),
-            Value::Null
-        );
+        assert_eq!(product("access_granted", &of("products", "Jira Software")), "jira");
+        assert_eq!(product("domain_verified", &of("orgs", "Acme")), "organization");
+        assert_eq!(product("domain_verified", &of("sites", "acme")), Value::Null);
     }
 
     #[test]
@@ -296,12 +254,7 @@ mod tests {
             r#"{"id":"e3","attributes":{"action":"user_login","actor":{"id":"","name":"","email":""}},"message":{"content":""}}"#,
         ] {
             let event = event(text);
-            let keys: Vec<&str> = event
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(String::as_str)
-                .collect();
+            let keys: Vec<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
             let expected = [
                 "action",
                 "category",
@@ -318,14 +271,9 @@ mod tests {
 
     #[test]
     fn what_has_no_action_is_unparsed_but_keeps_the_rest() {
-        for text in [
-            "null",
-            "7",
-            "[]",
-            "{}",
-            r#"{"attributes":[]}"#,
-            r#"{"attributes":{"action":null}}"#,
-        ] {
+        for text in
+            ["null", "7", "[]", "{}", r#"{"attributes":[]}"#, r#"{"attributes":{"action":null}}"#]
+        {
             assert_eq!(event(text)["action"], "unparsed", "{text}");
         }
         let event = event(

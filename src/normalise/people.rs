@@ -35,11 +35,7 @@ pub fn actor_kind(hints: &ActorHints<'_>) -> Option<ActorKind> {
         return Some(ActorKind::App);
     }
     if is(hints.email, "Atlassian app") {
-        return Some(if has_account {
-            ActorKind::App
-        } else {
-            ActorKind::System
-        });
+        return Some(if has_account { ActorKind::App } else { ActorKind::System });
     }
     if has_account || hints.email.is_some_and(is_address) {
         return Some(ActorKind::User);
@@ -82,18 +78,12 @@ pub fn is_account_id(id: &str) -> bool {
 /// The account ids in `event` of which it does not say all: who acted, and whom it was done to.
 pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
     let actor = &event.actor;
-    let actor = actor
-        .id
-        .as_deref()
-        .filter(|_| actor.name.is_none() || actor.email.is_none());
+    let actor = actor.id.as_deref().filter(|_| actor.name.is_none() || actor.email.is_none());
     let targets = event.targets.iter().filter(|target| is_user(target));
     let targets = targets
         .filter(|target| target.name.is_none() || target.email.is_none())
         .filter_map(|target| target.id.as_deref());
-    actor
-        .into_iter()
-        .chain(targets)
-        .filter(|id| is_account_id(id))
+    actor.into_iter().chain(targets).filter(|id| is_account_id(id))
 }
 
 /// Fills in of them what is missing and `known` knows. What the record says itself stays as it is.
@@ -127,22 +117,14 @@ mod tests {
     use super::*;
 
     fn classify(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
-        actor_kind(&ActorHints {
-            id,
-            email,
-            ..ActorHints::default()
-        })
+        actor_kind(&ActorHints { id, email, ..ActorHints::default() })
     }
 
     #[test]
     fn actors_are_classified_by_id_and_email() {
         use ActorKind::{Anonymous, App, System, User};
         let cases = [
-            (
-                Some("712020:3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11"),
-                None,
-                Some(User),
-            ),
+            (Some("712020:3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11"), None, Some(User)),
             (Some("5b10ac8d82e05b22cc7d4ef5"), None, Some(User)),
             (Some("557058:a1"), Some("x@example.com"), Some(User)),
             (Some("qm:4a9a:ee57"), None, Some(User)),
@@ -163,13 +145,7 @@ mod tests {
     #[test]
     fn an_app_token_means_an_app() {
         let id = Some("712020:3f0d");
-        let with = |auth| {
-            actor_kind(&ActorHints {
-                id,
-                auth: Some(auth),
-                ..ActorHints::default()
-            })
-        };
+        let with = |auth| actor_kind(&ActorHints { id, auth: Some(auth), ..ActorHints::default() });
         assert_eq!(with("connect-token"), Some(ActorKind::App));
         assert_eq!(with("auth-token-for-3LO"), Some(ActorKind::User));
         assert_eq!(with("something-new"), Some(ActorKind::User));

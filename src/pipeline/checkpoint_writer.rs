@@ -123,10 +123,7 @@ impl LockedSource {
     ) -> Result<LockedSource, RunError> {
         let held = LockedSource::locked(store, name)?.of(scope)?;
         truncate_to_checkpoint(events, held.outputs().next_back())?;
-        let kept = held
-            .checkpoint
-            .as_ref()
-            .and_then(|found| found.kept.as_ref());
+        let kept = held.checkpoint.as_ref().and_then(|found| found.kept.as_ref());
         truncate_to_checkpoint(pages, kept.and_then(|kept| kept.pages.as_ref()))?;
         Ok(held)
     }
@@ -146,9 +143,7 @@ impl LockedSource {
     /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
     /// puts the id right begins anew, with the same files.
     fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
-        self.vain = self
-            .checkpoint
-            .take_if(|found| is_unstarted_other_scope(found, scope));
+        self.vain = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
         self
     }
 
@@ -289,10 +284,7 @@ impl CheckpointWriter {
 
     /// Lets go of the source.
     pub fn leave(self) -> ReleasedSource {
-        ReleasedSource {
-            progress: self.committed,
-            lock: self.lock,
-        }
+        ReleasedSource { progress: self.committed, lock: self.lock }
     }
 
     fn progress(&self) -> RunProgress {
@@ -320,11 +312,10 @@ impl CheckpointWriter {
     /// Until where this run has read: all there was, or up to what is still open. A stream is read in
     /// order, so that it is read up to the newest place.
     fn reached(&self) -> Option<Timestamp> {
-        self.completed
-            .or_else(|| match self.windows.iter().flatten().next() {
-                None => self.until,
-                Some(open) if open.to.is_some() => Some(open.from),
-                Some(open) => open.cursor.as_ref().and(self.checkpoint.watermark),
-            })
+        self.completed.or_else(|| match self.windows.iter().flatten().next() {
+            None => self.until,
+            Some(open) if open.to.is_some() => Some(open.from),
+            Some(open) => open.cursor.as_ref().and(self.checkpoint.watermark),
+        })
     }
 }

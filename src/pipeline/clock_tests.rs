@@ -98,14 +98,10 @@ impl SimulatedSource {
                 && *at <= self.now
         };
         let there = self.records.iter().skip(skip);
-        let records: Vec<_> = there
-            .filter(|(at, _)| inside(at))
-            .map(|&(at, id)| record(at, id))
-            .collect();
+        let records: Vec<_> =
+            there.filter(|(at, _)| inside(at)).map(|&(at, id)| record(at, id)).collect();
         let places = records.iter().filter_map(|record| record.position);
-        let last = places
-            .filter_map(|place| watermark_of(place, received))
-            .last();
+        let last = places.filter_map(|place| watermark_of(place, received)).last();
         let from = match last.filter(|_| !self.keeps_cursor) {
             Some(last) => before(last, REACH.overlap),
             None => open.from,
@@ -228,9 +224,8 @@ proptest! {
 #[test]
 fn one_run_with_each_wrong_clock_first_or_later() {
     for order in [DeliveryOrder::Ascending, DeliveryOrder::NewestFirst] {
-        for (keeps_cursor, wrong_by) in WRONG_BY
-            .iter()
-            .flat_map(|hours| [(true, *hours), (false, *hours)])
+        for (keeps_cursor, wrong_by) in
+            WRONG_BY.iter().flat_map(|hours| [(true, *hours), (false, *hours)])
         {
             for before in [0, 2] {
                 let mut world = SimulatedSource::new(order, keeps_cursor);

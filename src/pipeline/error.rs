@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::exit::Exit;
-use crate::model::name::SourceName;
 use crate::fetch::types::FetchError;
+use crate::model::name::SourceName;
 use crate::sink::SinkError;
 use crate::state::StateError;
 
@@ -70,9 +70,7 @@ impl RunError {
             RunError::Unfinished { .. } => {
                 "give each source a file of its own, or pull that source first"
             }
-            RunError::Interrupted => {
-                "what was written is sound; run it again to go on from here"
-            }
+            RunError::Interrupted => "what was written is sound; run it again to go on from here",
             RunError::TaskDied(_) => "please report it with this message; nothing written is lost",
         }
     }

@@ -34,10 +34,7 @@ pub fn plan(
 /// written.
 fn goes_on(order: DeliveryOrder, open: &OpenWindow) -> OpenWindow {
     let is_behind_cursor = order == DeliveryOrder::Ascending && open.cursor.is_some();
-    OpenWindow {
-        rereads: open.rereads || !is_behind_cursor,
-        ..open.clone()
-    }
+    OpenWindow { rereads: open.rereads || !is_behind_cursor, ..open.clone() }
 }
 
 /// How far the runs of an export have come with a source.
@@ -61,12 +58,7 @@ pub fn reached(
 ) -> ExportCoverage {
     let (from, end) = (window.from, window.to.unwrap_or(window.from));
     let Some(checkpoint) = checkpoint else {
-        return ExportCoverage {
-            from,
-            until: from,
-            to: end,
-            is_complete: false,
-        };
+        return ExportCoverage { from, until: from, to: end, is_complete: false };
     };
     let to = checkpoint.kept.as_ref().map_or(end, |kept| kept.until);
     // Later than the window where the server refused to be asked for what it no longer keeps.
@@ -81,12 +73,7 @@ pub fn reached(
             DeliveryOrder::NewestFirst => open.from,
         },
     };
-    ExportCoverage {
-        from,
-        until: until.clamp(from, to.max(from)),
-        to,
-        is_complete,
-    }
+    ExportCoverage { from, until: until.clamp(from, to.max(from)), to, is_complete }
 }
 
 #[cfg(test)]
@@ -112,10 +99,7 @@ mod tests {
     }
 
     fn window() -> Window {
-        Window {
-            from: at("01"),
-            to: Some(at("05")),
-        }
+        Window { from: at("01"), to: Some(at("05")) }
     }
 
     fn open(from: &str, cursor: Option<&str>) -> OpenWindow {
@@ -179,10 +163,7 @@ mod tests {
             assert_eq!(plan.event_filter, Some(window()));
             assert_eq!(plan.watermark, Some(at("03")));
         }
-        let again = |from| OpenWindow {
-            rereads: true,
-            ..open(from, None)
-        };
+        let again = |from| OpenWindow { rereads: true, ..open(from, None) };
         let stream = checkpoint(vec![open("01", None)], None);
         let plan = export_plan_at(DeliveryOrder::Ascending, Some(&stream), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("01")], true));
@@ -209,10 +190,7 @@ mod tests {
             assert_eq!(reached.from, at("01"));
             (reached.until, reached.to, reached.is_complete)
         };
-        assert_eq!(
-            come(DeliveryOrder::Ascending, None),
-            (at("01"), at("05"), false)
-        );
+        assert_eq!(come(DeliveryOrder::Ascending, None), (at("01"), at("05"), false));
         let mut stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
         let amid = (at("01"), at("06"), false);
         assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), amid);

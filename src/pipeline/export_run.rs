@@ -54,25 +54,15 @@ impl ExportRun {
         whose: SourceContext<'_>,
         step: &mut RecordProcessor,
     ) -> Result<(ReadPlan, CheckpointWriter, AttemptFile), RunError> {
-        let SourceContext {
-            settings,
-            origin,
-            store,
-            start,
-        } = whose;
+        let SourceContext { settings, origin, store, start } = whose;
         let scope = scope(origin);
         let events = current_output_file(&settings.output)?.unwrap_or_default();
         let pages = current_output_file(&self.pages)?.unwrap_or_default();
         let held = LockedSource::lock_export(store, &settings.name, &scope, (&events, &pages))?;
         let found = held.checkpoint.as_ref();
         let order = origin.kind.descriptor().order;
-        let plan = export_plan::plan(
-            order,
-            &lookback_settings(settings),
-            self.window,
-            found,
-            start,
-        );
+        let plan =
+            export_plan::plan(order, &lookback_settings(settings), self.window, found, start);
         let kept = found.and_then(|found| found.kept.clone());
         let pages = self.pages(kept, &plan, start);
         let journal = held.begin(&plan, step, &scope, start);

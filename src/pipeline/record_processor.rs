@@ -144,9 +144,7 @@ impl RecordProcessor {
     /// for what the next check of a cursor reads again, of which the last one was at `checked`.
     pub fn passed(&mut self, checked: Option<Timestamp>) {
         let newest = |newest: Timestamp| checked.map_or(newest, |checked| newest.min(checked));
-        let keep_from = self
-            .watermark
-            .map(|mark| before(newest(mark), self.overlap));
+        let keep_from = self.watermark.map(|mark| before(newest(mark), self.overlap));
         // Without a watermark only the number remembered is held down.
         self.seen.prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
     }
@@ -270,11 +268,7 @@ mod tests {
         let mut step = step();
         let (written, tally) = take(
             &mut step,
-            &[
-                record("a", "09:00:00"),
-                record("b", "09:00:00"),
-                record("a", "09:00:00"),
-            ],
+            &[record("a", "09:00:00"), record("b", "09:00:00"), record("a", "09:00:00")],
         );
         assert_eq!(written, ["org:a", "org:b"]);
         assert_eq!((tally.events, tally.repeats), (2, 1));
@@ -294,10 +288,7 @@ mod tests {
     #[test]
     fn rereading_writes_late_records_inside_the_overlap_only() {
         let mut step = step();
-        take(
-            &mut step,
-            &[record("old", "09:00:00"), record("new", "11:00:00")],
-        );
+        take(&mut step, &[record("old", "09:00:00"), record("new", "11:00:00")]);
         step.passed(None);
         // Without a rereading, what comes is new, however old its time: the server's order says so.
         let (written, _) = take(&mut step, &[record("stray", "08:00:00")]);
@@ -364,10 +355,7 @@ mod tests {
     #[test]
     fn the_window_is_half_open_and_a_record_without_a_time_is_kept() {
         let mut step = step();
-        step.keep = Some(Window {
-            from: at("09:00:00"),
-            to: Some(at("10:00:00")),
-        });
+        step.keep = Some(Window { from: at("09:00:00"), to: Some(at("10:00:00")) });
         let mut timeless = record("timeless", "09:30:00");
         timeless.time = None;
         let records = [
@@ -384,11 +372,8 @@ mod tests {
     #[test]
     fn a_wrong_date_between_others_does_not_carry_the_watermark_away() {
         let mut step = step();
-        let records = [
-            record("a", "09:00:00"),
-            record("wrong", "11:59:59"),
-            record("b", "09:00:01"),
-        ];
+        let records =
+            [record("a", "09:00:00"), record("wrong", "11:59:59"), record("b", "09:00:01")];
         take(&mut step, &records);
         assert_eq!(step.watermark, Some(at("09:00:01")));
         // Nor does what is read again: memory goes only as far as the reading has come.

@@ -143,10 +143,7 @@ pub struct ReportedWindow {
 
 impl From<Window> for ReportedWindow {
     fn from(window: Window) -> ReportedWindow {
-        ReportedWindow {
-            from: format_millis(window.from),
-            to: window.to.map(format_millis),
-        }
+        ReportedWindow { from: format_millis(window.from), to: window.to.map(format_millis) }
     }
 }
 
@@ -235,10 +232,7 @@ impl SourceReport {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

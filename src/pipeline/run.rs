@@ -168,11 +168,7 @@ pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> RunOutcome {
     let mut report = SourceReport::new(&run.origin.name, run.origin.kind.as_str());
     let mut left = None;
     let result = pull_into(&run, &mut report, &mut left).await;
-    RunOutcome {
-        report,
-        released: left,
-        result,
-    }
+    RunOutcome { report, released: left, result }
 }
 
 async fn pull_into<T: Transport + 'static>(
@@ -182,15 +178,8 @@ async fn pull_into<T: Transport + 'static>(
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
     let (plan, writer) = block_in_place(|| prepare(run, order, report))?;
-    report.windows = plan
-        .windows
-        .iter()
-        .map(|open| open.window().into())
-        .collect();
-    let check = CursorCheck {
-        overlap: run.settings.overlap,
-        when_idle: run.trust_idle_cursor,
-    };
+    report.windows = plan.windows.iter().map(|open| open.window().into()).collect();
+    let check = CursorCheck { overlap: run.settings.overlap, when_idle: run.trust_idle_cursor };
     let writer = unless_stopped(&run.stop, open_output(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
@@ -275,10 +264,8 @@ async fn finish_run(
     start: Timestamp,
 ) -> Result<FinishedRun, RunError> {
     let finish = move || {
-        let is_all = matches!(
-            (&fetched, &written),
-            (Ok(FetchOutcome::Complete), Ok(WriteEnd::All))
-        );
+        let is_all =
+            matches!((&fetched, &written), (Ok(FetchOutcome::Complete), Ok(WriteEnd::All)));
         if is_all {
             writer.mark_complete(start);
         }
@@ -361,10 +348,7 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
     match others.find(|(_, output)| output.is_open && output.path == path) {
         None => Ok(()),
         Some(_) if is_locked(&path) => Err(SinkError::LockedByOtherRun { path }.into()),
-        Some((other, _)) => Err(RunError::Unfinished {
-            path,
-            other: other.clone(),
-        }),
+        Some((other, _)) => Err(RunError::Unfinished { path, other: other.clone() }),
     }
 }
 
@@ -404,9 +388,7 @@ async fn write_messages(
                     return Some(result);
                 }
                 let more = next_event(&mut deliveries, &mut stop, writer.commit_due());
-                coming = runtime
-                    .block_on(async { timeout(WRITER_LINGER, more).await })
-                    .ok()?;
+                coming = runtime.block_on(async { timeout(WRITER_LINGER, more).await }).ok()?;
             }
         });
         if let Some(result) = ended {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::source_kind::SourceAddress;
 use crate::model::duration::in_words;
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::state::checkpoint::Checkpoint;
@@ -56,9 +56,7 @@ impl SourceSilence {
     /// The silence of a source at `now`, as far as its history makes it one.
     pub fn from_checkpoint(history: &Checkpoint, now: Timestamp) -> Option<SourceSilence> {
         match (history.events, history.watermark) {
-            (0, _) => Some(SourceSilence::NothingEver {
-                since: history.since,
-            }),
+            (0, _) => Some(SourceSilence::NothingEver { since: history.since }),
             (_, newest) => SourceSilence::unusual(newest?, &history.rhythm, now),
         }
     }
@@ -68,9 +66,7 @@ impl SourceSilence {
     pub fn in_window(window: Option<Window>, newest: Option<Timestamp>) -> SourceSilence {
         let is_outside =
             |newest: &Timestamp| !window.is_some_and(|window| window.contains(*newest));
-        SourceSilence::NothingInWindow {
-            newest: newest.filter(is_outside),
-        }
+        SourceSilence::NothingInWindow { newest: newest.filter(is_outside) }
     }
 
     /// Whether it is to be expected, so that there is nothing to check.
@@ -84,11 +80,7 @@ impl SourceSilence {
         // Negative where a clock was set back: that says nothing.
         let silent = (now - newest).to_std().ok()?;
         let longest = usual_gap.saturating_mul(UNUSUAL_FACTOR).max(MIN_SILENCE);
-        (silent > longest).then_some(SourceSilence::Unusual {
-            since: newest,
-            silent,
-            usual_gap,
-        })
+        (silent > longest).then_some(SourceSilence::Unusual { since: newest, silent, usual_gap })
     }
 
     /// What a person is told: the figures, and what to check. `window` is the one-off's.
@@ -103,18 +95,14 @@ impl SourceSilence {
                 "no event has come since {}, where its history begins",
                 format_millis(*since)
             ),
-            SourceSilence::NothingInWindow {
-                newest: Some(newest),
-            } => {
+            SourceSilence::NothingInWindow { newest: Some(newest) } => {
                 let newest = format_millis(*newest);
                 return format!("no event in this time range (the newest known is of {newest})");
             }
             SourceSilence::NothingInWindow { newest: None } => {
                 "no events in this time range".to_owned()
             }
-            SourceSilence::Unusual {
-                silent, usual_gap, ..
-            } => format!(
+            SourceSilence::Unusual { silent, usual_gap, .. } => format!(
                 "no event for {}; usually one comes at least every {}",
                 in_words(*silent),
                 in_words(*usual_gap)
@@ -128,10 +116,7 @@ impl SourceSilence {
             ),
             _ => "the dates (this machine's clock)".to_owned(),
         };
-        format!(
-            "{what}; if that surprises you, check {}, and {dates}",
-            access_checks(origin)
-        )
+        format!("{what}; if that surprises you, check {}, and {dates}", access_checks(origin))
     }
 }
 
@@ -148,10 +133,7 @@ fn access_checks(origin: &RecordOrigin) -> String {
 
 fn window_dates(window: Window) -> String {
     let until = window.to.map_or("now".to_owned(), format_millis);
-    format!(
-        "the dates (from {} until {until}, in UTC)",
-        format_millis(window.from)
-    )
+    format!("the dates (from {} until {until}, in UTC)", format_millis(window.from))
 }
 
 fn millis<S: Serializer>(time: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
@@ -209,11 +191,7 @@ mod tests {
         let after_all = |span| SourceSilence::unusual(newest, &rhythm, after(newest, span));
         assert_eq!(after_all(7 * HOUR), None);
         let silent = 7 * HOUR + Duration::from_millis(1);
-        let unusual = SourceSilence::Unusual {
-            since: newest,
-            silent,
-            usual_gap: HOUR,
-        };
+        let unusual = SourceSilence::Unusual { since: newest, silent, usual_gap: HOUR };
         assert_eq!(after_all(silent), Some(unusual));
     }
 
@@ -236,18 +214,13 @@ mod tests {
     fn what_is_not_known_yet_is_not_judged() {
         let newest = at("2025-01-01T00:00:00Z");
         let now = at("2026-01-01T00:00:00Z");
-        assert_eq!(
-            SourceSilence::unusual(newest, &EventGaps::default(), now),
-            None
-        );
+        assert_eq!(SourceSilence::unusual(newest, &EventGaps::default(), now), None);
     }
 
     #[test]
     fn every_text_names_what_to_check() {
         let silences = [
-            SourceSilence::NothingEver {
-                since: at("2026-11-13T12:00:00Z"),
-            },
+            SourceSilence::NothingEver { since: at("2026-11-13T12:00:00Z") },
             SourceSilence::NothingInWindow { newest: None },
             SourceSilence::Unusual {
                 since: at("2026-11-17T08:00:00Z"),
@@ -255,28 +228,15 @@ mod tests {
                 usual_gap: 9 * HOUR,
             },
         ];
-        let window = Window {
-            from: at("2026-11-01T00:00:00Z"),
-            to: None,
-        };
+        let window = Window { from: at("2026-11-01T00:00:00Z"), to: None };
         let own = [
             (
                 SourceKind::OrgEvents,
-                [
-                    "Guard",
-                    "organization admin",
-                    "`read:events:admin`",
-                    "org-1",
-                ],
+                ["Guard", "organization admin", "`read:events:admin`", "org-1"],
             ),
             (
                 SourceKind::JiraAudit,
-                [
-                    "Free",
-                    "`Administer Jira`",
-                    "`read:audit-log:jira`",
-                    "acme.example",
-                ],
+                ["Free", "`Administer Jira`", "`read:audit-log:jira`", "acme.example"],
             ),
         ];
         for (kind, own) in own {
@@ -301,10 +261,8 @@ mod tests {
 
     #[test]
     fn a_quiet_window_of_a_source_that_works_has_nothing_to_check() {
-        let window = Window {
-            from: at("2026-11-20T16:00:00Z"),
-            to: Some(at("2026-11-20T17:00:00Z")),
-        };
+        let window =
+            Window { from: at("2026-11-20T16:00:00Z"), to: Some(at("2026-11-20T17:00:00Z")) };
         let text = |silence: &SourceSilence| {
             silence.describe(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window))
         };
@@ -325,10 +283,7 @@ mod tests {
             let silence = SourceSilence::in_window(Some(window), newest);
             assert!(!silence.is_expected());
             assert!(text(&silence).contains("Guard"), "{}", text(&silence));
-            assert_eq!(
-                serde_json::to_string(&silence).unwrap(),
-                r#"{"kind":"nothing_in_window"}"#
-            );
+            assert_eq!(serde_json::to_string(&silence).unwrap(), r#"{"kind":"nothing_in_window"}"#);
         }
     }
 

@@ -32,11 +32,9 @@ pub async fn within_grace_period<R>(
     let overdue = async {
         wait_for_stop(&mut stop, StopRequest::AfterCommit).await;
         // A commit that is under way ends well before.
-        let _ = tokio::time::timeout(
-            GRACE_PERIOD,
-            wait_for_stop(&mut stop, StopRequest::Immediately),
-        )
-        .await;
+        let _ =
+            tokio::time::timeout(GRACE_PERIOD, wait_for_stop(&mut stop, StopRequest::Immediately))
+                .await;
     };
     tokio::select! {
         result = work => Ok(result),

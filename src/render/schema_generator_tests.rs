@@ -139,9 +139,7 @@ fn absent_when_unknown(schema: &mut Value) {
     }
     if let Some(Value::Array(types)) = map.get_mut("type") {
         types.retain(|name| name != "null");
-        let [only] = types.as_slice() else {
-            panic!("of two types: {types:?}")
-        };
+        let [only] = types.as_slice() else { panic!("of two types: {types:?}") };
         *map.get_mut("type").unwrap() = only.clone();
     }
     if let Some(Value::Array(values)) = map.get_mut("enum") {
@@ -161,11 +159,7 @@ fn absent_when_unknown(schema: &mut Value) {
     let least = match map.get("type").and_then(Value::as_str) {
         Some("object") if !is_narrow("required") => Some("minProperties"),
         Some("array") => Some("minItems"),
-        Some("string")
-            if !["const", "enum", "pattern"]
-                .iter()
-                .any(|key| is_narrow(key)) =>
-        {
+        Some("string") if !["const", "enum", "pattern"].iter().any(|key| is_narrow(key)) => {
             Some("minLength")
         }
         _ => None,
@@ -184,17 +178,12 @@ pub fn generated() -> Value {
     let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.inline_subschemas = true;
     let generator = settings.into_generator();
-    let mut schema = generator
-        .into_root_schema_for::<Event<'static>>()
-        .to_value();
+    let mut schema = generator.into_root_schema_for::<Event<'static>>().to_value();
     absent_when_unknown(&mut schema);
     // The renderer appends it.
     schema["properties"]["raw"] = json!({
         "description": "The source's object, byte for byte; only whitespace between tokens is removed."
     });
-    schema["required"]
-        .as_array_mut()
-        .unwrap()
-        .push("raw".into());
+    schema["required"].as_array_mut().unwrap().push("raw".into());
     schema
 }

@@ -67,16 +67,9 @@ fn full() -> Event<'static> {
             id: some("2"),
             name: some("Bo"),
             email: some("bo@acme.example"),
-            parent: TargetParent {
-                id: some("3"),
-                name: some("Acme"),
-            },
+            parent: TargetParent { id: some("3"), name: some("Acme") },
         }],
-        changes: vec![FieldChange {
-            field: some("name"),
-            from: some("B"),
-            to: some("Bo"),
-        }],
+        changes: vec![FieldChange { field: some("name"), from: some("B"), to: some("Bo") }],
         client: full_client(),
         labels: vec![("category", "x".into())],
     }
@@ -96,12 +89,8 @@ fn full_client() -> EventClient<'static> {
 
 /// The line that `event` becomes.
 fn written(event: &Event<'_>) -> String {
-    let record = Record {
-        doc: Document::new(r#"{"a":1}"#.into()),
-        id: None,
-        time: None,
-        position: None,
-    };
+    let record =
+        Record { doc: Document::new(r#"{"a":1}"#.into()), id: None, time: None, position: None };
     let mut line = Vec::new();
     append(event, &record, &mut line);
     String::from_utf8(line).unwrap()
@@ -115,10 +104,7 @@ fn the_schema_is_that_of_the_types() {
         std::fs::write(FILE, &text).unwrap();
         return;
     }
-    let differs = text
-        .lines()
-        .zip(SCHEMA_TEXT.lines())
-        .find(|(ours, file)| ours != file);
+    let differs = text.lines().zip(SCHEMA_TEXT.lines()).find(|(ours, file)| ours != file);
     assert!(
         text == SCHEMA_TEXT,
         "{FILE} is not that of the types ({differs:?}); {UPDATE}=1 writes it anew"
@@ -138,9 +124,7 @@ fn agrees(schema: &Value, text: &str) -> usize {
     let written: BTreeSet<_> = members.keys().into_iter().collect();
     let described: BTreeSet<_> = properties.keys().map(String::as_str).collect();
     assert_eq!(written, described);
-    let below = properties
-        .iter()
-        .map(|(key, part)| agrees(part, &members.get(key)));
+    let below = properties.iter().map(|(key, part)| agrees(part, &members.get(key)));
     written.len() + below.sum::<usize>()
 }
 
@@ -169,24 +153,15 @@ fn fields(of: &dyn Debug) -> Vec<String> {
 fn keys_are_written_in_the_order_of_the_types() {
     let event = full();
     let line = ObjectMembers::of(&written(&event));
-    assert_eq!(
-        line.keys(),
-        [fields(&event), vec!["raw".to_owned()]].concat()
-    );
+    assert_eq!(line.keys(), [fields(&event), vec!["raw".to_owned()]].concat());
     let actor = line.get("actor");
     let target = line.get("targets");
     let parts: [(String, &dyn Debug); 8] = [
         (line.get("source"), &event.source),
         (ObjectMembers::of(&actor).get("auth"), &event.actor.auth),
-        (
-            ObjectMembers::of(&actor).get("on_behalf_of"),
-            &event.actor.on_behalf_of,
-        ),
+        (ObjectMembers::of(&actor).get("on_behalf_of"), &event.actor.on_behalf_of),
         (actor, &event.actor),
-        (
-            ObjectMembers::of(&target).get("parent"),
-            &event.targets[0].parent,
-        ),
+        (ObjectMembers::of(&target).get("parent"), &event.targets[0].parent),
         (target, &event.targets[0]),
         (line.get("changes"), &event.changes[0]),
         (line.get("client"), &event.client),
@@ -202,10 +177,7 @@ fn words(schema: &Value) -> Vec<&str> {
     let described = schema.get("oneOf").and_then(Value::as_array);
     let words = listed.into_iter().flatten().map(|word| word.as_str());
     let described = described.into_iter().flatten();
-    words
-        .chain(described.map(|word| word["const"].as_str()))
-        .map(Option::unwrap)
-        .collect()
+    words.chain(described.map(|word| word["const"].as_str())).map(Option::unwrap).collect()
 }
 
 #[test]
@@ -226,12 +198,7 @@ fn the_enums_list_the_written_words() {
         Category::Other,
     ];
     let outcomes = [Outcome::Success, Outcome::Failure, Outcome::Unknown];
-    let actors = [
-        ActorKind::User,
-        ActorKind::App,
-        ActorKind::System,
-        ActorKind::Anonymous,
-    ];
+    let actors = [ActorKind::User, ActorKind::App, ActorKind::System, ActorKind::Anonymous];
     assert_eq!(words(&schema["category"]), categories.map(Category::as_str));
     assert_eq!(words(&schema["outcome"]), outcomes.map(Outcome::as_str));
     let actor = &schema["actor"]["properties"]["type"];

@@ -29,21 +29,7 @@ const DAY: i64 = 24 * 60;
 const MONDAY: i64 = 4 * DAY;
 
 /// Steps between labels, in minutes: up to two weeks.
-const STEPS: [i64; 13] = [
-    1,
-    5,
-    10,
-    30,
-    60,
-    120,
-    180,
-    360,
-    720,
-    DAY,
-    2 * DAY,
-    7 * DAY,
-    14 * DAY,
-];
+const STEPS: [i64; 13] = [1, 5, 10, 30, 60, 120, 180, 360, 720, DAY, 2 * DAY, 7 * DAY, 14 * DAY];
 /// Steps of the calendar, in months.
 const MONTHS: [i64; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 1_200];
 
@@ -139,11 +125,7 @@ fn summary(buckets: &TimeBuckets, has_gaps: bool) -> String {
     let mut text = match events {
         0 => "No event has a time in this window.".to_owned(),
         _ if failed == 0 => format!("{}, no failure.", wording::events(events)),
-        _ => format!(
-            "{}, {} of them failed.",
-            wording::events(events),
-            group_digits(failed)
-        ),
+        _ => format!("{}, {} of them failed.", wording::events(events), group_digits(failed)),
     };
     if events > 0 {
         text.push_str(&extremes(buckets));
@@ -185,10 +167,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
     let bars = buckets.bars().iter().enumerate();
     if let Some((at, bar)) = bars.rev().max_by_key(|(_, bar)| bar.events) {
         let span = format_span(&buckets.span(at..at + 1));
-        text.push_str(&format!(
-            " The highest bar is {}, {span}.",
-            wording::events(bar.events)
-        ));
+        text.push_str(&format!(" The highest bar is {}, {span}.", wording::events(bar.events)));
     }
     let length = |run: &Range<usize>| {
         let span = buckets.span(run.clone());
@@ -197,9 +176,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
     if let Some(run) = buckets.empty_runs().into_iter().rev().max_by_key(length) {
         let length = wording::duration(length(&run));
         let span = format_span(&buckets.span(run));
-        text.push_str(&format!(
-            " The longest span of empty bars is {length}, {span}."
-        ));
+        text.push_str(&format!(" The longest span of empty bars is {length}, {span}."));
     }
     text
 }
@@ -219,10 +196,7 @@ fn clip<'a>(buckets: &TimeBuckets, spans: &[SourceSpan<'a>]) -> Vec<ChartSpan<'a
         let from = from.timestamp_millis().max(window.start);
         (*source, from..to.timestamp_millis().min(window.end))
     });
-    clipped
-        .filter(|(_, span)| span.start < span.end)
-        .take(MAX_GAPS)
-        .collect()
+    clipped.filter(|(_, span)| span.start < span.end).take(MAX_GAPS).collect()
 }
 
 fn legend(buckets: &TimeBuckets, has_gaps: bool, has_removed: bool) -> Markup {
@@ -392,21 +366,14 @@ fn ticks(window: Range<i64>) -> Vec<AxisTick> {
     let minutes = (window.end - window.start) / 60_000;
     if let Some(minutes) = STEPS.into_iter().find(|step| minutes / step < MAX_TICKS) {
         let step = minutes * 60_000;
-        let origin = if minutes >= 7 * DAY {
-            MONDAY * 60_000
-        } else {
-            0
-        };
+        let origin = if minutes >= 7 * DAY { MONDAY * 60_000 } else { 0 };
         let first = (window.start - origin + step - 1).div_euclid(step) * step + origin;
         let times = (0..=MAX_TICKS).map(|index| first + index * step);
         let ticks = times.take_while(|at| *at < window.end).filter_map(|at| {
             let time = Timestamp::from_timestamp_millis(at)?;
             let is_day = minutes >= DAY || time.num_seconds_from_midnight() == 0;
             let format = if is_day { "%-d %b" } else { "%H:%M" };
-            Some(AxisTick {
-                at,
-                text: time.format(format).to_string(),
-            })
+            Some(AxisTick { at, text: time.format(format).to_string() })
         });
         return ticks.collect();
     }
@@ -425,14 +392,9 @@ fn month_ticks(window: Range<i64>, step: i64) -> Vec<AxisTick> {
         let month = first + index * step;
         let year = i32::try_from(month.div_euclid(12)).ok()?;
         let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
-        let day = NaiveDate::from_ymd_opt(year, month, 1)?
-            .and_hms_opt(0, 0, 0)?
-            .and_utc();
+        let day = NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)?.and_utc();
         let format = if month == 1 || step >= 12 { "%Y" } else { "%b" };
-        Some(AxisTick {
-            at: day.timestamp_millis(),
-            text: day.format(format).to_string(),
-        })
+        Some(AxisTick { at: day.timestamp_millis(), text: day.format(format).to_string() })
     });
     ticks.filter(|tick| window.contains(&tick.at)).collect()
 }
@@ -444,17 +406,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn texts(from: &str, to: &str) -> String {
-        let at = |text: &str| {
-            parse_api_time(&format!("{text}Z"))
-                .unwrap()
-                .timestamp_millis()
-        };
+        let at = |text: &str| parse_api_time(&format!("{text}Z")).unwrap().timestamp_millis();
         let ticks = ticks(at(from)..at(to));
-        ticks
-            .iter()
-            .map(|tick| tick.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" | ")
+        ticks.iter().map(|tick| tick.text.as_str()).collect::<Vec<_>>().join(" | ")
     }
 
     #[test]

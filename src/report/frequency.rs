@@ -24,11 +24,7 @@ pub struct CountedValue {
 impl CountedValue {
     /// A value that is its own label.
     pub fn plain(text: TruncatedText) -> CountedValue {
-        let label = EntityLabel {
-            name: text.clone(),
-            note: None,
-            has_name: true,
-        };
+        let label = EntityLabel { name: text.clone(), note: None, has_name: true };
         CountedValue { key: text, label }
     }
 }
@@ -92,13 +88,7 @@ impl Default for FrequencyCounter {
 
 impl FrequencyCounter {
     fn new(capacity: usize) -> FrequencyCounter {
-        FrequencyCounter {
-            counts: HashMap::new(),
-            capacity,
-            max_error: 0,
-            counted: 0,
-            without: 0,
-        }
+        FrequencyCounter { counts: HashMap::new(), capacity, max_error: 0, counted: 0, without: 0 }
     }
 
     /// Counts an event with this value, or without one.
@@ -116,16 +106,13 @@ impl FrequencyCounter {
                 count.events > 0
             });
         }
-        let count = self
-            .counts
-            .entry(key.clone())
-            .or_insert_with(|| ValueCount {
-                label: label.clone(),
-                events: 0,
-                failed: 0,
-                first: None,
-                last: None,
-            });
+        let count = self.counts.entry(key.clone()).or_insert_with(|| ValueCount {
+            label: label.clone(),
+            events: 0,
+            failed: 0,
+            first: None,
+            last: None,
+        });
         if label.has_name && !count.label.has_name {
             count.label = label.clone();
         }
@@ -142,11 +129,7 @@ impl FrequencyCounter {
         let mut all: Vec<_> = self.counts.iter().collect();
         // The order of the map must not show: the page is made again and compared.
         all.sort_by(|(a_key, a), (b_key, b)| b.events.cmp(&a.events).then(a_key.cmp(b_key)));
-        let rows: Vec<_> = all
-            .into_iter()
-            .map(|(_, count)| count)
-            .take(limit)
-            .collect();
+        let rows: Vec<_> = all.into_iter().map(|(_, count)| count).take(limit).collect();
         let shown: u64 = rows.iter().map(|row| row.events).sum();
         TopValues {
             others: (self.max_error == 0).then_some((self.counts.len() - rows.len()) as u64),
@@ -164,10 +147,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SAMPLE: EventSample = EventSample {
-        time: None,
-        failed: false,
-    };
+    const SAMPLE: EventSample = EventSample { time: None, failed: false };
 
     fn count_all(capacity: usize, values: &[u8]) -> FrequencyCounter {
         let mut counter = FrequencyCounter::new(capacity);
@@ -182,18 +162,12 @@ mod tests {
     fn the_most_frequent_come_first_and_the_rest_is_counted() {
         let counter = count_all(10, &[3, 1, 2, 1, 3, 4]);
         let top = counter.top(2);
-        let rows = top
-            .rows
-            .iter()
-            .map(|row| (row.label.name.clone(), row.events));
+        let rows = top.rows.iter().map(|row| (row.label.name.clone(), row.events));
         assert_eq!(
             rows.collect::<Vec<_>>(),
             [(TruncatedText::name("1"), 2), (TruncatedText::name("3"), 2)]
         );
-        assert_eq!(
-            (top.others, top.other_events, top.max_error),
-            (Some(2), 2, 0)
-        );
+        assert_eq!((top.others, top.other_events, top.max_error), (Some(2), 2, 0));
     }
 
     proptest! {

@@ -107,21 +107,9 @@ fn most_frequent(statistics: &EventStatistics) -> Markup {
         has_times,
     };
     let actors = table("Actors", "actor", "actors", "without an actor", true);
-    let addresses = table(
-        "Addresses",
-        "address",
-        "addresses",
-        "without an address",
-        true,
-    );
+    let addresses = table("Addresses", "address", "addresses", "without an address", true);
     let actions = table("Actions", "action", "actions", "without an action", false);
-    let countries = table(
-        "Countries",
-        "country",
-        "countries",
-        "without a country",
-        false,
-    );
+    let countries = table("Countries", "country", "countries", "without a country", false);
     html! {
         section id="most" {
             h2 { "Most frequent" }

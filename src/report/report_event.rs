@@ -7,8 +7,8 @@ use bytestring::ByteString;
 
 use super::frequency::CountedValue;
 use super::text::{EntityLabel, TruncatedText};
-use crate::model::meaning::{Category, Outcome};
 use crate::model::json::{Document, Node};
+use crate::model::meaning::{Category, Outcome};
 use crate::model::time::{Timestamp, parse_api_time};
 
 /// The categories whose events are administrative changes, in the order of the page.
@@ -68,18 +68,14 @@ impl ReportEvent {
     pub fn outcome(&self) -> Outcome {
         let text = self.doc.root().text_of("outcome");
         let known = [Outcome::Success, Outcome::Failure];
-        let found = known
-            .into_iter()
-            .find(|known| text.as_deref() == Some(known.as_str()));
+        let found = known.into_iter().find(|known| text.as_deref() == Some(known.as_str()));
         found.unwrap_or(Outcome::Unknown)
     }
 
     /// Which of [`ADMINISTRATIVE`] it is of.
     pub fn administrative_category(&self) -> Option<usize> {
         let text = self.doc.root().text_of("category")?;
-        ADMINISTRATIVE
-            .iter()
-            .position(|category| *text == *category.as_str())
+        ADMINISTRATIVE.iter().position(|category| *text == *category.as_str())
     }
 
     /// What was done.
@@ -127,9 +123,7 @@ impl ReportEvent {
             more_targets: targets.count() as u64,
             address: self.address(),
             outcome: self.outcome(),
-            message: root
-                .scalar_of("message")
-                .map(|text| TruncatedText::sentence(&text)),
+            message: root.scalar_of("message").map(|text| TruncatedText::sentence(&text)),
         }
     }
 
@@ -180,10 +174,7 @@ mod tests {
             assert_eq!(seen.administrative_category(), None);
         }
         for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {
-            assert!(
-                ReportEvent::read(Bytes::from(line.to_owned())).is_none(),
-                "{line}"
-            );
+            assert!(ReportEvent::read(Bytes::from(line.to_owned())).is_none(), "{line}");
         }
         assert!(ReportEvent::read(Bytes::from_static(b"{\"a\":\"\xff\"}")).is_none());
     }
@@ -193,16 +184,11 @@ mod tests {
         let read = |line: &str| ReportEvent::read(Bytes::from(line.to_owned())).unwrap();
         let actor = |line: &str, realm| read(line).actor(realm).unwrap();
         let mei = actor(r#"{"actor":{"id":7,"name":"Mei"}}"#, None);
-        let renamed = actor(
-            r#"{"actor":{"id":"7","name":"Mei T.","email":"mei@acme.example"}}"#,
-            None,
-        );
+        let renamed =
+            actor(r#"{"actor":{"id":"7","name":"Mei T.","email":"mei@acme.example"}}"#, None);
         assert_eq!(mei.key, renamed.key);
         assert_eq!(mei.label.note, Some(TruncatedText::name("7")));
-        assert_eq!(
-            renamed.label.note,
-            Some(TruncatedText::name("mei@acme.example"))
-        );
+        assert_eq!(renamed.label.note, Some(TruncatedText::name("mei@acme.example")));
         let elsewhere = actor(r#"{"actor":{"id":"7"}}"#, Some("dc"));
         assert_ne!(mei.key, elsewhere.key);
         assert_eq!(elsewhere.label.note, None);

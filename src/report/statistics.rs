@@ -103,10 +103,8 @@ impl EventStatistics {
         }
         self.actors.add(actor.as_ref(), sample);
         self.actions.add(action.as_ref(), sample);
-        self.countries
-            .add(event.country().map(CountedValue::plain).as_ref(), sample);
-        self.addresses
-            .add(event.address().map(CountedValue::plain).as_ref(), sample);
+        self.countries.add(event.country().map(CountedValue::plain).as_ref(), sample);
+        self.addresses.add(event.address().map(CountedValue::plain).as_ref(), sample);
         true
     }
 }
@@ -123,12 +121,7 @@ struct RowPosition {
 
 impl RowPosition {
     fn new(time: Option<Timestamp>, source: usize, line: u64) -> RowPosition {
-        RowPosition {
-            is_undated: time.is_none(),
-            time,
-            source,
-            line,
-        }
+        RowPosition { is_undated: time.is_none(), time, source, line }
     }
 }
 
@@ -142,11 +135,7 @@ pub struct FirstN<T> {
 
 impl<T> FirstN<T> {
     fn new(limit: usize) -> FirstN<T> {
-        FirstN {
-            rows: BTreeMap::new(),
-            limit,
-            offered: 0,
-        }
+        FirstN { rows: BTreeMap::new(), limit, offered: 0 }
     }
 
     /// Takes a row; `row` is called only if it may be shown.

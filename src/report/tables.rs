@@ -14,15 +14,8 @@ use crate::model::number::group_digits;
 const TOP_ROWS: usize = 10;
 
 /// The columns of a table of events.
-const EVENT_COLUMNS: [&str; 7] = [
-    "Time (UTC)",
-    "Actor",
-    "Action",
-    "Target",
-    "Address",
-    "Outcome",
-    "Message",
-];
+const EVENT_COLUMNS: [&str; 7] =
+    ["Time (UTC)", "Actor", "Action", "Target", "Address", "Outcome", "Message"];
 
 /// What a table of values says around them.
 pub struct ValueTable {
@@ -44,11 +37,7 @@ impl ValueTable {
     /// The most frequent values.
     pub fn render(&self, counter: &FrequencyCounter) -> Markup {
         let top = counter.top(TOP_ROWS);
-        let class = if self.has_times {
-            "values timed"
-        } else {
-            "values"
-        };
+        let class = if self.has_times { "values timed" } else { "values" };
         let most = top.rows.first().map_or(1, |row| row.events.max(1));
         html! {
             div class="top" {
@@ -108,10 +97,7 @@ impl ValueTable {
             Some(others) => {
                 let [one, many] = [self.one, self.many].map(|word| ["other ", word].concat());
                 let others = wording::counted_noun(others, &one, &many);
-                parts.push(format!(
-                    "{others} in {}.",
-                    wording::events(top.other_events)
-                ));
+                parts.push(format!("{others} in {}.", wording::events(top.other_events)));
             }
             None => parts.push(format!(
                 "There are more than {} different {}, too many to count each: a count may be too \
@@ -122,11 +108,7 @@ impl ValueTable {
             )),
         }
         if top.without > 0 {
-            parts.push(format!(
-                "{} {}.",
-                wording::events(top.without),
-                self.without
-            ));
+            parts.push(format!("{} {}.", wording::events(top.without), self.without));
         }
         parts.join(" ")
     }

@@ -157,10 +157,7 @@ impl TruncatedText {
         let end = text.char_indices().nth(limit).map(|(end, _)| end);
         let length = || group_digits(text.chars().count() as u64);
         TruncatedText {
-            text: end
-                .and_then(|end| text.get(..end))
-                .unwrap_or(text)
-                .to_owned(),
+            text: end.and_then(|end| text.get(..end)).unwrap_or(text).to_owned(),
             note: end.map(|_| format!("… {} characters", length())),
         }
     }
@@ -241,10 +238,7 @@ mod tests {
     #[test]
     fn invisible_characters_are_shown_as_code_points() {
         let hid = |number: &str| format!("<span class=hid>{number}</span>");
-        assert_eq!(
-            visible("a\u{202e}b\0c"),
-            format!("a{}b{}c", hid("U+202E"), hid("U+0000"))
-        );
+        assert_eq!(visible("a\u{202e}b\0c"), format!("a{}b{}c", hid("U+202E"), hid("U+0000")));
         assert_eq!(visible("ad\u{200d}min"), format!("ad{}min", hid("U+200D")));
         assert_eq!(visible("a\nb"), format!("a{} b", hid("↵")));
         for plain in [
@@ -259,10 +253,7 @@ mod tests {
             assert_eq!(visible(plain), plain);
         }
         let tower = format!("a{}", "\u{301}".repeat(50));
-        assert_eq!(
-            visible(&tower),
-            format!("a\u{301}\u{301}\u{301}{}", hid("U+0301 ×47"))
-        );
+        assert_eq!(visible(&tower), format!("a\u{301}\u{301}\u{301}{}", hid("U+0301 ×47")));
         assert_eq!(
             visible("\n\n\0\0a\0"),
             format!("{} {}a{}", hid("↵ ×2"), hid("U+0000 ×2"), hid("U+0000"))
@@ -280,10 +271,7 @@ mod tests {
     fn times_have_their_milliseconds() {
         let at = |text| time(parse_api_time(text).unwrap()).into_string();
         assert_eq!(at("2026-11-20T09:30:00Z"), "2026-11-20 09:30:00");
-        assert_eq!(
-            at("2026-11-20T09:30:00.007Z"),
-            "2026-11-20 09:30:00<small>.007</small>"
-        );
+        assert_eq!(at("2026-11-20T09:30:00.007Z"), "2026-11-20 09:30:00<small>.007</small>");
     }
 
     #[test]

@@ -112,11 +112,7 @@ impl TimeBuckets {
     /// Runs of bars without an event, in order.
     pub fn empty_runs(&self) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
-        let empty = self
-            .bars
-            .iter()
-            .enumerate()
-            .filter(|(_, bar)| bar.events == 0);
+        let empty = self.bars.iter().enumerate().filter(|(_, bar)| bar.events == 0);
         for (at, _) in empty {
             match runs.last_mut() {
                 Some(run) if run.end == at => run.end += 1,
@@ -169,11 +165,7 @@ mod tests {
             (5 * 364, "4 weeks", 66),
         ] {
             let buckets = TimeBuckets::new(since, since + chrono::TimeDelta::days(days));
-            assert_eq!(
-                (buckets.width_text(), buckets.bars().len()),
-                (word, count),
-                "{days} days"
-            );
+            assert_eq!((buckets.width_text(), buckets.bars().len()), (word, count), "{days} days");
         }
     }
 
@@ -195,13 +187,7 @@ mod tests {
         buckets.add(None, true);
         assert_eq!(buckets.empty_runs(), [0..1, 2..96]);
         assert_eq!((buckets.outside(), buckets.undated()), (1, 1));
-        assert_eq!(
-            buckets.bars()[1],
-            ChartBar {
-                events: 1,
-                failed: 1
-            }
-        );
+        assert_eq!(buckets.bars()[1], ChartBar { events: 1, failed: 1 });
     }
 
     proptest! {

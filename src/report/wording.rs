@@ -2,9 +2,9 @@
 
 use chrono::{TimeDelta, Timelike as _};
 
+use crate::model::duration::in_words;
 use crate::model::number::counted;
 pub use crate::model::number::plural as counted_noun;
-use crate::model::duration::in_words;
 use crate::model::time::Timestamp;
 
 /// `3,600 events`.
@@ -85,13 +85,7 @@ mod tests {
         assert_eq!(events(1), "1 event");
         assert_eq!(events(3_600), "3,600 events");
         assert_eq!(
-            [
-                size(1),
-                size(999),
-                size(1_000),
-                size(999_999),
-                size(u64::MAX)
-            ],
+            [size(1), size(999), size(1_000), size(999_999), size(u64::MAX)],
             ["1 byte", "999 bytes", "1.0 kB", "1.0 MB", "18446744.1 TB"]
         );
         assert_eq!(
@@ -106,17 +100,8 @@ mod tests {
     #[test]
     fn times_are_as_exact_as_they_are() {
         let at = |text| parse_api_time(text).unwrap();
-        assert_eq!(
-            date_time(at("2026-11-02T09:30:00Z")),
-            "2 November 2026, 09:30 UTC"
-        );
-        assert_eq!(
-            date_time(at("2026-11-02T09:30:01.5Z")),
-            "2 November 2026, 09:30:01.500 UTC"
-        );
-        assert_eq!(
-            minute(at("2026-11-02T09:30:01Z").timestamp_millis()),
-            "2026-11-02 09:30:01"
-        );
+        assert_eq!(date_time(at("2026-11-02T09:30:00Z")), "2 November 2026, 09:30 UTC");
+        assert_eq!(date_time(at("2026-11-02T09:30:01.5Z")), "2 November 2026, 09:30:01.500 UTC");
+        assert_eq!(minute(at("2026-11-02T09:30:01Z").timestamp_millis()), "2026-11-02 09:30:01");
     }
 }

@@ -97,17 +97,12 @@ fn is_invisible(state: &ServerState, request: &ParsedRequest, search: &RecordQue
 
 /// What is asked; nothing where a parameter cannot be read.
 fn search(state: &ServerState, request: &ParsedRequest, fault: &Fault) -> Option<RecordQuery> {
-    let offset = match (
-        request.param("cursor"),
-        state.behaviour.confluence_ignores_offset,
-    ) {
+    let offset = match (request.param("cursor"), state.behaviour.confluence_ignores_offset) {
         (_, true) => 0,
         (Some(cursor), false) => u64::from_str_radix(cursor, 36).ok()?.try_into().ok()?,
         (None, false) => request.number("start", 0)?,
     };
-    let limit = request
-        .number("limit", DEFAULT_LIMIT)
-        .filter(|&most| most > 0)?;
+    let limit = request.number("limit", DEFAULT_LIMIT).filter(|&most| most > 0)?;
     let bound = |name| request.param(name).map(str::parse).transpose().ok();
     Some(RecordQuery {
         offset: match fault {
@@ -146,21 +141,11 @@ fn links(
     let links = match (has_link, is_opaque) {
         (true, true) if request.param("cursor").is_none() => {
             let cursor = base36(start);
-            links.text(
-                "next",
-                &format!("/rest/api/audit?cursor={cursor}&limit={limit}"),
-            )
+            links.text("next", &format!("/rest/api/audit?cursor={cursor}&limit={limit}"))
         }
         (true, false) => {
-            let shown = if is_invisible(state, request, search) {
-                "&shown=true"
-            } else {
-                ""
-            };
-            links.text(
-                "next",
-                &format!("/rest/api/audit?start={start}&limit={limit}{shown}"),
-            )
+            let shown = if is_invisible(state, request, search) { "&shown=true" } else { "" };
+            links.text("next", &format!("/rest/api/audit?start={start}&limit={limit}{shown}"))
         }
         (true, true) | (false, _) => links,
     };

@@ -65,10 +65,7 @@ impl Listener for SeverableListener {
                     // A refusal costs speed only.
                     let _ = stream.set_nodelay(true);
                     return (
-                        SeverableStream {
-                            stream,
-                            line: ConnectionHandle::default(),
-                        },
+                        SeverableStream { stream, line: ConnectionHandle::default() },
                         address,
                     );
                 }

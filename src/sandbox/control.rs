@@ -57,24 +57,14 @@ impl SandboxControl {
     pub fn add_confluence_records(&self, n: usize) {
         let state = &mut *self.shared.state();
         let now = state.now_ms();
-        add(
-            &mut state.confluence,
-            &mut state.confluence_composer,
-            now,
-            n,
-        );
+        add(&mut state.confluence, &mut state.confluence_composer, now, n);
     }
 
     /// Composes `n` more Data Center events, of now and after all others.
     pub fn add_datacenter_events(&self, n: usize) {
         let state = &mut *self.shared.state();
         let now = state.now_ms();
-        add(
-            &mut state.datacenter,
-            &mut state.datacenter_composer,
-            now,
-            n,
-        );
+        add(&mut state.datacenter, &mut state.datacenter_composer, now, n);
     }
 
     /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not
@@ -225,9 +215,6 @@ mod tests {
         assert_eq!(start_after(Some(100), 1000, 101), 998);
         assert_eq!(start_after(Some(1000), 1000, 1), 1001);
         let times: Vec<i64> = spread_times(998, 101).map(|(_, at)| at).collect();
-        assert_eq!(
-            (times[0], times[49], times[50], times[100]),
-            (998, 998, 999, 1000)
-        );
+        assert_eq!((times[0], times[49], times[50], times[100]), (998, 998, 999, 1000));
     }
 }

@@ -30,10 +30,7 @@ pub fn refusal(request: &ParsedRequest) -> Option<ApiReply> {
 /// whatever the credential (developer.atlassian.com/server/jira/platform/basic-authentication).
 pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<ApiReply> {
     let reason = format!("CAPTCHA_CHALLENGE; login-url={base_url}/dc/login.jsp?os_destination=%2F");
-    let reply = error(
-        behaviour.datacenter_captcha?,
-        "Basic Authentication Failure",
-    );
+    let reply = error(behaviour.datacenter_captcha?, "Basic Authentication Failure");
     Some(
         reply
             .header("x-authentication-denied-reason", &reason)
@@ -43,11 +40,7 @@ pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<ApiReply> {
 
 /// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.
 pub fn whoami(request: &ParsedRequest) -> ApiReply {
-    ApiReply::plain(
-        200,
-        "text/plain;charset=UTF-8",
-        user(request).unwrap_or_default(),
-    )
+    ApiReply::plain(200, "text/plain;charset=UTF-8", user(request).unwrap_or_default())
 }
 
 /// Whose credential it is. A personal access token needs no account beside it.
@@ -67,9 +60,7 @@ fn user(request: &ParsedRequest) -> Option<&'static str> {
 
 /// An error in Data Center's shape: `{message, status-code}`.
 pub fn error(status: u16, message: &str) -> ApiReply {
-    let body = JsonObject::new()
-        .text("message", message)
-        .raw("status-code", &status.to_string());
+    let body = JsonObject::new().text("message", message).raw("status-code", &status.to_string());
     ApiReply::json(status, body.finish())
 }
 
@@ -119,15 +110,11 @@ pub fn events(state: &mut ServerState, request: &ParsedRequest, fault: &Fault) -
             paging(state, request, limit, found.texts.len(), next)
         }
     };
-    let body = JsonObject::new()
-        .raw("entities", &array(&found.texts))
-        .raw("pagingInfo", &paging)
-        .finish();
+    let body =
+        JsonObject::new().raw("entities", &array(&found.texts)).raw("pagingInfo", &paging).finish();
     if state.behaviour.audit_reads {
         let now = state.now_ms();
-        let read = state
-            .datacenter_composer
-            .search_performed(now, DATACENTER_USER);
+        let read = state.datacenter_composer.search_performed(now, DATACENTER_USER);
         state.datacenter.add(read);
     }
     ApiReply::json(200, body)
@@ -139,9 +126,7 @@ fn search(state: &ServerState, request: &ParsedRequest) -> Result<RecordQuery, &
         .number("limit", DEFAULT_LIMIT)
         .filter(|limit| (1..=MOST_EVENTS).contains(limit))
         .ok_or("limit must be a number from 1 to 100000.")?;
-    let offset = request
-        .number("offset", 0)
-        .ok_or("offset must be a number.")?;
+    let offset = request.number("offset", 0).ok_or("offset must be a number.")?;
     let before = request.param("pageCursor").map(place);
     if before == Some(None) {
         return Err("pageCursor must be a time in milliseconds and an id.");
@@ -192,10 +177,7 @@ fn paging(
         Some((offset, cursor)) => paging
             .number("nextPageOffset", offset)
             .text("nextPageCursor", cursor)
-            .text(
-                "nextPageLink",
-                &link(state, request, limit, (offset, cursor)),
-            )
+            .text("nextPageLink", &link(state, request, limit, (offset, cursor)))
             .raw("lastPage", "false"),
         None => paging.raw("lastPage", "true"),
     };
@@ -250,17 +232,11 @@ fn cursor(place: RecordPosition) -> String {
 
 fn place(cursor: &str) -> Option<RecordPosition> {
     let (created_ms, number) = cursor.split_once(',')?;
-    Some(RecordPosition {
-        created_ms: created_ms.parse().ok()?,
-        number: number.parse().ok()?,
-    })
+    Some(RecordPosition { created_ms: created_ms.parse().ok()?, number: number.parse().ok()? })
 }
 
 /// The cursor behind which all events lie.
 fn start_cursor(state: &ServerState) -> String {
     let newest = state.datacenter.last_created_ms().unwrap_or_default();
-    cursor(RecordPosition {
-        created_ms: newest.saturating_add(1),
-        number: 0,
-    })
+    cursor(RecordPosition { created_ms: newest.saturating_add(1), number: 0 })
 }

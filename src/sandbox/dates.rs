@@ -27,11 +27,7 @@ pub fn read(text: &str) -> ParsedDate {
     let local = text.split(' ').next().unwrap_or_default();
     let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M:%S%.f")
         .ok()
-        .or_else(|| {
-            NaiveDate::parse_from_str(local, "%Y-%m-%d")
-                .ok()?
-                .and_hms_opt(0, 0, 0)
-        });
+        .or_else(|| NaiveDate::parse_from_str(local, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
     match local {
         Some(local) => ParsedDate::Zoneless(local.and_utc().timestamp_millis()),
         None => ParsedDate::Unreadable,
@@ -57,16 +53,10 @@ mod tests {
 
     #[test]
     fn a_missing_zone_is_told_from_nonsense() {
-        for text in [
-            "2026-11-20T09:30:00",
-            "2026-11-20T09:30:00.000",
-            "2026-11-20T09:30:00.000 0000",
-        ] {
-            assert_eq!(
-                read(text),
-                ParsedDate::Zoneless(1_795_167_000_000),
-                "{text}"
-            );
+        for text in
+            ["2026-11-20T09:30:00", "2026-11-20T09:30:00.000", "2026-11-20T09:30:00.000 0000"]
+        {
+            assert_eq!(read(text), ParsedDate::Zoneless(1_795_167_000_000), "{text}");
         }
         assert_eq!(read("2026-11-20"), ParsedDate::Zoneless(1_795_132_800_000));
         assert_eq!(read("yesterday"), ParsedDate::Unreadable);

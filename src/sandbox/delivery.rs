@@ -59,9 +59,7 @@ pub async fn deliver(
         set(&mut response, name, value);
     }
     let skew = TimeDelta::try_seconds(terms.clock_skew).unwrap_or_default();
-    let date = (Utc::now() + skew)
-        .format("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
+    let date = (Utc::now() + skew).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     set(&mut response, "date", &date);
     if let (Some(name), false) = (terms.content_encoding, terms.gzip) {
         set(&mut response, "content-encoding", name);
@@ -139,9 +137,7 @@ fn whole(response: &mut Response, body: Bytes, terms: &DeliveryOptions) -> Body 
 /// `body` with a byte that is no UTF-8 where `text` begins.
 fn spoilt(body: &Bytes, text: &str) -> Bytes {
     let mut bytes = body.to_vec();
-    let place = bytes
-        .windows(text.len().max(1))
-        .position(|window| window == text.as_bytes());
+    let place = bytes.windows(text.len().max(1)).position(|window| window == text.as_bytes());
     if let Some(byte) = place.and_then(|place| bytes.get_mut(place)) {
         *byte = 0xff;
     }
@@ -149,9 +145,7 @@ fn spoilt(body: &Bytes, text: &str) -> Bytes {
 }
 
 fn announce(response: &mut Response, length: usize) {
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
 }
 
 /// Sets a header; what is no valid header is left out, since only a test's own script can hold one.
@@ -192,10 +186,7 @@ struct ScriptedBody {
 impl ScriptedBody {
     /// A body of these steps.
     fn new(steps: impl IntoIterator<Item = BodyAction>) -> Self {
-        Self {
-            steps: steps.into_iter().collect(),
-            pause: None,
-        }
+        Self { steps: steps.into_iter().collect(), pause: None }
     }
 
     /// The first half of `body`, then `end`.
@@ -310,9 +301,7 @@ mod tests {
         let bomb = gzip_bomb(3 * MIB as u64 - 1);
         assert!(bomb.len() < 16 * 1024, "{} bytes", bomb.len());
         let mut unpacked = Vec::new();
-        flate2::read::GzDecoder::new(bomb.as_slice())
-            .read_to_end(&mut unpacked)
-            .unwrap();
+        flate2::read::GzDecoder::new(bomb.as_slice()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked.len(), 3 * MIB);
     }
 

@@ -39,11 +39,7 @@ fn fault_reply(
 ) -> Option<ApiReply> {
     let json = |body: &str| Some(ApiReply::json(200, body.to_owned()));
     match fault {
-        Fault::Status {
-            status,
-            headers,
-            body,
-        } => Some(scripted_reply(*status, headers, body)),
+        Fault::Status { status, headers, body } => Some(scripted_reply(*status, headers, body)),
         Fault::Html => Some(ApiReply::plain(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
         Fault::Redirect(location) => {
             Some(ApiReply::plain(302, "text/html;charset=UTF-8", "").header("location", location))
@@ -54,19 +50,14 @@ fn fault_reply(
             Some(reply::INVALID_CURSOR.reply(ErrorEnvelope::Errors, &request.path))
         }
         Fault::RepeatPage => {
-            let last = request
-                .route
-                .api()
-                .and_then(|api| state.last_pages.of(api).clone());
+            let last = request.route.api().and_then(|api| state.last_pages.of(api).clone());
             last.map(|body| ApiReply::json(200, body))
         }
         Fault::EmptyBody | Fault::EndlessBody | Fault::GzipBomb(_) => json(""),
         // A status of 0 is what the request log shows for a request without an answer.
-        Fault::Hang | Fault::CloseBeforeResponse | Fault::ResetBeforeResponse => Some(ApiReply {
-            status: 0,
-            headers: Vec::new(),
-            body: BodyChunks::default(),
-        }),
+        Fault::Hang | Fault::CloseBeforeResponse | Fault::ResetBeforeResponse => {
+            Some(ApiReply { status: 0, headers: Vec::new(), body: BodyChunks::default() })
+        }
         Fault::Pass
         | Fault::CloseMidBody
         | Fault::CloseMidChunks
@@ -154,10 +145,8 @@ fn throttled(
     state: &mut ServerState,
     request: &ParsedRequest,
 ) -> (Vec<(String, String)>, Option<ApiReply>) {
-    let Some((api, limit)) = request
-        .route
-        .api()
-        .and_then(|api| Some((api, state.behaviour.rate_limit(api)?.clone())))
+    let Some((api, limit)) =
+        request.route.api().and_then(|api| Some((api, state.behaviour.rate_limit(api)?.clone())))
     else {
         return (Vec::new(), None);
     };
@@ -181,9 +170,7 @@ fn throttled(
 
 fn scripted_reply(status: u16, headers: &[(String, String)], body: &str) -> ApiReply {
     let mut headers = headers.to_vec();
-    let typed = headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let guess = match body.trim_start().chars().next() {
         Some('{' | '[') => Some("application/json"),
         Some('<') => Some("text/html;charset=UTF-8"),
@@ -193,9 +180,5 @@ fn scripted_reply(status: u16, headers: &[(String, String)], body: &str) -> ApiR
     if let (false, Some(guess)) = (typed, guess) {
         headers.push(("content-type".to_owned(), guess.to_owned()));
     }
-    ApiReply {
-        status,
-        headers,
-        body: body.to_owned().into(),
-    }
+    ApiReply { status, headers, body: body.to_owned().into() }
 }

@@ -54,23 +54,15 @@ pub fn records(
             }
         }
         _ => {
-            return jira_error(
-                400,
-                "offset and limit must be numbers that are not negative.",
-            );
+            return jira_error(400, "offset and limit must be numbers that are not negative.");
         }
     };
-    let (from, to) = (
-        request.param("from").map(dates::read),
-        request.param("to").map(dates::read),
-    );
+    let (from, to) = (request.param("from").map(dates::read), request.param("to").map(dates::read));
     let dates = [from, to];
     if dates.contains(&Some(ParsedDate::Unreadable)) {
         return jira_error(400, "from and to must be dates.");
     }
-    let zoneless = dates
-        .iter()
-        .any(|date| matches!(date, Some(ParsedDate::Zoneless(_))));
+    let zoneless = dates.iter().any(|date| matches!(date, Some(ParsedDate::Zoneless(_))));
     let through_gateway = matches!(way, SiteAccess::Gateway(_));
     let ignored = zoneless && (through_gateway || state.behaviour.zoneless_empty_everywhere);
     let search = RecordQuery {
@@ -117,10 +109,7 @@ fn played(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
     let until_empty = behaviour.jira_empty_from.unwrap_or(usize::MAX);
     (!is_failing).then(|| RecordQuery {
         offset,
-        limit: search
-            .limit
-            .min(limit)
-            .min(until_empty.saturating_sub(offset)),
+        limit: search.limit.min(limit).min(until_empty.saturating_sub(offset)),
         to: match behaviour.jira_end {
             RangeEnd::Included => search.to,
             RangeEnd::Excluded => search.to.map(|to| to - 1),
@@ -168,10 +157,9 @@ pub fn bulk(request: &ParsedRequest, way: &SiteAccess) -> ApiReply {
     if let Some(reply) = refused.or_else(|| access::unknown_site(way)) {
         return reply;
     }
-    let (Some(start), Some(most)) = (
-        request.number("startAt", 0),
-        request.number("maxResults", DEFAULT_USERS),
-    ) else {
+    let (Some(start), Some(most)) =
+        (request.number("startAt", 0), request.number("maxResults", DEFAULT_USERS))
+    else {
         return jira_error(400, "startAt and maxResults must be numbers.");
     };
     let ids = request.query.iter().filter(|(key, _)| key == "accountId");
@@ -186,44 +174,25 @@ pub fn bulk(request: &ParsedRequest, way: &SiteAccess) -> ApiReply {
         .number("maxResults", most)
         .number("startAt", start)
         .number("total", known.len())
-        .raw(
-            "isLast",
-            if start.saturating_add(most) >= known.len() {
-                "true"
-            } else {
-                "false"
-            },
-        )
+        .raw("isLast", if start.saturating_add(most) >= known.len() { "true" } else { "false" })
         .raw("values", &array(page));
     ApiReply::json(200, body.finish())
 }
 
 fn known(account_id: &str) -> Option<&'static SamplePerson> {
     let everybody = PEOPLE.iter().chain(&SERVICE_ACCOUNTS);
-    everybody
-        .into_iter()
-        .find(|person| person.account_id == account_id)
+    everybody.into_iter().find(|person| person.account_id == account_id)
 }
 
 fn json(person: &SamplePerson) -> String {
-    let is_service = SERVICE_ACCOUNTS
-        .iter()
-        .any(|service| service.account_id == person.account_id);
-    let user = JsonObject::new()
-        .text("accountId", person.account_id)
-        .text("displayName", person.name);
+    let is_service = SERVICE_ACCOUNTS.iter().any(|service| service.account_id == person.account_id);
+    let user =
+        JsonObject::new().text("accountId", person.account_id).text("displayName", person.name);
     let user = match person.hides_email() {
         true => user,
         false => user.text("emailAddress", person.email),
     };
-    user.raw(
-        "active",
-        if person.is_deactivated() {
-            "false"
-        } else {
-            "true"
-        },
-    )
-    .text("accountType", if is_service { "app" } else { "atlassian" })
-    .finish()
+    user.raw("active", if person.is_deactivated() { "false" } else { "true" })
+        .text("accountType", if is_service { "app" } else { "atlassian" })
+        .finish()
 }

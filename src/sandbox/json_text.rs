@@ -94,9 +94,7 @@ impl JsonMembers {
     /// The finished text.
     pub fn finish(&self) -> String {
         let members = self.0.iter().filter(|(_, json)| !json.is_empty());
-        let object = members.fold(JsonObject::new(), |object, (key, json)| {
-            object.raw(key, json)
-        });
+        let object = members.fold(JsonObject::new(), |object, (key, json)| object.raw(key, json));
         object.finish()
     }
 }
@@ -169,11 +167,8 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order_and_repeats() {
-        let text = JsonObject::new()
-            .text("b", "x\"\\\n\u{7}")
-            .raw("a", "1.10")
-            .number("a", 2)
-            .finish();
+        let text =
+            JsonObject::new().text("b", "x\"\\\n\u{7}").raw("a", "1.10").number("a", 2).finish();
         assert_eq!(text, r#"{"b":"x\"\\\n\u0007","a":1.10,"a":2}"#);
         assert_eq!(array([text.as_str(), "null"]), format!("[{text},null]"));
         assert_eq!(array(Vec::<String>::new()), "[]");

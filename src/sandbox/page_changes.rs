@@ -40,9 +40,7 @@ fn envelope(api: Api) -> String {
     let envelope = JsonObject::new();
     match api {
         Api::OrgEvents => {
-            let error = JsonObject::new()
-                .text("code", "ADMIN-500-1")
-                .text("title", TEXT);
+            let error = JsonObject::new().text("code", "ADMIN-500-1").text("title", TEXT);
             envelope.raw("errors", &array([error.finish()]))
         }
         Api::JiraAudit => envelope.raw("errorMessages", &array([quoted(TEXT)])),
@@ -89,9 +87,8 @@ pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<B
     // Most pages are large, and stay in pieces.
     wanted.peek()?;
     let whole = String::from_utf8_lossy(&page.whole()).into_owned();
-    let rewritten = wanted.fold(whole, |page, (_, key, rewrite)| {
-        rewrite_values(&page, key, rewrite)
-    });
+    let rewritten =
+        wanted.fold(whole, |page, (_, key, rewrite)| rewrite_values(&page, key, rewrite));
     Some(rewritten.into())
 }
 
@@ -124,9 +121,7 @@ fn value_length(json: &str) -> usize {
             });
             end.map_or(0, |end| end + 2)
         }
-        None => json
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(json.len()),
+        None => json.find(|c: char| !c.is_ascii_digit()).unwrap_or(json.len()),
     }
 }
 
@@ -164,12 +159,7 @@ mod tests {
 
     #[test]
     fn every_envelope_ends_before_the_members_of_the_page() {
-        for api in [
-            Api::OrgEvents,
-            Api::JiraAudit,
-            Api::ConfluenceAudit,
-            Api::DatacenterAudit,
-        ] {
+        for api in [Api::OrgEvents, Api::JiraAudit, Api::ConfluenceAudit, Api::DatacenterAudit] {
             let joined = format!(
                 "{},{}",
                 envelope(api).trim_end_matches('}'),

@@ -382,10 +382,8 @@ pub const QUIRKS: &[ApiQuirk] = &[
 
 /// Ten requests a minute: the collector, which keeps to fifty, meets a 429.
 fn limit_org(behaviour: &mut Behaviour, reset_precision: ResetPrecision) {
-    behaviour.org_rate_limit = Some(RateLimit {
-        reset_precision,
-        ..RateLimit::new(10, Duration::from_secs(60))
-    });
+    behaviour.org_rate_limit =
+        Some(RateLimit { reset_precision, ..RateLimit::new(10, Duration::from_secs(60)) });
 }
 
 #[cfg(test)]

@@ -23,11 +23,7 @@ impl SandboxRecord {
             Value::Number(id) => id.to_string(),
             _ => String::new(),
         };
-        Self {
-            id,
-            created_ms,
-            text,
-        }
+        Self { id, created_ms, text }
     }
 }
 
@@ -88,18 +84,13 @@ impl RecordLog {
     /// Gives a record its place; among equal times it is the newest.
     pub fn add(&mut self, record: SandboxRecord) {
         let kept = self.arrival(record);
-        let place = self
-            .kept
-            .partition_point(|old| old.position < kept.position);
+        let place = self.kept.partition_point(|old| old.position < kept.position);
         self.kept.insert(place, kept);
     }
 
     fn arrival(&mut self, record: SandboxRecord) -> StoredRecord {
         self.arrived += 1;
-        let position = RecordPosition {
-            created_ms: record.created_ms,
-            number: self.arrived,
-        };
+        let position = RecordPosition { created_ms: record.created_ms, number: self.arrived };
         StoredRecord { position, record }
     }
 
@@ -111,12 +102,7 @@ impl RecordLog {
 
     /// How many records lie within the bounds, which are inclusive.
     pub fn count(&self, from: Option<i64>, to: Option<i64>) -> usize {
-        self.range(&RecordQuery {
-            from,
-            to,
-            ..RecordQuery::default()
-        })
-        .len()
+        self.range(&RecordQuery { from, to, ..RecordQuery::default() }).len()
     }
 
     /// How many records within the bounds of `search` come before its page.
@@ -183,15 +169,9 @@ impl RecordLog {
         let until = |passes: &dyn Fn(&RecordPosition) -> bool| {
             self.kept.partition_point(|kept| passes(&kept.position))
         };
-        let start = search
-            .from
-            .map_or(0, |from| until(&|at| at.created_ms < from));
-        let to = search
-            .to
-            .map_or(self.kept.len(), |to| until(&|at| at.created_ms <= to));
-        let end = search
-            .before
-            .map_or(to, |before| until(&|at| *at < before).min(to));
+        let start = search.from.map_or(0, |from| until(&|at| at.created_ms < from));
+        let to = search.to.map_or(self.kept.len(), |to| until(&|at| at.created_ms <= to));
+        let end = search.before.map_or(to, |before| until(&|at| *at < before).min(to));
         self.kept.get(start..end.max(start)).unwrap_or_default()
     }
 }
@@ -217,11 +197,7 @@ mod tests {
     use super::*;
 
     fn search(offset: usize, limit: usize) -> RecordQuery {
-        RecordQuery {
-            offset,
-            limit,
-            ..RecordQuery::default()
-        }
+        RecordQuery { offset, limit, ..RecordQuery::default() }
     }
 
     fn log() -> RecordLog {
@@ -234,25 +210,12 @@ mod tests {
     #[test]
     fn newest_first_with_inclusive_bounds() {
         let log = log();
-        assert_eq!(
-            log.page(&search(0, 9)).texts,
-            ["NEW group", "second", "first", "old"]
-        );
+        assert_eq!(log.page(&search(0, 9)).texts, ["NEW group", "second", "first", "old"]);
         assert_eq!(log.page(&search(1, 2)).texts, ["second", "first"]);
-        let bounded = RecordQuery {
-            from: Some(1),
-            to: Some(5),
-            ..search(0, 9)
-        };
+        let bounded = RecordQuery { from: Some(1), to: Some(5), ..search(0, 9) };
         assert_eq!(log.page(&bounded).texts, ["second", "first", "old"]);
         assert!(
-            log.page(&RecordQuery {
-                from: Some(6),
-                to: Some(2),
-                ..search(0, 9)
-            })
-            .texts
-            .is_empty()
+            log.page(&RecordQuery { from: Some(6), to: Some(2), ..search(0, 9) }).texts.is_empty()
         );
     }
 
@@ -261,10 +224,7 @@ mod tests {
         let log = log();
         let first = log.page(&search(0, 2));
         assert_eq!(first.texts, ["NEW group", "second"]);
-        let rest = RecordQuery {
-            before: first.last,
-            ..search(0, 9)
-        };
+        let rest = RecordQuery { before: first.last, ..search(0, 9) };
         assert_eq!(log.page(&rest).texts, ["first", "old"]);
         assert_eq!(log.count(Some(5), Some(9)), 3);
         let newer = log.newer(first.last.unwrap(), 1);
@@ -275,15 +235,7 @@ mod tests {
     #[test]
     fn every_term_must_occur() {
         let terms = vec!["new".to_owned(), "group".to_owned()];
-        assert_eq!(
-            log()
-                .page(&RecordQuery {
-                    terms,
-                    ..search(0, 9)
-                })
-                .texts,
-            ["NEW group"]
-        );
+        assert_eq!(log().page(&RecordQuery { terms, ..search(0, 9) }).texts, ["NEW group"]);
     }
 
     #[test]

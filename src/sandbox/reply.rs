@@ -23,22 +23,14 @@ impl ApiReply {
     /// A JSON body with `status`.
     pub fn json(status: u16, body: impl Into<BodyChunks>) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Self {
-            status,
-            headers,
-            body: body.into(),
-        }
+        Self { status, headers, body: body.into() }
     }
 
     /// A body of another type.
     pub fn plain(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         let body = body.to_owned().into();
-        Self {
-            status,
-            headers,
-            body,
-        }
+        Self { status, headers, body }
     }
 
     /// The same with one more header.
@@ -75,12 +67,7 @@ impl AdminError {
         title: &'static str,
         detail: &'static str,
     ) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            detail,
-        }
+        Self { status, code, title, detail }
     }
 
     /// The error in one of the three shapes.
@@ -95,15 +82,10 @@ impl AdminError {
                     .text("title", self.title)
                     .text("detail", self.detail)
                     .finish();
-                JsonObject::new()
-                    .raw("errors", &format!("[{error}]"))
-                    .finish()
+                JsonObject::new().raw("errors", &format!("[{error}]")).finish()
             }
             ErrorEnvelope::Spring => JsonObject::new()
-                .text(
-                    "timestamp",
-                    &Utc::now().format("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string(),
-                )
+                .text("timestamp", &Utc::now().format("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string())
                 .text("path", path)
                 .raw("status", &status)
                 .text("error", self.title)
@@ -118,45 +100,27 @@ impl AdminError {
 
 /// The gateway's shape: `{code, message}`.
 pub fn gateway_body(status: u16, message: &str) -> String {
-    JsonObject::new()
-        .raw("code", &status.to_string())
-        .text("message", message)
-        .finish()
+    JsonObject::new().raw("code", &status.to_string()).text("message", message).finish()
 }
 
 /// Jira's shape: `{errorMessages, errors}`.
 pub fn jira_error(status: u16, message: &str) -> ApiReply {
     let messages = array([quoted(message)]);
-    let body = JsonObject::new()
-        .raw("errorMessages", &messages)
-        .raw("errors", "{}")
-        .finish();
+    let body = JsonObject::new().raw("errorMessages", &messages).raw("errors", "{}").finish();
     ApiReply::json(status, body)
 }
 
 // The errors are from the code catalogue in jira.js' models; the sentences are composed.
 
 /// A cursor that is malformed or expired.
-pub const INVALID_CURSOR: AdminError = AdminError::new(
-    400,
-    "ADMIN-400-1",
-    "Invalid page cursor",
-    "The page cursor is not valid.",
-);
+pub const INVALID_CURSOR: AdminError =
+    AdminError::new(400, "ADMIN-400-1", "Invalid page cursor", "The page cursor is not valid.");
 /// The server fails, and says no more.
-pub const INTERNAL: AdminError = AdminError::new(
-    500,
-    "ADMIN-500-1",
-    "Internal error",
-    "Something went wrong.",
-);
+pub const INTERNAL: AdminError =
+    AdminError::new(500, "ADMIN-500-1", "Internal error", "Something went wrong.");
 /// `from` or `to` is no number.
-pub const INVALID_TIME: AdminError = AdminError::new(
-    400,
-    "ADMIN-400-3",
-    "Invalid time date",
-    "Times are epoch milliseconds.",
-);
+pub const INVALID_TIME: AdminError =
+    AdminError::new(400, "ADMIN-400-3", "Invalid time date", "Times are epoch milliseconds.");
 /// Another parameter is wrong.
 pub const INVALID_SYNTAX: AdminError = AdminError::new(
     400,
@@ -165,22 +129,14 @@ pub const INVALID_SYNTAX: AdminError = AdminError::new(
     "A query parameter is not valid.",
 );
 /// No such path.
-pub const UNKNOWN_RESOURCE: AdminError = AdminError::new(
-    404,
-    "ADMIN-404-1",
-    "Not found",
-    "There is nothing at this path.",
-);
+pub const UNKNOWN_RESOURCE: AdminError =
+    AdminError::new(404, "ADMIN-404-1", "Not found", "There is nothing at this path.");
 /// No such organization.
 pub const UNKNOWN_ORG: AdminError =
     AdminError::new(404, "ADMIN-404-2", "Not found", "Organization not found.");
 /// Not a GET.
-pub const METHOD_NOT_ALLOWED: AdminError = AdminError::new(
-    405,
-    "ADMIN-405-1",
-    "Method not allowed",
-    "Only GET is served here.",
-);
+pub const METHOD_NOT_ALLOWED: AdminError =
+    AdminError::new(405, "ADMIN-405-1", "Method not allowed", "Only GET is served here.");
 /// Too many requests.
 pub const RATE_LIMITED: AdminError = AdminError::new(
     429,
@@ -222,12 +178,7 @@ impl From<String> for BodyChunks {
 
 impl FromIterator<Bytes> for BodyChunks {
     fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
-        Self(
-            pieces
-                .into_iter()
-                .filter(|piece| !piece.is_empty())
-                .collect(),
-        )
+        Self(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
     }
 }
 
@@ -256,10 +207,7 @@ mod tests {
             let reply = error.reply(envelope, "/p");
             serde_json::from_slice::<serde_json::Value>(&reply.body.whole()).unwrap()
         };
-        assert_eq!(
-            body(ErrorEnvelope::Errors)["errors"][0]["code"],
-            "ADMIN-429-1"
-        );
+        assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
         assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["status"], "429");
         assert_eq!(body(ErrorEnvelope::Spring)["path"], "/p");
         assert_eq!(body(ErrorEnvelope::Gateway)["code"], 429);
@@ -267,9 +215,6 @@ mod tests {
 
     #[test]
     fn jira_has_its_own() {
-        assert_eq!(
-            jira_error(403, "No.").body.whole(),
-            r#"{"errorMessages":["No."],"errors":{}}"#
-        );
+        assert_eq!(jira_error(403, "No.").body.whole(), r#"{"errorMessages":["No."],"errors":{}}"#);
     }
 }

@@ -133,16 +133,12 @@ pub struct ParsedRequest {
 impl ParsedRequest {
     /// The first value of a query parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A query parameter that is a number; None when it is there and is none.
     pub fn number(&self, name: &str, default: usize) -> Option<usize> {
-        self.param(name)
-            .map_or(Some(default), |text| text.parse().ok())
+        self.param(name).map_or(Some(default), |text| text.parse().ok())
     }
 }
 
@@ -156,58 +152,25 @@ mod tests {
         for (path, route) in [
             ("/admin/v1/orgs", ApiRoute::Orgs),
             ("/admin/v1/orgs/x", ApiRoute::Org("x".into())),
-            (
-                "/admin/api-access/v1/orgs/x/api-keys",
-                ApiRoute::ApiKeys("x".into()),
-            ),
-            (
-                "/admin/v1/orgs/x/events-stream",
-                ApiRoute::OrgEvents("x".into()),
-            ),
+            ("/admin/api-access/v1/orgs/x/api-keys", ApiRoute::ApiKeys("x".into())),
+            ("/admin/v1/orgs/x/events-stream", ApiRoute::OrgEvents("x".into())),
             ("/admin/v1/orgs/x/events", ApiRoute::Unknown),
-            (
-                "/rest/api/3/auditing/record",
-                ApiRoute::JiraAudit(SiteAccess::Site),
-            ),
-            (
-                "/ex/jira/c1/rest/api/3/auditing/record",
-                ApiRoute::JiraAudit(gateway()),
-            ),
-            (
-                "/rest/api/3/user/bulk",
-                ApiRoute::JiraUsers(SiteAccess::Site),
-            ),
-            (
-                "/ex/jira/c1/rest/api/3/user/bulk",
-                ApiRoute::JiraUsers(gateway()),
-            ),
-            (
-                "/wiki/rest/api/audit",
-                ApiRoute::ConfluenceAudit(SiteAccess::Site),
-            ),
-            (
-                "/ex/confluence/c1/wiki/rest/api/audit",
-                ApiRoute::ConfluenceAudit(gateway()),
-            ),
+            ("/rest/api/3/auditing/record", ApiRoute::JiraAudit(SiteAccess::Site)),
+            ("/ex/jira/c1/rest/api/3/auditing/record", ApiRoute::JiraAudit(gateway())),
+            ("/rest/api/3/user/bulk", ApiRoute::JiraUsers(SiteAccess::Site)),
+            ("/ex/jira/c1/rest/api/3/user/bulk", ApiRoute::JiraUsers(gateway())),
+            ("/wiki/rest/api/audit", ApiRoute::ConfluenceAudit(SiteAccess::Site)),
+            ("/ex/confluence/c1/wiki/rest/api/audit", ApiRoute::ConfluenceAudit(gateway())),
             ("/ex/confluence/c1/rest/api/audit", ApiRoute::Unknown),
             ("/ex/jira/c1/wiki/rest/api/audit", ApiRoute::Unknown),
             ("/rest/auditing/1.0/events", ApiRoute::DatacenterEvents),
             ("/dc/rest/auditing/1.0/events", ApiRoute::DatacenterEvents),
-            (
-                "/dc/plugins/servlet/applinks/whoami",
-                ApiRoute::DatacenterWhoami,
-            ),
+            ("/dc/plugins/servlet/applinks/whoami", ApiRoute::DatacenterWhoami),
             ("/dc/rest/api/3/user/bulk", ApiRoute::Unknown),
         ] {
             assert_eq!(ApiRoute::of(path), route, "{path}");
         }
-        assert_eq!(
-            ApiRoute::of("/rest/api/3/auditing/record").api(),
-            Some(Api::JiraAudit)
-        );
-        assert_eq!(
-            ApiRoute::of("/dc/rest/auditing/1.0/events/").api(),
-            Some(Api::DatacenterAudit)
-        );
+        assert_eq!(ApiRoute::of("/rest/api/3/auditing/record").api(), Some(Api::JiraAudit));
+        assert_eq!(ApiRoute::of("/dc/rest/auditing/1.0/events/").api(), Some(Api::DatacenterAudit));
     }
 }

@@ -109,9 +109,7 @@ fn parse_request(request: &Request) -> ParsedRequest {
         is_get: request.method() == Method::GET,
         path: uri.path().to_owned(),
         route: ApiRoute::of(uri.path()),
-        query: url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect(),
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         authorization: request
             .headers()
             .get(header::AUTHORIZATION)
@@ -132,8 +130,5 @@ fn entry(at: Instant, parsed: &ParsedRequest, headers: &HeaderMap) -> request_lo
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -120,10 +120,7 @@ pub struct SharedServerState {
 impl SharedServerState {
     /// Shares a state.
     pub fn new(state: ServerState) -> Self {
-        Self {
-            state: Mutex::new(state),
-            stop: watch::Sender::new(false),
-        }
+        Self { state: Mutex::new(state), stop: watch::Sender::new(false) }
     }
 
     /// The state. A panic elsewhere does not take it away.

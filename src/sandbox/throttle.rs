@@ -71,10 +71,7 @@ pub fn headers(
     };
     let mut headers = vec![
         ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
-        (
-            "x-ratelimit-remaining".to_owned(),
-            verdict.remaining.to_string(),
-        ),
+        ("x-ratelimit-remaining".to_owned(), verdict.remaining.to_string()),
         ("x-ratelimit-reset".to_owned(), reset),
     ];
     headers.extend(retry_after(limit, verdict));
@@ -87,18 +84,9 @@ pub fn datacenter_headers(limit: &RateLimit, verdict: &ThrottleVerdict) -> Vec<(
     let interval = limit.per.as_millis().div_ceil(1000);
     let mut headers = vec![
         ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
-        (
-            "x-ratelimit-remaining".to_owned(),
-            verdict.remaining.to_string(),
-        ),
-        (
-            "x-ratelimit-interval-seconds".to_owned(),
-            interval.to_string(),
-        ),
-        (
-            "x-ratelimit-fillrate".to_owned(),
-            limit.requests.to_string(),
-        ),
+        ("x-ratelimit-remaining".to_owned(), verdict.remaining.to_string()),
+        ("x-ratelimit-interval-seconds".to_owned(), interval.to_string()),
+        ("x-ratelimit-fillrate".to_owned(), limit.requests.to_string()),
     ];
     headers.extend(retry_after(limit, verdict));
     headers
@@ -148,10 +136,8 @@ mod tests {
 
     #[test]
     fn a_rolling_window_waits_for_its_oldest_request() {
-        let limit = RateLimit {
-            window: RateWindow::Rolling,
-            ..RateLimit::new(2, Duration::from_secs(60))
-        };
+        let limit =
+            RateLimit { window: RateWindow::Rolling, ..RateLimit::new(2, Duration::from_secs(60)) };
         let mut throttle = ThrottleState::default();
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:55Z")).passes);
@@ -171,24 +157,16 @@ mod tests {
         let mut throttle = ThrottleState::default();
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:00Z")).passes);
         let refused = throttle.judge(&limit, at("2026-11-20T09:30:59Z"));
-        assert_eq!(
-            (refused.passes, refused.wait),
-            (false, Duration::from_secs(60))
-        );
+        assert_eq!((refused.passes, refused.wait), (false, Duration::from_secs(60)));
         assert!(!throttle.judge(&limit, at("2026-11-20T09:31:00Z")).passes);
     }
 
     #[test]
     fn a_reset_at_minute_precision_lies_in_the_past() {
-        let limit = RateLimit {
-            retry_after: true,
-            ..RateLimit::new(1, Duration::from_millis(1500))
-        };
-        let verdict = ThrottleVerdict {
-            passes: false,
-            remaining: 0,
-            wait: Duration::from_millis(1500),
-        };
+        let limit =
+            RateLimit { retry_after: true, ..RateLimit::new(1, Duration::from_millis(1500)) };
+        let verdict =
+            ThrottleVerdict { passes: false, remaining: 0, wait: Duration::from_millis(1500) };
         let headers = headers(&limit, &verdict, at("2026-11-20T09:30:20Z"));
         assert_eq!(headers[2].1, "2026-11-20T09:30Z");
         assert_eq!(headers[3], ("retry-after".to_owned(), "2".to_owned()));

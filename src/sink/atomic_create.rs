@@ -39,10 +39,9 @@ pub fn create(
     };
     let path = path_at(template, settings.compression, now)?;
     let (file, unnamed) = match inspect_target(&path)? {
-        TargetState::Special => (
-            open_special(&path).map_err(|error| failed("open", &path, error))?,
-            None,
-        ),
+        TargetState::Special => {
+            (open_special(&path).map_err(|error| failed("open", &path, error))?, None)
+        }
         free => {
             let (file, temporary) =
                 create_temp_file(&path).map_err(|error| failed("create", &path, error))?;
@@ -69,11 +68,7 @@ impl PendingFile {
     /// # Errors
     /// The name was taken meanwhile, or the system refuses.
     pub fn publish(self) -> Result<(), SinkError> {
-        let PendingFile {
-            temporary,
-            path,
-            replaces_empty,
-        } = self;
+        let PendingFile { temporary, path, replaces_empty } = self;
         let is_still_empty = || matches!(inspect_target(&path), Ok(TargetState::Empty));
         let named = match replaces_empty && is_still_empty() {
             true => temporary.persist(&path),
@@ -99,9 +94,7 @@ enum TargetState {
 }
 
 fn inspect_target(path: &Path) -> Result<TargetState, SinkError> {
-    let exists = || SinkError::AlreadyExists {
-        path: path.to_owned(),
-    };
+    let exists = || SinkError::AlreadyExists { path: path.to_owned() };
     match fs::metadata(path) {
         Ok(facts) if facts.is_dir() => {
             let error = io::Error::from(ErrorKind::IsADirectory);

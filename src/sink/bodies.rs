@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::crash::CrashPoint;
 use crate::files::{
-    Durability, Replacement, create_private_folder, folder_of, ignore_missing, sync_folder,
+    Durability, FileReplacement, create_private_folder, folder_of, ignore_missing, sync_folder,
 };
 use crate::sink::{SinkError, failed};
 
@@ -44,7 +44,7 @@ impl ResponseBodyStore {
         }
         let write = || -> io::Result<()> {
             self.create_folder()?;
-            Replacement::new(&path, Durability::File)
+            FileReplacement::new(&path, Durability::File)
                 .named(UNNAMED, "")
                 .crash_points(Some(CrashPoint::BodyWritten), Some(CrashPoint::BodyNamed))
                 .write(|out| out.write_all(&zstd::bulk::compress(body, ZSTD_LEVEL)?))
@@ -108,9 +108,7 @@ mod tests {
         bodies.store("bb", b"[]").unwrap();
         bodies.commit().unwrap();
         fs::write(bodies.folder.join(format!("{UNNAMED}x")), "half").unwrap();
-        bodies
-            .remove_unreferenced(&HashSet::from(["aa".to_owned()]))
-            .unwrap();
+        bodies.remove_unreferenced(&HashSet::from(["aa".to_owned()])).unwrap();
         let left: Vec<_> = fs::read_dir(&bodies.folder).unwrap().collect();
         assert_eq!(left.len(), 1);
         let packed = fs::read(bodies.folder.join("aa.json.zst")).unwrap();

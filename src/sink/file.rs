@@ -79,11 +79,7 @@ impl FileSink {
 impl LineSink for FileSink {
     fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
         // Lines of one commit stay in one file.
-        if self
-            .current
-            .as_ref()
-            .is_some_and(OutputFile::has_uncommitted)
-        {
+        if self.current.as_ref().is_some_and(OutputFile::has_uncommitted) {
             return Ok(None);
         }
         let now = (self.clock)();

@@ -16,11 +16,8 @@ fn folder() -> tempfile::TempDir {
 
 fn sink(path: &Path, compression: Compression, rotation: Rotation) -> FileSink {
     let name: SourceName = "acme".parse().unwrap();
-    let settings = OutputSettings {
-        compression,
-        rotation,
-        ..OutputLayer::default().resolve(&name)
-    };
+    let settings =
+        OutputSettings { compression, rotation, ..OutputLayer::default().resolve(&name) };
     FileSink::new(path.to_str().unwrap(), &settings, None)
 }
 
@@ -131,10 +128,7 @@ fn a_file_is_packed_in_one_way() {
             let folder = folder();
             // The one suffix that each of them leaves alone.
             let path = folder.path().join(format!("out{}", then.suffix()));
-            write(
-                &mut sink(&folder.path().join("first"), first, Rotation::Never),
-                "one\n",
-            );
+            write(&mut sink(&folder.path().join("first"), first, Rotation::Never), "one\n");
             let packed = folder.path().join(first.with_suffix("first".to_owned()));
             fs::rename(packed, &path).unwrap();
             let before = fs::read(&path).unwrap();
@@ -181,10 +175,8 @@ fn a_finished_name_contains_the_begin_time() {
     write(&mut sink, "still nine\n");
     sink.clock = || parse_api_time("2026-11-20T10:00:00Z").unwrap();
     write(&mut sink, "ten\n");
-    let names_and_texts = [
-        ("out-20261120T090000.000Z.jsonl.gz", "nine\nstill nine\n"),
-        ("out.jsonl.gz", "ten\n"),
-    ];
+    let names_and_texts =
+        [("out-20261120T090000.000Z.jsonl.gz", "nine\nstill nine\n"), ("out.jsonl.gz", "ten\n")];
     let want = names_and_texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
     assert_eq!(texts(&folder), want);
 }
@@ -264,12 +256,7 @@ fn changes_by_other_programs_are_accepted() {
     fs::rename(&path, folder.path().join("out.jsonl.1")).unwrap();
     write(&mut sink, "2\n");
     fs::copy(&path, folder.path().join("out.jsonl.2")).unwrap();
-    fs::OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(0)
-        .unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
     write(&mut sink, "3\n");
     assert_eq!(commit(&mut sink), Some((path.clone(), 2, true)));
     fs::remove_file(&path).unwrap();
@@ -286,17 +273,9 @@ fn a_file_that_is_cut_within_a_commit_commits_nothing() {
     let path = folder.path().join("out.jsonl");
     let mut sink = plain(&path);
     sink.append(b"1\n").unwrap();
-    fs::OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(0)
-        .unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
     sink.append(b"2\n").unwrap();
-    assert!(matches!(
-        sink.commit(),
-        Err(SinkError::TruncatedExternally { .. })
-    ));
+    assert!(matches!(sink.commit(), Err(SinkError::TruncatedExternally { .. })));
     assert_eq!(fs::read(&path).unwrap(), b"");
 }
 
@@ -307,10 +286,7 @@ fn a_file_that_is_removed_within_a_commit_commits_nothing() {
     let mut sink = plain(&path);
     sink.append(b"1\n").unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(matches!(
-        sink.commit(),
-        Err(SinkError::RemovedWhileOpen { .. })
-    ));
+    assert!(matches!(sink.commit(), Err(SinkError::RemovedWhileOpen { .. })));
 }
 
 #[test]
@@ -454,17 +430,9 @@ fn external_truncation_during_large_writes_is_reported() {
     sink.prepare().unwrap();
     sink.append(&lines).unwrap();
     sink.append(&lines).unwrap();
-    fs::File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(0)
-        .unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     sink.append(&lines).unwrap();
-    assert!(matches!(
-        sink.commit(),
-        Err(SinkError::TruncatedExternally { .. })
-    ));
+    assert!(matches!(sink.commit(), Err(SinkError::TruncatedExternally { .. })));
 }
 
 fn listed(files: &WrittenFiles) -> Vec<&str> {

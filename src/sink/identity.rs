@@ -68,9 +68,7 @@ pub fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
     match file.try_lock() {
         // Some network file systems know no locks; the state's own lock still guards the source.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(SinkError::LockedByOtherRun {
-            path: path.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(SinkError::LockedByOtherRun { path: path.to_owned() }),
     }
 }
 

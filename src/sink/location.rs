@@ -42,11 +42,7 @@ impl FileIdentity {
     /// A file at `path` without links, which does not exist.
     #[cfg(test)]
     pub fn missing(path: &Path) -> FileIdentity {
-        FileIdentity {
-            path: path.to_owned(),
-            inode: None,
-            is_special: false,
-        }
+        FileIdentity { path: path.to_owned(), inode: None, is_special: false }
     }
 }
 
@@ -211,17 +207,9 @@ mod tests {
     #[test]
     fn a_finished_name_leads_back_to_the_current_one() {
         let begun = parse_api_time("2026-11-20T09:59:59.999Z").unwrap();
-        for path in [
-            "/x/acme.jsonl.gz",
-            "/x/acme-jira.jsonl",
-            "/x/.acme",
-            "/x/a-",
-        ] {
+        for path in ["/x/acme.jsonl.gz", "/x/acme-jira.jsonl", "/x/.acme", "/x/a-"] {
             let path = Path::new(path);
-            assert_eq!(
-                path_before_rotation(&finished_path(path, begun)).as_deref(),
-                Some(path)
-            );
+            assert_eq!(path_before_rotation(&finished_path(path, begun)).as_deref(), Some(path));
             assert_eq!(path_before_rotation(path), None);
         }
     }

@@ -191,9 +191,7 @@ impl OutputFile {
             _ => check_before_append(&self.path, self.compression, true)?,
         };
         let now = self.file.metadata();
-        self.length = now
-            .map_err(|error| failed("find", &self.path, error))?
-            .len();
+        self.length = now.map_err(|error| failed("find", &self.path, error))?.len();
         self.committed = self.length;
         Ok(())
     }
@@ -238,8 +236,7 @@ impl OutputFile {
         if !self.has_uncommitted {
             return Ok(());
         }
-        self.finish_frame()
-            .map_err(|error| self.roll_back(self.committed, error))?;
+        self.finish_frame().map_err(|error| self.roll_back(self.committed, error))?;
         crash::point(CrashPoint::Packed);
         if self.is_regular {
             self.sync()?;
@@ -281,9 +278,7 @@ impl OutputFile {
         let facts = facts.map_err(|error| failed("sync", &self.path, error))?;
         if facts.nlink() == 0 {
             // Whoever took the file may have been done with it before these lines came.
-            return Err(SinkError::RemovedWhileOpen {
-                path: self.path.clone(),
-            });
+            return Err(SinkError::RemovedWhileOpen { path: self.path.clone() });
         }
         let length = facts.len();
         if length < self.length {
@@ -302,9 +297,7 @@ impl OutputFile {
         if is_ours && let Err(error) = truncate(&self.file, &self.path, 0) {
             return error;
         }
-        SinkError::TruncatedExternally {
-            path: self.path.clone(),
-        }
+        SinkError::TruncatedExternally { path: self.path.clone() }
     }
 
     /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one
@@ -433,9 +426,7 @@ fn check_before_append(
         found => found.map_err(failed)?,
     };
     if found != compression {
-        return Err(SinkError::CompressionMismatch {
-            path: path.to_owned(),
-        });
+        return Err(SinkError::CompressionMismatch { path: path.to_owned() });
     }
     match compression {
         Compression::None => recover_last_line(path),
@@ -451,8 +442,5 @@ fn check_decodes(path: &Path, compression: Compression) -> Result<(), SinkError>
         .and_then(|file| unpack(compression, io::BufReader::new(file)))
         .and_then(|mut text| io::copy(&mut text, &mut io::sink()))
         .map(|_| ())
-        .map_err(|source| SinkError::CorruptArchive {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| SinkError::CorruptArchive { path: path.to_owned(), source })
 }

@@ -140,9 +140,7 @@ pub fn unpack_member<'a>(
 /// It cannot be read.
 pub fn detect_file_compression(path: &Path) -> io::Result<Compression> {
     let mut first = Vec::new();
-    File::open(path)?
-        .take(MAGIC_LENGTH as u64)
-        .read_to_end(&mut first)?;
+    File::open(path)?.take(MAGIC_LENGTH as u64).read_to_end(&mut first)?;
     Ok(detect_compression(&first))
 }
 
@@ -171,9 +169,7 @@ pub fn starts_alike(one: &[u8], other: &[u8]) -> bool {
 /// How something that begins with `first`, its first [`MAGIC_LENGTH`] bytes, is packed.
 pub fn detect_compression(first: &[u8]) -> Compression {
     let packings = [Compression::Gzip, Compression::Zstd];
-    let found = packings
-        .into_iter()
-        .find(|&packing| first.starts_with(magic(packing)));
+    let found = packings.into_iter().find(|&packing| first.starts_with(magic(packing)));
     found.unwrap_or(Compression::None)
 }
 

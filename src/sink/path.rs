@@ -39,12 +39,11 @@ pub fn path_at(
         let name = path.file_name().unwrap_or_default();
         fs::canonicalize(folder).map(|folder| folder.join(name))
     });
-    real.or_else(|_| std::path::absolute(&path))
-        .map_err(|source| SinkError::File {
-            doing: "find",
-            path,
-            source,
-        })
+    real.or_else(|_| std::path::absolute(&path)).map_err(|source| SinkError::File {
+        doing: "find",
+        path,
+        source,
+    })
 }
 
 fn is_special(path: &str) -> bool {
@@ -101,8 +100,7 @@ pub fn newest_finished_time(path: &Path) -> io::Result<Option<Timestamp>> {
 
 /// The next moment that a name can tell from `time`.
 pub fn next_stamp(time: Timestamp) -> Timestamp {
-    time.checked_add_signed(TimeDelta::milliseconds(1))
-        .unwrap_or(time)
+    time.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(time)
 }
 
 /// The name before its first extension, and all that follow. Text: a path that is none was refused

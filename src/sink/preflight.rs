@@ -66,11 +66,7 @@ pub fn check_writable(
         }
         Some(facts) => return check_special_file(path, facts),
     };
-    Ok(WritableOutput {
-        free: free_bytes(&folder),
-        location: path.display().to_string(),
-        note,
-    })
+    Ok(WritableOutput { free: free_bytes(&folder), location: path.display().to_string(), note })
 }
 
 /// Tries whether files can be created in `folder`, or it in what it lies in. Returns the bytes that
@@ -89,16 +85,11 @@ fn check_existing_file(
     settings: &OutputSettings,
     facts: &Metadata,
 ) -> Result<(), SinkError> {
-    OpenOptions::new()
-        .append(true)
-        .open(path)
-        .map_err(|error| failed("open", path, error))?;
+    OpenOptions::new().append(true).open(path).map_err(|error| failed("open", path, error))?;
     if facts.len() > 0 {
         match detect_file_compression(path) {
             Ok(found) if found != settings.compression => {
-                return Err(SinkError::CompressionMismatch {
-                    path: path.to_owned(),
-                });
+                return Err(SinkError::CompressionMismatch { path: path.to_owned() });
             }
             Ok(_) => {}
             // Whoever may only append to it cannot be told.
@@ -220,9 +211,8 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -270,11 +260,7 @@ mod tests {
         });
         assert!(error.unwrap_err().contains("not packed"));
         let listener = std::os::unix::net::UnixListener::bind(base.join("socket"));
-        assert!(
-            check(&base.join("socket"), |_| {})
-                .unwrap_err()
-                .contains("socket")
-        );
+        assert!(check(&base.join("socket"), |_| {}).unwrap_err().contains("socket"));
         drop(listener);
         assert!(check(Path::new("/proc/acme"), |_| {}).is_err());
     }
@@ -329,10 +315,6 @@ mod tests {
             settings.rotation = Rotation::Hourly;
         });
         assert!(rotated.is_err());
-        assert!(
-            check_folder_writable(&base.path().join("a/b"))
-                .unwrap()
-                .is_some()
-        );
+        assert!(check_folder_writable(&base.path().join("a/b")).unwrap().is_some());
     }
 }

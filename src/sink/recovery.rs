@@ -62,10 +62,7 @@ fn plan_recovery(facts: &RecoveryFacts) -> RecoveryPlan {
         TailAction::Leave => facts.length,
         TailAction::Discard | TailAction::MoveAside => facts.committed,
     };
-    RecoveryPlan {
-        tail,
-        removes_file: facts.is_unstarted_archive && length == 0,
-    }
+    RecoveryPlan { tail, removes_file: facts.is_unstarted_archive && length == 0 }
 }
 
 /// Brings the file of `known`, which other sources and programs may write too, back to its
@@ -135,9 +132,7 @@ fn apply(path: &Path, facts: &RecoveryFacts, plan: RecoveryPlan) -> Result<(), S
         let file = options.read(true).write(true).open(path);
         let mut file = file.map_err(|error| failed("cut back", path, error))?;
         lock(&file, path)?;
-        let now = file
-            .metadata()
-            .map_err(|error| failed("find", path, error))?;
+        let now = file.metadata().map_err(|error| failed("find", path, error))?;
         let (length, committed) = (now.len(), facts.committed);
         if length <= committed {
             return Ok(());
@@ -173,9 +168,7 @@ pub fn truncate_to_checkpoint(
     known: Option<&OutputFileState>,
 ) -> Result<(), SinkError> {
     let failed = |error| failed("cut back", path, error);
-    let lost = || SinkError::CommittedDataMissing {
-        path: path.to_owned(),
-    };
+    let lost = || SinkError::CommittedDataMissing { path: path.to_owned() };
     let Some(known) = known.filter(|known| known.committed > 0) else {
         let removed = fs::remove_file(path).and_then(|()| {
             crash::point(CrashPoint::CutBack);
@@ -265,11 +258,7 @@ fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
             return Ok(vec![target(&known.path)]);
         }
         if known.is_open && facts.is_file() && is_same_file(known, facts) {
-            found.push(RecoveryTarget {
-                committed: 0,
-                was_truncated: true,
-                ..target(&known.path)
-            });
+            found.push(RecoveryTarget { committed: 0, was_truncated: true, ..target(&known.path) });
         }
     }
     // It was moved away or truncated. Its copy holds what was committed, and of a killed run more.
@@ -352,9 +341,7 @@ fn sync_truncated(file: &File, path: &Path) -> Result<(), SinkError> {
 fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".unfinished-");
-    let mut copy = tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempfile_in(folder_of(path))?;
+    let mut copy = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder_of(path))?;
     file.seek(SeekFrom::Start(from))?;
     io::copy(file, &mut copy)?;
     copy.as_file().sync_all()?;

@@ -10,10 +10,7 @@ use std::io::Write as _;
 const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
 
 fn settings(compression: Compression) -> OutputSettings {
-    OutputSettings {
-        compression,
-        ..OutputLayer::default().resolve(&acme())
-    }
+    OutputSettings { compression, ..OutputLayer::default().resolve(&acme()) }
 }
 
 fn acme() -> SourceName {
@@ -49,17 +46,13 @@ fn append(path: &Path, bytes: &[u8]) {
 }
 
 fn closed(state: &OutputFileState) -> OutputFileState {
-    OutputFileState {
-        is_open: false,
-        ..state.clone()
-    }
+    OutputFileState { is_open: false, ..state.clone() }
 }
 
 fn names(folder: &tempfile::TempDir) -> Vec<String> {
     let entries = fs::read_dir(folder.path()).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -85,11 +78,7 @@ fn a_renamed_file_is_found_under_the_name_that_another_program_gave_it() {
     append(&state.path, b"{\"n\":");
     let renamed = folder.path().join("out.1");
     fs::rename(&state.path, &renamed).unwrap();
-    fs::write(
-        &state.path,
-        "{\"theirs\":\"longer than what was committed\"}\n",
-    )
-    .unwrap();
+    fs::write(&state.path, "{\"theirs\":\"longer than what was committed\"}\n").unwrap();
     recover_shared(&state, &acme(), &[]).unwrap();
     assert_eq!(fs::read_to_string(&renamed).unwrap(), LINES);
     let theirs = fs::read_to_string(&state.path).unwrap();
@@ -146,10 +135,8 @@ fn anything_else_of_others_is_moved_aside() {
             recover_shared(&closed(&state), &acme(), &[]).unwrap();
             let length = fs::metadata(&state.path).unwrap().len();
             assert_eq!(length, state.committed, "{compression:?} {theirs}");
-            let aside: Vec<_> = names(&folder)
-                .into_iter()
-                .filter(|name| name.contains(".unfinished-"))
-                .collect();
+            let aside: Vec<_> =
+                names(&folder).into_iter().filter(|name| name.contains(".unfinished-")).collect();
             assert_eq!(aside.len(), 1, "{aside:?}");
             let aside = folder.path().join(&aside[0]);
             assert_eq!(fs::read_to_string(&aside).unwrap(), theirs);
@@ -218,11 +205,7 @@ fn what_another_source_committed_is_left_alone() {
 fn a_checkpoint_of_lines_that_were_cut_away_since_counts_for_nothing() {
     let (_folder, state) = committed(Compression::None);
     append(&state.path, b"{\"torn");
-    let stale = OutputFileState {
-        committed: 1 << 20,
-        is_open: false,
-        ..state.clone()
-    };
+    let stale = OutputFileState { committed: 1 << 20, is_open: false, ..state.clone() };
     recover_shared(&state, &acme(), &[stale]).unwrap();
     assert_eq!(fs::read_to_string(&state.path).unwrap(), LINES);
 }
@@ -263,23 +246,16 @@ fn a_file_that_others_truncated_is_used_further() {
 #[test]
 fn a_line_of_another_program_after_a_killed_run_is_kept_beside_it() {
     let compressions = [Compression::None, Compression::Gzip, Compression::Zstd];
-    let tails = [
-        "{\"theirs\":1}\n",
-        "text of theirs\n",
-        "{\"theirs\":1}\n{\"tor",
-    ];
-    for (compression, theirs) in compressions
-        .into_iter()
-        .flat_map(|compression| tails.map(|theirs| (compression, theirs)))
+    let tails = ["{\"theirs\":1}\n", "text of theirs\n", "{\"theirs\":1}\n{\"tor"];
+    for (compression, theirs) in
+        compressions.into_iter().flat_map(|compression| tails.map(|theirs| (compression, theirs)))
     {
         let (folder, state) = committed(compression);
         let before = fs::read(&state.path).unwrap();
         append(&state.path, theirs.as_bytes());
         recover_shared(&state, &acme(), &[]).unwrap();
         assert_eq!(fs::read(&state.path).unwrap(), before);
-        let aside = names(&folder)
-            .into_iter()
-            .find(|name| name.contains(".unfinished-"));
+        let aside = names(&folder).into_iter().find(|name| name.contains(".unfinished-"));
         let aside = fs::read_to_string(folder.path().join(aside.unwrap())).unwrap();
         assert_eq!(aside, theirs);
     }
@@ -309,10 +285,7 @@ fn what_was_committed_stays_and_nothing_else() {
     for other in ["commit", "Xommitted", ""] {
         fs::write(&path, other).unwrap();
         let refused = truncate_to_checkpoint(&path, Some(&known));
-        assert!(
-            matches!(refused, Err(SinkError::CommittedDataMissing { .. })),
-            "{other}"
-        );
+        assert!(matches!(refused, Err(SinkError::CommittedDataMissing { .. })), "{other}");
         assert_eq!(fs::read(&path).unwrap(), other.as_bytes());
     }
     truncate_to_checkpoint(&path, None).unwrap();
@@ -363,17 +336,9 @@ fn the_state_of_a_file_and_its_checkpoint_decide_what_happens() {
         };
         let what = format!("{last_run:?} {committed} {tail:?}");
         let plan = |tail, removes_file| RecoveryPlan { tail, removes_file };
-        assert_eq!(
-            plan_recovery(&facts(false, false)),
-            plan(action, false),
-            "{what}"
-        );
+        assert_eq!(plan_recovery(&facts(false, false)), plan(action, false), "{what}");
         let archive = plan_recovery(&facts(false, true));
         assert_eq!(archive, plan(action, removes_archive), "{what}");
-        assert_eq!(
-            plan_recovery(&facts(true, false)),
-            plan(Leave, false),
-            "{what}"
-        );
+        assert_eq!(plan_recovery(&facts(true, false)), plan(Leave, false), "{what}");
     }
 }

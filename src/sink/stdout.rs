@@ -67,10 +67,7 @@ pub fn print(text: &str) -> Result<(), SinkError> {
 }
 
 /// Whether what is written to standard output ends in a file, or in /dev/null.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "asks only what standard output is connected to"
-)]
+#[expect(clippy::disallowed_methods, reason = "asks only what standard output is connected to")]
 pub fn is_stdout_stored() -> bool {
     let descriptor = io::stdout().as_fd().try_clone_to_owned();
     let facts = descriptor.and_then(|descriptor| File::from(descriptor).metadata());
@@ -81,10 +78,7 @@ pub fn is_stdout_stored() -> bool {
 ///
 /// Past std's own handle, which takes a descriptor that cannot be written for one that takes
 /// everything: the events would be lost, and the run a success.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that writes to standard output"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that writes to standard output")]
 fn write(bytes: &[u8]) -> Result<(), SinkError> {
     let lock = io::stdout().lock();
     let mut out = File::from(lock.as_fd().try_clone_to_owned().map_err(failed)?);
@@ -145,12 +139,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name).display().to_string();
         fs::write(at("there"), "").unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
-        for path in [
-            at("there"),
-            at("new"),
-            at("new/{source}-%Y"),
-            "/dev/null".to_owned(),
-        ] {
+        for path in [at("there"), at("new"), at("new/{source}-%Y"), "/dev/null".to_owned()] {
             assert!(is_stored_at(&path), "{path}");
         }
         for path in [at("socket"), "/dev/zero".to_owned()] {

@@ -17,12 +17,8 @@ fn contents(compression: Compression, tail: &[u8]) -> TailContents {
 
 fn actions(tail: &[u8]) -> [TailAction; 3] {
     let contents = contents(Compression::None, tail);
-    [
-        LastRun::Finished,
-        LastRun::Killed,
-        LastRun::KilledAndTruncated,
-    ]
-    .map(|run| contents.action(run))
+    [LastRun::Finished, LastRun::Killed, LastRun::KilledAndTruncated]
+        .map(|run| contents.action(run))
 }
 
 #[test]
@@ -57,11 +53,7 @@ fn an_incomplete_line_is_ours_where_it_begins_like_one_of_ours() {
     for line in [OURS, OURS_ECS, OURS_OCSF] {
         for end in 1..line.len() - 1 {
             let fragment = &line.as_bytes()[..end];
-            assert_eq!(
-                actions(fragment)[1],
-                TailAction::Discard,
-                "{line:.20} {end}"
-            );
+            assert_eq!(actions(fragment)[1], TailAction::Discard, "{line:.20} {end}");
             let behind = [OURS.as_bytes(), fragment].concat();
             assert_eq!(actions(&behind)[1], TailAction::Discard);
             assert_eq!(actions(&behind)[0], TailAction::MoveAside);
@@ -128,20 +120,10 @@ fn what_others_append_to_packed_lines_is_moved_aside() {
             assert_eq!(action, TailAction::MoveAside, "{compression:?} {theirs:?}");
         }
         for end in 1..member.len() {
-            for theirs in [
-                "half of th",
-                "\u{65e5}\u{8a8c}1\u{65e5}\n",
-                THEIRS,
-                JSON,
-                TEXT,
-            ] {
+            for theirs in ["half of th", "\u{65e5}\u{8a8c}1\u{65e5}\n", THEIRS, JSON, TEXT] {
                 let both = [&member[..end], theirs.as_bytes()].concat();
                 let action = packed_action(compression, &both);
-                assert_eq!(
-                    action,
-                    TailAction::MoveAside,
-                    "{compression:?} {end} {theirs:?}"
-                );
+                assert_eq!(action, TailAction::MoveAside, "{compression:?} {end} {theirs:?}");
             }
         }
     }

@@ -80,10 +80,7 @@ pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
     if let Some(cursor) = cursor {
         url.query_pairs_mut().append_pair("cursor", cursor);
     }
-    Request {
-        endpoint: Endpoint::ApiKeys,
-        url,
-    }
+    Request { endpoint: Endpoint::ApiKeys, url }
 }
 
 /// The page in the answer.
@@ -93,9 +90,8 @@ pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
 pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
     let none = || UnreadableBody::new("the answer is no list of keys");
     let body: Value = serde_json::from_slice(&response.body).map_err(|_| none())?;
-    let listed = body
-        .as_array()
-        .or_else(|| LIST_FIELDS.iter().find_map(|name| body.get(name)?.as_array()));
+    let listed =
+        body.as_array().or_else(|| LIST_FIELDS.iter().find_map(|name| body.get(name)?.as_array()));
     Ok(KeyPage {
         keys: listed.ok_or_else(none)?.iter().map(read_key).collect(),
         next: next_cursor(&body),
@@ -126,11 +122,7 @@ fn read_key(entry: &Value) -> ListedKey {
     let text = |name: &&str| Some(field(name)?.as_str()?.to_owned());
     ListedKey {
         id: text(&"id").filter(|id| !id.is_empty()),
-        names: NAME_FIELDS
-            .iter()
-            .filter_map(text)
-            .filter(|name| !name.trim().is_empty())
-            .collect(),
+        names: NAME_FIELDS.iter().filter_map(text).filter(|name| !name.trim().is_empty()).collect(),
         expires_at: EXPIRY_FIELDS.iter().find_map(|name| read_time(field(name)?)),
     }
 }
@@ -153,13 +145,7 @@ fn read_time(value: &Value) -> Option<Timestamp> {
 
 /// The cursor of the next page: alone, or in a link's query.
 fn next_cursor(body: &Value) -> Option<String> {
-    let places = [
-        "/links/next",
-        "/meta/next",
-        "/next",
-        "/nextCursor",
-        "/cursor",
-    ];
+    let places = ["/links/next", "/meta/next", "/next", "/nextCursor", "/cursor"];
     let told = places
         .iter()
         .find_map(|place| body.pointer(place)?.as_str())
@@ -223,19 +209,11 @@ mod tests {
     #[test]
     fn the_next_page_is_a_cursor_or_a_link_with_one() {
         let next = |body: &str| page(body).unwrap().next;
-        assert_eq!(
-            next(r#"{"data":[],"links":{"next":"c 1"}}"#).as_deref(),
-            Some("c 1")
-        );
+        assert_eq!(next(r#"{"data":[],"links":{"next":"c 1"}}"#).as_deref(), Some("c 1"));
         let link = r#"{"data":[],"links":{"next":"https://x.example/k?a=1&cursor=c%202"}}"#;
         assert_eq!(next(link).as_deref(), Some("c 2"));
         assert_eq!(next(r#"{"data":[],"links":{"next":""}}"#), None);
-        let url = request(
-            &"https://x.example/a/".parse().unwrap(),
-            "o-1",
-            Some("c 2&x"),
-        )
-        .url;
+        let url = request(&"https://x.example/a/".parse().unwrap(), "o-1", Some("c 2&x")).url;
         assert_eq!(
             url.as_str(),
             "https://x.example/a/admin/api-access/v1/orgs/o-1/api-keys?cursor=c+2%26x"

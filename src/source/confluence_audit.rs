@@ -27,10 +27,7 @@ pub struct ConfluenceAudit {
 impl ConfluenceAudit {
     /// `base_url` is what stands before `/wiki/rest/api`.
     pub fn new(base_url: &Url, page_size: u32) -> Self {
-        ConfluenceAudit {
-            url: endpoint_url(base_url, "/wiki/rest/api/audit"),
-            page_size,
-        }
+        ConfluenceAudit { url: endpoint_url(base_url, "/wiki/rest/api/audit"), page_size }
     }
 
     /// Where the server goes on after a page of `count` records at `place`.
@@ -45,10 +42,9 @@ impl ConfluenceAudit {
             return Ok((count > 0).then_some(PageLocator::Offset(records)));
         };
         match next.split_once('?') {
-            Some((_, query)) if !query.is_empty() => Ok(Some(PageLocator::CountedCursor {
-                cursor: query.to_owned(),
-                records,
-            })),
+            Some((_, query)) if !query.is_empty() => {
+                Ok(Some(PageLocator::CountedCursor { cursor: query.to_owned(), records }))
+            }
             _ => Err(UnreadableBody::new("`_links.next` has no query")),
         }
     }
@@ -84,10 +80,7 @@ impl Source for ConfluenceAudit {
             }
         }
         drop(query);
-        Request {
-            endpoint: Endpoint::ConfluenceAudit,
-            url,
-        }
+        Request { endpoint: Endpoint::ConfluenceAudit, url }
     }
 
     fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
@@ -112,12 +105,7 @@ fn records_before(place: &PageLocator) -> u64 {
 /// The record that `doc` holds.
 pub fn record(doc: Document) -> Record {
     let time = doc.root().get("creationDate").and_then(time);
-    Record {
-        id: Some(content_id(&doc)),
-        time,
-        position: time,
-        doc,
-    }
+    Record { id: Some(content_id(&doc)), time, position: time, doc }
 }
 
 /// Epoch milliseconds, also as a text; else a date in words.
@@ -158,19 +146,13 @@ mod tests {
         };
         let url = |place| source().request(&window, &place).url.to_string();
         let dates = "https://acme.example/wiki/rest/api/audit?startDate=1795132800000&endDate=1795219200000";
-        assert_eq!(
-            url(PageLocator::Offset(40)),
-            format!("{dates}&start=40&limit=1000")
-        );
+        assert_eq!(url(PageLocator::Offset(40)), format!("{dates}&start=40&limit=1000"));
         let cursor = counted("start=7&endDate=9&cursor=a%2Bb&limit=3", 7);
         assert_eq!(url(cursor), format!("{dates}&start=7&cursor=a%2Bb&limit=3"));
     }
 
     fn counted(cursor: &str, records: u64) -> PageLocator {
-        PageLocator::CountedCursor {
-            cursor: cursor.to_owned(),
-            records,
-        }
+        PageLocator::CountedCursor { cursor: cursor.to_owned(), records }
     }
 
     #[test]
@@ -186,26 +168,15 @@ mod tests {
             r#"{"results":[{},{}],"_links":{"next":null}}"#,
         ] {
             let at = |place| next(place, unlinked);
-            assert_eq!(
-                at(&PageLocator::Start),
-                Some(PageLocator::Offset(2)),
-                "{unlinked}"
-            );
-            assert_eq!(
-                at(&PageLocator::Offset(4)),
-                Some(PageLocator::Offset(6)),
-                "{unlinked}"
-            );
+            assert_eq!(at(&PageLocator::Start), Some(PageLocator::Offset(2)), "{unlinked}");
+            assert_eq!(at(&PageLocator::Offset(4)), Some(PageLocator::Offset(6)), "{unlinked}");
             assert_eq!(at(&cursor), Some(PageLocator::Offset(4)), "{unlinked}");
         }
         let end = r#"{"results":[],"limit":2,"size":37,"_links":{}}"#;
         assert_eq!(next(&PageLocator::Start, end), None);
         // Nothing that this account may see is on the page.
         let hidden = r#"{"results":[],"_links":{"next":"/rest/api/audit?cursor=x&limit=2"}}"#;
-        assert_eq!(
-            next(&PageLocator::Start, hidden),
-            Some(counted("cursor=x&limit=2", 0))
-        );
+        assert_eq!(next(&PageLocator::Start, hidden), Some(counted("cursor=x&limit=2", 0)));
     }
 
     #[test]
@@ -214,11 +185,7 @@ mod tests {
             let doc = Document::new(Bytes::copy_from_slice(text.as_bytes()));
             record(doc).time.map(|time| time.timestamp_millis())
         };
-        for date in [
-            "1795167000000",
-            "\"1795167000000\"",
-            "\"2026-11-20T09:30:00Z\"",
-        ] {
+        for date in ["1795167000000", "\"1795167000000\"", "\"2026-11-20T09:30:00Z\""] {
             let text = format!("{{\"creationDate\":{date}}}");
             assert_eq!(of(&text), Some(1_795_167_000_000), "{date}");
         }

@@ -27,10 +27,7 @@ pub struct DatacenterAudit {
 impl DatacenterAudit {
     /// `base_url` is what stands before `/rest/auditing`.
     pub fn new(base_url: &Url, page_size: u32) -> Self {
-        DatacenterAudit {
-            url: endpoint_url(base_url, "/rest/auditing/1.0/events"),
-            page_size,
-        }
+        DatacenterAudit { url: endpoint_url(base_url, "/rest/auditing/1.0/events"), page_size }
     }
 }
 
@@ -66,10 +63,7 @@ impl Source for DatacenterAudit {
             }
         }
         drop(query);
-        Request {
-            endpoint: Endpoint::DatacenterEvents,
-            url,
-        }
+        Request { endpoint: Endpoint::DatacenterEvents, url }
     }
 
     fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
@@ -77,11 +71,7 @@ impl Source for DatacenterAudit {
         let records: Vec<Record> = body.records().map(record).collect();
         let paging = body.beside("pagingInfo")?;
         let next = next(place, records.len() as u64, paging)?;
-        Ok(Page {
-            records,
-            next,
-            has_replaced_bytes: body.is_mended,
-        })
+        Ok(Page { records, next, has_replaced_bytes: body.is_mended })
     }
 }
 
@@ -112,28 +102,21 @@ fn next(
         PageLocator::Offset(before) => Ok(Some(PageLocator::Offset(before.saturating_add(count)))),
         PageLocator::Cursor(_)
         | PageLocator::CountedCursor { .. }
-        | PageLocator::CursorOffset { .. } => Err(UnreadableBody::new(
-            "the page is not the last, and does not say where it goes on",
-        )),
+        | PageLocator::CursorOffset { .. } => {
+            Err(UnreadableBody::new("the page is not the last, and does not say where it goes on"))
+        }
     }
 }
 
 fn seconds(time: Timestamp) -> String {
-    time.trunc_subsecs(0)
-        .format("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    time.trunc_subsecs(0).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The record that `doc` holds.
 pub fn record(doc: Document) -> Record {
     let time = doc.root().text_of("timestamp");
     let time = time.and_then(|text| parse_api_time(&text));
-    Record {
-        id: Some(content_id(&doc)),
-        time,
-        position: time,
-        doc,
-    }
+    Record { id: Some(content_id(&doc)), time, position: time, doc }
 }
 
 #[cfg(test)]
@@ -146,11 +129,7 @@ mod tests {
     }
 
     fn response(body: &str) -> Response {
-        Response {
-            status: 200,
-            headers: Vec::new(),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        }
+        Response { status: 200, headers: Vec::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
     }
 
     fn next(place: &PageLocator, body: &str) -> Option<PageLocator> {
@@ -167,18 +146,9 @@ mod tests {
         let asked = "https://dc.example/jira/rest/auditing/1.0/events?limit=2&from=2026-11-20T00%3A00%3A00Z&to=2026-11-21T00%3A00%3A01Z";
         assert_eq!(url(PageLocator::Start), asked);
         let cursor = PageLocator::Cursor("1795167000154,47".to_owned());
-        assert_eq!(
-            url(cursor),
-            format!("{asked}&pageCursor=1795167000154%2C47")
-        );
-        let both = PageLocator::CursorOffset {
-            cursor: "1795167000154,47".to_owned(),
-            offset: 3,
-        };
-        assert_eq!(
-            url(both),
-            format!("{asked}&offset=3&pageCursor=1795167000154%2C47")
-        );
+        assert_eq!(url(cursor), format!("{asked}&pageCursor=1795167000154%2C47"));
+        let both = PageLocator::CursorOffset { cursor: "1795167000154,47".to_owned(), offset: 3 };
+        assert_eq!(url(both), format!("{asked}&offset=3&pageCursor=1795167000154%2C47"));
         assert_eq!(url(PageLocator::Offset(4)), format!("{asked}&offset=4"));
     }
 
@@ -187,25 +157,14 @@ mod tests {
         let page = |paging: &str| format!("{{\"entities\":[{{}},{{}}],\"pagingInfo\":{paging}}}");
         let start = PageLocator::Start;
         assert_eq!(
-            next(
-                &start,
-                &page(r#"{"nextPageCursor":"1,2","lastPage":false}"#)
-            ),
+            next(&start, &page(r#"{"nextPageCursor":"1,2","lastPage":false}"#)),
             Some(PageLocator::Cursor("1,2".to_owned()))
         );
         assert_eq!(next(&start, &page(r#"{"lastPage":true,"size":2}"#)), None);
         let empty = r#"{"entities":[],"pagingInfo":{"nextPageCursor":"1,2","lastPage":false}}"#;
-        assert_eq!(
-            next(&start, empty),
-            Some(PageLocator::Cursor("1,2".to_owned()))
-        );
+        assert_eq!(next(&start, empty), Some(PageLocator::Cursor("1,2".to_owned())));
         assert_eq!(next(&start, r#"{"entities":[]}"#), None);
-        for (named, offset) in [
-            ("0", Some(0)),
-            ("\"7\"", Some(7)),
-            ("-1", None),
-            ("null", None),
-        ] {
+        for (named, offset) in [("0", Some(0)), ("\"7\"", Some(7)), ("-1", None), ("null", None)] {
             let body = page(&format!(
                 r#"{{"nextPageOffset":{named},"nextPageCursor":"1,2","lastPage":false}}"#
             ));
@@ -216,24 +175,11 @@ mod tests {
             };
             assert_eq!(next(&start, &body), Some(expected), "{named}");
         }
-        for odd in [
-            "null",
-            "[]",
-            r#"{"lastPage":false}"#,
-            r#"{"nextPageCursor":""}"#,
-        ] {
+        for odd in ["null", "[]", r#"{"lastPage":false}"#, r#"{"nextPageCursor":""}"#] {
             let body = page(odd);
             let at = |place| next(place, &body);
-            assert_eq!(
-                at(&PageLocator::Start),
-                Some(PageLocator::Offset(2)),
-                "{odd}"
-            );
-            assert_eq!(
-                at(&PageLocator::Offset(2)),
-                Some(PageLocator::Offset(4)),
-                "{odd}"
-            );
+            assert_eq!(at(&PageLocator::Start), Some(PageLocator::Offset(2)), "{odd}");
+            assert_eq!(at(&PageLocator::Offset(2)), Some(PageLocator::Offset(4)), "{odd}");
             let after_cursor =
                 source().read(&PageLocator::Cursor("1,2".to_owned()), &response(&body));
             assert!(after_cursor.is_err(), "{odd}");

@@ -26,10 +26,7 @@ pub struct JiraAudit {
 impl JiraAudit {
     /// `base_url` is what stands before `/rest/api/3`.
     pub fn new(base_url: &Url, page_size: u32) -> Self {
-        JiraAudit {
-            url: endpoint_url(base_url, "/rest/api/3/auditing/record"),
-            page_size,
-        }
+        JiraAudit { url: endpoint_url(base_url, "/rest/api/3/auditing/record"), page_size }
     }
 }
 
@@ -54,10 +51,7 @@ impl Source for JiraAudit {
             query.append_pair("to", &format_millis(to));
         }
         drop(query);
-        Request {
-            endpoint: Endpoint::JiraAuditRecords,
-            url,
-        }
+        Request { endpoint: Endpoint::JiraAuditRecords, url }
     }
 
     fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
@@ -65,11 +59,7 @@ impl Source for JiraAudit {
         let records: Vec<Record> = body.records().map(record).collect();
         let count = records.len() as u64;
         let next = (count > 0).then(|| PageLocator::Offset(offset(place).saturating_add(count)));
-        Ok(Page {
-            records,
-            next,
-            has_replaced_bytes: body.is_mended,
-        })
+        Ok(Page { records, next, has_replaced_bytes: body.is_mended })
     }
 }
 
@@ -83,9 +73,7 @@ fn offset(place: &PageLocator) -> u64 {
 /// The record that `doc` holds.
 pub fn record(doc: Document) -> Record {
     let [id, created] = doc.root().fields(["id", "created"]);
-    let created = created
-        .and_then(Node::text)
-        .and_then(|text| parse_api_time(&text));
+    let created = created.and_then(Node::text).and_then(|text| parse_api_time(&text));
     Record {
         id: id.and_then(Node::scalar).map(|id| id.into_owned()),
         time: created,
@@ -126,18 +114,10 @@ mod tests {
     fn only_an_empty_page_is_the_end_whatever_limit_and_total_say() {
         let two = r#""records":[{"id":2},{"id":1}]"#;
         let next = |page_size, place: &PageLocator, head: &str| {
-            read(page_size, place, &format!("{{{head}{two}}}"))
-                .unwrap()
-                .next
+            read(page_size, place, &format!("{{{head}{two}}}")).unwrap().next
         };
-        assert_eq!(
-            next(2, &PageLocator::Start, ""),
-            Some(PageLocator::Offset(2))
-        );
-        assert_eq!(
-            next(2, &PageLocator::Offset(4), ""),
-            Some(PageLocator::Offset(6))
-        );
+        assert_eq!(next(2, &PageLocator::Start, ""), Some(PageLocator::Offset(2)));
+        assert_eq!(next(2, &PageLocator::Offset(4), ""), Some(PageLocator::Offset(6)));
         for head in [
             "",
             r#""limit":1000,"total":2,"#,
@@ -163,10 +143,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(page.records[0].id.as_deref(), Some("110359"));
-        assert_eq!(
-            page.records[0].time,
-            parse_api_time("2025-11-12T16:28:36.943Z")
-        );
+        assert_eq!(page.records[0].time, parse_api_time("2025-11-12T16:28:36.943Z"));
         assert_eq!(page.records[1].id.as_deref(), Some("x"));
         assert_eq!(page.records[1].time, None);
         assert_eq!(page.records[2].doc.text(), b"\"text\"");

@@ -29,10 +29,7 @@ pub struct OrganizationInfo {
 
 /// The request for the organizations of a key; `base_url` is what stands before `/admin/v1`.
 pub fn organizations_request(base_url: &Url) -> Request {
-    Request {
-        endpoint: Endpoint::Organizations,
-        url: endpoint_url(base_url, "/admin/v1/orgs"),
-    }
+    Request { endpoint: Endpoint::Organizations, url: endpoint_url(base_url, "/admin/v1/orgs") }
 }
 
 /// The organizations in the answer; none for a key with scopes, whatever it may read (measured by the live tests
@@ -55,10 +52,7 @@ pub fn read_organizations(response: &Response) -> Result<Vec<OrganizationInfo>, 
 
 /// The request for the cloud id of the site at `site_url`.
 pub fn cloud_id_request(site_url: &Url) -> Request {
-    Request {
-        endpoint: Endpoint::TenantInfo,
-        url: endpoint_url(site_url, "/_edge/tenant_info"),
-    }
+    Request { endpoint: Endpoint::TenantInfo, url: endpoint_url(site_url, "/_edge/tenant_info") }
 }
 
 /// The cloud id in the answer.
@@ -99,25 +93,16 @@ mod tests {
     use bytes::Bytes;
 
     fn response(body: &str) -> Response {
-        Response {
-            status: 200,
-            headers: Vec::new(),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        }
+        Response { status: 200, headers: Vec::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
     }
 
     #[test]
     fn a_cloud_id_is_safe_in_a_path() {
         let read = |body| read_cloud_id(&response(body)).ok();
         assert_eq!(read(r#"{"cloudId":"b1c7-e0"}"#).as_deref(), Some("b1c7-e0"));
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            r#"{"cloudId":7}"#,
-            r#"{"cloudId":"../x"}"#,
-            r#"{"cloudId":""}"#,
-        ] {
+        for bad in
+            ["", "{}", "[]", r#"{"cloudId":7}"#, r#"{"cloudId":"../x"}"#, r#"{"cloudId":""}"#]
+        {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
@@ -126,15 +111,9 @@ mod tests {
     fn organizations_have_an_id_and_perhaps_a_name() {
         let body = r#"{"data":[{"id":"o-1","attributes":{"name":"Acme"}},{"id":"o-2"},{"id":"a/b"},{},null]}"#;
         let read = read_organizations(&response(body)).unwrap();
-        let read: Vec<_> = read
-            .iter()
-            .map(|org| (&*org.id, org.name.as_deref()))
-            .collect();
+        let read: Vec<_> = read.iter().map(|org| (&*org.id, org.name.as_deref())).collect();
         assert_eq!(read, [("o-1", Some("Acme")), ("o-2", None)]);
-        assert_eq!(
-            read_organizations(&response(r#"{"data":[],"links":{}}"#)),
-            Ok(Vec::new())
-        );
+        assert_eq!(read_organizations(&response(r#"{"data":[],"links":{}}"#)), Ok(Vec::new()));
         assert!(read_organizations(&response("{}")).is_err());
     }
 

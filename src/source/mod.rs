@@ -176,14 +176,9 @@ mod tests {
     fn a_limit_replaces_the_one_of_the_request() {
         let request = Request {
             endpoint: Endpoint::ConfluenceAudit,
-            url: "https://x.example/a?start=7&limit=1000&q=a%2Bb&limit=2"
-                .parse()
-                .unwrap(),
+            url: "https://x.example/a?start=7&limit=1000&q=a%2Bb&limit=2".parse().unwrap(),
         };
         let limited = with_limit(request, 49);
-        assert_eq!(
-            limited.url.as_str(),
-            "https://x.example/a?start=7&q=a%2Bb&limit=49"
-        );
+        assert_eq!(limited.url.as_str(), "https://x.example/a?start=7&q=a%2Bb&limit=49");
     }
 }

@@ -50,12 +50,7 @@ mod tests {
     fn record(text: &str, ms: i64) -> Record {
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let time = Timestamp::from_timestamp_millis(ms);
-        Record {
-            id: Some(content_id(&doc)),
-            time,
-            position: time,
-            doc,
-        }
+        Record { id: Some(content_id(&doc)), time, position: time, doc }
     }
 
     #[test]

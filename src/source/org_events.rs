@@ -25,10 +25,7 @@ impl OrgEvents {
     /// `base_url` is what stands before `/admin/v1`.
     pub fn new(base_url: &Url, org_id: &str, page_size: u32) -> Self {
         let path = format!("/admin/v1/orgs/{org_id}/events-stream");
-        OrgEvents {
-            url: endpoint_url(base_url, &path),
-            page_size,
-        }
+        OrgEvents { url: endpoint_url(base_url, &path), page_size }
     }
 }
 
@@ -62,10 +59,7 @@ impl Source for OrgEvents {
         }
         query.append_pair("limit", &self.page_size.to_string());
         drop(query);
-        Request {
-            endpoint: Endpoint::EventsStream,
-            url,
-        }
+        Request { endpoint: Endpoint::EventsStream, url }
     }
 
     fn read(&self, _place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
@@ -132,9 +126,7 @@ fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, UnreadableBo
         _ => return Err(no_way_on()),
     };
     let Some(text) = text else { return Ok(None) };
-    let is_url = ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme));
+    let is_url = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
     let Some((_, query)) = text.split_once('?') else {
         return match is_url {
             true => Err(no_way_on()),
@@ -192,12 +184,7 @@ mod tests {
 
     #[test]
     fn the_first_request_names_the_window_and_later_ones_only_the_cursor() {
-        let first = |to| {
-            source()
-                .request(&window(to), &PageLocator::Start)
-                .url
-                .to_string()
-        };
+        let first = |to| source().request(&window(to), &PageLocator::Start).url.to_string();
         assert_eq!(
             first(None),
             "https://api.example/admin/v1/orgs/org-1/events-stream?from=1795132800000&sortOrder=asc&limit=500"
@@ -225,10 +212,7 @@ mod tests {
         .unwrap();
         assert_eq!(page.next, Some(PageLocator::Cursor("c2".to_owned())));
         assert_eq!(page.records[0].id.as_deref(), Some("e1"));
-        assert_eq!(
-            page.records[0].position,
-            parse_api_time("2026-11-20T09:30:01.412Z")
-        );
+        assert_eq!(page.records[0].position, parse_api_time("2026-11-20T09:30:01.412Z"));
         assert_eq!(page.records[1].id.as_deref(), Some("7"));
         assert_eq!(page.records[1].position, page.records[1].time);
         assert_eq!(page.records[2].doc.text(), b"null");
@@ -243,11 +227,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_utf_8_are_mended_inside_a_string_and_told() {
         let read = |body: &'static [u8]| {
-            let response = Response {
-                status: 200,
-                headers: Vec::new(),
-                body: Bytes::from_static(body),
-            };
+            let response =
+                Response { status: 200, headers: Vec::new(), body: Bytes::from_static(body) };
             source().read(&PageLocator::Start, &response)
         };
         let page = read(b"{\"data\":[{\"id\":\"a\xff\xc3b\"}]}").unwrap();
@@ -279,15 +260,9 @@ mod tests {
             b"{\"data\":[\"\xff\"],\"\xff\":0}",
             b"{\"data\":[],\"links\":\"\xff\"}",
         ] {
-            let response = Response {
-                status: 200,
-                headers: Vec::new(),
-                body: Bytes::from_static(body),
-            };
-            assert!(
-                source().read(&PageLocator::Start, &response).is_err(),
-                "{body:?}"
-            );
+            let response =
+                Response { status: 200, headers: Vec::new(), body: Bytes::from_static(body) };
+            assert!(source().read(&PageLocator::Start, &response).is_err(), "{body:?}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::http::envelope;
 use crate::http::error::UnreadableBody;
 use crate::http::message::Response;
-use crate::http::envelope;
 use crate::model::json::{Document, Node};
 
 /// Records that one answer may hold: ten times the largest page.
@@ -39,11 +39,7 @@ impl PageBody {
         };
         let (text, is_mended) = text_of(&response.body);
         let page = Document::parse(text).map_err(|error| not_a_page(&error))?;
-        let body = PageBody {
-            page,
-            list,
-            is_mended,
-        };
+        let body = PageBody { page, list, is_mended };
         if let Some(error) = body.server_error() {
             return Err(error);
         }
@@ -101,9 +97,7 @@ impl PageBody {
         let root = self.page.root();
         match root.entries().filter(|(name, _)| name.is(key)).count() {
             0 | 1 => Ok(root.get(key)),
-            _ => Err(UnreadableBody::new(&format!(
-                "the answer has more than one `{key}`"
-            ))),
+            _ => Err(UnreadableBody::new(&format!("the answer has more than one `{key}`"))),
         }
     }
 

@@ -23,10 +23,7 @@ pub fn request(base_url: &Url, ids: &[String]) -> Request {
     query.append_pair("maxResults", &MAX_IDS.to_string());
     query.extend_pairs(ids.iter().map(|id| ("accountId", id)));
     drop(query);
-    Request {
-        endpoint: Endpoint::JiraUsers,
-        url,
-    }
+    Request { endpoint: Endpoint::JiraUsers, url }
 }
 
 /// The ids and users in the answer.
@@ -42,9 +39,7 @@ pub fn read(response: &Response) -> Result<Vec<(String, UserProfile)>, Unreadabl
             .map(|field| field.and_then(Node::text));
         let user = UserProfile {
             name: name.map(|name| name.into_owned()),
-            email: email
-                .filter(|email| email.contains('@'))
-                .map(|email| email.into_owned()),
+            email: email.filter(|email| email.contains('@')).map(|email| email.into_owned()),
         };
         Some((id?.into_owned(), user))
     });

@@ -168,9 +168,6 @@ impl OpenWindow {
 
     /// The span of time.
     pub fn window(&self) -> Window {
-        Window {
-            from: self.from,
-            to: self.to,
-        }
+        Window { from: self.from, to: self.to }
     }
 }

@@ -53,9 +53,7 @@ impl EventGaps {
         longest.sort_unstable();
         // Of two in the middle the longer: rather late than a false alarm.
         let median = longest.get(longest.len() / 2).copied();
-        median
-            .filter(|_| self.gaps >= ENOUGH && self.covers_a_day())
-            .map(Duration::from_millis)
+        median.filter(|_| self.gaps >= ENOUGH && self.covers_a_day()).map(Duration::from_millis)
     }
 
     /// Whether the gaps were measured over more than 24 hours.
@@ -138,11 +136,7 @@ mod tests {
 
     #[test]
     fn what_an_earlier_version_learned_from_a_burst_is_read_and_not_believed() {
-        for days in [
-            r#"{"2026-11-20":52}"#,
-            r#"{"2026-11-20":52,"2026-11-21":50}"#,
-            "{}",
-        ] {
+        for days in [r#"{"2026-11-20":52}"#, r#"{"2026-11-20":52,"2026-11-21":50}"#, "{}"] {
             let text = format!(r#"{{"gaps":19,"days":{days}}}"#);
             let rhythm: EventGaps = serde_json::from_str(&text).unwrap();
             assert_eq!(usual(&rhythm), None, "{text}");

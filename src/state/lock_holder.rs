@@ -22,15 +22,9 @@ pub struct LockHolder {
 pub fn holder(state: &Path, source: &SourceName) -> Option<LockHolder> {
     let path = state.join(format!("{source}.lock"));
     // A pipe there would be waited for.
-    let facts = fs::symlink_metadata(&path)
-        .ok()
-        .filter(fs::Metadata::is_file)?;
+    let facts = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
     let mut text = String::new();
-    File::open(&path)
-        .ok()?
-        .take(200)
-        .read_to_string(&mut text)
-        .ok()?;
+    File::open(&path).ok()?.take(200).read_to_string(&mut text).ok()?;
     let holder = read(&text)?;
     let is_held = match fs::read_to_string("/proc/locks") {
         Ok(locks) => is_listed(&locks, holder.process, facts.ino()),
@@ -41,14 +35,8 @@ pub fn holder(state: &Path, source: &SourceName) -> Option<LockHolder> {
 
 /// `process 123, since 2026-11-20T09:30:00.000Z`, as the store writes it.
 fn read(text: &str) -> Option<LockHolder> {
-    let (process, since) = text
-        .trim()
-        .strip_prefix("process ")?
-        .split_once(", since ")?;
-    Some(LockHolder {
-        process: process.parse().ok()?,
-        since: parse_api_time(since),
-    })
+    let (process, since) = text.trim().strip_prefix("process ")?.split_once(", since ")?;
+    Some(LockHolder { process: process.parse().ok()?, since: parse_api_time(since) })
 }
 
 /// Whether `locks`, as `/proc/locks` has them, holds one by `process` on the file with this number:
@@ -59,9 +47,7 @@ fn is_listed(locks: &str, process: u32, inode: u64) -> bool {
         let mut words = line.split_whitespace().skip(1);
         let is_lock = words.next() != Some("->");
         let owner = words.nth(2).and_then(|word| word.parse().ok());
-        let file = words
-            .next()
-            .and_then(|word| word.rsplit(':').next()?.parse().ok());
+        let file = words.next().and_then(|word| word.rsplit(':').next()?.parse().ok());
         is_lock && owner == Some(process) && file == Some(inode)
     })
 }
@@ -102,13 +88,7 @@ mod tests {
 
     #[test]
     fn a_lock_file_of_anybodys_is_nobody() {
-        for text in [
-            "",
-            "process x, since y",
-            "process 1",
-            "\u{0}",
-            "process -1, since x",
-        ] {
+        for text in ["", "process x, since y", "process 1", "\u{0}", "process -1, since x"] {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read("process 7, since x").unwrap().since, None);

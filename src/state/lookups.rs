@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Durability, Replacement, create_private_folder};
+use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::time::{Timestamp, before};
 use crate::model::user_profiles::UserProfile;
 use crate::state::permissions::read_replaceable;
@@ -57,9 +57,7 @@ impl<T> CachedValue<T> {
 impl LookupCache {
     /// Those that are kept in the state folder `state`.
     pub fn new(state: &Path) -> LookupCache {
-        LookupCache {
-            folder: state.join("lookups"),
-        }
+        LookupCache { folder: state.join("lookups") }
     }
 
     /// What is known of `site`.
@@ -79,7 +77,7 @@ impl LookupCache {
 
     fn write(&self, site: &str, facts: &SiteLookups) -> io::Result<()> {
         create_private_folder(&self.folder)?;
-        Replacement::new(&self.path(site), Durability::None)
+        FileReplacement::new(&self.path(site), Durability::None)
             .write(|out| Ok(serde_json::to_writer(out, facts)?))
     }
 
@@ -108,25 +106,15 @@ mod tests {
         lookups.update("a.example", |facts| {
             let told = ("https://a.example/".to_owned(), "c-1".to_owned());
             facts.cloud_id = Some(CachedValue::new(told, at));
-            let user = UserProfile {
-                name: Some("Ada".to_owned()),
-                email: None,
-            };
-            facts
-                .users
-                .insert("u1".to_owned(), CachedValue::new(user, at));
+            let user = UserProfile { name: Some("Ada".to_owned()), email: None };
+            facts.users.insert("u1".to_owned(), CachedValue::new(user, at));
         });
         lookups.update("a.example", |facts| {
-            facts
-                .accounts
-                .insert("acme".to_owned(), CachedValue::new(None, at));
+            facts.accounts.insert("acme".to_owned(), CachedValue::new(None, at));
         });
         let facts = lookups.read("A.example");
         assert_eq!(facts.cloud_id.unwrap().if_fresh(at).unwrap().1, "c-1");
-        assert_eq!(
-            facts.users["u1"].if_fresh(at).unwrap().name.as_deref(),
-            Some("Ada")
-        );
+        assert_eq!(facts.users["u1"].if_fresh(at).unwrap().name.as_deref(), Some("Ada"));
         let later = parse_api_time("2026-11-28T09:30:00Z").unwrap();
         assert_eq!(facts.users["u1"].if_fresh(later), None);
         assert_eq!(facts.accounts["acme"].if_fresh(at), Some(&None));

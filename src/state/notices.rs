@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use crate::files::{Durability, Replacement, create_private_folder};
+use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::state::permissions::read_replaceable;
 
@@ -20,9 +20,7 @@ pub struct NoticeStore {
 impl NoticeStore {
     /// Those that are kept in the state folder `state`.
     pub fn new(state: &Path) -> NoticeStore {
-        NoticeStore {
-            folder: state.join("notices"),
-        }
+        NoticeStore { folder: state.join("notices") }
     }
 
     /// Whether `notice` has not been given for `source` today; from now on it has.
@@ -43,7 +41,8 @@ impl NoticeStore {
 
     fn write(&self, path: &Path, given: &BTreeMap<String, NaiveDate>) -> io::Result<()> {
         create_private_folder(&self.folder)?;
-        Replacement::new(path, Durability::None).write(|out| Ok(serde_json::to_writer(out, given)?))
+        FileReplacement::new(path, Durability::None)
+            .write(|out| Ok(serde_json::to_writer(out, given)?))
     }
 }
 

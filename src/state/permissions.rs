@@ -26,16 +26,9 @@ pub struct PermissionFault {
 
 impl fmt::Display for PermissionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PermissionFault {
-            path,
-            what,
-            command,
-        } = self;
+        let PermissionFault { path, what, command } = self;
         let path = path.display();
-        write!(
-            f,
-            "`{path}` is not read, because {what}; protect it with: {command}"
-        )
+        write!(f, "`{path}` is not read, because {what}; protect it with: {command}")
     }
 }
 
@@ -101,20 +94,15 @@ pub fn read_replaceable(folder: &Path, path: &Path) -> Vec<u8> {
 fn check(path: &Path, facts: &Metadata) -> Result<(), StateError> {
     match fault(path, facts) {
         None => Ok(()),
-        Some(fault) => Err(StateError::Unsafe {
-            path: fault.path,
-            what: fault.what,
-            command: fault.command,
-        }),
+        Some(fault) => {
+            Err(StateError::Unsafe { path: fault.path, what: fault.what, command: fault.command })
+        }
     }
 }
 
 fn fault(path: &Path, facts: &Metadata) -> Option<PermissionFault> {
-    let fault = |what: String, command: String| PermissionFault {
-        path: path.to_owned(),
-        what,
-        command,
-    };
+    let fault =
+        |what: String, command: String| PermissionFault { path: path.to_owned(), what, command };
     let user = rustix::process::geteuid().as_raw();
     // Root looks after the files of other users.
     if user != 0 && facts.uid() != user && facts.uid() != 0 {
@@ -153,13 +141,9 @@ mod tests {
         let file = folder.path().join("it's.json");
         assert!(!check_file(&file).unwrap());
         fs::write(&file, "{}").unwrap();
-        for (mode, is_safe) in [
-            (0o600, true),
-            (0o644, true),
-            (0o660, false),
-            (0o602, false),
-            (0o666, false),
-        ] {
+        for (mode, is_safe) in
+            [(0o600, true), (0o644, true), (0o660, false), (0o602, false), (0o666, false)]
+        {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             match check_file(&file) {
                 Ok(found) => assert!(found && is_safe, "{mode:o}"),
@@ -231,12 +215,7 @@ mod tests {
 
     #[test]
     fn no_file_that_others_may_write_is_trusted() {
-        for StateKind {
-            file,
-            write,
-            is_trusted,
-        } in KINDS
-        {
+        for StateKind { file, write, is_trusted } in KINDS {
             let state = tempfile::tempdir().unwrap();
             write(state.path());
             let path = state.path().join(file);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::crash::{self, CrashPoint};
-use crate::files::{Durability, Replacement, create_private_folder};
+use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
 use crate::state::StateError;
@@ -40,11 +40,7 @@ pub struct SourceLock {
 impl StateStore {
     /// The store in `folder`, which need not exist yet.
     pub fn new(folder: &Path) -> StateStore {
-        StateStore {
-            folder: folder.to_owned(),
-            outputs: Arc::default(),
-            reading: Arc::default(),
-        }
+        StateStore { folder: folder.to_owned(), outputs: Arc::default(), reading: Arc::default() }
     }
 
     /// Holds `source` for this run.
@@ -92,11 +88,9 @@ impl StateStore {
         match checkpoint::read(&text) {
             Ok(checkpoint) => Ok(Some(checkpoint)),
             Err(CheckpointError::Damaged(what)) => Err(StateError::Damaged { path, what }),
-            Err(CheckpointError::Newer(version)) => Err(StateError::Newer {
-                path,
-                version,
-                known: VERSION,
-            }),
+            Err(CheckpointError::Newer(version)) => {
+                Err(StateError::Newer { path, version, known: VERSION })
+            }
         }
     }
 
@@ -142,23 +136,13 @@ impl StateStore {
         };
         let outputs = entries.filter_map(|entry| {
             let path = entry.ok()?.path();
-            let name: SourceName = path
-                .file_name()?
-                .to_str()?
-                .strip_suffix(".json")?
-                .parse()
-                .ok()?;
+            let name: SourceName =
+                path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok()?;
             // A state that cannot be read is its own source's trouble, and a pipe there would be
             // waited for.
-            permissions::check_file(&path)
-                .ok()
-                .filter(|exists| *exists)?;
+            permissions::check_file(&path).ok().filter(|exists| *exists)?;
             let outputs = checkpoint::outputs(&fs::read(&path).ok()?)?;
-            Some(
-                outputs
-                    .into_iter()
-                    .map(move |output| (name.clone(), output)),
-            )
+            Some(outputs.into_iter().map(move |output| (name.clone(), output)))
         });
         Ok(outputs.flatten().collect())
     }
@@ -172,12 +156,9 @@ impl StateStore {
         self.create_folder()?;
         let path = self.path(source);
         let write = || -> io::Result<()> {
-            Replacement::new(&path, Durability::FileAndDir)
+            FileReplacement::new(&path, Durability::FileAndDir)
                 .named(&temporary_prefix(source), "")
-                .crash_points(
-                    Some(CrashPoint::StateWritten),
-                    Some(CrashPoint::StateReplaced),
-                )
+                .crash_points(Some(CrashPoint::StateWritten), Some(CrashPoint::StateReplaced))
                 .write(|out| checkpoint::write(checkpoint, out))?;
             crash::point(CrashPoint::StateDurable);
             Ok(())
@@ -221,11 +202,7 @@ fn temporary_prefix(source: &SourceName) -> String {
 }
 
 pub(super) fn io_error(doing: &'static str, path: &Path, source: io::Error) -> StateError {
-    StateError::Io {
-        doing,
-        path: path.to_owned(),
-        source,
-    }
+    StateError::Io { doing, path: path.to_owned(), source }
 }
 
 /// Locks the file, or returns false when another process holds the lock.
@@ -327,24 +304,12 @@ mod tests {
             result
         };
         for newer in [r#"{"version":2}"#, r#"{"version":"17","x":[]}"#] {
-            assert!(
-                matches!(load(newer), Err(StateError::Newer { .. })),
-                "{newer}"
-            );
+            assert!(matches!(load(newer), Err(StateError::Newer { .. })), "{newer}");
         }
-        for damaged in [
-            "",
-            "{",
-            "[]",
-            "{}",
-            r#"{"version":1}"#,
-            r#"{"version":"x"}"#,
-            r#"{"version":"1"}"#,
-        ] {
-            assert!(
-                matches!(load(damaged), Err(StateError::Damaged { .. })),
-                "{damaged}"
-            );
+        for damaged in
+            ["", "{", "[]", "{}", r#"{"version":1}"#, r#"{"version":"x"}"#, r#"{"version":"1"}"#]
+        {
+            assert!(matches!(load(damaged), Err(StateError::Damaged { .. })), "{damaged}");
         }
     }
 }

@@ -82,10 +82,7 @@ pub struct MessageField {
 impl ConsoleMessage {
     /// A message that is only a text.
     pub fn new(text: impl Into<String>) -> ConsoleMessage {
-        ConsoleMessage {
-            text: text.into(),
-            ..ConsoleMessage::default()
-        }
+        ConsoleMessage { text: text.into(), ..ConsoleMessage::default() }
     }
 
     /// Adds a fact that the text states in words already.
@@ -162,10 +159,7 @@ impl StderrConsole {
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that writes to standard error"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that writes to standard error")]
     fn write(&self, lines: &str) {
         // A closed standard error is no reason to stop collecting.
         self.bars.suspend(|| {
@@ -234,9 +228,7 @@ fn json(level: Level, message: &ConsoleMessage) -> String {
 /// anything, and is left out.
 pub fn log_to_console(console: Arc<StderrConsole>) {
     // Fails only where a subscriber is set already, which then serves.
-    let _ = tracing_subscriber::registry()
-        .with(ConsoleLayer { console })
-        .try_init();
+    let _ = tracing_subscriber::registry().with(ConsoleLayer { console }).try_init();
 }
 
 struct ConsoleLayer {
@@ -297,11 +289,9 @@ impl MessageVisitor {
     fn put(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.0.text = text,
-            (name, value) => self.0.fields.push(MessageField {
-                name: name.to_owned(),
-                value,
-                is_stated: false,
-            }),
+            (name, value) => {
+                self.0.fields.push(MessageField { name: name.to_owned(), value, is_stated: false })
+            }
         }
     }
 }
@@ -337,11 +327,7 @@ mod tests {
     use super::*;
 
     fn field(name: &str, value: impl Into<Value>) -> MessageField {
-        MessageField {
-            name: name.to_owned(),
-            value: value.into(),
-            is_stated: false,
-        }
+        MessageField { name: name.to_owned(), value: value.into(), is_stated: false }
     }
 
     fn message() -> ConsoleMessage {
@@ -378,22 +364,14 @@ mod tests {
         let line = text(Level::Error, &message, false);
         assert_eq!(line.matches("a b 31mc d e f").count(), 4, "{line}");
         let line = json(Level::Error, &message);
-        assert_eq!(
-            line.matches(r"a\u007fb\u009b31mc\u202ed\u2066e\u2028f")
-                .count(),
-            4,
-            "{line}"
-        );
+        assert_eq!(line.matches(r"a\u007fb\u009b31mc\u202ed\u2066e\u2028f").count(), 4, "{line}");
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["message"], steering);
     }
 
     #[test]
     fn an_empty_hint_is_not_printed() {
-        let message = ConsoleMessage {
-            hint: Some(String::new()),
-            ..ConsoleMessage::new("no")
-        };
+        let message = ConsoleMessage { hint: Some(String::new()), ..ConsoleMessage::new("no") };
         assert_eq!(text(Level::Error, &message, false), "error: no\n");
         assert!(!json(Level::Error, &message).contains("hint"));
     }
@@ -406,9 +384,6 @@ mod tests {
         assert_eq!(object["level"], "error");
         assert_eq!(object["hint"], "make a new key");
         assert_eq!(object["source"], "acme");
-        assert_eq!(
-            (&object["attempt"], &object["exit_code"]),
-            (&2.into(), &4.into())
-        );
+        assert_eq!((&object["attempt"], &object["exit_code"]), (&2.into(), &4.into()));
     }
 }

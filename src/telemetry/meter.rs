@@ -91,8 +91,7 @@ impl MonotonicCounter {
 impl SourceMeter {
     /// Notes the time of the newest record read.
     pub fn reached(&self, time: Timestamp) {
-        self.newest_record_ms
-            .fetch_max(time.timestamp_millis(), Ordering::Relaxed);
+        self.newest_record_ms.fetch_max(time.timestamp_millis(), Ordering::Relaxed);
     }
 
     /// The time of the newest record read, if there was one.
@@ -105,8 +104,7 @@ impl SourceMeter {
 
     /// Notes that a checkpoint was written at `time`.
     pub fn record_checkpoint(&self, time: Timestamp) {
-        self.checkpointed_ms
-            .store(time.timestamp_millis(), Ordering::Relaxed);
+        self.checkpointed_ms.store(time.timestamp_millis(), Ordering::Relaxed);
     }
 
     /// When the last checkpoint was written, if one was.
@@ -122,9 +120,7 @@ impl SourceMeter {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let quicker = |known: u64| (known == 0 || us < known - 1).then(|| us.saturating_add(1));
         // Where another task's answer was quicker, nothing changes.
-        let _ = self
-            .quickest_us
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, quicker);
+        let _ = self.quickest_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, quicker);
     }
 
     /// The quickest answer so far.

@@ -27,10 +27,9 @@ impl ServiceManager {
             return ServiceManager::default();
         };
         match connect(address) {
-            Ok(socket) => ServiceManager {
-                socket: Some(socket),
-                watchdog: watchdog(env, std::process::id()),
-            },
+            Ok(socket) => {
+                ServiceManager { socket: Some(socket), watchdog: watchdog(env, std::process::id()) }
+            }
             Err(error) => {
                 tracing::warn!(%error, "the service manager cannot be told anything (NOTIFY_SOCKET)");
                 ServiceManager::default()
@@ -97,9 +96,7 @@ fn connect(address: &str) -> std::io::Result<UnixDatagram> {
 
 /// `WATCHDOG_USEC`, unless `WATCHDOG_PID` says that another process is meant.
 fn watchdog(env: &ProcessEnv, own: u32) -> Option<Duration> {
-    let is_other = env
-        .var_text("WATCHDOG_PID")
-        .is_some_and(|pid| pid.parse() != Ok(own));
+    let is_other = env.var_text("WATCHDOG_PID").is_some_and(|pid| pid.parse() != Ok(own));
     let us: u64 = env.var_text("WATCHDOG_USEC")?.parse().ok()?;
     (us > 0 && !is_other).then(|| Duration::from_micros(us))
 }
@@ -112,10 +109,7 @@ mod tests {
     fn the_watchdog_is_ours_unless_another_process_is_named() {
         let watchdog =
             |vars: &[(&str, &str)]| watchdog(&ProcessEnv::with(vars.iter().copied(), "/"), 7);
-        assert_eq!(
-            watchdog(&[("WATCHDOG_USEC", "2000000")]),
-            Some(Duration::from_secs(2))
-        );
+        assert_eq!(watchdog(&[("WATCHDOG_USEC", "2000000")]), Some(Duration::from_secs(2)));
         let ours = [("WATCHDOG_USEC", "5"), ("WATCHDOG_PID", "7")];
         assert_eq!(watchdog(&ours), Some(Duration::from_micros(5)));
         for none in [
@@ -145,9 +139,7 @@ mod tests {
         assert_eq!(heard(), "READY=1\nSTATUS=a READY=0");
         service.reloading();
         let message = heard();
-        let us = message
-            .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
-            .unwrap();
+        let us = message.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
         assert!(us.parse::<u64>().unwrap() > 0);
         service.ping_watchdog();
         assert_eq!(heard(), "WATCHDOG=1");

@@ -63,10 +63,7 @@ fn line(meter: &SourceMeter, elapsed: Duration) -> String {
     );
     if let Some(reached) = meter.newest_record_time() {
         let text = format_millis(reached);
-        line.push_str(&format!(
-            "  up to {}Z",
-            text.get(..16).unwrap_or(&text).replace('T', " ")
-        ));
+        line.push_str(&format!("  up to {}Z", text.get(..16).unwrap_or(&text).replace('T', " ")));
     }
     if let Some((reason, until)) = meter.current_wait() {
         let left = (until - chrono::Utc::now()).num_seconds().max(0) + 1;
@@ -94,10 +91,8 @@ mod tests {
             line(&meter, Duration::from_secs(10)),
             "12,500 events  25 pages  1,250/s  up to 2026-11-20 09:30Z"
         );
-        let _waiting = meter.waiting(
-            WaitReason::Quota,
-            chrono::Utc::now() + chrono::TimeDelta::seconds(30),
-        );
+        let _waiting =
+            meter.waiting(WaitReason::Quota, chrono::Utc::now() + chrono::TimeDelta::seconds(30));
         assert!(line(&meter, Duration::from_secs(10)).ends_with("for the rate limit"));
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::files::{Durability, Replacement};
+use crate::files::{Durability, FileReplacement};
 
 /// What a value does over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,7 @@ impl MetricsText {
             MetricKind::Counter => "counter",
             MetricKind::Gauge => "gauge",
         };
-        self.text
-            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        self.text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
         for (labels, value) in samples {
             self.text.push_str(name);
             self.labels(&labels);
@@ -90,12 +89,10 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
         return Err(io::Error::other("it is not a plain file"));
     }
     // After a crash nobody wants the old figures.
-    Replacement::new(path, Durability::None)
-        .named(".atlaudit-metrics-", ".tmp")
-        .write(|out| {
-            out.write_all(text.as_bytes())?;
-            out.get_ref().set_permissions(Permissions::from_mode(mode))
-        })
+    FileReplacement::new(path, Durability::None).named(".atlaudit-metrics-", ".tmp").write(|out| {
+        out.write_all(text.as_bytes())?;
+        out.get_ref().set_permissions(Permissions::from_mode(mode))
+    })
 }
 
 #[cfg(test)]
@@ -106,10 +103,7 @@ mod tests {
     #[test]
     fn a_family_is_written_as_the_format_wants_it() {
         let mut text = MetricsText::default();
-        let samples = [
-            (vec![("source", "a\"b\\c\nd"), ("type", "x")], 12.0),
-            (vec![], 1.5),
-        ];
+        let samples = [(vec![("source", "a\"b\\c\nd"), ("type", "x")], 12.0), (vec![], 1.5)];
         text.family("x_total", MetricKind::Counter, "All\nof \\ it.", samples);
         text.family("none", MetricKind::Gauge, "Nothing.", []);
         assert_eq!(
@@ -121,12 +115,7 @@ mod tests {
     #[test]
     fn large_numbers_stay_exact() {
         let mut text = MetricsText::default();
-        text.family(
-            "x",
-            MetricKind::Gauge,
-            "",
-            [(vec![], 9_007_199_254_740_991.0)],
-        );
+        text.family("x", MetricKind::Gauge, "", [(vec![], 9_007_199_254_740_991.0)]);
         assert!(text.into_text().ends_with("x 9007199254740991\n"));
     }
 

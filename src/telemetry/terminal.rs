@@ -43,9 +43,7 @@ impl Terminal {
             }
         }
         // The error would hold the bytes.
-        String::from_utf8(line)
-            .map(Some)
-            .map_err(|_| ErrorKind::InvalidData.into())
+        String::from_utf8(line).map(Some).map_err(|_| ErrorKind::InvalidData.into())
     }
 }
 

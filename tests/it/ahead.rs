@@ -92,8 +92,7 @@ fn a_crash_while_prefetching_loses_and_repeats_nothing() {
 #[test]
 fn a_server_that_filters_by_event_time_disables_prefetching() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.filter_clock = FilterClock::Time);
+    site.control.set_behaviour(|behaviour| behaviour.filter_clock = FilterClock::Time);
     site.ok(&["pull", "acme", "--since", "60d", "--output", "acme"]);
     is_whole(&site, "acme");
 }

@@ -4,13 +4,7 @@ use atlaudit::sandbox::{Api, Fault};
 
 use crate::support::{Site, assert_lines_valid, status, whole};
 
-const SOURCES: [&str; 5] = [
-    "acme",
-    "acme-jira",
-    "acme-gateway",
-    "acme-confluence",
-    "acme-dc",
-];
+const SOURCES: [&str; 5] = ["acme", "acme-jira", "acme-gateway", "acme-confluence", "acme-dc"];
 
 fn site() -> Site {
     let mut site = Site::of(300, 200).with_all_sources();
@@ -60,7 +54,5 @@ fn a_failing_source_does_not_delay_the_others() {
     }
     site.control.clear_faults(Api::ConfluenceAudit);
     site.ok(&["pull"]);
-    SOURCES
-        .into_iter()
-        .for_each(|source| is_whole(&site, source));
+    SOURCES.into_iter().for_each(|source| is_whole(&site, source));
 }

@@ -15,10 +15,7 @@ fn assert_names_captcha(site: &Site, run: &Run) {
     assert_eq!(run.code, 4, "{text}");
     assert!(text.contains("CAPTCHA"), "{text}");
     let login = format!("{}/dc/login.jsp", site.base_url());
-    assert!(
-        text.contains(&login) && text.contains("in a browser"),
-        "{text}"
-    );
+    assert!(text.contains(&login) && text.contains("in a browser"), "{text}");
     assert!(!text.contains("os_destination"), "{text}");
     assert!(!text.contains("permission"), "{text}");
 }
@@ -34,17 +31,11 @@ fn a_locked_account_makes_one_request_and_is_reported() {
         site.set("acme-dc-2", "concurrency", 1);
         let run = site.run(&["pull", "acme-dc", "acme-dc-2", "-o", "{source}"]);
         assert_names_captcha(&site, &run);
-        assert_eq!(
-            run.stderr.matches("demands a CAPTCHA").count(),
-            2,
-            "{}",
-            run.stderr
-        );
+        assert_eq!(run.stderr.matches("demands a CAPTCHA").count(), 2, "{}", run.stderr);
         let asked = site.control.requests();
         // Both may have been on their way at once, but never a second request after a refusal.
         assert!(asked.len() <= 2, "{asked:?}");
-        site.control
-            .set_behaviour(|behaviour| behaviour.datacenter_captcha = None);
+        site.control.set_behaviour(|behaviour| behaviour.datacenter_captcha = None);
         site.ok(&["pull", "acme-dc", "-o", "{source}"]);
         whole("healed", &site, "acme-dc", &site.read("acme-dc"));
     }
@@ -76,20 +67,15 @@ fn two_checked_sources_of_one_credential_make_one_request() {
 #[test]
 fn a_login_page_elsewhere_is_not_shown() {
     let mut site = site(403);
-    site.control
-        .set_behaviour(|behaviour| behaviour.datacenter_captcha = None);
+    site.control.set_behaviour(|behaviour| behaviour.datacenter_captcha = None);
     site.set("acme-dc", "username", "auditor");
     let reason = "captcha_challenge; login-url=https://evil.example/login";
     let refusal = Fault::Status {
         status: 401,
-        headers: vec![(
-            "X-Authentication-Denied-Reason".to_owned(),
-            reason.to_owned(),
-        )],
+        headers: vec![("X-Authentication-Denied-Reason".to_owned(), reason.to_owned())],
         body: String::new(),
     };
-    site.control
-        .inject_always(atlaudit::sandbox::Api::DatacenterAudit, refusal);
+    site.control.inject_always(atlaudit::sandbox::Api::DatacenterAudit, refusal);
     let run = site.run(&["pull", "acme-dc"]);
     assert_eq!(run.code, 4, "{}", run.stderr);
     assert!(run.stderr.contains("CAPTCHA"), "{}", run.stderr);

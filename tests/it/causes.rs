@@ -18,8 +18,7 @@ fn a_token_with_scopes_at_the_site() {
     let mut site = site();
     site.set_env("JIRA_KEY", JIRA_TOKEN_SCOPED);
     for source in CLOUD {
-        site.run(&["pull", source])
-            .refused(4, &["401", "a token with scopes", "`gateway = true`"]);
+        site.run(&["pull", source]).refused(4, &["401", "a token with scopes", "`gateway = true`"]);
         site.set(source, "gateway", true);
         site.ok(&["pull", source]);
     }
@@ -29,17 +28,14 @@ fn a_token_with_scopes_at_the_site() {
 fn a_token_without_the_scope() {
     let mut site = site();
     site.set_env("JIRA_KEY", JIRA_TOKEN_NO_SCOPE);
-    for (source, scope) in CLOUD
-        .into_iter()
-        .zip(["read:audit-log:jira", "read:audit-log:confluence"])
+    for (source, scope) in
+        CLOUD.into_iter().zip(["read:audit-log:jira", "read:audit-log:confluence"])
     {
         site.set(source, "gateway", true);
-        site.run(&["pull", source])
-            .refused(4, &["401", "lacks a scope", scope]);
+        site.run(&["pull", source]).refused(4, &["401", "lacks a scope", scope]);
     }
     site.set_env("ACME_KEY", API_KEY_NO_SCOPE);
-    site.run(&["pull", "acme"])
-        .refused(4, &["lacks a scope", "`read:events:admin`"]);
+    site.run(&["pull", "acme"]).refused(4, &["lacks a scope", "`read:events:admin`"]);
 }
 
 #[test]
@@ -48,16 +44,14 @@ fn a_wrong_token_behind_the_gateway() {
     site.set_env("JIRA_KEY", "another-token");
     for source in CLOUD {
         site.set(source, "gateway", true);
-        site.run(&["pull", source])
-            .refused(4, &["401", "`email`", "`cloud_id`"]);
+        site.run(&["pull", source]).refused(4, &["401", "`email`", "`cloud_id`"]);
     }
 }
 
 #[test]
 fn all_products_on_a_free_plan() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.free_plan = true);
+    site.control.set_behaviour(|behaviour| behaviour.free_plan = true);
     for source in CLOUD {
         site.run(&["pull", source])
             .refused(4, &["403", "no audit log on its plan", "Standard plan"]);
@@ -77,8 +71,7 @@ fn an_account_that_is_no_administrator() {
         ("acme-confluence", "Confluence administrator"),
         ("acme-dc", "system administrator"),
     ] {
-        site.run(&["pull", source])
-            .refused(4, &["403", "lacks a permission", who]);
+        site.run(&["pull", source]).refused(4, &["403", "lacks a permission", who]);
     }
 }
 
@@ -86,20 +79,13 @@ fn an_account_that_is_no_administrator() {
 fn a_token_of_a_site_for_an_organization() {
     let mut site = site();
     site.set_env("ACME_KEY", JIRA_TOKEN);
-    site.run(&["pull", "acme"]).refused(
-        4,
-        &[
-            "401",
-            "organization API key",
-            "personal API token does not work",
-        ],
-    );
+    site.run(&["pull", "acme"])
+        .refused(4, &["401", "organization API key", "personal API token does not work"]);
 }
 
 #[test]
 fn a_data_centers_token_that_is_not_known() {
     let mut site = site();
     site.set_env("DC_KEY", "another-token");
-    site.run(&["pull", "acme-dc"])
-        .refused(4, &["401", "personal access token", "`username`"]);
+    site.run(&["pull", "acme-dc"]).refused(4, &["401", "personal access token", "`username`"]);
 }

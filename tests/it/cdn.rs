@@ -28,8 +28,7 @@ fn a_refusal_by_the_cdn_is_retried() {
 fn a_refusal_by_the_cdn_that_stays_names_the_cdn() {
     let mut site = site();
     site.set("acme-jira", "retry_for", "1s");
-    site.control
-        .set_behaviour(|behaviour| behaviour.cdn_refusals = usize::MAX);
+    site.control.set_behaviour(|behaviour| behaviour.cdn_refusals = usize::MAX);
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stderr.contains("CDN (CloudFront)"), "{}", run.stderr);
@@ -58,8 +57,7 @@ fn the_apis_own_refusal_through_the_cdn_is_retried_and_then_believed() {
 #[test]
 fn a_check_does_not_wait_for_it() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.cdn_refusals = usize::MAX);
+    site.control.set_behaviour(|behaviour| behaviour.cdn_refusals = usize::MAX);
     let start = std::time::Instant::now();
     assert_eq!(site.run(&["check", "acme-jira"]).code, 3);
     assert!(start.elapsed() < Duration::from_secs(20));

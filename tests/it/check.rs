@@ -50,21 +50,11 @@ fn step<'a>(object: &'a Value, name: &str) -> &'a Value {
 fn assert_fails_at(run: &Run, name: &str, code: i32, words: &[&str]) {
     let object = object(run);
     assert_eq!(run.code, code, "{object}");
-    assert_eq!(
-        (&object["ok"], &object["exit_code"]),
-        (&false.into(), &code.into())
-    );
+    assert_eq!((&object["ok"], &object["exit_code"]), (&false.into(), &code.into()));
     assert_eq!(object["error"]["step"], name, "{object}");
     let steps = object["steps"].as_array().unwrap();
-    let names: Vec<_> = steps
-        .iter()
-        .map(|step| step["step"].as_str().unwrap())
-        .collect();
-    let known: Vec<_> = names
-        .iter()
-        .filter(|name| **name != "cloud_id")
-        .copied()
-        .collect();
+    let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    let known: Vec<_> = names.iter().filter(|name| **name != "cloud_id").copied().collect();
     assert_eq!(known, STEPS, "{object}");
     let at = names.iter().position(|known| *known == name).unwrap();
     for (place, step) in steps.iter().enumerate() {
@@ -97,45 +87,22 @@ fn every_source_is_checked_step_by_step() {
     let objects = run.trees();
     assert_eq!(objects.len(), 4);
     for object in &objects {
-        assert_eq!(
-            (&object["schema"], &object["ok"]),
-            (&"atlaudit/check/1".into(), &true.into())
-        );
+        assert_eq!((&object["schema"], &object["ok"]), (&"atlaudit/check/1".into(), &true.into()));
         let steps = object["steps"].as_array().unwrap();
-        let names: Vec<_> = steps
-            .iter()
-            .map(|step| step["step"].as_str().unwrap())
-            .collect();
+        let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
         assert_eq!(names, STEPS, "{object}");
         assert_eq!(step(object, "answered")["status"], 200);
-        for timed in [
-            "credential",
-            "dns",
-            "connected",
-            "answered",
-            "output_writable",
-        ] {
-            assert!(
-                step(object, timed)["ms"].as_f64().unwrap() >= 0.0,
-                "{timed}"
-            );
+        for timed in ["credential", "dns", "connected", "answered", "output_writable"] {
+            assert!(step(object, timed)["ms"].as_f64().unwrap() >= 0.0, "{timed}");
         }
         assert_eq!(step(object, "clock_skew")["server_ahead_seconds"], 0.0);
         assert_eq!(step(object, "tls")["is_used"], false);
         let newest = step(object, "newest_event")["time"].as_str().unwrap();
-        assert!(
-            newest.starts_with("20") && newest.ends_with('Z'),
-            "{object}"
-        );
+        assert!(newest.starts_with("20") && newest.ends_with('Z'), "{object}");
     }
     let acme = &objects[0];
     assert_eq!(step(acme, "key_expires")["told_by"], "list");
-    assert!(
-        step(acme, "key_expires")["detail"]
-            .as_str()
-            .unwrap()
-            .contains("`audit collector`")
-    );
+    assert!(step(acme, "key_expires")["detail"].as_str().unwrap().contains("`audit collector`"));
     assert!(step(acme, "page_read")["records"].as_u64().unwrap() > 0);
     assert!(run.stderr.is_empty(), "{}", run.stderr);
 }
@@ -213,18 +180,9 @@ fn a_failure_stands_in_its_place_with_what_to_do() {
     assert!(text.contains("401, connection included"), "{text}");
     assert!(text.contains("\n  FAILED authorised "), "{text}");
     assert!(text.contains("refuses the credential (401)"), "{text}");
-    assert!(
-        text.contains("\n         hint: check that the key has neither expired"),
-        "{text}"
-    );
-    assert!(
-        text.contains("\n  not tried: permitted, page read, newest event, clock,"),
-        "{text}"
-    );
-    assert!(
-        text.contains("\nCheck failed at step `authorised`  20"),
-        "{text}"
-    );
+    assert!(text.contains("\n         hint: check that the key has neither expired"), "{text}");
+    assert!(text.contains("\n  not tried: permitted, page read, newest event, clock,"), "{text}");
+    assert!(text.contains("\nCheck failed at step `authorised`  20"), "{text}");
     // The other one is checked all the same.
     assert_eq!(text.matches("\nOK").count(), 1, "{text}");
     assert_eq!(run.stderr, "", "a second time");
@@ -235,60 +193,29 @@ fn a_failure_stands_in_its_place_with_what_to_do() {
 fn what_is_wrong_here_fails_before_anything_is_asked() {
     let mut site = site();
     site.unset_env("ACME_KEY");
-    assert_fails_at(
-        &check(&site, "acme"),
-        "credential",
-        4,
-        &["ACME_KEY", "set ACME_KEY"],
-    );
+    assert_fails_at(&check(&site, "acme"), "credential", 4, &["ACME_KEY", "set ACME_KEY"]);
     // Without TLS no authority is needed, and none is looked for.
     let secure = site.base_url().replace("http://", "https://");
     site.set("acme-jira", "base_url", secure);
     site.set("acme-jira", "ca_file", "/nowhere/ca.pem");
-    assert_fails_at(
-        &check(&site, "acme-jira"),
-        "configuration",
-        6,
-        &["/nowhere/ca.pem", "PEM"],
-    );
+    assert_fails_at(&check(&site, "acme-jira"), "configuration", 6, &["/nowhere/ca.pem", "PEM"]);
     site.set("acme", "credential", "command:echo k");
     site.unset("acme", "org_id");
-    assert_fails_at(
-        &check(&site, "acme"),
-        "credential",
-        6,
-        &["organization id", "org_id"],
-    );
+    assert_fails_at(&check(&site, "acme"), "credential", 6, &["organization id", "org_id"]);
     assert!(site.control.requests().is_empty());
-    site.run(&["check", "acmee"])
-        .refused(6, &["`acmee`", "did you mean `acme`?"]);
+    site.run(&["check", "acmee"]).refused(6, &["`acmee`", "did you mean `acme`?"]);
 }
 
 #[test]
 fn each_refusal_fails_at_its_own_step() {
     let mut site = site();
     site.set_env("ACME_KEY", API_KEY_NO_SCOPE);
-    assert_fails_at(
-        &check(&site, "acme"),
-        "permitted",
-        4,
-        &["scope", "read:events:admin"],
-    );
+    assert_fails_at(&check(&site, "acme"), "permitted", 4, &["scope", "read:events:admin"]);
     site.set_env("JIRA_KEY", JIRA_TOKEN_NOT_ADMIN);
     site.set("acme-jira", "email", JIRA_EMAIL_NOT_ADMIN);
-    assert_fails_at(
-        &check(&site, "acme-jira"),
-        "permitted",
-        4,
-        &["403", "Administer Jira"],
-    );
+    assert_fails_at(&check(&site, "acme-jira"), "permitted", 4, &["403", "Administer Jira"]);
     site.set("acme-confluence", "email", "nobody@lindenfell.example");
-    assert_fails_at(
-        &check(&site, "acme-confluence"),
-        "authorised",
-        4,
-        &["401", "email"],
-    );
+    assert_fails_at(&check(&site, "acme-confluence"), "authorised", 4, &["401", "email"]);
     site.set_env("ACME_KEY", atlaudit::sandbox::API_KEY);
     site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
     assert_fails_at(&check(&site, "acme"), "permitted", 4, &["404", "org_id"]);
@@ -298,19 +225,9 @@ fn each_refusal_fails_at_its_own_step() {
 fn what_the_server_does_wrong_fails_at_the_step_that_it_spoils() {
     for (fault, name, code, words) in [
         (status(503, None, ""), "answered", 3, "status.atlassian.com"),
-        (
-            status(429, Some(("retry-after", "30")), "{}"),
-            "answered",
-            5,
-            "max_wait",
-        ),
+        (status(429, Some(("retry-after", "30")), "{}"), "answered", 5, "max_wait"),
         (Fault::Html, "answered", 3, "single sign-on"),
-        (
-            Fault::Redirect("https://login.example/".to_owned()),
-            "answered",
-            3,
-            "login.example",
-        ),
+        (Fault::Redirect("https://login.example/".to_owned()), "answered", 3, "login.example"),
         (Fault::CloseBeforeResponse, "answered", 3, "firewall"),
         (Fault::NotJson, "page_read", 3, "proxy"),
         (status(400, None, "{}"), "page_read", 3, "rejects"),
@@ -327,24 +244,11 @@ fn what_the_server_does_wrong_fails_at_the_step_that_it_spoils() {
 #[test]
 fn a_server_that_is_not_there() {
     let mut site = site();
-    let gone = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     site.set("acme", "base_url", format!("http://{gone}"));
-    assert_fails_at(
-        &check(&site, "acme"),
-        "connected",
-        3,
-        &["Connection refused", "firewall"],
-    );
+    assert_fails_at(&check(&site, "acme"), "connected", 3, &["Connection refused", "firewall"]);
     site.set("acme", "base_url", "https://nothing.atlaudit.invalid");
-    assert_fails_at(
-        &check(&site, "acme"),
-        "dns",
-        3,
-        &["nothing.atlaudit.invalid", "name server"],
-    );
+    assert_fails_at(&check(&site, "acme"), "dns", 3, &["nothing.atlaudit.invalid", "name server"]);
     site.control.inject_always(Api::JiraAudit, Fault::Hang);
     site.set("acme-jira", "timeout", "300ms");
     assert_fails_at(&check(&site, "acme-jira"), "answered", 3, &["timed out"]);
@@ -367,34 +271,18 @@ fn a_server_without_tls() {
 fn a_proxy_is_named_and_reached_instead() {
     let mut site = site();
     // Nothing leaves the machine: the proxy is a port that nobody listens to.
-    let gone = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     site.set("acme", "base_url", "https://api.atlaudit.invalid");
     site.set("acme", "proxy", format!("http://{gone}"));
     let run = check(&site, "acme");
-    assert_fails_at(
-        &run,
-        "connected",
-        3,
-        &["the proxy 127.0.0.1", "that the proxy runs"],
-    );
+    assert_fails_at(&run, "connected", 3, &["the proxy 127.0.0.1", "that the proxy runs"]);
     let dns = object(&run)["steps"][2].clone();
     let told = dns["detail"].as_str().unwrap();
-    assert!(
-        told.contains("looks api.atlaudit.invalid up itself"),
-        "{told}"
-    );
+    assert!(told.contains("looks api.atlaudit.invalid up itself"), "{told}");
     assert_eq!(dns["is_proxy"], true);
     site.unset("acme", "proxy");
     site.set_env("HTTPS_PROXY", &format!("http://{gone}"));
-    assert_fails_at(
-        &check(&site, "acme"),
-        "connected",
-        3,
-        &["the proxy 127.0.0.1"],
-    );
+    assert_fails_at(&check(&site, "acme"), "connected", 3, &["the proxy 127.0.0.1"]);
     // A proxy that is there, and leads nowhere.
     site.set_env("HTTPS_PROXY", site.base_url().to_owned().as_str());
     let run = check(&site, "acme");
@@ -406,27 +294,12 @@ fn an_output_or_a_state_that_cannot_be_written() {
     let mut site = site();
     std::fs::write(site.path("plain"), "").unwrap();
     site.set("acme", "output", toml::toml! { path = "plain/acme.jsonl" });
-    assert_fails_at(
-        &check(&site, "acme"),
-        "output_writable",
-        8,
-        &["plain/acme.jsonl", "folder"],
-    );
+    assert_fails_at(&check(&site, "acme"), "output_writable", 8, &["plain/acme.jsonl", "folder"]);
     let args = ["check", "acme", "--json", "--state-dir", "plain/state"];
-    assert_fails_at(
-        &site.run(&args),
-        "state_writable",
-        7,
-        &["plain/state", "--state-dir"],
-    );
+    assert_fails_at(&site.run(&args), "state_writable", 7, &["plain/state", "--state-dir"]);
     std::fs::create_dir_all(site.state()).unwrap();
     std::fs::write(site.state().join("acme.json"), "{").unwrap();
-    assert_fails_at(
-        &check(&site, "acme"),
-        "state_writable",
-        7,
-        &["acme.json", "damaged"],
-    );
+    assert_fails_at(&check(&site, "acme"), "state_writable", 7, &["acme.json", "damaged"]);
 }
 
 #[test]
@@ -434,13 +307,9 @@ fn a_clock_that_is_off_is_a_warning() {
     let site = site();
     for (skew, words) in [
         (3600, ["1 hour behind", "59 minutes"]),
-        (
-            -7200,
-            ["ours is 2 hours ahead", "ours is 1 hour 59 minutes ahead"],
-        ),
+        (-7200, ["ours is 2 hours ahead", "ours is 1 hour 59 minutes ahead"]),
     ] {
-        site.control
-            .set_behaviour(|behaviour| behaviour.clock_skew = skew);
+        site.control.set_behaviour(|behaviour| behaviour.clock_skew = skew);
         let run = check(&site, "acme-jira");
         assert_eq!(run.code, 0, "{}", run.stderr);
         let object = object(&run);
@@ -459,15 +328,10 @@ fn a_clock_that_is_off_is_a_warning() {
 fn what_is_left_of_a_limit_is_told() {
     let site = site();
     let limit = RateLimit::new(50, Duration::from_secs(60));
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_rate_limit = Some(limit));
+    site.control.set_behaviour(|behaviour| behaviour.org_rate_limit = Some(limit));
     let object = object(&check(&site, "acme"));
     let left = step(&object, "limit_left");
-    assert_eq!(
-        (&left["limit"], &left["state"]),
-        (&"50".into(), &"ok".into()),
-        "{left}"
-    );
+    assert_eq!((&left["limit"], &left["state"]), (&"50".into(), &"ok".into()), "{left}");
     let remaining: u32 = left["remaining"].as_str().unwrap().parse().unwrap();
     assert!((40..50).contains(&remaining), "{left}");
 }
@@ -484,31 +348,18 @@ fn an_end_is_told_only_of_the_key_in_use() {
         step(&object, "key_expires").clone()
     };
     let told = end(&site);
-    assert_eq!(
-        (&told["state"], &told["expires_on"]),
-        (&"untold".into(), &Value::Null)
-    );
-    assert!(
-        told["detail"].as_str().unwrap().contains("2 keys"),
-        "{told}"
-    );
+    assert_eq!((&told["state"], &told["expires_on"]), (&"untold".into(), &Value::Null));
+    assert!(told["detail"].as_str().unwrap().contains("2 keys"), "{told}");
     site.set("acme", "key_name", "other");
     assert_eq!(end(&site)["expires_on"], "2032-01-02");
     // A key that may not list keys has only what the user says.
-    site.control
-        .set_behaviour(|behaviour| behaviour.lists_keys = false);
+    site.control.set_behaviour(|behaviour| behaviour.lists_keys = false);
     assert_eq!(end(&site)["state"], "untold");
     let soon = chrono::Utc::now().date_naive() + chrono::Days::new(12);
     site.set("acme", "expires_on", soon.to_string());
     let told = end(&site);
-    assert_eq!(
-        (&told["state"], &told["told_by"]),
-        (&"warning".into(), &"config".into())
-    );
-    assert!(
-        told["detail"].as_str().unwrap().contains("in 12 days"),
-        "{told}"
-    );
+    assert_eq!((&told["state"], &told["told_by"]), (&"warning".into(), &"config".into()));
+    assert!(told["detail"].as_str().unwrap().contains("in 12 days"), "{told}");
 }
 
 #[test]
@@ -523,21 +374,13 @@ fn the_gateways_cloud_id_is_a_step_of_its_own() {
 #[test]
 fn several_sources_end_with_the_code_of_the_worst() {
     let mut site = site();
-    site.control
-        .inject_always(Api::OrgEvents, status(500, None, ""));
+    site.control.inject_always(Api::OrgEvents, status(500, None, ""));
     site.set_env("JIRA_KEY", "wrong");
     let run = site.run(&["check", "--json"]);
     assert_eq!(run.code, 4);
-    let codes: Vec<_> = run
-        .trees()
-        .iter()
-        .map(|object| object["exit_code"].clone())
-        .collect();
+    let codes: Vec<_> = run.trees().iter().map(|object| object["exit_code"].clone()).collect();
     assert_eq!(codes, [3, 4, 0, 4].map(Value::from));
-    let full = std::fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let ended = site.command(&["check", "acme-dc"]).stdout(full).output();
     assert_eq!(ended.unwrap().status.code(), Some(8));
 }

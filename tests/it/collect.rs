@@ -34,14 +34,8 @@ const KEYS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("source", &["name", "type", "org_id", "site"]),
-    (
-        "actor",
-        &["type", "id", "name", "email", "auth", "on_behalf_of"],
-    ),
-    (
-        "client",
-        &["ip", "forwarded", "country", "region", "city", "geo"],
-    ),
+    ("actor", &["type", "id", "name", "email", "auth", "on_behalf_of"]),
+    ("client", &["ip", "forwarded", "country", "region", "city", "geo"]),
     ("auth", &["type", "token_id", "token_label"]),
 ];
 
@@ -50,10 +44,7 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
     let mut site = Site::of(10_000, 3_000);
     site.set_output("path", "out/{source}.jsonl");
     site.ok(&["pull"]);
-    let (org, jira) = (
-        site.read("out/acme.jsonl"),
-        site.read("out/acme-jira.jsonl"),
-    );
+    let (org, jira) = (site.read("out/acme.jsonl"), site.read("out/acme-jira.jsonl"));
     assert_eq!(org.ids(), org_ids(&site.control.org_ids()));
     each_once(&jira.ids(), &jira_ids(&site.control.jira_ids()));
     assert!(times(&jira).is_sorted(), "Jira records ascend");
@@ -75,11 +66,7 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
     assert_eq!(more.ids(), org_ids(&site.control.org_ids()));
     let more = site.read("out/acme-jira.jsonl");
     each_once(&more.ids(), &jira_ids(&site.control.jira_ids()));
-    assert_eq!(
-        more.ids()[..3_000],
-        jira.ids(),
-        "the file is only appended to"
-    );
+    assert_eq!(more.ids()[..3_000], jira.ids(), "the file is only appended to");
 }
 
 #[test]
@@ -93,14 +80,8 @@ fn to_standard_output_the_same() {
     site.control.add_org_events(100);
     site.control.add_jira_records(100);
     let third = site.ok(&["pull"]);
-    assert_eq!(
-        third.ids_of("org:"),
-        org_ids(&site.control.org_ids()[600..])
-    );
-    each_once(
-        &third.ids_of("jira:"),
-        &jira_ids(&site.control.jira_ids()[..100]),
-    );
+    assert_eq!(third.ids_of("org:"), org_ids(&site.control.org_ids()[600..]));
+    each_once(&third.ids_of("jira:"), &jira_ids(&site.control.jira_ids()[..100]));
 }
 
 #[test]
@@ -108,37 +89,21 @@ fn the_server_is_really_asked_and_as_documented() {
     let site = Site::of(600, 200);
     site.ok(&["pull"]);
     let requests = site.control.requests();
-    let first = requests
-        .iter()
-        .find(|request| request.api == Some(Api::OrgEvents));
+    let first = requests.iter().find(|request| request.api == Some(Api::OrgEvents));
     let named = |name: &str| {
         let query = &first.unwrap().query;
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     };
-    assert_eq!(
-        (named("sortOrder"), named("limit")),
-        (Some("asc"), Some("500"))
-    );
+    assert_eq!((named("sortOrder"), named("limit")), (Some("asc"), Some("500")));
     assert_eq!(named("to"), None, "the cursor must stay usable");
     for request in &requests {
         assert!(request.authorization_present);
-        assert_eq!(
-            request.user_agent,
-            format!("atlaudit/{}", env!("CARGO_PKG_VERSION"))
-        );
+        assert_eq!(request.user_agent, format!("atlaudit/{}", env!("CARGO_PKG_VERSION")));
     }
-    let jira = requests
-        .iter()
-        .filter(|request| request.api == Some(Api::JiraAudit));
+    let jira = requests.iter().filter(|request| request.api == Some(Api::JiraAudit));
     for (name, value) in jira.flat_map(|request| &request.query) {
         if name == "from" || name == "to" {
-            assert!(
-                value.ends_with('Z'),
-                "a date without a zone gets nothing: {value}"
-            );
+            assert!(value.ends_with('Z'), "a date without a zone gets nothing: {value}");
         }
     }
 }

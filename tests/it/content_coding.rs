@@ -6,22 +6,12 @@ use atlaudit::sandbox::{Api, Fault};
 use crate::support::{Site, org_ids};
 
 fn site() -> Site {
-    Site::of(35, 0)
-        .with("acme", "page_size", 10)
-        .with("acme", "retry_for", "0s")
+    Site::of(35, 0).with("acme", "page_size", 10).with("acme", "retry_for", "0s")
 }
 
 #[test]
 fn gzip_has_many_names() {
-    for name in [
-        "gzip",
-        "GZIP",
-        "GZip",
-        "x-gzip",
-        "X-GZIP",
-        "identity, gzip",
-        " gzip ,",
-    ] {
+    for name in ["gzip", "GZIP", "GZip", "x-gzip", "X-GZIP", "identity, gzip", " gzip ,"] {
         let site = site();
         site.control.set_behaviour(|behaviour| {
             behaviour.gzip = true;
@@ -36,8 +26,7 @@ fn gzip_has_many_names() {
 fn identity_changes_nothing() {
     for name in ["identity", "Identity", ""] {
         let site = site();
-        site.control
-            .set_behaviour(|behaviour| behaviour.content_encoding = Some(name));
+        site.control.set_behaviour(|behaviour| behaviour.content_encoding = Some(name));
         let run = site.ok(&["pull", "acme"]);
         assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{name}");
     }

@@ -56,8 +56,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 fn told(run: &Run) -> Vec<u64> {
     let lines = run.stderr.lines();
     let told = lines.filter_map(|line| line.strip_prefix("error: cannot read line "));
-    told.map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
-        .collect()
+    told.map(|rest| rest.split(' ').next().unwrap().parse().unwrap()).collect()
 }
 
 /// Lines without the times of receipt, which differ.
@@ -112,12 +111,7 @@ fn what_cannot_be_made_again_is_kept() {
     // Two records of one id, and one that is no object: `id~hash` and the record `null`.
     let site = Site::of(0, 0);
     let at = chrono::Utc::now() - chrono::TimeDelta::hours(1);
-    for text in [
-        RAW,
-        r#"{"id":"1","attributes":{"action":"other"}}"#,
-        "null",
-        "[1]",
-    ] {
+    for text in [RAW, r#"{"id":"1","attributes":{"action":"other"}}"#, "null", "[1]"] {
         site.control.add_org_event_json(text.to_owned(), at);
     }
     site.ok(&["pull", "acme", "--output", "acme.norm"]);
@@ -130,12 +124,7 @@ fn what_cannot_be_made_again_is_kept() {
     assert_eq!(raw.lines()[2..], ["null", "[1]"]);
     assert!(!raw.stderr.contains("unparsed"), "{}", raw.stderr);
     let again = run_with_input(&site, &["convert", "--source", "acme"], &raw.stdout);
-    assert_eq!(
-        (again.code, again.lines().len()),
-        (0, 4),
-        "{}",
-        again.stderr
-    );
+    assert_eq!((again.code, again.lines().len()), (0, 4), "{}", again.stderr);
     assert_eq!(again.trees()[3]["action"], "unparsed");
 }
 
@@ -181,9 +170,7 @@ fn an_output_is_packed_as_asked() {
     site.ok(&["convert", "acme.norm", "--compression", "gzip", "-o", "new"]);
     let mut found = Vec::new();
     let file = fs::File::open(site.path("new.gz")).unwrap();
-    flate2::read::MultiGzDecoder::new(file)
-        .read_to_end(&mut found)
-        .unwrap();
+    flate2::read::MultiGzDecoder::new(file).read_to_end(&mut found).unwrap();
     assert!(found == text);
     let run = site.ok(&["convert", "new.gz", "--compression", "zstd"]);
     assert!(zstd::stream::decode_all(&run.stdout[..]).unwrap() == text);
@@ -244,12 +231,7 @@ fn bytes_that_are_no_utf_8_are_mended_as_in_a_pull() {
     let run = with("in", line).ok(&["convert", "in"]);
     assert_eq!(run.trees()[2]["action"], "a\u{fffd}b");
     let warnings = run.stderr.matches("warning: line 1 of `in`").count();
-    assert_eq!(
-        (warnings, run.stderr.lines().count()),
-        (1, 2),
-        "{}",
-        run.stderr
-    );
+    assert_eq!((warnings, run.stderr.lines().count()), (1, 2), "{}", run.stderr);
 }
 
 #[test]
@@ -277,8 +259,7 @@ fn inputs_that_cannot_be_read_do_not_stop_the_others() {
     for word in ["cannot read `nowhere`", "cannot read `.`", "2 files"] {
         assert!(run.stderr.contains(word), "{}", run.stderr);
     }
-    site.run(&["convert", "nowhere", "-o", "out"])
-        .refused(3, &["`nowhere`"]);
+    site.run(&["convert", "nowhere", "-o", "out"]).refused(3, &["`nowhere`"]);
     assert!(!site.path("out").exists());
 }
 
@@ -319,9 +300,7 @@ fn a_raw_jira_record_needs_its_site() {
 fn leftovers(site: &Site) -> Vec<String> {
     let entries = fs::read_dir(site.path(".")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names
-        .filter(|name| name != "home" && name != "tmp")
-        .collect();
+    let mut names: Vec<_> = names.filter(|name| name != "home" && name != "tmp").collect();
     names.sort();
     names
 }
@@ -332,18 +311,13 @@ fn an_output_file_is_its_owners_and_never_written_over() {
     let script = r#"umask 022; exec "$PROGRAM" convert in --output new/out"#;
     let run = Run::from(site.shell(script).output().unwrap());
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let mode = fs::metadata(site.path("new/out"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(site.path("new/out")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let run = site.run(&["convert", "in", "-o", "new/out"]);
     run.refused(8, &["exists already", "new/out"]);
-    site.run(&["convert", "in", "-o", "in"])
-        .refused(8, &["exists already"]);
+    site.run(&["convert", "in", "-o", "in"]).refused(8, &["exists already"]);
     assert_eq!(site.read("in").stdout, RAW.as_bytes());
-    site.run(&["convert", "in", "-o", "new"])
-        .refused(8, &["new"]);
+    site.run(&["convert", "in", "-o", "new"]).refused(8, &["new"]);
     // As `mktemp` leaves one.
     fs::write(site.path("empty"), "").unwrap();
     site.ok(&["convert", "in", "-o", "empty"]);
@@ -359,8 +333,7 @@ fn a_full_disk_leaves_no_partial_file() {
     let run = Run::from(site.shell(script).output().unwrap());
     run.refused(8, &["write the output file", "disk is not full"]);
     assert_eq!(leftovers(&site), ["in"]);
-    site.run(&["convert", "in", "-o", "/dev/full"])
-        .refused(8, &["/dev/full"]);
+    site.run(&["convert", "in", "-o", "/dev/full"]).refused(8, &["/dev/full"]);
 }
 
 #[test]
@@ -412,48 +385,26 @@ fn nothing_but_the_lines_is_touched() {
     // Neither a configuration that cannot be read, nor a HOME, nor a state is its concern.
     let mut command = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
     command.env_clear().args(["convert", "in"]);
-    command
-        .env("ATLAUDIT_CONFIG", "nowhere")
-        .current_dir(site.path("."));
+    command.env("ATLAUDIT_CONFIG", "nowhere").current_dir(site.path("."));
     let run = Run::from(command.output().unwrap());
-    assert_eq!(
-        (run.code, run.ids()),
-        (0, vec!["org:1".to_owned()]),
-        "{}",
-        run.stderr
-    );
+    assert_eq!((run.code, run.ids()), (0, vec!["org:1".to_owned()]), "{}", run.stderr);
     assert!(!site.state().exists());
-    site.run(&["convert", "in", "--source", "nobody"])
-        .refused(6, &["`nobody`"]);
+    site.run(&["convert", "in", "--source", "nobody"]).refused(6, &["`nobody`"]);
 }
 
 #[test]
 fn what_cannot_be_converted_is_told_with_what_can() {
     let site = Site::of(5, 0);
     for format in ["ecs", "ocsf"] {
-        site.ok(&[
-            "pull", "acme", "--since", "31d", "--format", format, "-o", format,
-        ]);
+        site.ok(&["pull", "acme", "--since", "31d", "--format", format, "-o", format]);
         let run = site.run(&["convert", format]);
         assert_eq!((run.code, run.stdout.len()), (3, 0));
-        assert!(
-            run.stderr.contains(&format!("an event as `{format}`")),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains(&format!("an event as `{format}`")), "{}", run.stderr);
         assert_eq!(run.stderr.matches("  hint: ").count(), 1, "{}", run.stderr);
-        assert!(
-            run.stderr.contains("written as normalized or raw"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("written as normalized or raw"), "{}", run.stderr);
     }
     fs::write(site.path("garbage"), "no JSON\n{\n").unwrap();
     let run = site.run(&["convert", "garbage"]);
     assert_eq!(run.code, 3);
-    assert!(
-        run.stderr.contains("one JSON object a line"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("one JSON object a line"), "{}", run.stderr);
 }

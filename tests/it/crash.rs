@@ -7,14 +7,8 @@ use std::io::Write as _;
 use crate::support::{Outputs, Site, crash_points, whole};
 
 /// Points that only an export passes; `export/crash.rs` has them.
-const OF_EXPORTS: &[&str] = &[
-    "BodyWritten",
-    "BodyNamed",
-    "PagesDurable",
-    "RequestReplaced",
-    "Sealed",
-    "StateRemoved",
-];
+const OF_EXPORTS: &[&str] =
+    &["BodyWritten", "BodyNamed", "PagesDurable", "RequestReplaced", "Sealed", "StateRemoved"];
 
 /// All points that a pull passes.
 fn points() -> Vec<&'static str> {
@@ -82,11 +76,7 @@ fn crash_later_runs(source: &str, compression: &str, rotate: &str) {
     let mut outputs = Outputs::new(site.path("out"), source);
     let die_at = |site: &mut Site, point: &str| {
         let died = crash_at(site, source, point);
-        assert_eq!(
-            died.as_deref(),
-            Some(point),
-            "{source} {compression} {rotate}"
-        );
+        assert_eq!(died.as_deref(), Some(point), "{source} {compression} {rotate}");
         match source {
             "acme" => site.control.add_org_events(EVENTS),
             _ => site.control.add_jira_records(EVENTS),
@@ -150,10 +140,7 @@ fn a_torn_tail_is_quarantined_once_even_when_the_run_crashes() {
     let path = site.path("out/acme.jsonl");
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"torn").unwrap();
-    assert_eq!(
-        crash_at(&mut site, "acme", "SetAside").as_deref(),
-        Some("SetAside")
-    );
+    assert_eq!(crash_at(&mut site, "acme", "SetAside").as_deref(), Some("SetAside"));
     site.control.add_org_events(EVENTS);
     site.ok(&["pull", "acme"]);
     let text = fs::read_to_string(&path).unwrap();

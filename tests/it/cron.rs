@@ -80,11 +80,7 @@ fn keep(folder: &Path, name: &str, key: &str) {
 fn keys(site: &Site, folder: &str) -> String {
     let folder = site.path(folder);
     let mut create_private = fs::DirBuilder::new();
-    create_private
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .unwrap();
+    create_private.recursive(true).mode(0o700).create(&folder).unwrap();
     keep(&folder, "acme", API_KEY);
     keep(&folder, "acme-jira", JIRA_TOKEN);
     folder.to_str().unwrap().to_owned()

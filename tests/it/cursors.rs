@@ -22,11 +22,7 @@ fn holds_each(site: &Site) {
 
 #[test]
 fn events_that_no_cursor_shows_are_found_by_time() {
-    for end in [
-        EndOfStream::Null,
-        EndOfStream::CursorAlways,
-        EndOfStream::NullWhenBounded,
-    ] {
+    for end in [EndOfStream::Null, EndOfStream::CursorAlways, EndOfStream::NullWhenBounded] {
         for own_page in [false, true] {
             let site = site(120, |behaviour| {
                 behaviour.end_of_stream = end;
@@ -45,11 +41,7 @@ fn events_that_no_cursor_shows_are_found_by_time() {
 
 #[test]
 fn an_idle_pull_costs_at_most_two_requests() {
-    for end in [
-        EndOfStream::Null,
-        EndOfStream::CursorAlways,
-        EndOfStream::NullWhenBounded,
-    ] {
+    for end in [EndOfStream::Null, EndOfStream::CursorAlways, EndOfStream::NullWhenBounded] {
         for own_page in [false, true] {
             for events in [0, 120] {
                 let site = site(events, |behaviour| {
@@ -76,8 +68,7 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     site.ok(&["pull", "acme"]);
     let hidden = Utc::now() - TimeDelta::minutes(4);
     let show = |id| {
-        site.control
-            .add_org_event_json(org_event(id, hidden, hidden), hidden);
+        site.control.add_org_event_json(org_event(id, hidden, hidden), hidden);
     };
     // An idle cursor is checked at once.
     show("first");
@@ -118,11 +109,7 @@ fn a_cursor_that_starts_the_log_again_repeats_nothing() {
     site.control.expire_cursors();
     site.control.add_org_events(3);
     let run = site.ok(&["pull", "acme"]);
-    assert!(
-        run.stderr.contains("does not know the saved cursor"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("does not know the saved cursor"), "{}", run.stderr);
     holds_each(&site);
 }
 
@@ -204,15 +191,10 @@ fn a_kept_cursor_that_answers_500_is_left_for_a_read_by_time() {
     site.control.add_org_events(70);
     site.control.expire_cursors();
     let run = site.ok(&["pull", "acme"]);
-    assert!(
-        run.stderr.contains("the cursor cannot be used"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("the cursor cannot be used"), "{}", run.stderr);
     holds_each(&site);
     // A server that is down is not taken for it.
-    site.control
-        .inject_always(Api::OrgEvents, status(500, None, ""));
+    site.control.inject_always(Api::OrgEvents, status(500, None, ""));
     assert_eq!(site.run(&["pull", "acme"]).code, 3);
     site.control.clear_faults(Api::OrgEvents);
     site.control.add_org_events(10);
@@ -225,17 +207,12 @@ fn a_cursor_that_cannot_be_sent_is_refused_when_it_comes_and_when_it_was_kept() 
     let site = site(120, |behaviour| behaviour.cursor_padding = 70_000);
     let run = site.run(&["pull", "acme"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("too long to be sent back"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("too long to be sent back"), "{}", run.stderr);
     let path = site.state().join("acme.json");
     if let Ok(state) = std::fs::read_to_string(&path) {
         assert!(!state.contains("xxxx"));
     }
-    site.control
-        .set_behaviour(|behaviour| behaviour.cursor_padding = 0);
+    site.control.set_behaviour(|behaviour| behaviour.cursor_padding = 0);
     site.ok(&["pull", "acme"]);
     holds_each(&site);
     // As an earlier version may have left it.

@@ -42,10 +42,7 @@ fn demo_prints_all_events_at_once_and_leaves_nothing() {
 #[test]
 fn demo_into_a_pipe_that_closes_is_quiet() {
     let (home, tmp, mut command) = bare();
-    command
-        .arg("demo")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.arg("demo").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();
@@ -91,10 +88,7 @@ fn the_sandbox_prints_a_configuration_that_pulls_from_it() {
     assert_eq!(run.ids_of("confluence:").len(), 110);
     assert_eq!(run.ids_of("dc:").len(), 115);
     let kill = format!("kill -TERM {}", server.0.id());
-    Command::new("/bin/sh")
-        .args(["-c", &kill])
-        .status()
-        .unwrap();
+    Command::new("/bin/sh").args(["-c", &kill]).status().unwrap();
     assert_eq!(server.0.wait().unwrap().code(), Some(0));
 }
 

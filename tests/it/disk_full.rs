@@ -10,9 +10,7 @@ use crate::support::{Run, Site, assert_file_complete, org_ids};
 
 /// Some 400 KiB of events into the file `acme`, ten a page.
 fn site() -> Site {
-    Site::of(300, 0)
-        .with("acme", "page_size", 10)
-        .with_output("path", "{source}")
+    Site::of(300, 0).with("acme", "page_size", 10).with_output("path", "{source}")
 }
 
 /// A pull of `acme` that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in
@@ -76,15 +74,8 @@ fn the_output_where_a_full_disk_truncates_nothing() {
     site.set_env("ATLAUDIT_CRASH_FAULT", "Truncate");
     let run = limited(&site, 100, "");
     let stays = "bytes, which are not committed, stay in it";
-    run.refused(
-        8,
-        &["truncate the output file", stays, "the next run mends"],
-    );
-    assert!(
-        run.stderr.contains("cannot write the output file"),
-        "{}",
-        run.stderr
-    );
+    run.refused(8, &["truncate the output file", stays, "the next run mends"]);
+    assert!(run.stderr.contains("cannot write the output file"), "{}", run.stderr);
     let torn = site.read("acme").stdout;
     assert!(!torn.ends_with(b"\n"));
     for _ in 0..2 {

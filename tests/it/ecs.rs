@@ -66,10 +66,7 @@ fn documents_of_all_sources() {
             .collect();
         assert!(known.is_subset(&FIELD_SETS.into()), "{name}: {known:?}");
         let has_ip = |document: &&Value| document["source"]["ip"].is_string();
-        assert!(
-            documents.iter().filter(has_ip).count() > documents.len() / 2,
-            "{name}"
-        );
+        assert!(documents.iter().filter(has_ip).count() > documents.len() / 2, "{name}");
     }
 }
 
@@ -112,11 +109,7 @@ fn is_clean(document: &Value) {
     let related = document.get("related").and_then(Value::as_object);
     for list in related.into_iter().flat_map(|related| related.values()) {
         let list = list.as_array().unwrap();
-        assert_eq!(
-            list.iter().collect::<HashSet<_>>().len(),
-            list.len(),
-            "{document}"
-        );
+        assert_eq!(list.iter().collect::<HashSet<_>>().len(), list.len(), "{document}");
     }
 }
 
@@ -169,16 +162,10 @@ fn kept_lines_become_the_same_documents() {
         same(name, &timeless(&kept), &pulled);
         let observed = |run: &Run, path| -> Vec<_> {
             let trees = run.trees();
-            trees
-                .iter()
-                .map(|tree| tree.pointer(path).cloned())
-                .collect()
+            trees.iter().map(|tree| tree.pointer(path).cloned()).collect()
         };
         let normalized = site.read(&format!("{name}.normalized"));
-        assert_eq!(
-            observed(&kept, "/event/ingested"),
-            observed(&normalized, "/observed_time")
-        );
+        assert_eq!(observed(&kept, "/event/ingested"), observed(&normalized, "/observed_time"));
         // The records of these have ids.
         if matches!(name, "acme" | "acme-jira") {
             let raw = format!("{name}.raw");
@@ -199,15 +186,11 @@ fn odd_records_become_documents() {
     ];
     let site = Site::of(0, 0);
     std::fs::write(site.path("in"), odd.join("\n")).unwrap();
-    let run = site.ok(&[
-        "convert", "--format", "ecs", "--org-id", ORG_ID, "--site", JIRA_SITE, "in",
-    ]);
+    let run =
+        site.ok(&["convert", "--format", "ecs", "--org-id", ORG_ID, "--site", JIRA_SITE, "in"]);
     let documents = run.trees();
     assert_eq!(documents.len(), odd.len());
-    let ips: Vec<_> = documents
-        .iter()
-        .map(|it| it.pointer("/source/ip"))
-        .collect();
+    let ips: Vec<_> = documents.iter().map(|it| it.pointer("/source/ip")).collect();
     let ip = Value::from("1.2.3.4");
     let local = Value::from("fe80::1");
     assert_eq!(ips, [Some(&ip), Some(&local), Some(&ip), None, None]);
@@ -220,9 +203,6 @@ fn odd_records_become_documents() {
         is_clean(document);
     }
     assert_eq!(documents[3]["event"]["action"], "\0\n\"\\");
-    assert_eq!(
-        documents[3]["related"]["user"],
-        serde_json::json!(["x", "x@y"])
-    );
+    assert_eq!(documents[3]["related"]["user"], serde_json::json!(["x", "x@y"]));
     assert_eq!(documents[4]["event"]["action"], "unparsed");
 }

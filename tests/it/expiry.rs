@@ -12,8 +12,7 @@ fn site(days: u64) -> Site {
     let end = chrono::Utc::now().date_naive() + Days::new(days);
     site.set("acme", "expires_on", end.to_string());
     // Only what the user says is known.
-    site.control
-        .set_behaviour(|behaviour| behaviour.lists_keys = false);
+    site.control.set_behaviour(|behaviour| behaviour.lists_keys = false);
     site
 }
 
@@ -22,9 +21,7 @@ fn a_pull_warns_once_a_day_and_source() {
     let mut site = site(12);
     let told = |site: &Site| {
         let run = site.ok(&["pull", "acme", "acme-jira", "--output", "{source}"]);
-        run.stderr
-            .matches("the credential expires in 12 days")
-            .count()
+        run.stderr.matches("the credential expires in 12 days").count()
     };
     assert_eq!([told(&site), told(&site), told(&site)], [1, 0, 0]);
     let end = chrono::Utc::now().date_naive() + Days::new(12);
@@ -48,10 +45,7 @@ fn a_state_that_cannot_remember_warns_again() {
     fs::write(site.state().join("notices"), "").unwrap();
     for _ in 0..2 {
         let run = site.ok(&["-q", "pull", "acme", "--output", "x"]);
-        assert!(
-            run.stderr
-                .contains("warning: source `acme`: the credential expires today")
-        );
+        assert!(run.stderr.contains("warning: source `acme`: the credential expires today"));
         assert!(
             run.stderr
                 .contains("hint: make a new one, and put it where this one is (env:ACME_KEY)")
@@ -98,12 +92,7 @@ fn the_status_of_all_credentials_is_a_table() {
     ] {
         assert!(run.stderr.contains(words), "`{words}` in: {}", run.stderr);
     }
-    assert_eq!(
-        run.stderr.matches("\n  hint: ").count(),
-        3,
-        "{}",
-        run.stderr
-    );
+    assert_eq!(run.stderr.matches("\n  hint: ").count(), 3, "{}", run.stderr);
     assert!(!run.stderr.contains("wrong-key"));
 }
 

@@ -24,9 +24,7 @@ impl Sources {
     /// All files below `src`.
     pub fn of_the_crate() -> Self {
         let files = source();
-        let named = files
-            .iter()
-            .map(|(path, text)| (path.to_str().unwrap(), text.as_str()));
+        let named = files.iter().map(|(path, text)| (path.to_str().unwrap(), text.as_str()));
         Self::new(named)
     }
 
@@ -35,9 +33,8 @@ impl Sources {
         let mut found = BTreeMap::new();
         for (path, text) in files {
             let module = module_of(path.as_ref());
-            let is_test = module
-                .split("::")
-                .any(|name| name.ends_with("tests") || name == "testing");
+            let is_test =
+                module.split("::").any(|name| name.ends_with("tests") || name == "testing");
             if is_test || ["main", "lib"].contains(&&*module) {
                 continue;
             }
@@ -45,14 +42,7 @@ impl Sources {
             let end = code.find("#[cfg(test)]\nmod tests {").unwrap_or(code.len());
             let (re_exports, code) = without_re_exports(&module, &code[..end]);
             let path = path.to_owned();
-            found.insert(
-                module,
-                SourceFile {
-                    path,
-                    code,
-                    re_exports,
-                },
-            );
+            found.insert(module, SourceFile { path, code, re_exports });
         }
         Self { files: found }
     }
@@ -65,14 +55,9 @@ impl Sources {
             let rest = path.strip_prefix(module)?.trim_start_matches("::");
             let (name, after) = rest.split_once("::").unwrap_or((rest, ""));
             let Some(target) = self.files[module].re_exports.get(name) else {
-                return self
-                    .files
-                    .get_key_value(module)
-                    .map(|(key, _)| key.as_str());
+                return self.files.get_key_value(module).map(|(key, _)| key.as_str());
             };
-            path = format!("{target}::{after}")
-                .trim_end_matches("::")
-                .to_owned();
+            path = format!("{target}::{after}").trim_end_matches("::").to_owned();
         }
         None
     }
@@ -91,8 +76,7 @@ impl Sources {
         let mut paths = Vec::new();
         let children = code.match_indices("mod ").filter_map(|(at, word)| {
             let rest = &code[at + word.len()..];
-            rest.split_once(';')
-                .map(|(name, _)| format!("{module}::{name}"))
+            rest.split_once(';').map(|(name, _)| format!("{module}::{name}"))
         });
         let (modules, names): (Vec<_>, Vec<_>) = imports(module, code)
             .into_iter()
@@ -140,27 +124,19 @@ fn without_re_exports(module: &str, code: &str) -> (BTreeMap<String, String>, St
 
 /// The circles, each as the sorted paths of its files.
 pub fn circles(sources: &Sources) -> Vec<Vec<String>> {
-    let edges: BTreeMap<&str, BTreeSet<&str>> = sources
-        .files
-        .keys()
-        .map(|module| (module.as_str(), sources.imported(module)))
-        .collect();
-    let reached: BTreeMap<&str, BTreeSet<&str>> = edges
-        .keys()
-        .map(|module| (*module, reachable(&edges, module)))
-        .collect();
+    let edges: BTreeMap<&str, BTreeSet<&str>> =
+        sources.files.keys().map(|module| (module.as_str(), sources.imported(module))).collect();
+    let reached: BTreeMap<&str, BTreeSet<&str>> =
+        edges.keys().map(|module| (*module, reachable(&edges, module))).collect();
     let mut found = BTreeSet::new();
     for (module, far) in &reached {
         let circle = far.iter().filter(|other| reached[*other].contains(module));
-        let circle: BTreeSet<String> = circle
-            .map(|other| sources.files[*other].path.clone())
-            .collect();
+        let circle: BTreeSet<String> =
+            circle.map(|other| sources.files[*other].path.clone()).collect();
         found.insert(circle);
     }
     let not_empty = found.into_iter().filter(|circle| !circle.is_empty());
-    not_empty
-        .map(|circle| circle.into_iter().collect())
-        .collect()
+    not_empty.map(|circle| circle.into_iter().collect()).collect()
 }
 
 /// All modules that `start` imports, directly or not.

@@ -69,22 +69,14 @@ fn packed_standard_output_of_two_sources_unpacks() {
     let mut wanted = org_ids(&site.control.org_ids());
     wanted.extend(jira_ids(&site.control.jira_ids()));
     for compression in ["gzip", "zstd"] {
-        let packed = site
-            .ok(&["pull", "--since", "31d", "--compression", compression])
-            .stdout;
+        let packed = site.ok(&["pull", "--since", "31d", "--compression", compression]).stdout;
         let mut stdout = Vec::new();
         match compression {
             "gzip" => flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut stdout),
-            _ => zstd::stream::read::Decoder::new(&packed[..])
-                .unwrap()
-                .read_to_end(&mut stdout),
+            _ => zstd::stream::read::Decoder::new(&packed[..]).unwrap().read_to_end(&mut stdout),
         }
         .unwrap();
-        let run = Run {
-            code: 0,
-            stdout,
-            stderr: String::new(),
-        };
+        let run = Run { code: 0, stdout, stderr: String::new() };
         each_once(&run.ids(), &wanted);
     }
 }
@@ -103,10 +95,8 @@ fn files_of_a_size_sort_in_the_order_of_writing() {
     std::thread::sleep(Duration::from_millis(5));
     site.ok(&["pull"]);
     holds_all(&site, "rotated");
-    let finished: Vec<_> = names(&site.path("out"))
-        .into_iter()
-        .filter(|name| name.starts_with("acme-2"))
-        .collect();
+    let finished: Vec<_> =
+        names(&site.path("out")).into_iter().filter(|name| name.starts_with("acme-2")).collect();
     assert!(finished.len() > 4, "{finished:?}");
     for name in finished {
         let length = fs::metadata(site.path("out").join(&name)).unwrap().len();
@@ -127,9 +117,7 @@ fn a_new_hour_finishes_the_file_of_the_last_one_also_without_news() {
         checkpoint["outputs"][0]["begun"] = begun.to_rfc3339().into();
         fs::write(&state, checkpoint.to_string()).unwrap();
         site.ok(&["pull", "acme"]);
-        let finished = begun
-            .format("acme-%Y%m%dT%H%M%S%.3fZ.jsonl.zst")
-            .to_string();
+        let finished = begun.format("acme-%Y%m%dT%H%M%S%.3fZ.jsonl.zst").to_string();
         assert_eq!(names(&site.path("out")), [finished]);
         site.control.add_org_events(10);
         site.ok(&["pull", "acme"]);
@@ -142,8 +130,7 @@ fn a_new_hour_finishes_the_file_of_the_last_one_also_without_news() {
 fn standard_output_is_not_rotated() {
     let mut site = Site::of(10, 10);
     site.set_output("rotate", "daily");
-    site.run(&["pull"])
-        .refused(6, &["standard output", "output.path"]);
+    site.run(&["pull"]).refused(6, &["standard output", "output.path"]);
     // A look at it for once is no mistake of the configuration.
     site.set_output("path", "{source}");
     site.ok(&["pull", "--since", "31d", "--output", "-"]);
@@ -153,12 +140,9 @@ fn standard_output_is_not_rotated() {
 fn start_and_wait_for_output(site: &mut Site) -> Running {
     site.set("acme", "page_size", 10);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
     let running = site.start(&["pull", "acme"]);
-    eventually("events on disk", || {
-        fs::metadata(current(site)).is_ok_and(|facts| facts.len() > 0)
-    });
+    eventually("events on disk", || fs::metadata(current(site)).is_ok_and(|facts| facts.len() > 0));
     running
 }
 
@@ -221,12 +205,7 @@ fn a_file_that_is_copied_and_cut_between_two_runs_goes_on() {
         let path = current(&site);
         let suffix = if compression == "gzip" { ".gz" } else { "" };
         fs::copy(&path, site.path(&format!("out/acme-2.jsonl{suffix}"))).unwrap();
-        fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_len(0)
-            .unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
         site.control.add_org_events(40);
         site.ok(&["pull", "acme"]);
         let outputs = Outputs::new(site.path("out"), "acme");
@@ -270,11 +249,7 @@ fn half_a_line_of_a_killed_one_off_run_does_not_stay() {
 /// What a program makes of a file.
 fn unpacked_by(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
     let mut command = Command::new(program);
-    let output = command
-        .args(args)
-        .arg(file)
-        .stderr(Stdio::inherit())
-        .output();
+    let output = command.args(args).arg(file).stderr(Stdio::inherit()).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program} {}", file.display());
     output.stdout
@@ -284,16 +259,13 @@ fn unpacked_by(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
 #[test]
 #[ignore = "needs the programs zcat and zstd; the gate runs it"]
 fn the_usual_tools_unpack_every_committed_part() {
-    let tools: [(&str, &str, &str, &[&str]); 2] = [
-        ("gzip", "gz", "zcat", &[]),
-        ("zstd", "zst", "zstd", &["-dc"]),
-    ];
+    let tools: [(&str, &str, &str, &[&str]); 2] =
+        [("gzip", "gz", "zcat", &[]), ("zstd", "zst", "zstd", &["-dc"])];
     for (compression, suffix, program, args) in tools {
         let mut site = site(compression, "never");
         site.set("acme", "page_size", 10);
         site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
-        site.control
-            .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(60));
+        site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(60));
         let path = site.path(&format!("out/acme.jsonl.{suffix}"));
         let state = site.state().join("acme.json");
         let mut running = site.start(&["pull", "acme"]);
@@ -314,11 +286,8 @@ fn the_usual_tools_unpack_every_committed_part() {
         }
         assert_eq!(running.end().code, 0);
         assert!(parts > 3, "{parts}");
-        let written = Run {
-            code: 0,
-            stdout: unpacked_by(program, args, &path),
-            stderr: String::new(),
-        };
+        let written =
+            Run { code: 0, stdout: unpacked_by(program, args, &path), stderr: String::new() };
         whole(program, &site, "acme", &written);
     }
 }
@@ -327,8 +296,7 @@ fn the_usual_tools_unpack_every_committed_part() {
 fn a_file_that_is_removed_under_a_run_is_no_success() {
     let mut site = site("none", "never");
     site.set("acme", "page_size", 10);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
     let running = site.start(&["pull", "acme"]);
     let path = site.path("out/acme.jsonl");
     eventually("lines that are not committed", || {
@@ -398,11 +366,7 @@ fn lines_of_another_program_after_a_killed_run_are_moved_aside() {
             let aside = moved_aside(&site);
             assert_eq!(aside.len(), 1, "{what}");
             assert!(aside[0].ends_with(theirs.as_bytes()), "{what}");
-            let written = Run {
-                code: 0,
-                stdout: unpacked(&path),
-                stderr: String::new(),
-            };
+            let written = Run { code: 0, stdout: unpacked(&path), stderr: String::new() };
             whole(&what, &site, "acme", &written);
         }
     }

@@ -35,20 +35,14 @@ fn ends(mut running: Running) -> Run {
     let run = running.end();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(start.elapsed() < Duration::from_secs(2));
-    assert!(
-        run.stderr.contains("stopped; the next run goes on"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("stopped; the next run goes on"), "{}", run.stderr);
     run
 }
 
 /// Waits until so many pulls more of the organization's events have begun.
 fn pulls(site: &Site, more: usize) {
     let before = site.control.request_count(Api::OrgEvents);
-    eventually("further pulls", || {
-        site.control.request_count(Api::OrgEvents) >= before + more
-    });
+    eventually("further pulls", || site.control.request_count(Api::OrgEvents) >= before + more);
 }
 
 /// Lines in the file `name`, which may be growing.
@@ -87,10 +81,7 @@ fn new_events_are_written_once_until_a_signal() {
             assert_file_complete(&site, name);
         }
         // Pulls that bring nothing are no news.
-        let told = run
-            .stderr
-            .lines()
-            .filter(|line| line.contains(" sources in "));
+        let told = run.stderr.lines().filter(|line| line.contains(" sources in "));
         assert!(told.count() <= 9, "{}", run.stderr);
     }
 }
@@ -98,8 +89,7 @@ fn new_events_are_written_once_until_a_signal() {
 #[test]
 fn the_wait_is_after_the_pull_and_not_beside_it() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(120));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(120));
     let script = r#"exec "$PROGRAM" follow acme --every 100ms"#;
     let running = Running::of(site.shell(script));
     pulls(&site, 1);
@@ -114,30 +104,20 @@ fn the_wait_is_after_the_pull_and_not_beside_it() {
 #[test]
 fn a_source_that_fails_ends_nothing_and_is_told_once() {
     let site = site();
-    site.control
-        .inject_always(Api::JiraAudit, status(500, None, "{}"));
+    site.control.inject_always(Api::JiraAudit, status(500, None, "{}"));
     let running = follow(&site, "");
     pulls(&site, 6);
     site.control.add_org_events(5);
     eventually("the others' events", || lines(&site, "acme") == 65);
     site.control.clear_faults(Api::JiraAudit);
     eventually("the failed source's", || lines(&site, "acme-jira") == 20);
-    site.control
-        .inject_always(Api::JiraAudit, status(401, None, "{}"));
+    site.control.inject_always(Api::JiraAudit, status(401, None, "{}"));
     pulls(&site, 4);
     let run = ends(running);
     let told = errors(&run);
     assert_eq!(told.len(), 2, "{}", run.stderr);
-    assert!(
-        told[0].contains("500") && told[1].contains("401"),
-        "{told:?}"
-    );
-    assert_eq!(
-        run.stderr
-            .matches("source `acme-jira`: it works again")
-            .count(),
-        1
-    );
+    assert!(told[0].contains("500") && told[1].contains("401"), "{told:?}");
+    assert_eq!(run.stderr.matches("source `acme-jira`: it works again").count(), 1);
 }
 
 #[test]
@@ -145,9 +125,7 @@ fn a_signal_cuts_no_commit_short_and_is_no_failure() {
     let site = site();
     site.control.inject(Api::OrgEvents, Fault::Hang);
     let running = follow(&site, "acme");
-    eventually("the request", || {
-        site.control.request_count(Api::OrgEvents) > 0
-    });
+    eventually("the request", || site.control.request_count(Api::OrgEvents) > 0);
     let run = ends(running);
     assert_eq!(errors(&run), [""; 0], "{}", run.stderr);
     site.control.clear_faults(Api::OrgEvents);
@@ -163,8 +141,7 @@ fn a_permanent_error_ends_it_at_the_start() {
     assert_eq!(site.run(&["follow", "nobody"]).code, 6);
     assert_eq!(site.run(&["follow", "--every", "0s"]).code, 2);
     let metrics = ["follow", "--metrics-file", "no/where.prom"];
-    site.run(&metrics)
-        .refused(8, &["no/where.prom", "--metrics-file"]);
+    site.run(&metrics).refused(8, &["no/where.prom", "--metrics-file"]);
     // It reads well, and cannot be used.
     site.unset("acme", "org_id");
     let run = site.run(&["follow", "acme"]);
@@ -224,10 +201,7 @@ fn a_reader_that_leaves_ends_it() {
 #[test]
 fn the_flags_of_a_pull_count_for_each() {
     let site = site();
-    let running = follow(
-        &site,
-        "acme --format raw --output 'f/{source}.jsonl' --compression gzip",
-    );
+    let running = follow(&site, "acme --format raw --output 'f/{source}.jsonl' --compression gzip");
     eventually("the file", || site.path("f/acme.jsonl.gz").exists());
     pulls(&site, 2);
     ends(running);
@@ -265,11 +239,7 @@ fn sighup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     assert!(run.stderr.contains(said), "{}", run.stderr);
     assert_eq!(errors(&run).len(), 1, "{}", run.stderr);
     assert!(errors(&run)[0].contains("page_size"), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("keeping the previous configuration"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("keeping the previous configuration"), "{}", run.stderr);
     assert_file_complete(&site, "acme");
 }
 
@@ -355,27 +325,20 @@ impl Manager {
         socket.set_nonblocking(true).unwrap();
         site.set_env("NOTIFY_SOCKET", path.to_str().unwrap());
         site.set_env("WATCHDOG_USEC", &(watchdog_ms * 1000).to_string());
-        Manager {
-            socket,
-            heard: Vec::new(),
-        }
+        Manager { socket, heard: Vec::new() }
     }
 
     /// The messages so far.
     fn listen(&mut self) -> &[String] {
         let mut bytes = [0; 2_000];
         while let Ok(length) = self.socket.recv(&mut bytes) {
-            self.heard
-                .push(String::from_utf8(bytes[..length].to_vec()).unwrap());
+            self.heard.push(String::from_utf8(bytes[..length].to_vec()).unwrap());
         }
         &self.heard
     }
 
     fn count(&mut self, start: &str) -> usize {
-        self.listen()
-            .iter()
-            .filter(|message| message.starts_with(start))
-            .count()
+        self.listen().iter().filter(|message| message.starts_with(start)).count()
     }
 
     fn hears(&mut self, start: &str) {
@@ -395,18 +358,12 @@ fn systemd_hears_of_every_step() {
     running.signal("HUP");
     manager.hears("RELOADING=1\nMONOTONIC_USEC=");
     eventually("ready again", || manager.count("READY=1") == 2);
-    site.control
-        .inject_always(Api::JiraAudit, status(403, None, "{}"));
+    site.control.inject_always(Api::JiraAudit, status(403, None, "{}"));
     manager.hears("STATUS=2 sources, 0 events; acme-jira fails (code 4)");
     assert_eq!(manager.count("STOPPING=1"), 0);
     ends(running);
     manager.hears("STOPPING=1");
-    let order = |start: &str| {
-        manager
-            .heard
-            .iter()
-            .position(|message| message.starts_with(start))
-    };
+    let order = |start: &str| manager.heard.iter().position(|message| message.starts_with(start));
     assert!(order("READY=1") < order("RELOADING=1"));
 }
 
@@ -468,14 +425,10 @@ fn the_watchdog_hears_of_a_wait_that_the_server_asked_for() {
     let wait = status(429, Some(("retry-after", "30")), "{}");
     site.control.inject_always(Api::OrgEvents, wait);
     let running = follow(&site, "acme");
-    eventually("the answer", || {
-        site.control.request_count(Api::OrgEvents) > 0
-    });
+    eventually("the answer", || site.control.request_count(Api::OrgEvents) > 0);
     // At one ping every 50 ms, this is five times the patience.
     let before = manager.count("WATCHDOG=1");
-    eventually("pings during the wait", || {
-        manager.count("WATCHDOG=1") > before + 20
-    });
+    eventually("pings during the wait", || manager.count("WATCHDOG=1") > before + 20);
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);
     ends(running);
 }
@@ -485,8 +438,7 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
     let mut site = site();
     site.set("acme", "expires_on", "2099-12-31");
     site.set_env("ATLAUDIT_CRASH_METRICS_MS", "20");
-    site.control
-        .inject_always(Api::JiraAudit, status(503, None, "{}"));
+    site.control.inject_always(Api::JiraAudit, status(503, None, "{}"));
     let mut last = Samples::default();
     for round in 1..=3_u32 {
         let running = follow(&site, "--metrics-file x.prom");
@@ -515,10 +467,7 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
     assert_eq!(acme("atlaudit_coverage_holes"), Some(0.0));
     assert_eq!(acme("atlaudit_running"), Some(0.0));
     assert!(acme("atlaudit_lag_seconds").unwrap() < 60.0);
-    assert_eq!(
-        acme("atlaudit_credential_expiry_timestamp_seconds"),
-        Some(4_102_444_800.0)
-    );
+    assert_eq!(acme("atlaudit_credential_expiry_timestamp_seconds"), Some(4_102_444_800.0));
     let until = acme("atlaudit_complete_until_timestamp_seconds").unwrap();
     assert!(until <= acme("atlaudit_checkpoint_timestamp_seconds").unwrap());
     let jira = |name: &str| now.of(name, "acme-jira", "jira-audit");
@@ -528,14 +477,8 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
     let runs = now.get("atlaudit_runs_total", failed).unwrap();
     // A run that a signal ended is none of them.
     let failures = jira("atlaudit_failures_in_a_row").unwrap();
-    assert!(
-        failures <= runs && runs <= failures + 3.0,
-        "{failures} of {runs}"
-    );
-    let mode = fs::metadata(site.path("x.prom"))
-        .unwrap()
-        .permissions()
-        .mode();
+    assert!(failures <= runs && runs <= failures + 3.0, "{failures} of {runs}");
+    let mode = fs::metadata(site.path("x.prom")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
 }
 
@@ -560,19 +503,12 @@ fn the_figures_move_while_a_pull_goes_on() {
                 && figure("atlaudit_events_total") == Some(20.0)
         });
         let waited = r#"reason="server",source="acme",type="org-events""#;
-        let server = metrics(&site)
-            .get("atlaudit_wait_seconds_total", waited)
-            .unwrap();
+        let server = metrics(&site).get("atlaudit_wait_seconds_total", waited).unwrap();
         assert!((0.0..10.0).contains(&server), "{server}");
         assert!(figure("atlaudit_rate_limited_total") >= Some(1.0));
         running.signal("TERM");
         let run = running.end();
-        assert_eq!(
-            run.code,
-            if command == "pull" { 3 } else { 0 },
-            "{}",
-            run.stderr
-        );
+        assert_eq!(run.code, if command == "pull" { 3 } else { 0 }, "{}", run.stderr);
         site.forget_pauses();
         assert_eq!(figure("atlaudit_running"), Some(0.0));
     }
@@ -582,10 +518,7 @@ fn the_figures_move_while_a_pull_goes_on() {
 fn figures_of_a_window_would_be_nobodys() {
     let site = site();
     for more in ["--since=2d", "--until=2026-01-01", "--dry-run"] {
-        assert_eq!(
-            site.run(&["pull", more, "--metrics-file", "x.prom"]).code,
-            2
-        );
+        assert_eq!(site.run(&["pull", more, "--metrics-file", "x.prom"]).code, 2);
     }
     let run = site.run(&["pull", "--metrics-file", "no/x.prom"]);
     run.refused(8, &["no/x.prom"]);

@@ -61,8 +61,7 @@ fn the_first_address_is_the_client_in_every_format() {
 #[test]
 fn what_is_no_address_is_a_label() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.forwarded_addresses = false);
+    site.control.set_behaviour(|behaviour| behaviour.forwarded_addresses = false);
     let record = |address: &str| {
         format!(
             r#"{{"summary":"User created","created":"2026-11-20T09:30:00.000+0000","remoteAddress":"{address}"}}"#

@@ -25,10 +25,8 @@ fn no_429_in_120_pages_when_the_server_counts_any_sixty_seconds() {
 #[ignore = "takes two minutes"]
 fn no_429_in_120_pages_of_two_programs_at_once() {
     let mut options = small(595, 0);
-    options.behaviour.org_rate_limit = Some(RateLimit {
-        window: RateWindow::Rolling,
-        ..RateLimit::new(50, MINUTE)
-    });
+    options.behaviour.org_rate_limit =
+        Some(RateLimit { window: RateWindow::Rolling, ..RateLimit::new(50, MINUTE) });
     let mut site = Site::new(options);
     site.unset("acme", "requests_per_minute");
     site.set("acme", "page_size", 10);
@@ -47,10 +45,7 @@ fn no_429_in_120_pages_of_two_programs_at_once() {
 
 fn pull_120_pages(window: RateWindow) {
     let mut options = small(1195, 0);
-    options.behaviour.org_rate_limit = Some(RateLimit {
-        window,
-        ..RateLimit::new(50, MINUTE)
-    });
+    options.behaviour.org_rate_limit = Some(RateLimit { window, ..RateLimit::new(50, MINUTE) });
     let mut site = Site::new(options);
     site.unset("acme", "requests_per_minute");
     site.set("acme", "page_size", 10);
@@ -78,10 +73,8 @@ fn pages_of_five_seconds_still_use_the_full_limit() {
 fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     let mut options = small(pages * 50, 0);
     options.behaviour.org_latency = latency;
-    options.behaviour.org_rate_limit = Some(RateLimit {
-        window: RateWindow::Rolling,
-        ..RateLimit::new(50, MINUTE)
-    });
+    options.behaviour.org_rate_limit =
+        Some(RateLimit { window: RateWindow::Rolling, ..RateLimit::new(50, MINUTE) });
     let mut site = Site::new(options);
     site.unset("acme", "requests_per_minute");
     site.set("acme", "page_size", 50);

@@ -8,9 +8,7 @@ const GATEWAY_PATH: &str =
     "/ex/jira/b1c7e0d4-52a9-4f1e-9c33-7d08e64fa215/rest/api/3/auditing/record";
 
 fn site() -> Site {
-    Site::of(0, 30)
-        .with("acme-jira", "gateway", true)
-        .with("acme-jira", "retry_for", "0s")
+    Site::of(0, 30).with("acme-jira", "gateway", true).with("acme-jira", "retry_for", "0s")
 }
 
 /// The paths that were asked for; a source's pages are one.
@@ -42,8 +40,7 @@ fn a_configured_cloud_id_needs_no_look_up() {
     assert_eq!(paths(&site), [GATEWAY_PATH]);
     // A wrong one.
     site.set("acme-jira", "cloud_id", "0000-00");
-    site.run(&["pull", "acme-jira"])
-        .refused(4, &["404", "`cloud_id`"]);
+    site.run(&["pull", "acme-jira"]).refused(4, &["404", "`cloud_id`"]);
 }
 
 #[test]

@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 /// The module that a file below `src` is. `x_tests.rs` is the module `tests` of `x`.
 pub fn module_of(file: &Path) -> String {
     let path = file.with_extension("").display().to_string();
-    let path = path
-        .strip_suffix("/mod")
-        .unwrap_or(&path)
-        .replace('/', "::");
+    let path = path.strip_suffix("/mod").unwrap_or(&path).replace('/', "::");
     match path.strip_suffix("_tests") {
         Some(tested) => format!("{tested}::tests"),
         None => path,
@@ -51,10 +48,7 @@ pub fn parent(module: &str) -> &str {
 pub fn leaves(base: &str, tree: &str) -> Vec<String> {
     let tree = tree.trim_start();
     if let Some(list) = tree.strip_prefix('{') {
-        return parts(list)
-            .into_iter()
-            .flat_map(|part| leaves(base, part))
-            .collect();
+        return parts(list).into_iter().flat_map(|part| leaves(base, part)).collect();
     }
     let end = tree.find(|c: char| !c.is_alphanumeric() && c != '_');
     let (name, rest) = tree.split_at(end.unwrap_or(tree.len()));
@@ -91,9 +85,7 @@ fn parts(list: &str) -> Vec<&str> {
 
 /// The code without the lines that are comments.
 pub fn without_comments(code: &str) -> String {
-    let lines = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

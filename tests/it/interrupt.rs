@@ -31,9 +31,7 @@ fn a_kill_in_the_first_pull_of_all() {
     let site = site(300, 200);
     slow_down(&site, Duration::from_millis(10));
     let mut running = site.start(&["pull"]);
-    eventually("lines that are not committed", || {
-        site.read("acme").stdout.len() > 20_000
-    });
+    eventually("lines that are not committed", || site.read("acme").stdout.len() > 20_000);
     running.signal("KILL");
     running.end();
     slow_down(&site, Duration::ZERO);
@@ -62,9 +60,7 @@ fn after_a_kill_the_files_hold_each_event_once() {
         site.control.forget_requests();
         slow_down(&site, Duration::from_millis(10));
         let mut running = site.start(&["pull"]);
-        eventually("pages", || {
-            site.control.request_count(Api::OrgEvents) > pages
-        });
+        eventually("pages", || site.control.request_count(Api::OrgEvents) > pages);
         running.signal("KILL");
         assert_eq!(running.end().code, 128 + 9);
         slow_down(&site, Duration::ZERO);
@@ -103,9 +99,7 @@ fn torn() -> Site {
 }
 
 fn append(site: &Site, bytes: &[u8]) {
-    let file = std::fs::OpenOptions::new()
-        .append(true)
-        .open(site.path("acme"));
+    let file = std::fs::OpenOptions::new().append(true).open(site.path("acme"));
     std::io::Write::write_all(&mut file.unwrap(), bytes).unwrap();
 }
 
@@ -126,10 +120,7 @@ fn max_events_writes_so_many_and_the_rest_comes_the_next_time() {
         let mut written = (0, 0);
         for _ in 0..=events.max(records).div_ceil(most) {
             site.ok(&["pull", "--max-events", &most.to_string()]);
-            let now = (
-                site.read("acme").ids().len(),
-                site.read("acme-jira").ids().len(),
-            );
+            let now = (site.read("acme").ids().len(), site.read("acme-jira").ids().len());
             assert_eq!(now.0, (written.0 + most).min(events), "of {most}");
             assert_eq!(now.1, (written.1 + most).min(records), "of {most}");
             written = now;
@@ -157,9 +148,7 @@ fn a_failed_commit_after_a_signal_is_reported() {
     let site = site(100, 0);
     slow_down(&site, Duration::from_millis(700));
     let mut running = site.start(&["pull", "acme"]);
-    eventually("a line that is not committed", || {
-        !site.read("acme").stdout.is_empty()
-    });
+    eventually("a line that is not committed", || !site.read("acme").stdout.is_empty());
     std::fs::remove_file(site.path("acme")).unwrap();
     running.signal("INT");
     let run = running.end();

@@ -7,9 +7,7 @@ use crate::support::{Site, assert_file_complete, jira_ids};
 
 /// `acme-jira` alone, into a file, `page` records a page.
 fn site(records: usize, page: i64) -> Site {
-    Site::of(0, records)
-        .with("acme-jira", "page_size", page)
-        .with_output("path", "{source}")
+    Site::of(0, records).with("acme-jira", "page_size", page).with_output("path", "{source}")
 }
 
 fn assert_ascending(site: &Site) {
@@ -55,8 +53,7 @@ fn more_records_in_a_millisecond_than_a_slice_holds() {
 #[test]
 fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
     let site = site(300, 1000);
-    site.control
-        .set_behaviour(|behaviour| behaviour.jira_max_limit = 20);
+    site.control.set_behaviour(|behaviour| behaviour.jira_max_limit = 20);
     site.ok(&["pull", "acme-jira"]);
     assert_file_complete(&site, "acme-jira");
     assert_ascending(&site);
@@ -98,8 +95,7 @@ fn a_server_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
     site.set("acme-jira", "retry_for", "0s");
     // Four pages are too much for a slice; the first of those that fit has three.
     site.control.inject_times(Api::JiraAudit, Fault::Pass, 9);
-    site.control
-        .inject_always(Api::JiraAudit, Fault::TruncatedJson);
+    site.control.inject_always(Api::JiraAudit, Fault::TruncatedJson);
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     let part = site.read("acme-jira").ids().len();

@@ -61,27 +61,19 @@ fn a_key_is_stored_in_a_file_for_its_owner_only_and_removed_again() {
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     let text = fs::read_to_string(&config).unwrap();
     let line = format!("credential = \"file:{}\"\n", path.display());
-    assert!(
-        text.starts_with("# Ours.\n") && text.contains(&line),
-        "{text}"
-    );
+    assert!(text.starts_with("# Ours.\n") && text.contains(&line), "{text}");
 
     let pull = ["-q", "pull", "acme", "--since", "31d"];
     assert_eq!(site.ok(&pull).ids().len(), 40);
     let table = String::from_utf8(site.ok(&["auth", "status"]).stdout).unwrap();
-    assert!(
-        table.contains(path.to_str().unwrap()) && table.contains(" 0d "),
-        "{table}"
-    );
+    assert!(table.contains(path.to_str().unwrap()) && table.contains(" 0d "), "{table}");
 
     let run = site.ok(&["auth", "logout", "acme"]);
     let words = format!("removed the key of `acme` from file {}", path.display());
     assert!(run.stderr.contains(&words), "{}", run.stderr);
     assert!(!path.exists());
-    site.run(&["auth", "logout", "acme"])
-        .refused(4, &["there is no file"]);
-    site.run(&pull)
-        .refused(4, &["No such file", "`atlaudit auth login acme`"]);
+    site.run(&["auth", "logout", "acme"]).refused(4, &["there is no file"]);
+    site.run(&pull).refused(4, &["No such file", "`atlaudit auth login acme`"]);
     // The configuration still says where the key goes.
     assert_eq!(login(&site, &["acme"], API_KEY).code, 0);
     assert_eq!(site.ok(&pull).ids().len(), 40);
@@ -109,25 +101,13 @@ fn the_key_in_a_file_stays_until_the_new_one_works() {
     login(&site, &["j"], "wrong").refused(4, &["does not work, so the old one stays"]);
     assert_eq!(fs::read_to_string(&path).unwrap(), first);
     let run = login(&site, &["j"], JIRA_TOKEN);
-    assert!(
-        run.stderr.contains("is the one that was stored before"),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        first,
-        "the same key is as old"
-    );
+    assert!(run.stderr.contains("is the one that was stored before"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), first, "the same key is as old");
     let run = login(&site, &["j"], JIRA_TOKEN_SCOPED);
     for words in ["replaced the key of `j` in file ", "revoke it"] {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
-    assert!(
-        fs::read_to_string(&path)
-            .unwrap()
-            .contains(JIRA_TOKEN_SCOPED)
-    );
+    assert!(fs::read_to_string(&path).unwrap().contains(JIRA_TOKEN_SCOPED));
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
 }
 
@@ -154,11 +134,7 @@ fn a_path_that_is_no_file_of_its_own_is_refused_before_the_key_is_tested() {
         ("file:notes/key", 4, "Not a directory"),
         ("file:other", 6, "the credential of source `other`"),
         ("file:alias/config.toml", 6, "the configuration file"),
-        (
-            "file:~/.local/state/atlaudit/acme.json",
-            6,
-            "in the state folder",
-        ),
+        ("file:~/.local/state/atlaudit/acme.json", 6, "in the state folder"),
     ] {
         let run = login_acme(&site, store, API_KEY);
         run.refused(code, &[words]);
@@ -178,10 +154,7 @@ fn a_logout_removes_nothing_but_a_key() {
     let (site, config) = site();
     let source = |name: &str, path: &str| {
         let path = site.path(path);
-        format!(
-            "[sources.{name}]\ntype = 'org-events'\ncredential = 'file:{}'\n",
-            path.display()
-        )
+        format!("[sources.{name}]\ntype = 'org-events'\ncredential = 'file:{}'\n", path.display())
     };
     let text = [
         source("notes", "notes"),
@@ -193,10 +166,8 @@ fn a_logout_removes_nothing_but_a_key() {
     fs::write(site.path("notes"), "a line of notes\n").unwrap();
     fs::write(site.path("shared"), "KEY\n").unwrap();
     symlink("shared", site.path("link")).unwrap();
-    site.run(&["auth", "logout", "notes"])
-        .refused(4, &["holds no key", "notes"]);
-    site.run(&["auth", "logout", "link"])
-        .refused(4, &["is a link"]);
+    site.run(&["auth", "logout", "notes"]).refused(4, &["holds no key", "notes"]);
+    site.run(&["auth", "logout", "link"]).refused(4, &["is a link"]);
     let run = site.ok(&["auth", "logout", "a"]);
     assert!(run.stderr.contains("which `b` read too"), "{}", run.stderr);
     assert!(site.path("notes").exists() && !site.path("shared").exists());
@@ -214,17 +185,11 @@ fn a_key_moves_from_a_variable_into_a_file() {
     login(&site, &["acme"], API_KEY).refused(6, &["env:OLD", "`--store file:PATH`"]);
     let run = login(&site, &["acme", "--store", "file:keys/acme"], API_KEY);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    for words in [
-        "changed `credential`",
-        "earlier key stays in the environment variable OLD",
-    ] {
+    for words in ["changed `credential`", "earlier key stays in the environment variable OLD"] {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
     let text = fs::read_to_string(&config).unwrap();
-    let line = format!(
-        "credential = \"file:{}\" # for now\n",
-        site.path("keys/acme").display()
-    );
+    let line = format!("credential = \"file:{}\" # for now\n", site.path("keys/acme").display());
     assert!(text.contains(&line), "{text}");
 }
 
@@ -259,20 +224,13 @@ fn a_program_that_leaves_a_child_behind_does_not_delay_its_key() {
     fs::write(&program, script).unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     fs::set_permissions(&program, executable).unwrap();
-    site.set(
-        "acme",
-        "credential",
-        format!("command:{}", program.display()),
-    );
+    site.set("acme", "credential", format!("command:{}", program.display()));
     let start = std::time::Instant::now();
     assert_eq!(site.ok(&["pull", "acme"]).ids().len(), 10);
     assert!(start.elapsed() < std::time::Duration::from_secs(8));
     // It is an agent's, and lives on.
     let child = fs::read_to_string(site.path("child")).unwrap();
-    let ended = site
-        .shell(&format!("kill {}", child.trim()))
-        .status()
-        .unwrap();
+    let ended = site.shell(&format!("kill {}", child.trim())).status().unwrap();
     assert!(ended.success(), "the child was killed");
 }
 

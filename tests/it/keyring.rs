@@ -14,12 +14,7 @@ use crate::login::PTY;
 use crate::support::{Run, Site, status};
 
 /// What the session tells the program about its bus.
-const SESSION: [&str; 4] = [
-    "DBUS_SESSION_BUS_ADDRESS",
-    "XDG_RUNTIME_DIR",
-    "XDG_DATA_HOME",
-    "HOME",
-];
+const SESSION: [&str; 4] = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "HOME"];
 
 #[test]
 #[ignore = "needs an unlocked Secret Service; .ci/run starts one"]
@@ -38,18 +33,12 @@ fn a_key_lives_in_the_secret_service() {
     // The organization's list of keys told the end.
     assert_eq!(kept["expires"].as_str().unwrap().len(), 10, "{kept}");
     let today = chrono::Utc::now().date_naive().to_string();
-    assert!(
-        kept["stored"].as_str().unwrap().starts_with(&today),
-        "{kept}"
-    );
+    assert!(kept["stored"].as_str().unwrap().starts_with(&today), "{kept}");
 
     assert_eq!(pull(&site).ids().len(), 40);
     let table = String::from_utf8(site.ok(&["auth", "status"]).stdout).unwrap();
     let lines: Vec<_> = table.lines().collect();
-    assert_eq!(
-        lines[0],
-        "NAME  TYPE        CREDENTIAL  WORKS  AGE    EXPIRES"
-    );
+    assert_eq!(lines[0], "NAME  TYPE        CREDENTIAL  WORKS  AGE    EXPIRES");
     let end = kept["expires"].as_str().unwrap();
     let start = format!("acme  org-events  keyring     yes    0d     {end} (in ");
     assert!(lines[1].starts_with(&start), "{table}");
@@ -73,44 +62,28 @@ fn the_old_key_stays_until_the_new_one_works() {
     let rotate = |more: &[&str], key: &str| login(&site, &[&["rotated"], more].concat(), key);
     let run = rotate(&[], JIRA_TOKEN);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("stored the key of `rotated`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("stored the key of `rotated`"), "{}", run.stderr);
     let first = kept("rotated");
     assert_eq!(first["email"], JIRA_EMAIL);
 
     rotate(&[], "wrong").refused(4, &["does not work, so the old one stays"]);
     site.control.inject(Api::JiraAudit, status(503, None, ""));
-    rotate(&[], JIRA_TOKEN_SCOPED).refused(
-        3,
-        &["could not be tested, so the old one stays", "--untested"],
-    );
+    rotate(&[], JIRA_TOKEN_SCOPED)
+        .refused(3, &["could not be tested, so the old one stays", "--untested"]);
     rotate(&["--email", "nobody@lindenfell.example"], JIRA_TOKEN)
         .refused(4, &["the old one stays"]);
     assert_eq!(kept("rotated"), first);
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
 
     let run = rotate(&[], JIRA_TOKEN);
-    assert!(
-        run.stderr.contains("the one that was stored before"),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(
-        kept("rotated")["stored"],
-        first["stored"],
-        "the same key is as old"
-    );
+    assert!(run.stderr.contains("the one that was stored before"), "{}", run.stderr);
+    assert_eq!(kept("rotated")["stored"], first["stored"], "the same key is as old");
 
     let run = rotate(&[], JIRA_TOKEN_SCOPED);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    for words in [
-        "replaced the key of `rotated`",
-        "revoke it",
-        "still that of the old key, 2027-01-01",
-    ] {
+    for words in
+        ["replaced the key of `rotated`", "revoke it", "still that of the old key, 2027-01-01"]
+    {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
     assert_eq!(kept("rotated")["api_key"], JIRA_TOKEN_SCOPED);
@@ -118,16 +91,9 @@ fn the_old_key_stays_until_the_new_one_works() {
 
     let run = rotate(&["--expires-on", "2028-01-01"], JIRA_TOKEN);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("changed `expires_on` in "),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("changed `expires_on` in "), "{}", run.stderr);
     assert_eq!(kept("rotated")["expires"], "2028-01-01");
-    assert_eq!(
-        fs::read_to_string(&config).unwrap(),
-        written.replace("2027-01-01", "2028-01-01")
-    );
+    assert_eq!(fs::read_to_string(&config).unwrap(), written.replace("2027-01-01", "2028-01-01"));
     site.ok(&["auth", "logout", "rotated"]);
 }
 
@@ -136,44 +102,23 @@ fn the_old_key_stays_until_the_new_one_works() {
 fn a_key_that_grows_old_is_warned_of_once_a_day() {
     let site = site();
     let old = chrono::Utc::now() - chrono::Days::new(200);
-    let text = format!(
-        r#"{{"org_id":"{ORG_ID}","api_key":"{API_KEY}","stored":"{}"}}"#,
-        old.to_rfc3339()
-    );
+    let text =
+        format!(r#"{{"org_id":"{ORG_ID}","api_key":"{API_KEY}","stored":"{}"}}"#, old.to_rfc3339());
     let mut storing = Command::new("secret-tool");
-    storing.args([
-        "store", "--label", "x", "service", "atlaudit", "username", "aged",
-    ]);
+    storing.args(["store", "--label", "x", "service", "atlaudit", "username", "aged"]);
     let mut child = storing.stdin(Stdio::piped()).spawn().unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
     let config = site.path("config/atlaudit/config.toml");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
-    let source = format!(
-        "[sources.aged]\ntype = 'org-events'\nbase_url = '{}'\n",
-        site.base_url()
-    );
+    let source = format!("[sources.aged]\ntype = 'org-events'\nbase_url = '{}'\n", site.base_url());
     fs::write(&config, source).unwrap();
 
     let state = site.path("state");
-    let pull = || {
-        site.ok(&["pull", "aged", "--state-dir", state.to_str().unwrap()])
-            .stderr
-    };
+    let pull = || site.ok(&["pull", "aged", "--state-dir", state.to_str().unwrap()]).stderr;
     let first = pull();
-    assert!(
-        first.contains("warning: source `aged`: the credential is 200 days old"),
-        "{first}"
-    );
-    assert!(
-        first.contains("hint: make a new one, then `atlaudit auth login aged`"),
-        "{first}"
-    );
+    assert!(first.contains("warning: source `aged`: the credential is 200 days old"), "{first}");
+    assert!(first.contains("hint: make a new one, then `atlaudit auth login aged`"), "{first}");
     assert!(!pull().contains("days old"));
     let told = site.ok(&["auth", "status"]);
     assert!(told.stderr.contains("200 days old"), "{}", told.stderr);
@@ -206,11 +151,7 @@ fn a_key_that_is_asked_for_is_tested_and_never_shown() {
     );
     let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
     let seen = String::from_utf8(run.stdout.clone()).unwrap();
-    for words in [
-        "Key of `asked`",
-        "holds blanks",
-        "does not work, so it is not stored",
-    ] {
+    for words in ["Key of `asked`", "holds blanks", "does not work, so it is not stored"] {
         assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
     }
     assert!(!seen.contains("wrong-key"), "{seen}");
@@ -234,17 +175,9 @@ fn a_key_moves_into_a_file_and_back() {
     }
     let path = site.path("keys/r");
     let text = fs::read_to_string(&config).unwrap();
-    assert!(
-        text.contains(&format!("credential = \"file:{}\"", path.display())),
-        "{text}"
-    );
+    assert!(text.contains(&format!("credential = \"file:{}\"", path.display())), "{text}");
     let run = login(&site, &["rotated", "--store", "keyring"], JIRA_TOKEN);
-    assert!(
-        run.stderr
-            .contains("stored the key of `rotated` in the OS keyring"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("stored the key of `rotated` in the OS keyring"), "{}", run.stderr);
     let text = fs::read_to_string(&config).unwrap();
     assert!(
         text.starts_with(&written[..20]) && text.contains("credential = \"keyring\""),

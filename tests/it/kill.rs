@@ -76,9 +76,7 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
         std::thread::sleep(Duration::from_millis(random.u64(life)));
         running.child().kill().unwrap();
         killed_early += u64::from(running.end().code == 128 + 9);
-        outputs
-            .iter_mut()
-            .for_each(Outputs::assert_finished_unchanged);
+        outputs.iter_mut().for_each(Outputs::assert_finished_unchanged);
         site.control.add_org_events(random.usize(NEWS));
         site.control.add_jira_records(random.usize(NEWS));
         site.control.add_confluence_records(random.usize(NEWS));
@@ -108,8 +106,5 @@ fn random_kills_lose_nothing_and_repeat_nothing() {
         killed_early += kills(share, seed + kind, files);
     }
     eprintln!("{killed_early} of {all} runs were killed before their end");
-    assert!(
-        killed_early * 2 >= all,
-        "too many runs came to their end: {killed_early} of {all}"
-    );
+    assert!(killed_early * 2 >= all, "too many runs came to their end: {killed_early} of {all}");
 }

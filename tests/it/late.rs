@@ -7,17 +7,14 @@ use crate::support::{Site, assert_file_complete, eventually, org_event, org_ids,
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
-    Site::of(events, 0)
-        .with("acme", "page_size", page)
-        .with_output("path", "{source}")
+    Site::of(events, 0).with("acme", "page_size", page).with_output("path", "{source}")
 }
 
 #[test]
 fn late_events_come_through_after_a_refused_cursor() {
     for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
         let site = site(200, 50);
-        site.control
-            .set_behaviour(|behaviour| behaviour.filter_clock = clock);
+        site.control.set_behaviour(|behaviour| behaviour.filter_clock = clock);
         let now = Utc::now();
         let earlier = now - TimeDelta::minutes(9);
         let newest = org_event("newest", now, now);
@@ -42,8 +39,7 @@ fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
     let site = site(100, 30);
     let now = Utc::now();
     let ahead = now + TimeDelta::days(365);
-    site.control
-        .add_org_event_json(org_event("ahead", ahead, ahead), now);
+    site.control.add_org_event_json(org_event("ahead", ahead, ahead), now);
     site.ok(&["pull", "acme"]);
     site.control.add_org_events(20);
     site.control.expire_cursors();
@@ -60,8 +56,7 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
         site.control.add_org_event_json(text, at);
     }
     for before in [2, 3] {
-        site.control
-            .inject_times(Api::OrgEvents, Fault::Pass, before);
+        site.control.inject_times(Api::OrgEvents, Fault::Pass, before);
         site.control.inject(Api::OrgEvents, Fault::ExpiredCursor);
     }
     site.ok(&["pull", "acme"]);
@@ -83,8 +78,7 @@ fn site_with_duplicate_id() -> Site {
     for (n, id) in before.chain(middle).chain(behind).enumerate() {
         let mut text = org_event(&id, at, at);
         text.truncate(text.len() - 1);
-        site.control
-            .add_org_event_json(format!(r#"{text},"n":{n}}}"#), at);
+        site.control.add_org_event_json(format!(r#"{text},"n":{n}}}"#), at);
     }
     site
 }

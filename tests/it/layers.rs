@@ -8,7 +8,8 @@ use crate::imports::{imports, module_of, source, without_comments};
 
 /// Modules that only some rooms may import, though others lie above them too: the pipeline never
 /// prints.
-const KNOWN_TO: &[(&str, &[&str])] = &[("telemetry::console", &["error", "collect", "commands", "app"])];
+const KNOWN_TO: &[(&str, &[&str])] =
+    &[("telemetry::console", &["error", "collect", "commands", "app"])];
 
 /// Rooms that import no other.
 const ALONE: &[&str] = &["sandbox", "model", "exit"];
@@ -197,20 +198,10 @@ fn imports_follow_the_layers() {
 fn no_files_import_each_other_in_a_circle() {
     let found = circles(&Sources::of_the_crate());
     let is_new = |circle: &&Vec<String>| {
-        circle
-            .iter()
-            .any(|file| !STILL_IN_CIRCLES.contains(&file.as_str()))
+        circle.iter().any(|file| !STILL_IN_CIRCLES.contains(&file.as_str()))
     };
-    let new: Vec<String> = found
-        .iter()
-        .filter(is_new)
-        .map(|files| files.join("\n  "))
-        .collect();
-    assert!(
-        new.is_empty(),
-        "circles of imports:\n- {}",
-        new.join("\n- ")
-    );
+    let new: Vec<String> = found.iter().filter(is_new).map(|files| files.join("\n  ")).collect();
+    assert!(new.is_empty(), "circles of imports:\n- {}", new.join("\n- "));
 }
 
 #[test]
@@ -223,15 +214,9 @@ fn a_circle_is_detected_and_a_re_export_is_none() {
     ];
     assert_eq!(found(&two), [["a/x.rs", "a/y.rs"]]);
     let re_export = [
-        (
-            "a/mod.rs",
-            "mod x;\nmod y;\npub use x::X;\npub use self::y::Y;",
-        ),
+        ("a/mod.rs", "mod x;\nmod y;\npub use x::X;\npub use self::y::Y;"),
         ("a/x.rs", "use super::Y;"),
-        (
-            "a/y.rs",
-            "#[cfg(test)]\nmod tests {\n    use super::super::X;\n}",
-        ),
+        ("a/y.rs", "#[cfg(test)]\nmod tests {\n    use super::super::X;\n}"),
     ];
     assert_eq!(found(&re_export), [[""; 0]; 0]);
     let parent = [
@@ -261,14 +246,8 @@ fn a_forbidden_import_is_detected() {
     let forbidden = [
         ("model::time", "use crate::exit::Exit;"),
         ("sandbox::org", "use crate::model::time::Window;"),
-        (
-            "source::jira",
-            "fn f() { crate::state::store::Store::new() }",
-        ),
-        (
-            "sink::file",
-            "use crate::{model::{time, text}, pipeline::{run::{self}, plan}};",
-        ),
+        ("source::jira", "fn f() { crate::state::store::Store::new() }"),
+        ("sink::file", "use crate::{model::{time, text}, pipeline::{run::{self}, plan}};"),
         ("http::limiter", "use crate::source::Transport;"),
         ("http::retry", "use crate::{model::X,\n    state::Y};"),
         ("config::check", "use crate::telemetry::console::Console;"),
@@ -281,20 +260,11 @@ fn a_forbidden_import_is_detected() {
     }
     let allowed = [
         ("app", "use crate::cli::{self, args::{Args, Command}};"),
-        (
-            "pipeline::run",
-            "use crate::{state::store::Store, model::time::{Window, before}};",
-        ),
+        ("pipeline::run", "use crate::{state::store::Store, model::time::{Window, before}};"),
         ("pipeline::run", "use crate::telemetry::meter::Meter;"),
-        (
-            "http::client",
-            "use super::error::{X, Y};\nuse super::message::Request;",
-        ),
+        ("http::client", "use super::error::{X, Y};\nuse super::message::Request;"),
         ("commands::pull", "use crate::telemetry::console::Console;"),
-        (
-            "sandbox::org::log",
-            "use crate::sandbox::FilterClock;\nuse super::super::Api;",
-        ),
+        ("sandbox::org::log", "use crate::sandbox::FilterClock;\nuse super::super::Api;"),
     ];
     for (from, code) in allowed {
         assert_eq!(verdict(from, code), [""; 0], "{from}: {code}");

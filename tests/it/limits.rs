@@ -53,10 +53,7 @@ fn a_server_that_limits_to_fifty_never_has_to_say_so() {
         let mut site = site(500);
         site.unset("acme", "requests_per_minute");
         site.control.set_behaviour(|behaviour| {
-            behaviour.org_rate_limit = Some(RateLimit {
-                window,
-                ..RateLimit::new(50, MINUTE)
-            });
+            behaviour.org_rate_limit = Some(RateLimit { window, ..RateLimit::new(50, MINUTE) });
         });
         all(&site, &site.run(&["pull", "acme"]));
         let asked = site.control.requests();
@@ -84,19 +81,13 @@ fn a_retry_after_is_waited_for() {
         let fault = limited(Some(("retry-after", header)));
         site.control.inject(Api::OrgEvents, Fault::Pass);
         site.control.inject(Api::OrgEvents, fault);
-        all(
-            &site,
-            &site.run(&["pull", "acme", "--report", "report.json"]),
-        );
+        all(&site, &site.run(&["pull", "acme", "--report", "report.json"]));
         let asked = site.control.requests();
         let waited = asked[2].at - asked[1].at;
         assert!(waited >= Duration::from_millis(least), "{waited:?}");
         assert!(waited < Duration::from_secs(3), "{waited:?}");
         let report = report(&site);
-        assert_eq!(
-            (&report["rate_limited"], &report["retries"]),
-            (&1.into(), &1.into())
-        );
+        assert_eq!((&report["rate_limited"], &report["retries"]), (&1.into(), &1.into()));
     }
 }
 

@@ -24,11 +24,7 @@ fn an_unknown_key_is_named_with_its_line() {
     let run = site.run(&["pull"]);
     let file = site.path("home/.config/atlaudit/config.toml");
     let text = fs::read_to_string(&file).unwrap();
-    let line = text
-        .lines()
-        .position(|line| line.contains("page_sise"))
-        .unwrap()
-        + 1;
+    let line = text.lines().position(|line| line.contains("page_sise")).unwrap() + 1;
     run.refused(6, &["`page_sise`", &format!("config.toml:{line}")]);
     assert_no_requests(&site);
 }
@@ -50,8 +46,7 @@ fn a_bad_value_is_named_with_its_source_and_key() {
 #[test]
 fn an_unknown_source() {
     let site = site();
-    site.run(&["pull", "acmee"])
-        .refused(6, &["`acmee`", "acme"]);
+    site.run(&["pull", "acmee"]).refused(6, &["`acmee`", "acme"]);
     assert_no_requests(&site);
 }
 
@@ -83,8 +78,7 @@ fn nothing_is_configured_yet() {
     run.refused(6, &[&format!("there is no {}", file.display())]);
     // Half of it is known: what is missing is told.
     site.set_env("ATLAUDIT_ORG_ID", "o1");
-    site.run(&["pull"])
-        .refused(4, &["`org`", "ATLAUDIT_API_KEY"]);
+    site.run(&["pull"]).refused(4, &["`org`", "ATLAUDIT_API_KEY"]);
     assert_no_requests(&site);
 }
 
@@ -93,20 +87,16 @@ fn a_logout_of_what_the_keyring_never_held() {
     let mut site = site();
     site.run(&["auth", "logout", "acmee"])
         .refused(6, &["there is no source `acmee`", "did you mean `acme`"]);
-    site.run(&["auth", "logout", "acme"]).refused(
-        6,
-        &["`acme` keeps its key in env:ACME_KEY", "remove it there"],
-    );
-    site.set("acme", "credential", "keyring");
     site.run(&["auth", "logout", "acme"])
-        .refused(4, &["`acme`", "keyring"]);
+        .refused(6, &["`acme` keeps its key in env:ACME_KEY", "remove it there"]);
+    site.set("acme", "credential", "keyring");
+    site.run(&["auth", "logout", "acme"]).refused(4, &["`acme`", "keyring"]);
 }
 
 #[test]
 fn two_sources_into_one_file() {
     let site = site();
-    site.run(&["pull", "--output", "one"])
-        .refused(6, &["`acme`", "`acme-jira`", "{source}"]);
+    site.run(&["pull", "--output", "one"]).refused(6, &["`acme`", "`acme-jira`", "{source}"]);
     assert_no_requests(&site);
     assert!(!site.path("one").exists());
 }
@@ -115,23 +105,20 @@ fn two_sources_into_one_file() {
 fn a_url_that_would_carry_the_key_in_the_clear() {
     let mut site = site();
     site.set("acme", "base_url", "http://api.example.com");
-    site.run(&["pull", "acme"])
-        .refused(6, &["`acme`", "base_url", "https"]);
+    site.run(&["pull", "acme"]).refused(6, &["`acme`", "base_url", "https"]);
 }
 
 #[test]
 fn a_configuration_that_does_not_exist() {
     let site = site();
-    site.run(&["pull", "--config", "nowhere.toml"])
-        .refused(6, &["nowhere.toml", "does not exist"]);
+    site.run(&["pull", "--config", "nowhere.toml"]).refused(6, &["nowhere.toml", "does not exist"]);
 }
 
 #[test]
 fn a_missing_variable_of_a_credential() {
     let mut site = site();
     site.unset_env("ACME_KEY");
-    site.run(&["pull", "acme"])
-        .refused(4, &["`acme`", "variable ACME_KEY", "set ACME_KEY"]);
+    site.run(&["pull", "acme"]).refused(4, &["`acme`", "variable ACME_KEY", "set ACME_KEY"]);
     assert_no_requests(&site);
 }
 
@@ -139,8 +126,7 @@ fn a_missing_variable_of_a_credential() {
 fn a_missing_keyring_names_the_other_ways() {
     let mut site = site();
     site.set("acme", "credential", "keyring");
-    site.run(&["pull", "acme"])
-        .refused(4, &["`acme`", "keyring", "env:", "file:"]);
+    site.run(&["pull", "acme"]).refused(4, &["`acme`", "keyring", "env:", "file:"]);
     assert_no_requests(&site);
 }
 
@@ -153,8 +139,7 @@ fn a_file_with_a_key_that_others_can_read() {
     site.set("acme", "credential", named);
     for mode in [0o644, 0o640, 0o604] {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
-        site.run(&["pull", "acme"])
-            .refused(4, &["`acme`", "others", "chmod 600"]);
+        site.run(&["pull", "acme"]).refused(4, &["`acme`", "others", "chmod 600"]);
     }
     assert_no_requests(&site);
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -168,8 +153,7 @@ fn an_output_that_cannot_be_written() {
     site.run(&["pull", "acme", "--output", "plain/acme.jsonl"])
         .refused(8, &["`acme`", "plain/acme.jsonl"]);
     fs::create_dir(site.path("folder")).unwrap();
-    site.run(&["pull", "acme", "--output", "folder"])
-        .refused(8, &["`acme`", "folder"]);
+    site.run(&["pull", "acme", "--output", "folder"]).refused(8, &["`acme`", "folder"]);
     assert_no_requests(&site);
     assert_eq!(site.ok(&["pull", "acme"]).ids().len(), 30);
 }
@@ -177,8 +161,7 @@ fn an_output_that_cannot_be_written() {
 #[test]
 fn a_full_disk_loses_nothing() {
     let site = site();
-    site.run(&["pull", "acme", "--output", "/dev/full"])
-        .refused(8, &["/dev/full", "disk"]);
+    site.run(&["pull", "acme", "--output", "/dev/full"]).refused(8, &["/dev/full", "disk"]);
     let stdout = fs::File::options().write(true).open("/dev/full").unwrap();
     let run = site.command(&["pull", "acme"]).stdout(stdout).output();
     assert_eq!(run.unwrap().status.code(), Some(8));

@@ -70,12 +70,7 @@ fn a_key_that_does_not_work_is_not_kept() {
     let run = login(&site, &args, "another-key");
     run.refused(
         4,
-        &[
-            "`acme`",
-            "does not work, so it is not stored",
-            "401",
-            "organization API key",
-        ],
+        &["`acme`", "does not work, so it is not stored", "401", "organization API key"],
     );
     assert!(!run.stderr.contains("another-key"));
     assert_eq!(config(&site), before);
@@ -93,10 +88,8 @@ fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
         (status(429, Some(("retry-after", "1")), "{}"), 5),
     ] {
         site.control.inject(Api::OrgEvents, fault);
-        login(&site, &args, API_KEY).refused(
-            code,
-            &["could not be tested, so it is not stored", "`--untested`"],
-        );
+        login(&site, &args, API_KEY)
+            .refused(code, &["could not be tested, so it is not stored", "`--untested`"]);
         site.forget_pauses();
     }
     assert!(!site.path("keys").exists());
@@ -106,10 +99,7 @@ fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
     site.control.inject(Api::OrgEvents, status(503, None, ""));
     let run = login(&site, &untested, API_KEY);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    for words in [
-        "warning: the key could not be tested",
-        "stored the key of `acme`",
-    ] {
+    for words in ["warning: the key could not be tested", "stored the key of `acme`"] {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
 }
@@ -118,17 +108,9 @@ fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
 fn the_configuration_stays_as_it_is_where_the_key_cannot_be_kept() {
     let site = site();
     let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
-    login(&site, &args, API_KEY).refused(
-        4,
-        &[
-            "no Secret Service/keyring reachable",
-            "auth login acme --store file:~/",
-        ],
-    );
-    assert!(
-        site.control.requests().is_empty(),
-        "a key was tested in vain"
-    );
+    login(&site, &args, API_KEY)
+        .refused(4, &["no Secret Service/keyring reachable", "auth login acme --store file:~/"]);
+    assert!(site.control.requests().is_empty(), "a key was tested in vain");
     assert!(!config(&site).contains("acme"));
     let folder = fs::read_dir(site.path("home/.config/atlaudit")).unwrap();
     assert_eq!(folder.count(), 1, "a half-written file was left");
@@ -200,10 +182,7 @@ fn typed(site: &Site, answers: &str, more: &str) -> (i32, String) {
         "python3 drive.py {answers} -- \"$PROGRAM\" auth login {more} --base-url {base_url}"
     );
     let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
-    (
-        run.code,
-        String::from_utf8(run.stdout).unwrap() + &run.stderr,
-    )
+    (run.code, String::from_utf8(run.stdout).unwrap() + &run.stderr)
 }
 
 #[test]
@@ -221,11 +200,7 @@ fn a_terminal_is_asked_for_whatever_is_missing() {
     // A wrong answer is told why, and asked again; the address of a page is a site.
     let answers = format!("2 lindenfell https://{JIRA_SITE}/jira/x {JIRA_EMAIL} n {JIRA_TOKEN} ''");
     let (code, seen) = typed(&site, &answers, "j --store file:~/keys/j");
-    for words in [
-        "What does it collect?",
-        "Type [1]: ",
-        "not a site's host name",
-    ] {
+    for words in ["What does it collect?", "Type [1]: ", "not a site's host name"] {
         assert!(seen.contains(words), "`{words}` in: {seen}");
     }
     assert_eq!(code, 0, "{seen}");
@@ -243,16 +218,8 @@ fn a_refused_key_is_asked_again_and_the_answers_stay() {
     let answers = format!("2 {JIRA_SITE} {JIRA_EMAIL} n wrong-1 wrong-2 {JIRA_TOKEN} ''");
     let (code, seen) = typed(&site, &answers, "j --store file:keys/j");
     assert_eq!(code, 0, "{seen}");
-    assert_eq!(
-        seen.matches("Key of `j` (not shown): ").count(),
-        3,
-        "{seen}"
-    );
-    assert_eq!(
-        seen.matches("does not work, so it is not stored").count(),
-        2,
-        "{seen}"
-    );
+    assert_eq!(seen.matches("Key of `j` (not shown): ").count(), 3, "{seen}");
+    assert_eq!(seen.matches("does not work, so it is not stored").count(), 2, "{seen}");
     assert_eq!(seen.matches("Site, such as").count(), 1, "{seen}");
     assert!(!seen.contains("wrong-"), "{seen}");
 
@@ -260,11 +227,7 @@ fn a_refused_key_is_asked_again_and_the_answers_stay() {
     let answers = format!("2 {JIRA_SITE} {JIRA_EMAIL} n wrong-1 wrong-2 wrong-3 {JIRA_TOKEN}");
     let (code, seen) = typed(&site, &answers, "k --store file:keys/k");
     assert_eq!(code, 4, "{seen}");
-    assert_eq!(
-        seen.matches("Key of `k` (not shown): ").count(),
-        3,
-        "{seen}"
-    );
+    assert_eq!(seen.matches("Key of `k` (not shown): ").count(), 3, "{seen}");
     assert!(!config(&site).contains("[sources.k]") && !before.contains("[sources.k]"));
     assert!(!site.path("keys/k").exists());
 }
@@ -280,10 +243,7 @@ fn a_data_center_is_asked_how_to_sign_in_before_any_name() {
             "python3 drive.py 4 {address} {answers} -- \"$PROGRAM\" auth login {name} --store file:keys/{name}"
         );
         let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
-        (
-            run.code,
-            String::from_utf8(run.stdout).unwrap() + &run.stderr,
-        )
+        (run.code, String::from_utf8(run.stdout).unwrap() + &run.stderr)
     };
     // A token at the wrong question is not shown again by us, and asked for in its place.
     let (code, seen) = drive(&format!("'' {DATACENTER_TOKEN} ''"), "dc");
@@ -291,8 +251,5 @@ fn a_data_center_is_asked_how_to_sign_in_before_any_name() {
     assert!(seen.contains("1  a personal access token") && !seen.contains("User name"));
     assert!(!seen.contains(DATACENTER_TOKEN), "{seen}");
     let (_, seen) = drive("2 ada no-1 no-2 no-3", "pw");
-    assert!(
-        seen.contains("User name: ") && seen.contains("Password of `ada`"),
-        "{seen}"
-    );
+    assert!(seen.contains("User name: ") && seen.contains("Password of `ada`"), "{seen}");
 }

@@ -9,9 +9,7 @@ use crate::support::{Site, whole};
 const SOURCES: [&str; 2] = ["acme-confluence", "acme-dc"];
 
 fn site() -> Site {
-    Site::of(0, 0)
-        .with_all_sources()
-        .with_output("path", "{source}")
+    Site::of(0, 0).with_all_sources().with_output("path", "{source}")
 }
 
 /// The file of `source` holds what is served, as often as it is served, oldest first, under ids of
@@ -40,8 +38,7 @@ fn many_slices_of_small_pages() {
 fn a_server_without_links_is_followed_by_count() {
     let mut site = site();
     site.set("acme-confluence", "page_size", 50);
-    site.control
-        .set_behaviour(|behaviour| behaviour.confluence_links = false);
+    site.control.set_behaviour(|behaviour| behaviour.confluence_links = false);
     site.ok(&["pull", "acme-confluence"]);
     is_whole(&site, "acme-confluence");
 }
@@ -62,10 +59,7 @@ fn records_that_arrive_while_paging_are_neither_lost_nor_doubled() {
 #[test]
 fn a_page_that_comes_again_once_is_not_taken_for_equal_records() {
     let mut site = site();
-    for (source, api) in SOURCES
-        .into_iter()
-        .zip([Api::ConfluenceAudit, Api::DatacenterAudit])
-    {
+    for (source, api) in SOURCES.into_iter().zip([Api::ConfluenceAudit, Api::DatacenterAudit]) {
         site.set(source, "page_size", 50);
         site.control.inject(api, Fault::Pass);
         site.control.inject(api, Fault::RepeatPage);
@@ -111,10 +105,7 @@ fn an_equal_record_in_the_same_millisecond_is_distinct() {
 #[test]
 fn a_pull_with_nothing_new_asks_at_most_twice() {
     let site = site();
-    for (source, api) in SOURCES
-        .into_iter()
-        .zip([Api::ConfluenceAudit, Api::DatacenterAudit])
-    {
+    for (source, api) in SOURCES.into_iter().zip([Api::ConfluenceAudit, Api::DatacenterAudit]) {
         site.ok(&["pull", source]);
         site.control.forget_requests();
         site.ok(&["pull", source]);
@@ -128,8 +119,7 @@ fn a_pull_with_nothing_new_asks_at_most_twice() {
 #[test]
 fn a_data_center_that_reads_no_fractions_and_wants_a_password() {
     let mut site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.datacenter_whole_seconds = true);
+    site.control.set_behaviour(|behaviour| behaviour.datacenter_whole_seconds = true);
     site.set("acme-dc", "username", DATACENTER_USER);
     site.set_env("DC_KEY", DATACENTER_PASSWORD);
     site.set("acme-dc", "page_size", 40);
@@ -140,16 +130,12 @@ fn a_data_center_that_reads_no_fractions_and_wants_a_password() {
 #[test]
 fn the_traces_of_our_own_reading_are_marked() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.audit_reads = true);
+    site.control.set_behaviour(|behaviour| behaviour.audit_reads = true);
     site.ok(&["pull", "acme-dc"]);
     let marked = |site: &Site| {
         let trees = site.read("acme-dc").trees();
-        let own = trees
-            .iter()
-            .filter(|event| event["labels"]["self_inflicted"] == "true");
-        own.map(|event| event["actor"]["name"].clone())
-            .collect::<Vec<_>>()
+        let own = trees.iter().filter(|event| event["labels"]["self_inflicted"] == "true");
+        own.map(|event| event["actor"]["name"].clone()).collect::<Vec<_>>()
     };
     // Whoever else searched the log is no trace of ours.
     let before = marked(&site).len();
@@ -157,10 +143,7 @@ fn the_traces_of_our_own_reading_are_marked() {
     site.ok(&["pull", "acme-dc"]);
     let after = marked(&site);
     assert!(after.len() > before, "{after:?}");
-    assert!(
-        after.iter().all(|name| *name == DATACENTER_USER),
-        "{after:?}"
-    );
+    assert!(after.iter().all(|name| *name == DATACENTER_USER), "{after:?}");
 }
 
 #[test]

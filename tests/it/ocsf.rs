@@ -57,22 +57,14 @@ fn all_that_all_sources_say_is_right_and_holds_its_record() {
             }
             assert_eq!(&pulled, converted);
         }
-        let ids: Vec<_> = converted
-            .iter()
-            .map(|tree| tree["metadata"]["uid"].as_str().unwrap())
-            .collect();
+        let ids: Vec<_> =
+            converted.iter().map(|tree| tree["metadata"]["uid"].as_str().unwrap()).collect();
         assert_eq!(ids, norm.ids());
         let raw = site.ok(&["convert", "--format", "raw", &file]);
-        let held: Vec<_> = converted
-            .iter()
-            .map(|tree| tree["raw_data"].as_str().unwrap())
-            .collect();
+        let held: Vec<_> =
+            converted.iter().map(|tree| tree["raw_data"].as_str().unwrap()).collect();
         assert_eq!(held, raw.lines());
-        kinds.extend(
-            converted
-                .iter()
-                .map(|tree| tree["metadata"]["event_code"].to_string()),
-        );
+        kinds.extend(converted.iter().map(|tree| tree["metadata"]["event_code"].to_string()));
     }
     assert!(kinds.len() > 100, "{} kinds", kinds.len());
 }
@@ -89,29 +81,14 @@ fn odd_records_are_right_as_well() {
     );
     let lines = [ODD, &[&many]].concat();
     fs::write(site.path("odd.raw"), lines.join("\n")).unwrap();
-    let run = site.ok(&[
-        "convert",
-        "--format",
-        "ocsf",
-        "--site",
-        "acme.example",
-        "odd.raw",
-    ]);
+    let run = site.ok(&["convert", "--format", "ocsf", "--site", "acme.example", "odd.raw"]);
     let trees = right(&run);
-    let held: Vec<_> = trees
-        .iter()
-        .map(|tree| tree["raw_data"].as_str().unwrap())
-        .collect();
+    let held: Vec<_> = trees.iter().map(|tree| tree["raw_data"].as_str().unwrap()).collect();
     assert_eq!(held, lines);
-    let ids: HashSet<_> = trees
-        .iter()
-        .map(|tree| tree["metadata"]["uid"].as_str().unwrap())
-        .collect();
+    let ids: HashSet<_> =
+        trees.iter().map(|tree| tree["metadata"]["uid"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), lines.len());
     let ip = |at: usize| trees[at]["src_endpoint"]["ip"].clone();
-    assert_eq!(
-        [ip(0), ip(1), ip(2)],
-        ["1.2.3.4".into(), "fe80::1".into(), Value::Null]
-    );
+    assert_eq!([ip(0), ip(1), ip(2)], ["1.2.3.4".into(), "fe80::1".into(), Value::Null]);
     assert_eq!(trees[3]["activity_id"], 0);
 }

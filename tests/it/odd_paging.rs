@@ -36,8 +36,7 @@ fn site(records: usize) -> Site {
 
 fn play(site: &Site, quirk: &str) {
     let quirk = ApiQuirk::find(quirk).unwrap();
-    site.control
-        .set_behaviour(|behaviour| quirk.apply(behaviour));
+    site.control.set_behaviour(|behaviour| quirk.apply(behaviour));
 }
 
 /// Pulls `source` twice, with new records between, and its file holds each record once.
@@ -85,10 +84,9 @@ fn an_idle_pull_costs_at_most_two_requests() {
 
 #[test]
 fn a_server_that_ignores_offsets_is_read_whole() {
-    for (quirk, source) in [
-        ("jira-offset-ignored", "acme-jira"),
-        ("confluence-offset-ignored", "acme-confluence"),
-    ] {
+    for (quirk, source) in
+        [("jira-offset-ignored", "acme-jira"), ("confluence-offset-ignored", "acme-confluence")]
+    {
         for page_size in [1000, 50] {
             let mut site = site(350);
             site.set(source, "page_size", page_size);
@@ -100,13 +98,10 @@ fn a_server_that_ignores_offsets_is_read_whole() {
 
 #[test]
 fn pages_that_fail_from_an_offset_on_are_read_by_narrower_windows() {
-    for (quirk, (source, api)) in [
-        "jira-offset-fails",
-        "confluence-offset-fails",
-        "datacenter-offset-fails",
-    ]
-    .into_iter()
-    .zip(SOURCES)
+    for (quirk, (source, api)) in
+        ["jira-offset-fails", "confluence-offset-fails", "datacenter-offset-fails"]
+            .into_iter()
+            .zip(SOURCES)
     {
         let site = site(3_500);
         play(&site, quirk);
@@ -153,8 +148,7 @@ fn a_server_that_ignores_the_end_of_a_time_range_is_an_error_and_no_loop() {
 fn a_millisecond_that_cannot_be_paged_through_is_named() {
     let mut site = site(0);
     site.set("acme-jira", "page_size", 10);
-    site.control
-        .set_behaviour(|behaviour| behaviour.jira_fails_from = Some(30));
+    site.control.set_behaviour(|behaviour| behaviour.jira_fails_from = Some(30));
     let at = Utc::now() - TimeDelta::hours(1);
     add_jira(&site, 0..5, at - TimeDelta::minutes(1));
     add_jira(&site, 5..50, at);
@@ -162,9 +156,7 @@ fn a_millisecond_that_cannot_be_paged_through_is_named() {
     for _ in 0..2 {
         let run = site.run(&["pull", "acme-jira"]);
         assert_eq!(run.code, 3, "{}", run.stderr);
-        let named = at
-            .format("the millisecond %Y-%m-%dT%H:%M:%S%.3fZ")
-            .to_string();
+        let named = at.format("the millisecond %Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         for word in [named.as_str(), "500", "page_size"] {
             assert!(run.stderr.contains(word), "`{word}` in: {}", run.stderr);
         }

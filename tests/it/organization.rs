@@ -21,8 +21,7 @@ fn login(site: &Site) -> Run {
 fn a_key_with_scopes_does_not_tell_its_organization() {
     let mut site = Site::of(10, 0);
     site.remove_sources();
-    site.control
-        .set_behaviour(|behaviour| behaviour.scoped_key = true);
+    site.control.set_behaviour(|behaviour| behaviour.scoped_key = true);
     login(&site).refused(2, &["`acme`", "scopes", "--org-id"]);
 }
 
@@ -33,11 +32,6 @@ fn a_key_without_scopes_does() {
     // The key was tested with what it told.
     let run = login(&site);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let paths: Vec<_> = site
-        .control
-        .requests()
-        .into_iter()
-        .map(|r| r.path)
-        .collect();
+    let paths: Vec<_> = site.control.requests().into_iter().map(|r| r.path).collect();
     assert!(paths[1].ends_with("/events-stream"), "{paths:?}");
 }

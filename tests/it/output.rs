@@ -41,11 +41,7 @@ fn files_are_their_owners_only_unless_the_configuration_says_otherwise() {
     }
     assert_eq!(mode(&site.path("deep/er/acme.jsonl")), 0o600);
     let state = files(&site.state());
-    assert_eq!(
-        state.len(),
-        6,
-        "a checkpoint, a lock and a ledger of each source"
-    );
+    assert_eq!(state.len(), 6, "a checkpoint, a lock and a ledger of each source");
     for (file, _) in state {
         assert_eq!(mode(Path::new(&file)), 0o600, "{file}");
     }
@@ -137,19 +133,14 @@ fn messages_as_json_are_one_object_a_line() {
     let mut site = site();
     site.set("acme", "retry_for", "0s");
     site.set_env("JIRA_KEY", "wrong");
-    site.control
-        .inject(Api::OrgEvents, status(500, None, "two\nlines"));
-    for args in [
-        &["pull", "--log-format", "json", "-vv"][..],
-        &["--log-format", "json", "pull", "nowhere"],
-    ] {
+    site.control.inject(Api::OrgEvents, status(500, None, "two\nlines"));
+    for args in
+        [&["pull", "--log-format", "json", "-vv"][..], &["--log-format", "json", "pull", "nowhere"]]
+    {
         let run = site.run(args);
         assert_ne!(run.code, 0);
-        let messages: Vec<Value> = run
-            .stderr
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let messages: Vec<Value> =
+            run.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for message in &messages {
             assert!(message["level"].is_string() && message["time"].is_string());
             assert!(message["message"].is_string(), "{message}");
@@ -170,28 +161,16 @@ fn the_report_describes_the_run() {
     assert_eq!(report["schema"], "atlaudit/report/1");
     assert_eq!(report["exit_code"], 4);
     let (org, jira) = (&report["sources"][0], &report["sources"][1]);
-    assert_eq!(
-        (&org["source"], &org["type"]),
-        (&"acme".into(), &"org-events".into())
-    );
-    assert_eq!(
-        (&org["complete"], &org["exit_code"]),
-        (&true.into(), &0.into())
-    );
+    assert_eq!((&org["source"], &org["type"]), (&"acme".into(), &"org-events".into()));
+    assert_eq!((&org["complete"], &org["exit_code"]), (&true.into(), &0.into()));
     assert_eq!((&org["events"], &org["pages"]), (&60.into(), &4.into()));
     assert_eq!(org["requests"], site.control.request_count(Api::OrgEvents));
     let times = run.trees();
-    let mut times: Vec<&str> = times
-        .iter()
-        .filter_map(|event| event["time"].as_str())
-        .collect();
+    let mut times: Vec<&str> = times.iter().filter_map(|event| event["time"].as_str()).collect();
     times.sort_unstable();
     assert_eq!(org["first_event"], times[0]);
     assert_eq!(org["last_event"], times[59]);
-    assert_eq!(
-        (&jira["complete"], &jira["exit_code"]),
-        (&false.into(), &4.into())
-    );
+    assert_eq!((&jira["complete"], &jira["exit_code"]), (&false.into(), &4.into()));
     assert!(jira["error"].as_str().unwrap().contains("acme-jira"));
 }
 
@@ -201,12 +180,9 @@ fn a_dry_run_asks_nothing_and_moves_nothing() {
     site.set_output("path", "{source}.jsonl");
     let plan = site.ok(&["pull", "--dry-run"]);
     assert!(plan.stdout.is_empty());
-    for word in [
-        "acme (org-events)",
-        "acme-jira (jira-audit)",
-        "variable ACME_KEY",
-        site.base_url(),
-    ] {
+    for word in
+        ["acme (org-events)", "acme-jira (jira-audit)", "variable ACME_KEY", site.base_url()]
+    {
         assert!(plan.stderr.contains(word), "{word}: {}", plan.stderr);
     }
     assert!(site.control.requests().is_empty());
@@ -215,11 +191,7 @@ fn a_dry_run_asks_nothing_and_moves_nothing() {
     site.ok(&["pull"]);
     let (state, asked) = (files(&site.state()), site.control.requests().len());
     let plan = site.ok(&["pull", "--dry-run", "--report", "report.json"]);
-    assert!(
-        plan.stderr.contains("behind the saved cursor"),
-        "{}",
-        plan.stderr
-    );
+    assert!(plan.stderr.contains("behind the saved cursor"), "{}", plan.stderr);
     assert!(files(&site.state()) == state);
     assert_eq!(site.control.requests().len(), asked);
     assert!(!site.path("report.json").exists());
@@ -234,10 +206,7 @@ fn a_dry_run_refuses_what_a_pull_refuses() {
     let before = fs::read(&checkpoint).unwrap();
     site.set("acme", "org_id", "6f1b2c3d-0000-4000-8000-000000000000");
     site.set("acme-jira", "site", "other.atlassian.net");
-    let words = [
-        "the checkpoint of `acme` belongs to",
-        "a source name of its own",
-    ];
+    let words = ["the checkpoint of `acme` belongs to", "a source name of its own"];
     for args in [&["pull", "acme"][..], &["pull", "acme", "--dry-run"]] {
         site.run(args).refused(6, &words);
     }
@@ -256,12 +225,10 @@ fn a_dry_run_refuses_what_a_pull_refuses() {
     site.set_env("ACME_KEY", beside);
     site.run(&["pull", "acme", "--dry-run"]).refused(6, &words);
     site.unset_env("ACME_KEY");
-    site.run(&["pull", "acme", "--dry-run"])
-        .refused(4, &["ACME_KEY"]);
+    site.run(&["pull", "acme", "--dry-run"]).refused(4, &["ACME_KEY"]);
     // Who cannot read the state cannot plan either.
     fs::write(site.state().join("acme-jira.json"), "{").unwrap();
-    site.run(&["pull", "acme-jira", "--dry-run"])
-        .refused(7, &["acme-jira.json"]);
+    site.run(&["pull", "acme-jira", "--dry-run"]).refused(7, &["acme-jira.json"]);
     assert!(fs::read(&checkpoint).unwrap() == before);
 }
 
@@ -280,22 +247,16 @@ fn a_dry_run_ignores_a_first_run_with_a_wrong_id() {
 #[test]
 fn a_report_on_standard_output_is_not_mixed_with_events() {
     let mut site = site();
-    site.run(&["pull", "--report", "-"])
-        .refused(2, &["`--report -`", "`--output FILE`"]);
-    site.run(&["pull", "--since", "9d", "--report", "-"])
-        .refused(2, &["`--report -`"]);
+    site.run(&["pull", "--report", "-"]).refused(2, &["`--report -`", "`--output FILE`"]);
+    site.run(&["pull", "--since", "9d", "--report", "-"]).refused(2, &["`--report -`"]);
     site.set("acme", "output", toml::toml! { path = "acme.jsonl" });
-    site.run(&["pull", "--report", "-"])
-        .refused(2, &["`--report -`"]);
+    site.run(&["pull", "--report", "-"]).refused(2, &["`--report -`"]);
     assert!(site.control.requests().is_empty());
     let run = site.ok(&["pull", "acme", "--report", "-"]);
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(report["sources"][0]["events"], 60);
     assert!(!site.path("-").exists());
-    let closed = site
-        .shell("\"$PROGRAM\" pull acme --report - > /dev/full")
-        .output()
-        .unwrap();
+    let closed = site.shell("\"$PROGRAM\" pull acme --report - > /dev/full").output().unwrap();
     assert_eq!(closed.status.code(), Some(8), "{closed:?}");
 }
 
@@ -326,20 +287,12 @@ fn the_summary_names_the_files_and_the_time_range_of_the_events() {
     assert_eq!(listed(0), serde_json::json!([file.to_str().unwrap()]));
     // What brought nothing has written no file, and is no first pull.
     let run = site.ok(&["pull", "acme", "--report", "report.json"]);
-    assert!(
-        run.stderr.starts_with("0 events from acme in "),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.starts_with("0 events from acme in "), "{}", run.stderr);
     assert_eq!(listed(0), serde_json::json!([]));
     assert_eq!(site.ok(&["-q", "pull"]).stderr, "");
     let run = site.ok(&["pull", "acme", "--since", "40d", "-o", "-"]);
     assert!(!run.stderr.contains("to ./"), "{}", run.stderr);
-    assert!(
-        run.stderr.contains(&format!("{first} … {last}, in ")),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains(&format!("{first} … {last}, in ")), "{}", run.stderr);
 }
 
 #[test]
@@ -352,14 +305,10 @@ fn files_that_were_finished_meanwhile_are_named_as_they_are_called_now() {
     let run = site.ok(&["pull", "acme", "--report", "report.json"]);
     let report = report(&site);
     let listed = report["sources"][0]["files"].as_array().unwrap().iter();
-    let mut listed: Vec<_> = listed
-        .map(|file| file.as_str().unwrap().to_owned())
-        .collect();
+    let mut listed: Vec<_> = listed.map(|file| file.as_str().unwrap().to_owned()).collect();
     listed.sort();
     let real = fs::canonicalize(site.path("")).unwrap();
-    let entries = fs::read_dir(real)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(real).unwrap().map(|entry| entry.unwrap().path());
     let made = entries.map(|path| path.display().to_string());
     let mut made: Vec<_> = made.filter(|path| path.ends_with(".jsonl")).collect();
     made.sort();
@@ -376,17 +325,12 @@ fn a_file_suffix_selects_the_compression() {
         let text = unpacked(&site.path(name));
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 60);
         site.ok(&["convert", name, "-o", &format!("again-{name}")]);
-        assert_eq!(
-            unpacked(&site.path(&format!("again-{name}"))).len(),
-            text.len()
-        );
+        assert_eq!(unpacked(&site.path(&format!("again-{name}"))).len(), text.len());
     }
     let said = ["two.jsonl.gz", "named as gzip", "--compression gzip"];
     let none = ["--compression", "none", "-o", "two.jsonl.gz"];
-    site.run(&[&["pull", "acme"][..], &none].concat())
-        .refused(6, &said);
-    site.run(&[&["convert", "one.jsonl.gz"][..], &none].concat())
-        .refused(6, &said);
+    site.run(&[&["pull", "acme"][..], &none].concat()).refused(6, &said);
+    site.run(&[&["convert", "one.jsonl.gz"][..], &none].concat()).refused(6, &said);
     site.set_output("path", "{source}-two.jsonl.gz");
     site.run(&["pull", "acme"]).refused(6, &said);
     assert!(!site.path("two.jsonl.gz").exists());
@@ -399,10 +343,8 @@ fn a_folder_in_the_place_of_a_file() {
     let site = site();
     let folder = site.path("");
     let folder = folder.to_str().unwrap().trim_end_matches('/');
-    site.run(&["pull", "acme", "-o", folder]).refused(
-        8,
-        &["name a file in it", &format!("`{folder}/{{source}}.jsonl`")],
-    );
+    site.run(&["pull", "acme", "-o", folder])
+        .refused(8, &["name a file in it", &format!("`{folder}/{{source}}.jsonl`")]);
 }
 
 #[test]
@@ -412,11 +354,7 @@ fn one_source_fails_and_the_other_goes_on() {
     site.control.inject(Api::JiraAudit, status(503, None, "{}"));
     let run = site.run(&["pull"]);
     assert_eq!((run.code, run.ids()), (3, org_ids(&site.control.org_ids())));
-    assert!(
-        run.stderr.contains("incomplete: 1 source"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("incomplete: 1 source"), "{}", run.stderr);
     assert_eq!(site.ok(&["pull"]).ids().len(), 30);
 }
 

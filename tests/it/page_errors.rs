@@ -36,8 +36,7 @@ fn reports(site: &Site) -> Vec<Value> {
 
 /// The next pull, of a sound server, writes each event once.
 fn recovers(site: &Site) {
-    site.control
-        .set_behaviour(|behaviour| behaviour.page_error = PageError::Never);
+    site.control.set_behaviour(|behaviour| behaviour.page_error = PageError::Never);
     site.ok(&["pull"]);
     for source in SOURCES {
         whole(source, site, source, &site.read(source));
@@ -47,28 +46,16 @@ fn recovers(site: &Site) {
 #[test]
 fn an_error_beside_an_empty_list_is_no_empty_page() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.page_error = PageError::InsteadOfRecords);
+    site.control.set_behaviour(|behaviour| behaviour.page_error = PageError::InsteadOfRecords);
     let run = pull(&site);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert_eq!(
-        run.stderr.matches(TEXT).count(),
-        SOURCES.len(),
-        "{}",
-        run.stderr
-    );
+    assert_eq!(run.stderr.matches(TEXT).count(), SOURCES.len(), "{}", run.stderr);
     assert_eq!(run.stderr.matches("\n  hint: ").count(), SOURCES.len());
     for report in reports(&site) {
         assert_eq!(report["complete"], false, "{report}");
-        assert_eq!(
-            (&report["exit_code"], &report["events"]),
-            (&3.into(), &0.into())
-        );
+        assert_eq!((&report["exit_code"], &report["events"]), (&3.into(), &0.into()));
         let error = report["error"].as_str().unwrap();
-        assert!(
-            error.contains("reports an error") && error.contains("(200"),
-            "{error}"
-        );
+        assert!(error.contains("reports an error") && error.contains("(200"), "{error}");
     }
     recovers(&site);
 }
@@ -76,16 +63,10 @@ fn an_error_beside_an_empty_list_is_no_empty_page() {
 #[test]
 fn an_error_beside_records_keeps_the_checkpoint_where_it_was() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.page_error = PageError::BesideRecords);
+    site.control.set_behaviour(|behaviour| behaviour.page_error = PageError::BesideRecords);
     let run = pull(&site);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert_eq!(
-        run.stderr.matches(TEXT).count(),
-        SOURCES.len(),
-        "{}",
-        run.stderr
-    );
+    assert_eq!(run.stderr.matches(TEXT).count(), SOURCES.len(), "{}", run.stderr);
     for report in reports(&site) {
         assert_eq!(report["complete"], false, "{report}");
     }
@@ -105,9 +86,7 @@ fn an_error_that_passes_is_retried() {
     let run = pull(&site);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let retries = reports(&site);
-    let retries = retries
-        .iter()
-        .map(|report| report["retries"].as_u64().unwrap());
+    let retries = retries.iter().map(|report| report["retries"].as_u64().unwrap());
     assert_eq!(retries.sum::<u64>(), 4);
     recovers(&site);
 }
@@ -116,17 +95,11 @@ fn an_error_that_passes_is_retried() {
 #[test]
 fn the_server_is_quoted_whatever_the_shape_of_its_error() {
     for (envelope, quoted) in [
-        (
-            r#""errors":[{"code":"ADMIN-500-1","title":"Broken"}]"#,
-            "(200, ADMIN-500-1): Broken",
-        ),
+        (r#""errors":[{"code":"ADMIN-500-1","title":"Broken"}]"#, "(200, ADMIN-500-1): Broken"),
         (r#""errors":{"from":"is too early"}"#, "from: is too early"),
         (r#""errors":"Broken""#, "Broken"),
         (r#""errorMessages":["Broken"],"errors":{}"#, "Broken"),
-        (
-            r#""error":"Internal","message":"Broken""#,
-            "Internal: Broken",
-        ),
+        (r#""error":"Internal","message":"Broken""#, "Internal: Broken"),
         (r#""error":{"code":7,"message":"Broken"}"#, "Broken"),
         (r#""statusCode":503"#, "503"),
         (r#""status":503,"message":"Broken""#, "Broken"),
@@ -136,8 +109,7 @@ fn the_server_is_quoted_whatever_the_shape_of_its_error() {
         let site = site();
         site.control.inject(Api::OrgEvents, Fault::Pass);
         let page = format!(r#"{{"data":[],"meta":{{"next":null}},{envelope}}}"#);
-        site.control
-            .inject_always(Api::OrgEvents, Fault::RawBody(page));
+        site.control.inject_always(Api::OrgEvents, Fault::RawBody(page));
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 3, "{envelope}: {}", run.stderr);
         assert!(run.stderr.contains(quoted), "{quoted} in {}", run.stderr);

@@ -79,10 +79,7 @@ fn no_path_that_a_pull_writes_names_a_file_of_a_different_role() {
     fs::write(site.path("tmp/quota/endpoint-1"), "").unwrap();
     let state = "home/.local/state/atlaudit";
     for (path, what) in [
-        (
-            "home/.config/atlaudit/config.toml",
-            "the configuration file",
-        ),
+        ("home/.config/atlaudit/config.toml", "the configuration file"),
         ("key", "the credential of source `other`"),
         ("ca.pem", "the `ca_file` of source `other`"),
         ("tmp/quota/endpoint-1", "the folder of shared rate limits"),
@@ -97,11 +94,7 @@ fn no_path_that_a_pull_writes_names_a_file_of_a_different_role() {
         }
     }
     let finished = "out/acme-20261120T095959.000Z.jsonl";
-    is_refused(
-        &site,
-        &["pull", "--report", finished],
-        &["the output of source `acme`"],
-    );
+    is_refused(&site, &["pull", "--report", finished], &["the output of source `acme`"]);
     let both = ["pull", "--report", "x", "--metrics-file", "./x"];
     is_refused(&site, &both, &["`--report`", "`--metrics-file`"]);
     let dry = ["pull", "--dry-run", "--report", "key"];
@@ -181,11 +174,7 @@ fn what_convert_and_man_write_is_no_file_of_the_program() {
     let state = "home/.local/state/atlaudit";
     is_refused(&site, &["man", "--dir", state], &["the state folder"]);
     symlink("../out/acme.jsonl", page(&site)).unwrap();
-    is_refused(
-        &site,
-        &["man", "--dir", "man"],
-        &["a manual page", "the output of source `acme`"],
-    );
+    is_refused(&site, &["man", "--dir", "man"], &["a manual page", "the output of source `acme`"]);
     fs::remove_file(site.path("man/atlaudit.1")).unwrap();
     site.ok(&["man", "--dir", "man"]);
 }
@@ -217,14 +206,7 @@ fn what_only_one_thing_uses_is_written_as_before() {
     // An earlier report, and earlier metrics, are replaced.
     site.ok(&args);
     site.ok(&["pull", "--report", "/dev/null"]);
-    site.ok(&[
-        "pull",
-        "acme",
-        "--output",
-        "/dev/null",
-        "--report",
-        "/dev/null",
-    ]);
+    site.ok(&["pull", "acme", "--output", "/dev/null", "--report", "/dev/null"]);
     let state = files(&site.state());
     assert!(!state.is_empty());
     assert!(Path::new(&site.path("r.json")).exists() && site.path("m.prom").exists());
@@ -250,19 +232,7 @@ fn a_configuration_that_is_read_again_is_checked_again() {
     running.signal("TERM");
     let run = running.end();
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("are the same file: `x`"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr.contains("keeping the previous configuration"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        fs::read_to_string(site.path("x"))
-            .unwrap()
-            .starts_with("# HELP")
-    );
+    assert!(run.stderr.contains("are the same file: `x`"), "{}", run.stderr);
+    assert!(run.stderr.contains("keeping the previous configuration"), "{}", run.stderr);
+    assert!(fs::read_to_string(site.path("x")).unwrap().starts_with("# HELP"));
 }

@@ -10,18 +10,13 @@ fn site() -> Site {
     // So many that whoever there is stands in the last seven days of them.
     let mut options = small(0, 2_000);
     options.data.confluence_records = 2_000;
-    Site::new(options)
-        .with_all_sources()
-        .with_output("path", "{source}")
+    Site::new(options).with_all_sources().with_output("path", "{source}")
 }
 
 fn look_ups(site: &Site) -> usize {
     let requests = site.control.requests();
     site.control.forget_requests();
-    requests
-        .iter()
-        .filter(|request| request.path.ends_with(LOOK_UP))
-        .count()
+    requests.iter().filter(|request| request.path.ends_with(LOOK_UP)).count()
 }
 
 fn named(site: &Site, source: &str, field: &str) -> usize {

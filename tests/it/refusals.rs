@@ -8,9 +8,7 @@ use atlaudit::sandbox::{API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA
 use crate::support::{Run, Site, each_once, jira_ids, org_ids, status};
 
 fn site() -> Site {
-    Site::of(30, 30)
-        .with("acme", "retry_for", "0s")
-        .with("acme-jira", "retry_for", "0s")
+    Site::of(30, 30).with("acme", "retry_for", "0s").with("acme-jira", "retry_for", "0s")
 }
 
 fn hit(api: Api, fault: Fault) -> Run {
@@ -38,10 +36,8 @@ fn a_wrong_key() {
     let mut site = site();
     site.set_env("ACME_KEY", "another-key");
     site.set_env("JIRA_KEY", "another-token");
-    site.run(&["pull", "acme"])
-        .refused(4, &["`acme`", "401", "organization API key"]);
-    site.run(&["pull", "acme-jira"])
-        .refused(4, &["`acme-jira`", "401", "email"]);
+    site.run(&["pull", "acme"]).refused(4, &["`acme`", "401", "organization API key"]);
+    site.run(&["pull", "acme-jira"]).refused(4, &["`acme-jira`", "401", "email"]);
 }
 
 #[test]
@@ -73,8 +69,7 @@ fn a_refused_key_is_put_right_where_it_is_kept() {
 fn a_key_without_the_scope() {
     let mut site = site();
     site.set_env("ACME_KEY", API_KEY_NO_SCOPE);
-    site.run(&["pull", "acme"])
-        .refused(4, &["scope", "read:events:admin"]);
+    site.run(&["pull", "acme"]).refused(4, &["scope", "read:events:admin"]);
 }
 
 #[test]
@@ -89,17 +84,14 @@ fn an_account_that_is_no_administrator() {
     let mut site = site();
     site.set("acme-jira", "email", JIRA_EMAIL_NOT_ADMIN);
     site.set_env("JIRA_KEY", JIRA_TOKEN_NOT_ADMIN);
-    site.run(&["pull", "acme-jira"])
-        .refused(4, &["403", "Administer Jira"]);
+    site.run(&["pull", "acme-jira"]).refused(4, &["403", "Administer Jira"]);
 }
 
 #[test]
 fn a_free_plan() {
     let site = site();
-    site.control
-        .set_behaviour(|behaviour| behaviour.free_plan = true);
-    site.run(&["pull", "acme-jira"])
-        .refused(4, &["403", "plan", "Standard"]);
+    site.control.set_behaviour(|behaviour| behaviour.free_plan = true);
+    site.run(&["pull", "acme-jira"]).refused(4, &["403", "plan", "Standard"]);
 }
 
 #[test]
@@ -148,10 +140,7 @@ fn control_characters_of_the_server_never_reach_the_terminal() {
     let quoted = serde_json::to_string(odd).unwrap();
     let bodies = [
         (403, format!(r#"{{"errorMessages":[{quoted}]}}"#)),
-        (
-            500,
-            format!(r#"{{"errors":[{{"code":{quoted},"title":{quoted}}}]}}"#),
-        ),
+        (500, format!(r#"{{"errors":[{{"code":{quoted},"title":{quoted}}}]}}"#)),
         (404, format!(r#"{{"code":404,"message":{quoted}}}"#)),
         (400, odd.to_owned()),
     ];
@@ -159,10 +148,7 @@ fn control_characters_of_the_server_never_reach_the_terminal() {
         let fault = status(code, Some(("x-odd", "a\tb")), &body);
         let site = site();
         site.control.inject_always(Api::OrgEvents, fault);
-        for args in [
-            &["pull", "acme", "-vv"][..],
-            &["pull", "acme", "--log-format", "json"],
-        ] {
+        for args in [&["pull", "acme", "-vv"][..], &["pull", "acme", "--log-format", "json"]] {
             let run = site.run(args);
             assert_ne!(run.code, 0);
             let bad = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';

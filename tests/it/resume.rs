@@ -20,9 +20,7 @@ const ENDS: [(EndOfStream, bool); 5] = [
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
-    Site::of(events, 0)
-        .with("acme", "page_size", page)
-        .with_output("path", "{source}")
+    Site::of(events, 0).with("acme", "page_size", page).with_output("path", "{source}")
 }
 
 /// The file holds what the sandbox serves, in its order.
@@ -84,10 +82,8 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
         // Pages of 100 end inside a group of events that share a millisecond; those of 30 do not.
         for (page, before) in [(100, 1), (100, 2), (30, 1), (30, 4)] {
             let site = site(400, page);
-            site.control
-                .set_behaviour(|behaviour| behaviour.filter_clock = clock);
-            site.control
-                .inject_times(Api::OrgEvents, Fault::Pass, before);
+            site.control.set_behaviour(|behaviour| behaviour.filter_clock = clock);
+            site.control.inject_times(Api::OrgEvents, Fault::Pass, before);
             site.control.inject(Api::OrgEvents, Fault::ExpiredCursor);
             site.ok(&["pull", "acme"]);
             holds_all(&site);
@@ -124,8 +120,7 @@ fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
     site.control.add_org_events(30);
     // The refused cursor and two pages, then two pages behind the new cursor.
     for answered in [3, 2] {
-        site.control
-            .inject_times(Api::OrgEvents, Fault::Pass, answered);
+        site.control.inject_times(Api::OrgEvents, Fault::Pass, answered);
         site.control.inject(Api::OrgEvents, status(503, None, ""));
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 3, "{}", run.stderr);

@@ -9,11 +9,8 @@ use serde_json::Value;
 
 use crate::support::{Run, Site, org_ids, small, status};
 
-const READINGS: [OrgRetention; 3] = [
-    OrgRetention::Unlimited,
-    OrgRetention::Hidden,
-    OrgRetention::Rejected,
-];
+const READINGS: [OrgRetention; 3] =
+    [OrgRetention::Unlimited, OrgRetention::Hidden, OrgRetention::Rejected];
 
 /// Events of the last month only, and a server of this reading.
 fn site(reading: OrgRetention) -> Site {
@@ -34,33 +31,20 @@ fn manifest(site: &Site, folder: &str) -> Value {
 /// The warnings, without what starts them.
 fn warnings(run: &Run) -> Vec<&str> {
     let lines = run.stderr.lines();
-    lines
-        .filter_map(|line| line.strip_prefix("warning: "))
-        .collect()
+    lines.filter_map(|line| line.strip_prefix("warning: ")).collect()
 }
 
 #[test]
 fn a_window_from_before_what_is_kept_is_read_and_says_so() {
     for reading in READINGS {
         let site = site(reading);
-        let args = [
-            "pull",
-            "acme",
-            "--since",
-            "1999-01-01",
-            "--report",
-            "report.json",
-        ];
+        let args = ["pull", "acme", "--since", "1999-01-01", "--report", "report.json"];
         let run = site.ok(&args);
         assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{reading:?}");
         let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at \
             most 180 days, so nothing before ";
         let told = warnings(&run);
-        assert!(
-            told.iter().any(|line| line.starts_with(claim)),
-            "{}",
-            run.stderr
-        );
+        assert!(told.iter().any(|line| line.starts_with(claim)), "{}", run.stderr);
         let report: Value =
             serde_json::from_slice(&fs::read(site.path("report.json")).unwrap()).unwrap();
         let source = &report["sources"][0];
@@ -80,19 +64,8 @@ fn a_window_that_is_kept_or_of_a_source_of_unknown_retention_claims_nothing() {
     assert_eq!(warnings(&kept), [""; 0], "{}", kept.stderr);
     let jira = site.ok(&["pull", "acme-jira", "--since", "1999-01-01"]);
     assert_eq!(warnings(&jira), [""; 0], "{}", jira.stderr);
-    site.ok(&[
-        "export",
-        "acme-jira",
-        "--since",
-        "1999-01-01",
-        "--output",
-        "case",
-    ]);
-    assert!(
-        manifest(&site, "case")["sources"][0]
-            .get("retention")
-            .is_none()
-    );
+    site.ok(&["export", "acme-jira", "--since", "1999-01-01", "--output", "case"]);
+    assert!(manifest(&site, "case")["sources"][0].get("retention").is_none());
     let readme = fs::read_to_string(site.path("case/README.txt")).unwrap();
     assert!(readme.contains("had already removed"), "{readme}");
 }
@@ -107,19 +80,8 @@ fn a_server_that_shows_older_events_is_not_contradicted() {
     );
     site.control.add_org_event_json(event, old);
     let run = site.ok(&["pull", "acme", "--since", "1999-01-01"]);
-    assert!(
-        run.stderr.contains("but it returned events from before"),
-        "{}",
-        run.stderr
-    );
-    site.ok(&[
-        "export",
-        "acme",
-        "--since",
-        "1999-01-01",
-        "--output",
-        "case",
-    ]);
+    assert!(run.stderr.contains("but it returned events from before"), "{}", run.stderr);
+    site.ok(&["export", "acme", "--since", "1999-01-01", "--output", "case"]);
     let readme = fs::read_to_string(site.path("case/README.txt")).unwrap();
     assert!(!readme.contains("can be in it"), "{readme}");
     site.ok(&["verify", "case"]);
@@ -129,22 +91,11 @@ fn a_server_that_shows_older_events_is_not_contradicted() {
 fn an_export_says_from_where_on_it_is_complete() {
     for reading in READINGS {
         let site = site(reading);
-        let args = [
-            "export",
-            "acme",
-            "--since",
-            "1999-01-01",
-            "--output",
-            "case",
-        ];
+        let args = ["export", "acme", "--since", "1999-01-01", "--output", "case"];
         let run = site.ok(&args);
         let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at \
             most 180 days";
-        assert!(
-            warnings(&run).iter().any(|line| line.starts_with(claim)),
-            "{}",
-            run.stderr
-        );
+        assert!(warnings(&run).iter().any(|line| line.starts_with(claim)), "{}", run.stderr);
         let manifest = manifest(&site, "case");
         assert_eq!(manifest["complete"], true);
         assert_eq!(manifest["asked"]["since"], "1999-01-01T00:00:00Z");
@@ -155,34 +106,21 @@ fn an_export_says_from_where_on_it_is_complete() {
         let window = time(&manifest["sources"][0]["windows"][0]["from"]);
         match reading {
             OrgRetention::Rejected => {
-                assert!(
-                    TimeDelta::zero() < late && late < TimeDelta::hours(2),
-                    "{late}"
-                );
+                assert!(TimeDelta::zero() < late && late < TimeDelta::hours(2), "{late}");
                 assert_eq!(window, time(&retention["earliest"]));
             }
             _ => assert_eq!(late, TimeDelta::zero()),
         }
         let readme = fs::read_to_string(site.path("case/README.txt")).unwrap();
-        assert!(
-            readme.contains("COMPLETE within what its sources keep"),
-            "{readme}"
-        );
-        assert!(
-            readme.contains("NOT AVAILABLE: asked from 1999"),
-            "{readme}"
-        );
+        assert!(readme.contains("COMPLETE within what its sources keep"), "{readme}");
+        assert!(readme.contains("NOT AVAILABLE: asked from 1999"), "{readme}");
         let report = fs::read_to_string(site.path("case/report.html")).unwrap();
         assert!(!report.contains("<h2>This export is complete</h2>"));
         assert!(report.contains("<h2>This export is complete within what its sources keep</h2>"));
         assert!(report.contains("The picture begins at "));
         assert!(!report.contains("verdict good\""), "a green banner");
         let verified = site.ok(&["verify", "case", "--json"]);
-        assert!(
-            verified.stderr.contains("keeps at most 180 days"),
-            "{}",
-            verified.stderr
-        );
+        assert!(verified.stderr.contains("keeps at most 180 days"), "{}", verified.stderr);
         let told: Value = serde_json::from_slice(&verified.stdout).unwrap();
         assert_eq!(told["ok"], true);
         assert_eq!(told["not_available"].as_array().unwrap().len(), 1);
@@ -194,18 +132,10 @@ fn an_export_that_goes_on_keeps_the_date_of_its_first_run() {
     for reading in READINGS {
         let mut site = site(reading);
         site.set("acme", "page_size", 10);
-        let args = [
-            "export",
-            "acme",
-            "--since",
-            "1999-01-01",
-            "--output",
-            "case",
-        ];
+        let args = ["export", "acme", "--since", "1999-01-01", "--output", "case"];
         // The second page fails; where the first request is refused, so does the first page.
         site.control.inject(Api::OrgEvents, Fault::Pass);
-        site.control
-            .inject_always(Api::OrgEvents, status(404, None, "{}"));
+        site.control.inject_always(Api::OrgEvents, status(404, None, "{}"));
         assert_ne!(site.run(&args).code, 0);
         let first = manifest(&site, "case");
         assert_eq!(first["complete"], false);
@@ -232,10 +162,7 @@ fn a_time_range_of_which_nothing_is_kept_is_shown_as_not_available() {
         let args = [&["export", "acme", "--output", "case"], &window[..]].concat();
         site.ok(&args);
         let report = fs::read_to_string(site.path("case/report.html")).unwrap();
-        assert!(
-            report.contains("What is shaded is not available"),
-            "{reading:?}"
-        );
+        assert!(report.contains("What is shaded is not available"), "{reading:?}");
         assert!(!report.contains(": no event</title>"), "{reading:?}");
         site.ok(&["verify", "case"]);
     }

@@ -11,13 +11,8 @@ use crate::support::{Run, Site, files, status};
 fn forms() -> Vec<Vec<u8>> {
     // "auditor@lindenfell.example:sandbox-jira-token" as Basic authentication carries it.
     let basic = "YXVkaXRvckBsaW5kZW5mZWxsLmV4YW1wbGU6c2FuZGJveC1qaXJhLXRva2Vu";
-    assert_eq!(
-        (JIRA_EMAIL, JIRA_TOKEN),
-        ("auditor@lindenfell.example", "sandbox-jira-token")
-    );
-    [API_KEY, JIRA_TOKEN, basic, "wrong-secret-key"]
-        .map(|form| form.as_bytes().to_vec())
-        .into()
+    assert_eq!((JIRA_EMAIL, JIRA_TOKEN), ("auditor@lindenfell.example", "sandbox-jira-token"));
+    [API_KEY, JIRA_TOKEN, basic, "wrong-secret-key"].map(|form| form.as_bytes().to_vec()).into()
 }
 
 fn assert_no_secrets(what: &str, bytes: &[u8]) {
@@ -42,14 +37,7 @@ fn is_clean(site: &Site, run: &Run) {
 
 const ARGS: [&[&str]; 4] = [
     &["pull", "-vv", "--report", "report.json"],
-    &[
-        "pull",
-        "-vv",
-        "--log-format",
-        "json",
-        "--output",
-        "out/{source}",
-    ],
+    &["pull", "-vv", "--log-format", "json", "--output", "out/{source}"],
     &["pull", "-vv", "--since", "3d", "--report", "report.json"],
     &["pull", "-vv", "--dry-run"],
 ];

@@ -22,10 +22,7 @@ fn site(events: usize) -> Site {
 
 /// A pull with a state and a HOME of its own, into the file `name`.
 fn start(site: &mut Site, name: &str) -> Running {
-    site.set_env(
-        "XDG_STATE_HOME",
-        site.path(name).join("state").to_str().unwrap(),
-    );
+    site.set_env("XDG_STATE_HOME", site.path(name).join("state").to_str().unwrap());
     site.start(&["pull", "acme", "--output", &format!("{name}.jsonl")])
 }
 
@@ -38,8 +35,7 @@ fn the_file(site: &Site) -> PathBuf {
 }
 
 fn warnings(text: &str) -> usize {
-    text.matches("the requests of other atlaudit processes")
-        .count()
+    text.matches("the requests of other atlaudit processes").count()
 }
 
 #[test]
@@ -47,10 +43,8 @@ fn two_programs_share_one_quota() {
     let mut site = site(200);
     site.set("acme", "requests_per_minute", 6);
     site.control.set_behaviour(|behaviour| {
-        behaviour.org_rate_limit = Some(RateLimit {
-            window: RateWindow::Rolling,
-            ..RateLimit::new(6, MINUTE)
-        });
+        behaviour.org_rate_limit =
+            Some(RateLimit { window: RateWindow::Rolling, ..RateLimit::new(6, MINUTE) });
     });
     let mut running = ["one", "two"].map(|name| start(&mut site, name));
     let asked = || site.control.request_count(Api::OrgEvents);
@@ -59,12 +53,7 @@ fn two_programs_share_one_quota() {
         assert_eq!(warnings(&one.wait_for_message("waiting ")), 0);
     }
     assert_eq!(site.control.max_in_window(Api::OrgEvents, MINUTE), 6);
-    assert!(
-        site.control
-            .requests()
-            .iter()
-            .all(|request| request.status == 200)
-    );
+    assert!(site.control.requests().iter().all(|request| request.status == 200));
     for one in &mut running {
         assert!(!one.has_ended());
         one.signal("TERM");
@@ -96,9 +85,7 @@ fn a_pause_that_the_server_asks_of_one_holds_the_other() {
     let fault = status(429, Some(("retry-after", "2")), "{}");
     site.control.inject(Api::OrgEvents, fault);
     let one = start(&mut site, "one");
-    eventually("the refusal", || {
-        site.control.request_count(Api::OrgEvents) == 1
-    });
+    eventually("the refusal", || site.control.request_count(Api::OrgEvents) == 1);
     std::thread::sleep(Duration::from_millis(100));
     let two = start(&mut site, "two");
     for one in [one, two] {
@@ -119,9 +106,7 @@ fn killed_programs_do_not_block_others() {
     site.set("acme", "page_size", 10);
     let whole = start(&mut site, "whole");
     // Each start writes the configuration again.
-    eventually("its first request", || {
-        site.control.request_count(Api::OrgEvents) > 0
-    });
+    eventually("its first request", || site.control.request_count(Api::OrgEvents) > 0);
     for delay in 0..12 {
         let mut victim = start(&mut site, &format!("victim{delay}"));
         std::thread::sleep(Duration::from_millis(20 + 5 * delay));
@@ -130,17 +115,11 @@ fn killed_programs_do_not_block_others() {
     }
     let run = whole.end();
     assert_eq!((run.code, warnings(&run.stderr)), (0, 0), "{}", run.stderr);
-    assert_eq!(
-        site.read("whole.jsonl").ids(),
-        org_ids(&site.control.org_ids())
-    );
+    assert_eq!(site.read("whole.jsonl").ids(), org_ids(&site.control.org_ids()));
     // Every request has been counted, whole.
     let length = fs::metadata(the_file(&site)).unwrap().len();
     let asked = site.control.request_count(Api::OrgEvents) as u64;
-    assert!(
-        length.is_multiple_of(8) && length >= 8 + 8 * asked,
-        "{length}"
-    );
+    assert!(length.is_multiple_of(8) && length >= 8 + 8 * asked, "{length}");
 }
 
 #[test]
@@ -177,12 +156,7 @@ fn a_corrupt_quota_file_is_recreated() {
     let site = site(60);
     site.ok(&["pull", "acme"]);
     let file = the_file(&site);
-    for rubbish in [
-        b"x".repeat(1_001),
-        Vec::new(),
-        vec![0; 77],
-        vec![255; 4_096],
-    ] {
+    for rubbish in [b"x".repeat(1_001), Vec::new(), vec![0; 77], vec![255; 4_096]] {
         fs::write(&file, rubbish).unwrap();
         let run = site.ok(&["pull", "acme", "--since", "31d"]);
         assert_eq!(run.ids(), org_ids(&site.control.org_ids()));

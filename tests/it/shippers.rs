@@ -33,10 +33,7 @@ impl Listener {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let lines = Arc::default();
-        let listener = Listener {
-            port,
-            lines: Arc::clone(&lines),
-        };
+        let listener = Listener { port, lines: Arc::clone(&lines) };
         // Ends with the test's process.
         thread::spawn(move || {
             for stream in socket.incoming() {
@@ -168,11 +165,7 @@ fn finished(site: &Site) -> Run {
         assert_eq!(current.len(), 0, "{source} has an unfinished file");
         all.extend(written.stdout);
     }
-    Run {
-        code: 0,
-        stdout: all,
-        stderr: String::new(),
-    }
+    Run { code: 0, stdout: all, stderr: String::new() }
 }
 
 #[test]
@@ -182,11 +175,7 @@ fn rsyslog_ships_each_event_once_while_pulls_rotate_and_die() {
     let rounds: u64 = rounds.map_or(8, |rounds| rounds.parse().unwrap());
     let site = site();
     let listener = Listener::start();
-    fs::write(
-        site.path("rsyslog.conf"),
-        configuration(&site, listener.port),
-    )
-    .unwrap();
+    fs::write(site.path("rsyslog.conf"), configuration(&site, listener.port)).unwrap();
     let checked = rsyslogd(&site, &["-N1"]).stderr(Stdio::null()).status();
     assert!(checked.unwrap().success(), "rsyslogd takes it for wrong");
 
@@ -213,10 +202,8 @@ fn rsyslog_ships_each_event_once_while_pulls_rotate_and_die() {
     let mut wanted = written.lines();
     let came = listener.all(wanted.len());
     stop(shipper);
-    let came: Vec<_> = came
-        .iter()
-        .map(|line| std::str::from_utf8(line).unwrap().trim_end_matches('\n'))
-        .collect();
+    let came: Vec<_> =
+        came.iter().map(|line| std::str::from_utf8(line).unwrap().trim_end_matches('\n')).collect();
     let distinct: BTreeSet<_> = came.iter().collect();
     let counts = (came.len(), distinct.len(), wanted.len());
     let mut came = came.clone();

@@ -63,9 +63,7 @@ fn signal_between_pages() {
         };
         latency(Duration::from_millis(60));
         let running = site.start(&["pull"]);
-        eventually("four pages", || {
-            site.control.request_count(Api::OrgEvents) > 4
-        });
+        eventually("four pages", || site.control.request_count(Api::OrgEvents) > 4);
         ends(running, signal);
         let written = site.read("acme").ids().len();
         assert!(0 < written && written < 300, "{written}");
@@ -116,10 +114,7 @@ fn signal_while_connecting() {
 
 #[test]
 fn while_an_answer_does_not_come_or_stops_half_way() {
-    let slow = Fault::SlowBody {
-        chunk_bytes: 16,
-        pause: Duration::from_millis(50),
-    };
+    let slow = Fault::SlowBody { chunk_bytes: 16, pause: Duration::from_millis(50) };
     for fault in [Fault::Hang, Fault::StallMidBody, slow] {
         for pages in [0, 2] {
             let site = site(50, 0);
@@ -180,14 +175,7 @@ fn while_nobody_opens_the_pipe() {
 fn at_any_moment_also_of_the_last_commit() {
     let site = site(150, 0);
     let start = Instant::now();
-    site.ok(&[
-        "pull",
-        "acme",
-        "--output",
-        "other",
-        "--state-dir",
-        "other.state",
-    ]);
+    site.ok(&["pull", "acme", "--output", "other", "--state-dir", "other.state"]);
     let whole = start.elapsed();
     for (n, signal) in (0_u32..16).zip(["TERM", "INT"].into_iter().cycle()) {
         let mut running = site.start(&["pull", "acme"]);
@@ -242,8 +230,7 @@ fn sigquit_is_left_to_the_system_and_costs_nothing() {
 #[test]
 fn a_run_under_nohup_outlives_the_terminal() {
     let site = site(50, 0);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(50));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(50));
     let script = r#"trap "" HUP; exec "$PROGRAM" pull acme"#;
     let mut running = Running::of(site.shell(script));
     eventually("a page", || lines(&site) > 0);

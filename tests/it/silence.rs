@@ -61,12 +61,7 @@ fn an_empty_history_warns_on_every_run_until_an_event_comes() {
     for _ in 0..2 {
         let (run, sources) = pull(&site, &[]);
         assert_eq!(warnings(&run).len(), 2, "{}", run.stderr);
-        for word in [
-            "Guard",
-            "`Administer Jira`",
-            "`read:events:admin`",
-            "31 days",
-        ] {
+        for word in ["Guard", "`Administer Jira`", "`read:events:admin`", "31 days"] {
             assert!(run.stderr.contains(word), "`{word}` in: {}", run.stderr);
         }
         for source in sources {

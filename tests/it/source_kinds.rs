@@ -13,11 +13,8 @@ fn listed_files() -> BTreeSet<PathBuf> {
     let text = fs::read_to_string(path).unwrap();
     let (_, section) = text.split_once("## Adding a source\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let rows = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `src/"));
-    rows.map(|row| PathBuf::from(row.split('`').next().unwrap()))
-        .collect()
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `src/"));
+    rows.map(|row| PathBuf::from(row.split('`').next().unwrap())).collect()
 }
 
 /// The production code: without comments, test modules and the features for benchmarks and fuzzing.
@@ -54,10 +51,7 @@ fn variants_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
 /// The bodies of all `match` expressions, each without the bodies of blocks inside it.
 fn match_bodies(code: &str) -> Vec<String> {
     let starts = code.match_indices("match ").filter(|(at, _)| {
-        code[..*at]
-            .chars()
-            .next_back()
-            .is_none_or(|c| !c.is_alphanumeric() && c != '_')
+        code[..*at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_')
     });
     starts
         .filter_map(|(at, _)| {
@@ -83,19 +77,9 @@ fn match_bodies(code: &str) -> Vec<String> {
 fn has_catch_all(body: &str) -> bool {
     let is_pattern = |line: &&str| {
         let pattern = line.split("=>").next().unwrap_or_default();
-        [
-            "SourceKind::",
-            "SourceTarget::",
-            "SourceAddress::",
-            "Endpoint::",
-        ]
-        .iter()
-        .any(|name| {
-            pattern
-                .trim_start()
-                .trim_start_matches("| ")
-                .starts_with(name)
-        })
+        ["SourceKind::", "SourceTarget::", "SourceAddress::", "Endpoint::"]
+            .iter()
+            .any(|name| pattern.trim_start().trim_start_matches("| ").starts_with(name))
     };
     let is_catch_all = |line: &str| {
         let line = line.trim_start();
@@ -110,11 +94,7 @@ fn only_the_listed_files_name_a_single_kind() {
     assert!(listed.len() <= 8, "too many for a new source: {listed:?}");
     for file in &listed {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
-        assert!(
-            path.exists() || file.ends_with("NAME.rs"),
-            "{} does not exist",
-            file.display()
-        );
+        assert!(path.exists() || file.ends_with("NAME.rs"), "{} does not exist", file.display());
     }
     let mut found = Vec::new();
     for (path, code) in production() {
@@ -124,10 +104,7 @@ fn only_the_listed_files_name_a_single_kind() {
             found.push(format!("{}: {kinds:?}", path.display()));
         }
     }
-    assert_eq!(
-        found, [""; 0],
-        "add a field to the descriptor of source kinds"
-    );
+    assert_eq!(found, [""; 0], "add a field to the descriptor of source kinds");
 }
 
 #[test]

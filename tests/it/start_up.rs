@@ -19,17 +19,9 @@ fn too_few_open_files_are_told_with_their_cause_and_never_as_a_bug() {
             assert_eq!(written.ids(), org_ids(&site.control.org_ids()));
             continue;
         }
-        let errors = run
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "));
+        let errors = run.stderr.lines().filter(|line| line.starts_with("error: "));
         assert_eq!(errors.count(), 1, "{limit}: {}", run.stderr);
-        assert!(
-            [7, 8].contains(&run.code),
-            "{limit}: {} {}",
-            run.code,
-            run.stderr
-        );
+        assert!([7, 8].contains(&run.code), "{limit}: {} {}", run.code, run.stderr);
         for words in ["Too many open files", "`ulimit -n 1024`", "LimitNOFILE"] {
             assert!(run.stderr.contains(words), "{limit}: {}", run.stderr);
         }

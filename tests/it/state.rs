@@ -18,12 +18,9 @@ fn site() -> Site {
 fn a_second_run_of_a_source_is_refused_at_once_and_told_who_holds_it() {
     let mut site = site();
     site.set("acme", "page_size", 10);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(150));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(150));
     let mut first = site.start(&["pull", "acme"]);
-    eventually("a request", || {
-        site.control.request_count(Api::OrgEvents) > 0
-    });
+    eventually("a request", || site.control.request_count(Api::OrgEvents) > 0);
     let holder = format!("process {}", first.child().id());
     site.run(&["pull", "acme"]).refused(7, &["`acme`", &holder]);
     // Another source is not in the way.
@@ -37,8 +34,7 @@ fn a_second_run_of_a_source_is_refused_at_once_and_told_who_holds_it() {
 fn a_file_that_another_run_writes_is_left_alone() {
     let mut site = site();
     site.set("acme", "page_size", 10);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
     let first = site.start(&["pull", "acme", "--output", "one"]);
     eventually("a checkpoint", || site.state().join("acme.json").exists());
     // Another state has another account of the file's length.
@@ -71,10 +67,7 @@ fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
     let tenths = (0..10).map(|tenth| good[..good.len() * tenth / 10].to_owned());
     let cases = [
         (newer, "version 2"),
-        (
-            r#"{"version":99,"of":"the future"}"#.to_owned(),
-            "version 99",
-        ),
+        (r#"{"version":99,"of":"the future"}"#.to_owned(), "version 99"),
         ("[]".to_owned(), "damaged"),
         ("{}".to_owned(), "damaged"),
         (r#"{"version":"1","source":"acme"}"#.to_owned(), "damaged"),
@@ -83,8 +76,7 @@ fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
     let cases = cases.into_iter();
     for (text, words) in cases.chain(tenths.map(|text| (text, "damaged"))) {
         fs::write(&file, &text).unwrap();
-        site.run(&["pull", "acme"])
-            .refused(7, &[words, "acme.json", "left as it is"]);
+        site.run(&["pull", "acme"]).refused(7, &[words, "acme.json", "left as it is"]);
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
     assert!(site.control.requests().is_empty());
@@ -131,9 +123,7 @@ fn a_lock_that_a_dead_process_left_does_not_lock() {
     site.set_output("path", "{source}");
     site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut dead = site.start(&["pull", "acme"]);
-    eventually("a request", || {
-        site.control.request_count(Api::OrgEvents) > 0
-    });
+    eventually("a request", || site.control.request_count(Api::OrgEvents) > 0);
     dead.signal("KILL");
     dead.end();
     let lock = site.state().join("acme.lock");
@@ -149,8 +139,7 @@ fn a_lock_that_a_dead_process_left_does_not_lock() {
 fn a_file_that_another_source_writes_is_left_alone() {
     let mut site = site();
     site.set("acme", "page_size", 10);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
     let first = site.start(&["pull", "acme", "--output", "one"]);
     eventually("a checkpoint", || site.state().join("acme.json").exists());
     site.run(&["pull", "acme-jira", "--output", "one"])
@@ -165,8 +154,7 @@ fn another_organization_under_the_same_name_is_refused() {
     site.ok(&["pull", "acme"]);
     let before = files(&site.state());
     site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
-    site.run(&["pull", "acme"])
-        .refused(6, &["`acme`", "belongs to", "name of its own"]);
+    site.run(&["pull", "acme"]).refused(6, &["`acme`", "belongs to", "name of its own"]);
     let after = files(&site.state());
     let checkpoint = |files: &[(String, Vec<u8>)]| -> Vec<(String, Vec<u8>)> {
         let is_ours = |name: &str| name.ends_with(".json") && !name.contains("/ledgers/");
@@ -221,10 +209,7 @@ fn the_checkpoint_holds_the_position_of_the_source() {
     site.ok(&["pull", "acme", "--output", "acme.jsonl"]);
     let text = fs::read(site.state().join("acme.json")).unwrap();
     let state: Value = serde_json::from_slice(&text).unwrap();
-    assert_eq!(
-        (&state["version"], &state["source"]),
-        (&"1".into(), &"acme".into())
-    );
+    assert_eq!((&state["version"], &state["source"]), (&"1".into(), &"acme".into()));
     assert_eq!(state["events"], 60);
     assert!(state["windows"][0]["cursor"].is_string());
     let length = fs::metadata(site.path("acme.jsonl")).unwrap().len();
@@ -241,15 +226,11 @@ fn a_state_that_others_may_write_is_refused_with_the_command_that_protects_it() 
     for (path, open, closed) in [(&folder, 0o770, 0o700), (&file, 0o606, 0o600)] {
         let set = |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         set(open);
-        site.run(&["pull", "acme"])
-            .refused(7, &["not safe", "others may write it", "chmod go-w"]);
+        site.run(&["pull", "acme"]).refused(7, &["not safe", "others may write it", "chmod go-w"]);
         set(closed);
     }
     assert!(site.control.requests().is_empty());
-    assert_eq!(
-        site.ok(&["pull", "acme"]).ids().len(),
-        site.control.org_ids().len() - 20
-    );
+    assert_eq!(site.ok(&["pull", "acme"]).ids().len(), site.control.org_ids().len() - 20);
 }
 
 #[test]
@@ -281,7 +262,6 @@ fn a_link_in_the_place_of_a_lock_is_not_followed() {
     fs::write(&other, "precious").unwrap();
     fs::remove_file(&lock).unwrap();
     symlink(&other, &lock).unwrap();
-    site.run(&["pull", "acme"])
-        .refused(7, &["acme.lock", "not a regular file"]);
+    site.run(&["pull", "acme"]).refused(7, &["acme.lock", "not a regular file"]);
     assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
 }

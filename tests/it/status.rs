@@ -41,28 +41,16 @@ fn from_never_pulled_to_complete_with_nothing_asked_and_nothing_touched() {
     let run = site.ok(&["status", "-v"]);
     let text = run.lines().join("\n");
     assert!(!text.contains('\u{1b}'), "colour in a pipe: {text}");
-    for words in [
-        "ago, ok",
-        "acme: read ",
-        ", 60 events",
-        "acme-jira: read ",
-        ", 20 events",
-    ] {
+    for words in ["ago, ok", "acme: read ", ", 60 events", "acme-jira: read ", ", 20 events"] {
         assert!(text.contains(words), "`{words}` in: {text}");
     }
     let acme = standing(&site, "acme");
     assert_eq!(files(&site.path("")), before);
     assert!(site.control.requests().is_empty());
 
-    assert_eq!(
-        (&acme["state"], &acme["events"]),
-        (&"read".into(), &60.into())
-    );
+    assert_eq!((&acme["state"], &acme["events"]), (&"read".into(), &60.into()));
     assert_eq!(acme["last_run"]["exit_code"], 0);
-    assert_eq!(
-        (&acme["runs"], &acme["failures_in_a_row"]),
-        (&1.into(), &0.into())
-    );
+    assert_eq!((&acme["runs"], &acme["failures_in_a_row"]), (&1.into(), &0.into()));
     assert!(acme["lag_seconds"].as_f64().unwrap() < 60.0);
     let covered = acme["coverage"].as_array().unwrap();
     assert_eq!(covered.len(), 1);
@@ -87,10 +75,7 @@ fn several_pulls_are_one_span_without_a_hole() {
         assert_eq!(covered.len(), 1, "{standing}");
         assert_eq!(covered[0]["events"], events, "{standing}");
         assert_eq!(covered[0]["to"], standing["complete_until"]);
-        assert_eq!(
-            (&standing["runs"], &standing["events"]),
-            (&4.into(), &events.into())
-        );
+        assert_eq!((&standing["runs"], &standing["events"]), (&4.into(), &events.into()));
         assert_eq!(standing["totals"]["events"], events);
     }
 }
@@ -124,10 +109,7 @@ fn a_history_that_begins_again_later_leaves_a_hole() {
     }
     let told = site.ok(&["status"]);
     let told = told.lines().join("\n");
-    assert!(
-        told.contains("acme: NOT READ ") && told.contains(", 8 days"),
-        "{told}"
-    );
+    assert!(told.contains("acme: NOT READ ") && told.contains(", 8 days"), "{told}");
     // A pull that reads the hole fills it.
     site.set("acme", "initial_lookback", "31d");
     fs::remove_file(site.state().join("acme.json")).unwrap();
@@ -156,17 +138,13 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
     for _ in 0..3 {
         site.control.inject(Api::OrgEvents, Fault::Pass);
     }
-    site.control
-        .inject_always(Api::OrgEvents, status(500, None, "{}"));
+    site.control.inject_always(Api::OrgEvents, status(500, None, "{}"));
     for failures in 1..=2 {
         assert_eq!(site.run(&["pull", "acme"]).code, 3);
         let acme = standing(&site, "acme");
         assert_eq!(acme["failures_in_a_row"], failures);
         assert_eq!(acme["last_run"]["exit_code"], 3);
-        assert!(
-            acme["last_run"]["error"].as_str().unwrap().contains("500"),
-            "{acme}"
-        );
+        assert!(acme["last_run"]["error"].as_str().unwrap().contains("500"), "{acme}");
         assert!(acme["last_run"]["hint"].is_string(), "{acme}");
         assert!(acme.get("complete_until").is_none());
         let covered = acme["coverage"].as_array().unwrap();
@@ -185,10 +163,7 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
     site.control.clear_faults(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
     let acme = standing(&site, "acme");
-    assert_eq!(
-        (&acme["failures_in_a_row"], &acme["runs"]),
-        (&0.into(), &3.into())
-    );
+    assert_eq!((&acme["failures_in_a_row"], &acme["runs"]), (&0.into(), &3.into()));
     assert_eq!(acme["coverage"][0]["events"], 60);
 }
 
@@ -197,9 +172,7 @@ fn a_source_that_is_being_pulled_is_told_and_not_held_up() {
     let site = site();
     site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut running = site.start(&["pull", "acme"]);
-    eventually("the request", || {
-        site.control.request_count(Api::OrgEvents) > 0
-    });
+    eventually("the request", || site.control.request_count(Api::OrgEvents) > 0);
     let acme = standing(&site, "acme");
     assert_eq!(acme["running"]["process"], running.child().id());
     assert!(time(&acme["running"]["since"]) <= Utc::now());
@@ -211,10 +184,7 @@ fn a_source_that_is_being_pulled_is_told_and_not_held_up() {
     assert_eq!(running.end().code, 3);
     let acme = standing(&site, "acme");
     assert!(acme.get("running").is_none(), "{acme}");
-    assert_eq!(
-        (&acme["runs"], &acme["failures_in_a_row"]),
-        (&1.into(), &0.into())
-    );
+    assert_eq!((&acme["runs"], &acme["failures_in_a_row"]), (&1.into(), &0.into()));
     assert_eq!(acme["last_run"]["interrupted"], true);
 }
 
@@ -261,16 +231,9 @@ fn a_state_that_cannot_be_read_is_told_with_the_others_shown() {
     fs::write(site.state().join("acme.json"), "{").unwrap();
     let run = site.run(&["status"]);
     assert_eq!(run.code, 7, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("is damaged") && run.stderr.contains("  hint: "),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("is damaged") && run.stderr.contains("  hint: "), "{}", run.stderr);
     let table = run.lines();
-    assert!(
-        table[1].contains("state file damaged") && table[2].contains("ago, ok"),
-        "{table:?}"
-    );
+    assert!(table[1].contains("state file damaged") && table[2].contains("ago, ok"), "{table:?}");
     let run = site.run(&["status", "--json"]);
     assert_eq!(run.code, 7);
     assert_eq!(run.trees()[0]["state"], "unreadable");
@@ -297,10 +260,7 @@ fn a_first_run_that_failed_on_its_credential_is_shown() {
         }
         let acme = standing(&site, "acme");
         assert_eq!(acme["last_run"]["exit_code"], 4, "{acme}");
-        assert_eq!(
-            (&acme["state"], &acme["runs"]),
-            (&"never_pulled".into(), &1.into())
-        );
+        assert_eq!((&acme["state"], &acme["runs"]), (&"never_pulled".into(), &1.into()));
         assert!(site.control.requests().is_empty());
         // Nothing of it is in the way of the next run.
         site.set("acme", "credential", "env:ACME_KEY");
@@ -318,10 +278,7 @@ fn an_empty_hint_is_not_printed() {
     assert!(ended.status.success());
     for args in [&["status", "acme"][..], &["status", "acme", "--json"]] {
         let shown = site.ok(args).lines().join("\n");
-        assert!(
-            shown.contains("the reader of the output went away"),
-            "{shown}"
-        );
+        assert!(shown.contains("the reader of the output went away"), "{shown}");
         assert!(!shown.contains("hint"), "{shown}");
     }
     // Nor one that an older program left in the ledger.
@@ -333,10 +290,7 @@ fn an_empty_hint_is_not_printed() {
     fs::write(path, text).unwrap();
     for args in [&["status", "acme"][..], &["status", "acme", "--json"]] {
         let shown = site.ok(args).lines().join("\n");
-        assert!(
-            shown.contains("the reader of the output went away"),
-            "{shown}"
-        );
+        assert!(shown.contains("the reader of the output went away"), "{shown}");
         assert!(!shown.contains("hint"), "{shown}");
     }
 }

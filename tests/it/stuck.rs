@@ -23,11 +23,7 @@ fn a_standard_output_that_cannot_be_written_loses_nothing() {
 #[test]
 fn output_to_dev_null_is_allowed() {
     let site = Site::of(50, 0);
-    let run = Run::from(
-        site.shell(r#"exec "$PROGRAM" pull acme >/dev/null"#)
-            .output()
-            .unwrap(),
-    );
+    let run = Run::from(site.shell(r#"exec "$PROGRAM" pull acme >/dev/null"#).output().unwrap());
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
 }

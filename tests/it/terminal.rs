@@ -16,8 +16,7 @@ const SHOW: &str = "cut -c1-80 | tee pipe";
 fn slow() -> Site {
     let mut site = Site::of(120, 40);
     site.set("acme", "page_size", 20);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
     site
 }
 
@@ -50,16 +49,9 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
     assert!(!screen.text().contains("first pull"), "nobody pulls again");
     // On the terminal itself the events come from files, which are gone at the end.
     shell = Command::new(program);
-    shell.arg("demo").envs(
-        real.get_envs()
-            .filter_map(|(key, value)| Some((key, value?))),
-    );
+    shell.arg("demo").envs(real.get_envs().filter_map(|(key, value)| Some((key, value?))));
     let screen = run_on_terminal(&shell);
-    assert!(
-        screen.text().contains("demo-org: 2,400 events, "),
-        "{}",
-        screen.text()
-    );
+    assert!(screen.text().contains("demo-org: 2,400 events, "), "{}", screen.text());
     assert!(!screen.text().contains(tmp.path().to_str().unwrap()));
 }
 
@@ -67,11 +59,7 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn no_event_disappears_from_the_screen_behind_a_pipe() {
     let site = slow();
-    assert_shows_all(
-        &site,
-        &format!("\"$PROGRAM\" pull --since 40d | {SHOW}"),
-        160,
-    );
+    assert_shows_all(&site, &format!("\"$PROGRAM\" pull --since 40d | {SHOW}"), 160);
     let follow = format!("timeout --foreground -s INT 4 \"$PROGRAM\" follow | {SHOW}");
     assert_shows_all(&site, &follow, 160);
     let named = format!(
@@ -93,11 +81,7 @@ fn events_in_files_leave_the_screen_to_the_progress() {
         assert_eq!(screen.code, 0, "{}", screen.text());
         assert!(screen.written.contains(" pages  "), "{script}: no progress");
         // It is erased at the end: the last line alone stays.
-        let lines: Vec<_> = screen
-            .lines
-            .iter()
-            .filter(|line| !line.is_empty())
-            .collect();
+        let lines: Vec<_> = screen.lines.iter().filter(|line| !line.is_empty()).collect();
         assert_eq!(lines.len(), 1, "{script}: {}", screen.text());
         assert!(lines[0].starts_with("120 events from acme, "), "{lines:?}");
     }
@@ -127,10 +111,7 @@ fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
     }
     assert!(site.control.requests().is_empty());
     assert!(!site.state().exists());
-    assert!(
-        files(&site.path("home")).len() <= before.len() + 1,
-        "a file was made"
-    );
+    assert!(files(&site.path("home")).len() <= before.len() + 1, "a file was made");
     // The plan is more than a quiet user or a log collector asked for.
     let screen = run(&site, "\"$PROGRAM\" -q pull acme");
     assert_eq!((screen.code, screen.count("acme (")), (2, 0));
@@ -185,10 +166,7 @@ fn a_check_reports_a_failure_on_standard_error_only_where_nobody_reads_the_rest(
         let screen = run(&site, script);
         let text = screen.text();
         assert_eq!(text.matches("  hint: ").count(), hints, "{script}: {text}");
-        assert_eq!(
-            text.contains("Check failed at step `credential`"),
-            !script.contains("null")
-        );
+        assert_eq!(text.contains("Check failed at step `credential`"), !script.contains("null"));
     }
     assert!(site.control.requests().is_empty());
 }

@@ -45,11 +45,7 @@ fn no_format_shows_control_characters_on_a_terminal() {
         let pull = ["pull", "acme", "--since", "40d", "--format", format];
         let convert = ["convert", "acme.norm", "--format", format];
         let device = ["--output", "/dev/stdout"];
-        for (args, more) in [
-            (&pull[..], &[][..]),
-            (&convert[..], &[]),
-            (&convert[..], &device),
-        ] {
+        for (args, more) in [(&pull[..], &[][..]), (&convert[..], &[]), (&convert[..], &device)] {
             let run = stdout_on_terminal(site.command(&[args, more].concat()));
             assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
             let text = String::from_utf8(run.stdout.clone()).unwrap();

@@ -28,16 +28,8 @@ impl Server {
     fn start(folder: &Path, name: &str) -> Server {
         let mut command = Command::new("openssl");
         command.args(["s_server", "-accept", "127.0.0.1:0", "-www"]);
-        command.args([
-            "-cert",
-            &format!("{name}.pem"),
-            "-key",
-            &format!("{name}.key"),
-        ]);
-        command
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.args(["-cert", &format!("{name}.pem"), "-key", &format!("{name}.key")]);
+        command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut lines = lines.map(Result::unwrap);
@@ -62,10 +54,7 @@ fn each_fault_of_a_certificate_has_its_own_hint() {
     let mut site = Site::of(5, 5);
     let folder = site.path("tls");
     std::fs::create_dir(&folder).unwrap();
-    let made = Command::new("bash")
-        .args(["-c", MAKE])
-        .current_dir(&folder)
-        .status();
+    let made = Command::new("bash").args(["-c", MAKE]).current_dir(&folder).status();
     assert!(made.unwrap().success());
     let authority = folder.join("ca.pem").display().to_string();
     for (name, trusts, step, words) in [
@@ -76,22 +65,14 @@ fn each_fault_of_a_certificate_has_its_own_hint() {
         ("good", true, "answered", "single sign-on"),
     ] {
         let server = Server::start(&folder, name);
-        site.set(
-            "acme",
-            "base_url",
-            format!("https://localhost:{}", server.1),
-        );
+        site.set("acme", "base_url", format!("https://localhost:{}", server.1));
         match trusts {
             true => site.set("acme", "ca_file", authority.as_str()),
             false => site.unset("acme", "ca_file"),
         }
         let run = site.run(&["check", "acme", "--json"]);
         let object = run.trees().remove(0);
-        assert_eq!(
-            (run.code, &object["error"]["step"]),
-            (3, &step.into()),
-            "{name}: {object}"
-        );
+        assert_eq!((run.code, &object["error"]["step"]), (3, &step.into()), "{name}: {object}");
         let hint = object["error"]["hint"].as_str().unwrap();
         assert!(hint.contains(words), "{name}: {hint}");
     }

@@ -34,11 +34,7 @@ fn a_run_warns_once_a_source_and_counts_them() {
         let run = site.ok(&["pull", source, "--since", "40d", "--report", &report]);
         assert_eq!(run.lines().len(), 20, "{source}");
         assert_eq!(warnings(&run), 1, "{source}: {}", run.stderr);
-        assert!(
-            run.stderr.contains("20 with an unreadable time"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("20 with an unreadable time"), "{}", run.stderr);
         let report: Value = serde_json::from_slice(&site.read(&report).stdout).unwrap();
         assert_eq!(report["sources"][0]["unreadable_times"], 20);
         assert_lines_valid(&run);
@@ -99,11 +95,9 @@ fn every_format_says_which_time_it_shows_instead() {
 fn a_record_without_any_time_is_marked_and_kept_in_every_window() {
     let site = site();
     let at = Utc::now() - TimeDelta::hours(1);
-    for (id, time) in [
-        ("none", ""),
-        ("null", r#","time":null"#),
-        ("far", r#","time":"12026-01-01T00:00:00Z""#),
-    ] {
+    for (id, time) in
+        [("none", ""), ("null", r#","time":null"#), ("far", r#","time":"12026-01-01T00:00:00Z""#)]
+    {
         let text = format!(r#"{{"id":"{id}","attributes":{{"action":"user_login"{time}}}}}"#);
         site.control.add_org_event_json(text, at);
     }
@@ -114,11 +108,7 @@ fn a_record_without_any_time_is_marked_and_kept_in_every_window() {
         .filter_map(|event| event.pointer("/labels/time_unreadable").cloned())
         .collect();
     assert_eq!(marks, ["missing", "missing", "12026-01-01T00:00:00Z"]);
-    assert!(
-        run.stderr.contains("3 with an unreadable time"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("3 with an unreadable time"), "{}", run.stderr);
 }
 
 #[test]
@@ -136,11 +126,7 @@ fn convert_warns_and_counts_as_well() {
                 "{}",
                 run.stderr
             );
-            assert!(
-                run.stderr.contains("20 with an unreadable time"),
-                "{}",
-                run.stderr
-            );
+            assert!(run.stderr.contains("20 with an unreadable time"), "{}", run.stderr);
         }
         let raw = site.ok(&["convert", "--format", "raw", &file]);
         assert!(!raw.stderr.contains("unreadable"), "{}", raw.stderr);

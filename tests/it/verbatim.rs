@@ -102,9 +102,7 @@ fn odd_records_become_valid_events() {
         // No library reads every `raw`: the rest of the event must be sound all the same.
         let mut event: BTreeMap<&str, &RawValue> = serde_json::from_str(line).unwrap();
         event.insert("raw", RawValue::NULL);
-        let text = serde_json::to_string(&event)
-            .unwrap()
-            .replace("\"raw\":null", "\"raw\":{}");
+        let text = serde_json::to_string(&event).unwrap().replace("\"raw\":null", "\"raw\":{}");
         let event = serde_json::from_str(&text).unwrap();
         if let Err(error) = validator.validate(&event) {
             panic!("{error}: {line}");
@@ -134,10 +132,7 @@ fn what_is_no_object_is_written_as_unparsed_with_a_warning() {
     }
     for source in ["acme", "acme-jira"] {
         let run = site.ok(&["pull", source]);
-        assert_eq!(
-            sorted(raws(&run)),
-            sorted(NO_OBJECTS.map(str::to_owned).into())
-        );
+        assert_eq!(sorted(raws(&run)), sorted(NO_OBJECTS.map(str::to_owned).into()));
         for event in run.events() {
             assert_eq!(event.action, "unparsed", "{}", event.id);
         }

@@ -24,11 +24,8 @@ fn objects(run: &Run) -> Vec<Value> {
 fn verbose_shows_each_request_and_nothing_secret() {
     let site = site();
     let run = site.ok(&["pull", "acme", "-v", "-o", "out"]);
-    let lines: Vec<_> = run
-        .stderr
-        .lines()
-        .filter(|line| line.contains("endpoint=events-stream"))
-        .collect();
+    let lines: Vec<_> =
+        run.stderr.lines().filter(|line| line.contains("endpoint=events-stream")).collect();
     assert_eq!(lines.len(), 4, "{}", run.stderr);
     for line in &lines {
         assert!(line.starts_with("info: source `acme`: request "), "{line}");
@@ -36,10 +33,7 @@ fn verbose_shows_each_request_and_nothing_secret() {
             assert!(line.contains(words), "{line}");
         }
     }
-    assert!(
-        lines[0].contains(" records=10") && lines[3].contains(" records=5"),
-        "{lines:?}"
-    );
+    assert!(lines[0].contains(" records=10") && lines[3].contains(" records=5"), "{lines:?}");
     let debug = site.ok(&["pull", "acme", "-vv", "--since", "31d"]).stderr;
     assert!(debug.contains("debug: source `acme`: "), "{debug}");
     for text in [run.stderr, debug] {
@@ -65,39 +59,16 @@ fn json_lines_carry_fields() {
     let site = site();
     let run = site.ok(&["pull", "acme", "-v", "--log-format", "json", "-o", "out"]);
     let objects = objects(&run);
-    let request = objects
-        .iter()
-        .find(|object| object["endpoint"] == "events-stream");
+    let request = objects.iter().find(|object| object["endpoint"] == "events-stream");
     let request = request.unwrap();
-    assert_eq!(
-        (&request["source"], &request["level"]),
-        (&"acme".into(), &"info".into())
-    );
-    assert_eq!(
-        (&request["status"], &request["records"]),
-        (&200.into(), &10.into())
-    );
-    assert!(
-        request["bytes"].is_u64() && request["duration_ms"].is_u64(),
-        "{request}"
-    );
+    assert_eq!((&request["source"], &request["level"]), (&"acme".into(), &"info".into()));
+    assert_eq!((&request["status"], &request["records"]), (&200.into(), &10.into()));
+    assert!(request["bytes"].is_u64() && request["duration_ms"].is_u64(), "{request}");
     let summary = objects.last().unwrap();
-    assert_eq!(
-        summary["message"].as_str().unwrap().split(' ').next(),
-        Some("35")
-    );
-    assert_eq!(
-        (&summary["source"], &summary["events"]),
-        (&"acme".into(), &35.into())
-    );
-    assert_eq!(
-        (&summary["requests"], &summary["exit_code"]),
-        (&4.into(), &0.into())
-    );
-    assert!(
-        summary["waited_ms"].is_u64() && summary["duration_ms"].is_u64(),
-        "{summary}"
-    );
+    assert_eq!(summary["message"].as_str().unwrap().split(' ').next(), Some("35"));
+    assert_eq!((&summary["source"], &summary["events"]), (&"acme".into(), &35.into()));
+    assert_eq!((&summary["requests"], &summary["exit_code"]), (&4.into(), &0.into()));
+    assert!(summary["waited_ms"].is_u64() && summary["duration_ms"].is_u64(), "{summary}");
 }
 
 #[test]
@@ -107,26 +78,14 @@ fn the_summary_of_several_sources_has_one_line_for_each_and_one_for_all() {
     site.set("beta", "org_id", "0f0e0d0c-0b0a-4908-8706-050403020100");
     let run = site.run(&["pull", "acme", "beta", "--log-format", "json"]);
     let objects = objects(&run);
-    let error = objects
-        .iter()
-        .find(|object| object["level"] == "error")
-        .unwrap();
-    assert_eq!(
-        (&error["source"], &error["exit_code"]),
-        (&"beta".into(), &4.into())
-    );
+    let error = objects.iter().find(|object| object["level"] == "error").unwrap();
+    assert_eq!((&error["source"], &error["exit_code"]), (&"beta".into(), &4.into()));
     let of = |name: &str| {
         let mut lines = objects.iter().filter(|object| object["level"] == "notice");
         lines.find(|object| object["source"] == name).unwrap()
     };
-    assert_eq!(
-        (&of("acme")["events"], &of("acme")["exit_code"]),
-        (&35.into(), &0.into())
-    );
-    assert_eq!(
-        (&of("beta")["events"], &of("beta")["exit_code"]),
-        (&0.into(), &4.into())
-    );
+    assert_eq!((&of("acme")["events"], &of("acme")["exit_code"]), (&35.into(), &0.into()));
+    assert_eq!((&of("beta")["events"], &of("beta")["exit_code"]), (&0.into(), &4.into()));
     let all = objects.last().unwrap();
     assert_eq!((&all["sources"], &all["events"]), (&2.into(), &35.into()));
     assert_eq!(all["exit_code"], 4);
@@ -136,10 +95,7 @@ fn the_summary_of_several_sources_has_one_line_for_each_and_one_for_all() {
 fn until(site: &Site, args: &[&str], words: &str) -> String {
     let mut running = site.start(args);
     let stderr = BufReader::new(running.child().stderr.take().unwrap());
-    let line = stderr
-        .lines()
-        .map(Result::unwrap)
-        .find(|line| line.contains(words));
+    let line = stderr.lines().map(Result::unwrap).find(|line| line.contains(words));
     running.signal("TERM");
     running.end();
     line.expect("the line")
@@ -156,10 +112,7 @@ fn a_long_wait_for_the_rate_limit_is_said_without_a_terminal() {
     let args = ["pull", "acme", "--since", "31d", "--log-format", "json"];
     let line = until(&site, &args, "waiting ");
     let object: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(
-        (&object["source"], &object["level"]),
-        (&"acme".into(), &"notice".into())
-    );
+    assert_eq!((&object["source"], &object["level"]), (&"acme".into(), &"notice".into()));
     assert_eq!(
         (&object["endpoint"], &object["reason"]),
         (&"events-stream".into(), &"quota".into())
@@ -172,9 +125,7 @@ fn quiet_says_nothing_of_a_wait() {
     let mut site = site();
     site.set("acme", "requests_per_minute", 2);
     let mut running = site.start(&["pull", "acme", "-q", "-o", "out"]);
-    crate::support::eventually("two requests", || {
-        site.control.request_count(Api::OrgEvents) == 2
-    });
+    crate::support::eventually("two requests", || site.control.request_count(Api::OrgEvents) == 2);
     std::thread::sleep(std::time::Duration::from_millis(500));
     running.signal("TERM");
     let stderr = running.end().stderr;

@@ -25,16 +25,8 @@ fn what_is_no_export_is_a_mistake_of_usage() {
     ] {
         let run = verify(&site, &[dir]);
         assert_eq!(run.code, 2, "{}", run.stderr);
-        assert!(
-            run.stderr.starts_with(&format!("error: {what}")),
-            "{}",
-            run.stderr
-        );
-        assert!(
-            run.stderr.contains("hint: name the folder"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.starts_with(&format!("error: {what}")), "{}", run.stderr);
+        assert!(run.stderr.contains("hint: name the folder"), "{}", run.stderr);
     }
 }
 
@@ -42,11 +34,7 @@ fn what_is_no_export_is_a_mistake_of_usage() {
 fn a_public_key_is_one_or_a_file_that_holds_one() {
     let site = Site::of(0, 0);
     fs::create_dir_all(site.path("export/.atlaudit")).unwrap();
-    fs::write(
-        site.path("good.pub"),
-        format!("untrusted comment: x\n{PUBLIC}\n"),
-    )
-    .unwrap();
+    fs::write(site.path("good.pub"), format!("untrusted comment: x\n{PUBLIC}\n")).unwrap();
     fs::write(site.path("bad.pub"), "x").unwrap();
     for key in ["good.pub", PUBLIC] {
         assert_eq!(verify(&site, &["export", "--public-key", key]).code, 9);
@@ -64,11 +52,7 @@ fn an_unfinished_export_reports_one_next_step() {
     fs::create_dir_all(site.path("export/.atlaudit")).unwrap();
     let run = verify(&site, &["export", "--json"]);
     assert_eq!(run.code, 9);
-    let hints: Vec<_> = run
-        .stderr
-        .lines()
-        .filter(|line| line.contains("hint: "))
-        .collect();
+    let hints: Vec<_> = run.stderr.lines().filter(|line| line.contains("hint: ")).collect();
     assert_eq!(hints.len(), 1, "{}", run.stderr);
     assert!(hints[0].contains("run the same `export` command again"));
     assert!(run.stderr.contains("error: the export is not finished"));
@@ -76,10 +60,7 @@ fn an_unfinished_export_reports_one_next_step() {
         assert!(!run.stderr.contains(other), "{other}: {}", run.stderr);
     }
     let told: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!(
-        (&told["ok"], &told["verified"]),
-        (&false.into(), &false.into())
-    );
+    assert_eq!((&told["ok"], &told["verified"]), (&false.into(), &false.into()));
 }
 
 #[test]
@@ -87,11 +68,7 @@ fn each_difference_is_a_line_and_all_of_them_an_object() {
     let site = Site::of(0, 0);
     fs::create_dir_all(site.path("export/events")).unwrap();
     fs::create_dir(site.path("export/pages")).unwrap();
-    fs::write(
-        site.path("export/manifest.json"),
-        "{\"schema\":\"atlaudit/manifest/9\"}",
-    )
-    .unwrap();
+    fs::write(site.path("export/manifest.json"), "{\"schema\":\"atlaudit/manifest/9\"}").unwrap();
     fs::write(site.path("export/SHA256SUMS"), "x\n").unwrap();
     let run = verify(&site, &["export", "--json"]);
     assert_eq!(run.code, 9);
@@ -111,9 +88,6 @@ fn each_difference_is_a_line_and_all_of_them_an_object() {
     let differences = told["differences"].as_array().unwrap();
     assert_eq!(differences[1]["file"], "SHA256SUMS");
     assert_eq!(differences[1]["line"], 1);
-    let lines = run
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("error: "));
+    let lines = run.stderr.lines().filter(|line| line.starts_with("error: "));
     assert_eq!(lines.count(), differences.len() + 1);
 }

@@ -28,10 +28,7 @@ fn times(texts: &[String]) -> Vec<(String, DateTime<Utc>)> {
 /// The ids of those that happened in `since <= time < until`.
 fn inside(texts: &[String], since: DateTime<Utc>, until: DateTime<Utc>) -> Vec<String> {
     let inside = times(texts).into_iter();
-    inside
-        .filter(|(_, time)| since <= *time && *time < until)
-        .map(|(id, _)| id)
-        .collect()
+    inside.filter(|(_, time)| since <= *time && *time < until).map(|(id, _)| id).collect()
 }
 
 fn typed(time: DateTime<Utc>) -> String {
@@ -86,14 +83,7 @@ fn events_that_were_processed_late_are_in_their_window() {
         // The window ends between the event and its processing.
         let until = time + (processed - time) / 2;
         let since = time - TimeDelta::hours(3);
-        let run = site.ok(&[
-            "pull",
-            "acme",
-            "--since",
-            &typed(since),
-            "--until",
-            &typed(until),
-        ]);
+        let run = site.ok(&["pull", "acme", "--since", &typed(since), "--until", &typed(until)]);
         let want = org_ids(&inside(&texts, since, until));
         assert_eq!(run.ids(), want);
     }
@@ -149,8 +139,7 @@ fn a_window_never_enters_the_files_of_the_collector() {
         let typed = ["pull", "acme", "--since", "60d", "--output", output];
         let says = ["belongs to the pulls of source", "standard output"];
         site.run(&typed).refused(8, &says);
-        site.run(&[&typed[..], &["--dry-run"]].concat())
-            .refused(8, &says);
+        site.run(&[&typed[..], &["--dry-run"]].concat()).refused(8, &says);
     }
     assert_eq!(site.control.requests().len(), requests);
     assert_eq!(site.read("acme.jsonl").ids(), before);
@@ -165,32 +154,16 @@ fn dates_and_spans_mean_what_they_say() {
     let now = Utc::now();
     let day = |days| (now - TimeDelta::days(days)).date_naive();
     let midnight = |days| day(days).and_hms_opt(0, 0, 0).unwrap().and_utc();
-    let run = site.ok(&[
-        "pull",
-        "acme",
-        "--since",
-        &day(9).to_string(),
-        "--until",
-        &day(4).to_string(),
-    ]);
+    let run =
+        site.ok(&["pull", "acme", "--since", &day(9).to_string(), "--until", &day(4).to_string()]);
     let want = inside(&site.control.org_texts(), midnight(9), midnight(4));
     assert_eq!(run.ids(), org_ids(&want));
     assert!(!want.is_empty());
-    let spans = site
-        .ok(&["pull", "acme", "--since", "9d", "--until", "96h"])
-        .ids();
+    let spans = site.ok(&["pull", "acme", "--since", "9d", "--until", "96h"]).ids();
     // "Now" is a moment later there: an event at the very edge may fall out.
-    let want = inside(
-        &site.control.org_texts(),
-        now - TimeDelta::days(9),
-        now - TimeDelta::hours(96),
-    );
-    assert!(
-        spans.len().abs_diff(want.len()) <= 2,
-        "{} {}",
-        spans.len(),
-        want.len()
-    );
+    let want =
+        inside(&site.control.org_texts(), now - TimeDelta::days(9), now - TimeDelta::hours(96));
+    assert!(spans.len().abs_diff(want.len()) <= 2, "{} {}", spans.len(), want.len());
 }
 
 #[test]
@@ -209,13 +182,11 @@ fn what_makes_no_window_is_refused() {
     let since = |time: &str| site.run(&["pull", "--since", time]);
     let swapped = site.run(&["pull", "--since", "2026-11-02", "--until", "2026-11-01"]);
     swapped.refused(2, &["--since", "not before"]);
-    site.run(&["pull", "--since", "1h", "--until", "1h"])
-        .refused(2, &["not before"]);
+    site.run(&["pull", "--since", "1h", "--until", "1h"]).refused(2, &["not before"]);
     since("2999-01-01").refused(2, &["not before now"]);
     for since in [&["--since", "9d"][..], &[]] {
         let args = [&["pull", "acme", "--until", "2999-01-01"], since].concat();
-        site.run(&args)
-            .refused(2, &["`--until`", "is in the future", "leave it out"]);
+        site.run(&args).refused(2, &["`--until`", "is in the future", "leave it out"]);
     }
     for bad in ["yesterday", "2026-11-01T08:00:00", "2026-13-01", "7"] {
         refused(&since(bad), "RFC 3339");

@@ -9,7 +9,7 @@ use crate::config::error::HintedError;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::files::{
-    Durability, PreparedReplacement, Replacement, create_private_folder, folder_of,
+    Durability, FileReplacement, PreparedReplacement, create_private_folder, folder_of,
 };
 
 /// The new content, in a temporary file beside the configuration file.
@@ -64,10 +64,7 @@ impl PreparedConfigFile {
     pub fn commit(self) -> Result<(), AppError> {
         let path = self.path.clone();
         self.try_commit().map_err(|error| {
-            let what = format!(
-                "the key is kept, but `{}` cannot be written",
-                path.display()
-            );
+            let what = format!("the key is kept, but `{}` cannot be written", path.display());
             AppError::new(Exit::Config, what)
                 .because(&error)
                 .hint("write the source into it by hand; see config.example.toml")
@@ -76,13 +73,10 @@ impl PreparedConfigFile {
 
     fn try_commit(self) -> io::Result<()> {
         if !self.must_keep_inode {
-            return Replacement::new(&self.path, Durability::File).publish(self.new);
+            return FileReplacement::new(&self.path, Durability::File).publish(self.new);
         }
         let text = fs::read(self.new.path())?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .truncate(true)
-            .open(&self.path)?;
+        let mut file = OpenOptions::new().write(true).truncate(true).open(&self.path)?;
         file.write_all(&text)?;
         file.sync_all()
     }
@@ -90,7 +84,7 @@ impl PreparedConfigFile {
 
 fn write_beside(path: &Path, text: &str, mode: u32) -> io::Result<PreparedReplacement> {
     create_private_folder(folder_of(path))?;
-    Replacement::new(path, Durability::File).prepare(|out| {
+    FileReplacement::new(path, Durability::File).prepare(|out| {
         out.write_all(text.as_bytes())?;
         out.get_ref().set_permissions(Permissions::from_mode(mode))
     })
@@ -151,11 +145,7 @@ mod tests {
         assert_eq!(error.exit(), Exit::Config);
         let file = base.path().join("x");
         let error = prepare(&file, |_| Err(HintedError::new("no"))).unwrap_err();
-        assert!(
-            error.text().ends_with("cannot be changed: no"),
-            "{}",
-            error.text()
-        );
+        assert!(error.text().ends_with("cannot be changed: no"), "{}", error.text());
         assert!(!file.exists());
     }
 }

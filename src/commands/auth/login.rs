@@ -46,25 +46,18 @@ pub async fn login(
         true => None,
         false => Some(Terminal::open().map_err(|error| prompt_error(&error))?),
     };
-    let mut person = person
-        .as_mut()
-        .map(|terminal| terminal as &mut dyn UserPrompt);
+    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
     // The new key keeps the organization and account of the old one unless others are given.
     let old = credentials::load(&earlier_source(&request), env).await.ok();
     let mut connector = SourceConnector::of_process(env);
-    let tested = accepted_key(
-        &mut connector,
-        &mut request,
-        old.as_ref(),
-        person.as_deref_mut(),
-        console,
-    );
+    let tested =
+        accepted_key(&mut connector, &mut request, old.as_ref(), person.as_deref_mut(), console);
     let mut credential = tested.await?;
     credential.expires = match request.expires_on {
         Some(day) => Some(day),
-        None => expiry_of(&mut connector, &request, &credential, person)
-            .await
-            .or(credential.expires),
+        None => {
+            expiry_of(&mut connector, &request, &credential, person).await.or(credential.expires)
+        }
     };
     store_key(&request, credential, old.as_ref(), env, console).await
 }
@@ -91,12 +84,8 @@ async fn accepted_key(
     loop {
         let key = read_key(request, person.as_deref_mut())?;
         let mut credential = new_credential(request, old, key);
-        let found = organization_of(
-            connector,
-            &mut request.source,
-            &mut credential,
-            person.as_deref_mut(),
-        );
+        let found =
+            organization_of(connector, &mut request.source, &mut credential, person.as_deref_mut());
         let tested = match found.await {
             Ok(()) => test_key(connector, request, &credential, old.is_some(), console).await,
             Err(error) => Err(error),
@@ -109,9 +98,7 @@ async fn accepted_key(
             Some(person) if tries_left > 0 && error.may_accept_other_key() => {
                 let hint = error.hint_text().unwrap_or_default();
                 let refused = format!("  {}\n  hint: {hint}\n", error.text());
-                person
-                    .show(&refused)
-                    .map_err(|error| prompt_error(&error))?;
+                person.show(&refused).map_err(|error| prompt_error(&error))?;
                 // The organization was the refused key's.
                 request.source = source.clone();
             }
@@ -131,7 +118,11 @@ fn new_credential(
     Credential {
         key,
         org_id: old.and_then(|old| old.org_id.clone()),
-        account: request.source.target.account().map(str::to_owned)
+        account: request
+            .source
+            .target
+            .account()
+            .map(str::to_owned)
             .or_else(|| old.and_then(|old| old.account.clone())),
         origin: credentials::describe_location(&request.source),
         stored: same.map_or_else(|| Some(Utc::now()), |old| old.stored),
@@ -155,10 +146,7 @@ async fn organization_of(
         credential.org_id = Some(id);
         return Ok(());
     }
-    let found = match (
-        find_organization(connector, source, credential).await,
-        person,
-    ) {
+    let found = match (find_organization(connector, source, credential).await, person) {
         (Ok(found), _) => found,
         // Not a refusal of the key: only its organization is not known.
         (Err(error), Some(person)) if error.exit() == Exit::Usage => {
@@ -175,7 +163,6 @@ async fn organization_of(
     source.target.set_org_id(found);
     Ok(())
 }
-
 
 /// Requests one page with the key. A key that cannot be tested is stored only with `--untested`.
 async fn test_key(
@@ -389,10 +376,8 @@ fn read_key(
             .map_err(|error| prompt_error(&error));
     }
     if !request.with_key {
-        return Err(
-            AppError::new(Exit::Usage, "there is no terminal to ask for the key on")
-                .hint("give the key on standard input with `--with-key`"),
-        );
+        return Err(AppError::new(Exit::Usage, "there is no terminal to ask for the key on")
+            .hint("give the key on standard input with `--with-key`"));
     }
     let mut text = String::new();
     let read = io::stdin().lock().take(KEY_BYTES).read_to_string(&mut text);
@@ -427,11 +412,11 @@ async fn find_organization(
     let found = client.request(&request, lookup::read_organizations).await?;
     match found.as_slice() {
         [one] => Ok(one.id.clone()),
-        [] => Err(
-            AppError::new(Exit::Usage, "the key does not tell its organization").hint(format!(
+        [] => {
+            Err(AppError::new(Exit::Usage, "the key does not tell its organization").hint(format!(
                 "a key with scopes lists none, whatever it may read: add `--org-id ID`; {WHERE}"
-            )),
-        ),
+            )))
+        }
         several => {
             let describe = |organization: &OrganizationInfo| match &organization.name {
                 Some(name) => format!("{} ({name})", organization.id),

@@ -163,9 +163,7 @@ async fn look_up_listed_key(
     let org_id = credential.org_id.as_deref()?;
     source.target.site().is_none().then_some(())?;
     let client = connector.api_client(&source, credential).ok()?;
-    expiry::look_up_key(&client, &source, org_id, now)
-        .await
-        .ok()
+    expiry::look_up_key(&client, &source, org_id, now).await.ok()
 }
 
 /// Describes shortly where the credential is. The keyring's entry has the name of the source.
@@ -192,9 +190,7 @@ impl CredentialTable {
         let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
         let location = |source: &SourceSettings| credential_location(source).chars().count();
         let location = widest("CREDENTIAL", &location);
-        CredentialTable {
-            widths: [name, kind, location, "WORKS".len(), "1000d".len(), 0],
-        }
+        CredentialTable { widths: [name, kind, location, "WORKS".len(), "1000d".len(), 0] }
     }
 
     fn line(&self, cells: [&str; 6]) -> String {

@@ -75,10 +75,7 @@ impl ApiCheck {
             report.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
         }
         if passed(StepName::Permitted) {
-            report.finish_step(CheckStep::ok(
-                StepName::Permitted,
-                "allowed to read the audit log",
-            ));
+            report.finish_step(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
         }
         report.begin_step(reached);
         let page = page.map_err(AppError::from)?;
@@ -146,17 +143,11 @@ impl ApiCheck {
     /// Reports when the newest event happened, as far as a few requests show it.
     pub async fn check_newest_event(&self, report: &mut CheckReport, first: Page) {
         report.begin_step(StepName::NewestEvent);
-        let is_skewed = self
-            .server_ahead()
-            .is_some_and(|ahead| ahead.abs() > MAX_SKEW);
+        let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
         let mut span = NEWEST_EVENT_SPANS[0];
         // By the server's clock the last hour is a different one.
-        let spans = if is_skewed {
-            &NEWEST_EVENT_SPANS[..]
-        } else {
-            &NEWEST_EVENT_SPANS[1..]
-        };
+        let spans = if is_skewed { &NEWEST_EVENT_SPANS[..] } else { &NEWEST_EVENT_SPANS[1..] };
         for wider in spans {
             if newest_time(&page).is_some() {
                 break;
@@ -231,11 +222,7 @@ impl ApiCheck {
             ),
             false => CheckStep::ok(StepName::LimitLeft, detail),
         };
-        for (key, value) in [
-            ("remaining", Some(remaining)),
-            ("limit", of),
-            ("reset", reset),
-        ] {
+        for (key, value) in [("remaining", Some(remaining)), ("limit", of), ("reset", reset)] {
             if let Some(value) = value {
                 step = step.with_fact(key, value);
             }
@@ -264,9 +251,7 @@ impl ApiCheck {
             (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
             (None, None) => format!("nobody tells{}", expiry::unknown_reason(listed)),
         };
-        let hint = cautions
-            .into_iter()
-            .find_map(|caution| caution.message.hint);
+        let hint = cautions.into_iter().find_map(|caution| caution.message.hint);
         let mut step = match (hint, &end) {
             (Some(hint), _) => CheckStep::warning(StepName::KeyExpires, detail, hint),
             (None, Some(_)) => CheckStep::ok(StepName::KeyExpires, detail),
@@ -283,22 +268,11 @@ impl ApiCheck {
     /// The first page of the last `span`, by the server's clock as far as it is known.
     async fn fetch_page(&self, span: TimeDelta) -> Result<Page, Failure> {
         let now = self.server_now();
-        let window = Window {
-            from: now - span,
-            to: Some(now),
-        };
+        let window = Window { from: now - span, to: Some(now) };
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
         let api = &self.api;
-        exchange(
-            &self.transport,
-            &api.limits,
-            &api.retry_budget,
-            &api.meter,
-            &request,
-            read,
-        )
-        .await
+        exchange(&self.transport, &api.limits, &api.retry_budget, &api.meter, &request, read).await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {
@@ -307,9 +281,7 @@ impl ApiCheck {
 
     fn server_now(&self) -> Timestamp {
         let ahead = self.server_ahead().unwrap_or_default();
-        Utc::now()
-            .checked_add_signed(ahead)
-            .unwrap_or_else(Utc::now)
+        Utc::now().checked_add_signed(ahead).unwrap_or_else(Utc::now)
     }
 }
 
@@ -318,10 +290,7 @@ fn newest_time(page: &Page) -> Option<Timestamp> {
 }
 
 fn unknown_newest_step(failure: &Failure) -> CheckStep {
-    CheckStep::unknown(
-        StepName::NewestEvent,
-        format!("a further request failed: {failure}"),
-    )
+    CheckStep::unknown(StepName::NewestEvent, format!("a further request failed: {failure}"))
 }
 
 fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> CheckStep {
@@ -338,12 +307,9 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
         Err(_) => "now".to_owned(),
     };
     let at_least = if more { ", and newer ones follow" } else { "" };
-    CheckStep::ok(
-        StepName::NewestEvent,
-        format!("{}, {ago}{at_least}", format_millis(time)),
-    )
-    .with_fact("time", format_millis(time))
-    .with_fact("newer_follow", more)
+    CheckStep::ok(StepName::NewestEvent, format!("{}, {ago}{at_least}", format_millis(time)))
+        .with_fact("time", format_millis(time))
+        .with_fact("newer_follow", more)
 }
 
 fn format_expiry(end: &CredentialExpiry, now: Timestamp) -> String {

@@ -80,9 +80,7 @@ impl StepName {
 
     /// The label in the text report.
     fn label(self) -> &'static str {
-        StepName::LABELS
-            .get(self.index())
-            .map_or("", |(_, label)| label)
+        StepName::LABELS.get(self.index()).map_or("", |(_, label)| label)
     }
 }
 
@@ -150,10 +148,7 @@ impl CheckStep {
 
     /// A step whose result is unknown.
     pub fn unknown(step: StepName, detail: impl Into<String>) -> CheckStep {
-        CheckStep {
-            state: StepState::Untold,
-            ..CheckStep::ok(step, detail)
-        }
+        CheckStep { state: StepState::Untold, ..CheckStep::ok(step, detail) }
     }
 
     /// A successful step with a warning.
@@ -171,10 +166,7 @@ impl CheckStep {
 
     /// A step that was not tried.
     pub fn not_tried(step: StepName) -> CheckStep {
-        CheckStep {
-            state: StepState::NotTried,
-            ..CheckStep::ok(step, "")
-        }
+        CheckStep { state: StepState::NotTried, ..CheckStep::ok(step, "") }
     }
 
     /// Adds its duration.
@@ -272,10 +264,7 @@ impl CheckReport {
         let time = format_millis(Utc::now());
         match failed {
             None => {
-                let warnings = self
-                    .steps
-                    .iter()
-                    .filter(|step| step.state == StepState::Warning);
+                let warnings = self.steps.iter().filter(|step| step.state == StepState::Warning);
                 let but = match warnings.count() {
                     0 => String::new(),
                     1 => ", with 1 warning".to_owned(),
@@ -318,10 +307,7 @@ impl CheckReport {
     /// The steps that would follow. Only some sources have a cloud id.
     fn remaining_steps(&self) -> impl Iterator<Item = StepName> {
         let (done, steps) = (self.current_step.index(), StepName::LABELS);
-        let steps = steps
-            .into_iter()
-            .map(|(step, _)| step)
-            .skip(done.saturating_add(1));
+        let steps = steps.into_iter().map(|(step, _)| step).skip(done.saturating_add(1));
         steps.filter(|step| *step != StepName::CloudId)
     }
 
@@ -351,9 +337,7 @@ impl CheckReport {
         };
         let text = serde_json::to_string(&object).map_err(|error| {
             let what = "the account cannot be written as JSON";
-            AppError::new(Exit::Unexpected, what)
-                .because(&error)
-                .hint("please report it")
+            AppError::new(Exit::Unexpected, what).because(&error).hint("please report it")
         })?;
         Ok(stdout::print(&format!("{text}\n"))?)
     }

@@ -19,8 +19,8 @@ use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::error::{TransportError, TransportErrorKind};
 use crate::http::client::ClientPool;
+use crate::http::error::{TransportError, TransportErrorKind};
 use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
 use crate::sink::{preflight, stdout};
@@ -87,13 +87,7 @@ impl<'a> SourceCheck<'a> {
         let mut source = source.clone();
         source.connection.retry_for = Duration::ZERO;
         source.connection.max_wait = Duration::ZERO;
-        SourceCheck {
-            request,
-            source,
-            env,
-            connector,
-            report,
-        }
+        SourceCheck { request, source, env, connector, report }
     }
 
     /// Takes one step after the other, and reports each.
@@ -111,8 +105,7 @@ impl<'a> SourceCheck<'a> {
         api.check_newest_event(self.report, read).await;
         api.check_clock(self.report);
         api.check_rate_limit(self.report);
-        api.check_key_expiry(self.report, &self.source, &credential)
-            .await;
+        api.check_key_expiry(self.report, &self.source, &credential).await;
         check_state(self.report, &self.source, &self.request.state_dir)?;
         check_output(self.report, &self.source)
     }
@@ -141,16 +134,11 @@ impl<'a> SourceCheck<'a> {
         let began = Instant::now();
         let credential = credentials::load(&self.source, self.env).await?;
         let connected = self.connector.connect(&self.source, &credential)?;
-        let since = credential
-            .stored
-            .map(|stored| format!(", since {}", stored.date_naive()));
+        let since = credential.stored.map(|stored| format!(", since {}", stored.date_naive()));
         let since = since.unwrap_or_default();
-        let mut step = CheckStep::ok(
-            StepName::Credential,
-            format!("{}{since}", credential.origin),
-        )
-        .with_duration(began.elapsed())
-        .with_fact("found_in", credential_kind(&self.source.credential));
+        let mut step = CheckStep::ok(StepName::Credential, format!("{}{since}", credential.origin))
+            .with_duration(began.elapsed())
+            .with_fact("found_in", credential_kind(&self.source.credential));
         if let Some(stored) = credential.stored {
             step = step.with_fact("stored", format_millis(stored));
         }
@@ -322,11 +310,7 @@ fn disk_space_step(name: StepName, detail: String, free: Option<u64>) -> CheckSt
 
 /// `1.2 GB`.
 fn format_size(bytes: u64) -> String {
-    let units = [
-        (1_000_000_000_000, "TB"),
-        (1_000_000_000, "GB"),
-        (1_000_000, "MB"),
-    ];
+    let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB")];
     let found = units.into_iter().find(|(unit, _)| bytes >= *unit);
     let (unit, name) = found.unwrap_or((1_000, "kB"));
     format!("{:.1} {name}", bytes as f64 / unit as f64)
@@ -340,23 +324,11 @@ mod tests {
     #[test]
     fn low_disk_space_is_a_warning() {
         let step = disk_space_step(StepName::OutputWritable, "x".to_owned(), Some(1_500_000));
-        assert_eq!(
-            (step.state, step.detail.as_str()),
-            (StepState::Warning, "x, 1.5 MB free")
-        );
-        let step = disk_space_step(
-            StepName::OutputWritable,
-            "x".to_owned(),
-            Some(2_340_000_000_000),
-        );
-        assert_eq!(
-            (step.state, step.detail.as_str()),
-            (StepState::Ok, "x, 2.3 TB free")
-        );
-        assert_eq!(
-            disk_space_step(StepName::OutputWritable, "x".to_owned(), None).detail,
-            "x"
-        );
+        assert_eq!((step.state, step.detail.as_str()), (StepState::Warning, "x, 1.5 MB free"));
+        let step =
+            disk_space_step(StepName::OutputWritable, "x".to_owned(), Some(2_340_000_000_000));
+        assert_eq!((step.state, step.detail.as_str()), (StepState::Ok, "x, 2.3 TB free"));
+        assert_eq!(disk_space_step(StepName::OutputWritable, "x".to_owned(), None).detail, "x");
         assert_eq!(format_size(999), "1.0 kB");
     }
 }

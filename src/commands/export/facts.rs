@@ -12,8 +12,8 @@ use crate::evidence::facts::{
 use crate::model::name::SourceKind;
 use crate::model::retention::RetentionLimit;
 use crate::model::safe_url::SafeUrl;
-use crate::model::text::printable;
 use crate::model::source_kind::SourceAddress;
+use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::export_plan::{ExportCoverage, reached};
 use crate::state::checkpoint::Checkpoint;
@@ -28,10 +28,7 @@ pub fn source_facts(
 ) -> SourceFacts {
     let kind = settings.target.kind();
     let order = kind.descriptor().order;
-    let window = Window {
-        from: asked.since,
-        to: Some(asked.until),
-    };
+    let window = Window { from: asked.since, to: Some(asked.until) };
     let reached = reached(order, window, checkpoint);
     let kept = checkpoint.and_then(|checkpoint| checkpoint.kept.as_ref());
     let error = error.filter(|_| !reached.is_complete);
@@ -67,10 +64,7 @@ fn retention(
     reached: &ExportCoverage,
 ) -> Option<RetentionLimit> {
     let limit = kind.descriptor().retention?.limit(asked.since, started)?;
-    Some(RetentionLimit {
-        earliest: limit.earliest.max(reached.from),
-        ..limit
-    })
+    Some(RetentionLimit { earliest: limit.earliest.max(reached.from), ..limit })
 }
 
 /// The organization may be stored only in the keyring; the scope of the checkpoint names it.
@@ -81,9 +75,7 @@ fn organization_of(checkpoint: &Checkpoint) -> Option<String> {
 
 fn windows(reached: &ExportCoverage) -> Vec<WindowEntry> {
     let span = |from, to, complete| WindowEntry { from, to, complete };
-    let ExportCoverage {
-        from, until, to, ..
-    } = *reached;
+    let ExportCoverage { from, until, to, .. } = *reached;
     match is_partly_read(reached) {
         true => vec![span(from, until, true), span(until, to, false)],
         false => vec![span(from, to, reached.is_complete)],
@@ -116,9 +108,7 @@ pub fn made_by(env: &ProcessEnv) -> MadeBy {
         program: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         build: build(),
-        command: typed
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: typed.map(|word| word.to_string_lossy().into_owned()).collect(),
         host: host(),
         user: user(env),
         time_zone: env
@@ -151,9 +141,7 @@ fn host() -> Option<String> {
 
 /// The user's name, if the environment has it, and number.
 fn user(env: &ProcessEnv) -> Option<String> {
-    let name = ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| env.var_text(name));
+    let name = ["USER", "LOGNAME"].iter().find_map(|name| env.var_text(name));
     Some(match name {
         Some(name) => format!("{} (uid {})", printable(name), env.user),
         None => format!("uid {}", env.user),
@@ -187,10 +175,8 @@ mod tests {
             is_complete,
         };
         let told = |reached: &ExportCoverage| {
-            let windows: Vec<_> = windows(reached)
-                .iter()
-                .map(|span| (span.from, span.to, span.complete))
-                .collect();
+            let windows: Vec<_> =
+                windows(reached).iter().map(|span| (span.from, span.to, span.complete)).collect();
             let gap = gap(reached, Some("no")).map(|gap| (gap.from, gap.to));
             (windows, gap)
         };

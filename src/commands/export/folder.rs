@@ -3,9 +3,7 @@
 
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{
-    MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::crash::{self, CrashPoint};
@@ -15,7 +13,8 @@ use crate::evidence::request::{ExportSpec, SavedExportRequest};
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::files::{
-    Durability, Replacement, TEMP_PREFIX, create_private_folder, folder_of, ignore_missing, sync_folder,
+    Durability, FileReplacement, TEMP_PREFIX, create_private_folder, folder_of, ignore_missing,
+    sync_folder,
 };
 use crate::model::time::Timestamp;
 
@@ -32,13 +31,8 @@ const LOCK: &str = "lock";
 const SOURCES: &str = "sources";
 
 /// What a finished run writes. It does not describe the export any more while the next run reads.
-const DERIVED_FILES: [&str; 5] = [
-    "manifest.json",
-    "SHA256SUMS",
-    "SHA256SUMS.minisig",
-    "README.txt",
-    "report.html",
-];
+const DERIVED_FILES: [&str; 5] =
+    ["manifest.json", "SHA256SUMS", "SHA256SUMS.minisig", "README.txt", "report.html"];
 
 /// The folder of an export, locked by this run.
 pub struct ExportFolder {
@@ -115,11 +109,7 @@ impl ExportFolder {
             return Err(AppError::new(Exit::State, what)
                 .hint("it was left as it is; begin the export once more in another folder"));
         };
-        let folder = ExportFolder {
-            path: path.to_owned(),
-            request,
-            lock,
-        };
+        let folder = ExportFolder { path: path.to_owned(), request, lock };
         match (folder.request.difference(wanted), folder.request.is_sealed) {
             (None, false) => Ok(Some(folder)),
             (None, true) => folder.remove_state_folder().map(|()| None),
@@ -178,10 +168,7 @@ impl ExportFolder {
         let state = self.path.join(STATE);
         let fails = |error: io::Error| io_error("remove", &state, &error);
         if let Some(path) = find_foreign(&state, is_ours).map_err(fails)? {
-            let what = format!(
-                "the export is made, and `{}` is no part of it",
-                path.display()
-            );
+            let what = format!("the export is made, and `{}` is no part of it", path.display());
             return Err(AppError::new(Exit::Output, what)
                 .hint("move it away, and run the same command again: only then is it over"));
         }
@@ -191,7 +178,7 @@ impl ExportFolder {
 
     fn save_request(&self) -> Result<(), AppError> {
         let path = self.path.join(STATE).join(REQUEST);
-        Replacement::new(&path, Durability::FileAndDir)
+        FileReplacement::new(&path, Durability::FileAndDir)
             .crash_points(None, Some(CrashPoint::RequestReplaced))
             .write(|out| out.write_all(&self.request.text()))
             .map_err(|error| io_error("write", &path, &error))
@@ -246,10 +233,7 @@ fn is_ours(entry: &DirEntry) -> bool {
     let Ok(kind) = entry.file_type() else {
         return false;
     };
-    let is_unnamed = entry
-        .file_name()
-        .as_encoded_bytes()
-        .starts_with(TEMP_PREFIX.as_bytes());
+    let is_unnamed = entry.file_name().as_encoded_bytes().starts_with(TEMP_PREFIX.as_bytes());
     match kind.is_dir() {
         true => has_name(entry, SOURCES),
         false => {
@@ -354,11 +338,7 @@ fn locked_error(path: &Path) -> AppError {
 
 fn already_complete_error(path: &Path) -> AppError {
     let shown = path.display();
-    AppError::new(
-        Exit::Output,
-        format!("the export `{shown}` is complete already"),
-    )
-    .hint(format!(
+    AppError::new(Exit::Output, format!("the export `{shown}` is complete already")).hint(format!(
         "check it with `atlaudit verify {shown}`, or name another folder for a new one"
     ))
 }
@@ -388,10 +368,7 @@ fn foreign_folder_error(path: &Path, what: &str) -> AppError {
 }
 
 fn other_request_error(path: &Path, what: &str) -> AppError {
-    let text = format!(
-        "the export in `{}` was begun by another request: {what}",
-        path.display()
-    );
+    let text = format!("the export in `{}` was begun by another request: {what}", path.display());
     AppError::new(Exit::Usage, text)
         .hint("repeat that request to go on with it, or name another folder for this one")
 }

@@ -31,9 +31,9 @@ use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::evidence::request::ExportSpec;
 use crate::evidence::seal;
 use crate::exit::Exit;
+use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::number::counted;
 use crate::model::time::{TypedTime, Window, format_millis, truncate_to_millis};
-use crate::fetch::attempt_record::AttemptRecorder;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::RunMode;
@@ -155,11 +155,7 @@ async fn read(
     });
     let collector = SourceCollector::start(options, &mut connector, sources.collect());
     let (reports, exit, took) = collector.finish().await;
-    ReadResult {
-        reports,
-        exit,
-        took,
-    }
+    ReadResult { reports, exit, took }
 }
 
 /// The sources that no earlier run has read to their ends. For the others no request is sent, and
@@ -184,14 +180,10 @@ fn unread_sources(
 
 fn run_mode(settings: &SourceSettings, request: &ExportRequest, folder: &ExportFolder) -> RunMode {
     let asked = &folder.request.asked;
-    let bodies = request
-        .keep_bodies
-        .then(|| ResponseBodyStore::new(body_folder(folder.path(), settings)));
+    let bodies =
+        request.keep_bodies.then(|| ResponseBodyStore::new(body_folder(folder.path(), settings)));
     RunMode::Export(ExportRun {
-        window: Window {
-            from: asked.since,
-            to: Some(asked.until),
-        },
+        window: Window { from: asked.since, to: Some(asked.until) },
         transcript: AttemptRecorder::new(bodies),
         pages: output(folder.path(), "pages", settings),
     })
@@ -224,9 +216,7 @@ fn facts(
     let known = request.sources.iter().map(|settings| {
         let _held = store.lock(&settings.name).map_err(still_writing_error)?;
         let checkpoint = store.load(&settings.name)?;
-        let report = reports
-            .iter()
-            .find(|report| report.source == settings.name.as_str());
+        let report = reports.iter().find(|report| report.source == settings.name.as_str());
         let error = report.and_then(|report| report.error.clone());
         Ok(facts::source_facts(
             settings,
@@ -245,20 +235,18 @@ fn facts(
 
 fn still_writing_error(error: StateError) -> AppError {
     match error {
-        StateError::Locked { .. } => AppError::new(
-            Exit::Incomplete,
-            "interrupted while files were being written",
-        )
-        .hint("run the same command again to resume the export; it has no manifest until then"),
+        StateError::Locked { .. } => {
+            AppError::new(Exit::Incomplete, "interrupted while files were being written").hint(
+                "run the same command again to resume the export; it has no manifest until then",
+            )
+        }
         other => other.into(),
     }
 }
 
 /// How the run ended, for the manifest.
 fn end_reason(reports: &[SourceReport]) -> &str {
-    let failed = reports
-        .iter()
-        .filter_map(|report| Some((report, report.error.as_deref()?)));
+    let failed = reports.iter().filter_map(|report| Some((report, report.error.as_deref()?)));
     let mut failed = failed.peekable();
     match failed.peek() {
         None => "finished",
@@ -281,10 +269,7 @@ fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took
             console.say(Level::Warning, &ConsoleMessage::new(text));
         }
     }
-    console.say(
-        Level::Notice,
-        &ConsoleMessage::new(total_line(path, manifest, took)),
-    );
+    console.say(Level::Notice, &ConsoleMessage::new(total_line(path, manifest, took)));
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
         // Noted elsewhere, it shows that no later export was put in place of this one.
         let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
@@ -347,9 +332,7 @@ fn body_folder(path: &Path, settings: &SourceSettings) -> PathBuf {
 /// A file cannot be read or removed.
 fn remove_unreferenced_bodies(sources: &[SourceSettings], path: &Path) -> Result<(), AppError> {
     for settings in sources {
-        let pages = path
-            .join("pages")
-            .join(format!("{}.jsonl.zst", settings.name));
+        let pages = path.join("pages").join(format!("{}.jsonl.zst", settings.name));
         let named = referenced_hashes(&pages).map_err(|error| {
             AppError::new(Exit::Output, format!("cannot read `{}`", pages.display()))
                 .because(&error)

@@ -61,12 +61,11 @@ fn password(
     let answer = person().map(|mut person| person.ask_secret(&question));
     match answer {
         Some(Ok(password)) => Ok(password),
-        Some(Err(error)) => Err(AppError::new(
-            Exit::Credential,
-            "cannot ask for the password of the signing key",
-        )
-        .because(&error)
-        .hint(format!("give it in {SIGN_PASSWORD}"))),
+        Some(Err(error)) => {
+            Err(AppError::new(Exit::Credential, "cannot ask for the password of the signing key")
+                .because(&error)
+                .hint(format!("give it in {SIGN_PASSWORD}")))
+        }
         None => {
             let what = format!(
                 "the signing key `{}` has a password, and there is no terminal to ask for it",
@@ -137,11 +136,7 @@ mod tests {
                 assert!(!told.contains(secret), "{told}");
             }
         }
-        let error = open(
-            kept(&encrypted, 0o600).path(),
-            &ProcessEnv::default(),
-            &mut || None,
-        );
+        let error = open(kept(&encrypted, 0o600).path(), &ProcessEnv::default(), &mut || None);
         let error = error.unwrap_err();
         assert!(error.text().contains("no terminal"), "{error:?}");
     }

@@ -67,10 +67,7 @@ pub async fn run(
         },
         series: PullSeries::new(env, console, accounts),
     };
-    console.say(
-        Level::Notice,
-        &ConsoleMessage::new(start_message(count, every)),
-    );
+    console.say(Level::Notice, &ConsoleMessage::new(start_message(count, every)));
     let exit = follower.run_until_stopped().await;
     if let Some(metrics) = &follower.housekeeping.metrics {
         metrics.close()?;
@@ -126,11 +123,7 @@ impl FollowLoop<'_> {
             is_first = false;
             let every = self.housekeeping.request.every;
             self.housekeeping.service.status(&ended.status(every));
-            if self
-                .housekeeping
-                .wait(every.mul_f64(1.0 + JITTER * fastrand::f64()))
-                .await
-            {
+            if self.housekeeping.wait(every.mul_f64(1.0 + JITTER * fastrand::f64())).await {
                 return Exit::Done;
             }
         }
@@ -175,8 +168,7 @@ impl FollowHousekeeping<'_> {
                 done = &mut work => return done,
                 () = self.wait_until_due() => {}
             }
-            self.heartbeat
-                .observe(self.registry.activity(chrono::Utc::now()));
+            self.heartbeat.observe(self.registry.activity(chrono::Utc::now()));
             self.perform_due_tasks();
         }
     }
@@ -246,10 +238,7 @@ impl FollowHousekeeping<'_> {
         if let Some(limit) = self.service.watchdog()
             && now >= self.next_ping
         {
-            if self
-                .heartbeat
-                .is_alive(stall_timeout(&self.request.pull.sources))
-            {
+            if self.heartbeat.is_alive(stall_timeout(&self.request.pull.sources)) {
                 self.service.ping_watchdog();
             }
             self.next_ping = now + limit / 2;
@@ -299,10 +288,7 @@ struct PullHeartbeat {
 impl PullHeartbeat {
     /// A heartbeat with progress now.
     fn new() -> PullHeartbeat {
-        PullHeartbeat {
-            mark: 0,
-            last_progress: Instant::now(),
-        }
+        PullHeartbeat { mark: 0, last_progress: Instant::now() }
     }
 
     /// Observes the activity of the sources. Waiting until a known time, as a server demands, is
@@ -345,10 +331,7 @@ mod tests {
     }
 
     fn still(mark: u64) -> PullActivity {
-        PullActivity {
-            progress_mark: mark,
-            is_waiting: false,
-        }
+        PullActivity { progress_mark: mark, is_waiting: false }
     }
 
     #[tokio::test(start_paused = true)]
@@ -370,10 +353,7 @@ mod tests {
         let mut heartbeat = PullHeartbeat::new();
         for _ in 0..60 {
             pass(30).await;
-            heartbeat.observe(PullActivity {
-                progress_mark: 0,
-                is_waiting: true,
-            });
+            heartbeat.observe(PullActivity { progress_mark: 0, is_waiting: true });
             assert!(heartbeat.is_alive(PATIENCE));
         }
         pass(60).await;

@@ -86,10 +86,7 @@ impl<'a> PullSeries<'a> {
         self.reset_connector_if_changed(&request.sources, &credentials);
         let connector = &mut self.connector;
         let collection = SourceCollector::start_pull(options, connector, &request, credentials);
-        StartedPull {
-            count: request.sources.len(),
-            collection,
-        }
+        StartedPull { count: request.sources.len(), collection }
     }
 
     /// Drops the connections if a source or its key has changed: otherwise they would pile up.
@@ -98,9 +95,8 @@ impl<'a> PullSeries<'a> {
         sources: &[SourceSettings],
         credentials: &[Result<Credential, AppError>],
     ) {
-        let keys = credentials
-            .iter()
-            .map(|credential| credential.as_ref().ok().map(key_fingerprint));
+        let keys =
+            credentials.iter().map(|credential| credential.as_ref().ok().map(key_fingerprint));
         let now: HashMap<_, _> = sources
             .iter()
             .zip(keys)
@@ -155,11 +151,7 @@ impl FinishedPull {
             counted(self.reports.len() as u64, "source"),
             counted(events, "event")
         );
-        let failed: Vec<_> = self
-            .reports
-            .iter()
-            .filter(|report| report.error.is_some())
-            .collect();
+        let failed: Vec<_> = self.reports.iter().filter(|report| report.error.is_some()).collect();
         match failed.as_slice() {
             [] => {}
             [one] => text.push_str(&format!("; {} fails (code {})", one.source, one.exit_code)),
@@ -167,10 +159,7 @@ impl FinishedPull {
                 text.push_str(&format!("; {} and {} more fail", one.source, others.len()));
             }
         }
-        text.push_str(&format!(
-            "; next pull in {}",
-            humantime::format_duration(every)
-        ));
+        text.push_str(&format!("; next pull in {}", humantime::format_duration(every)));
         text
     }
 }

@@ -41,9 +41,7 @@ pub fn changes(
     let removed: Vec<_> = removed.map(|source| format!("`{}`", source.name)).collect();
     let said = [("added", added), ("removed", removed), ("changed", changed)];
     let said = said.into_iter().filter(|(_, names)| !names.is_empty());
-    let said: Vec<_> = said
-        .map(|(what, names)| format!("{what} {}", names.join(", ")))
-        .collect();
+    let said: Vec<_> = said.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }
 
@@ -52,10 +50,7 @@ fn changed_keys(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str>
     let parts = [
         ("address", old.target != new.target),
         ("credential", old.credential != new.credential),
-        (
-            INITIAL_LOOKBACK,
-            old.initial_lookback != new.initial_lookback,
-        ),
+        (INITIAL_LOOKBACK, old.initial_lookback != new.initial_lookback),
         ("overlap", old.overlap != new.overlap),
         ("late_margin", old.late_margin != new.late_margin),
         ("expires_on", old.expires_on != new.expires_on),
@@ -79,9 +74,7 @@ mod tests {
     use std::time::Duration;
 
     fn request(config: &str) -> FollowRequest {
-        let loaded = ConfigFile::parse(Path::new("/c"), config.to_owned())
-            .ok()
-            .unwrap();
+        let loaded = ConfigFile::parse(Path::new("/c"), config.to_owned()).ok().unwrap();
         let settings = check::settings(&loaded, &ProcessEnv::default(), "/s".into()).unwrap();
         FollowRequest {
             pull: PullRequest {

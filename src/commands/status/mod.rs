@@ -28,12 +28,10 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppEr
     };
     stdout::print(&text)?;
     let behind = request.max_lag.map(|most| behind(&standings, most));
-    let unreadable = standings
-        .into_iter()
-        .filter_map(|standing| match standing.state {
-            CheckpointStatus::Unreadable(error) => Some(error),
-            _ => None,
-        });
+    let unreadable = standings.into_iter().filter_map(|standing| match standing.state {
+        CheckpointStatus::Unreadable(error) => Some(error),
+        _ => None,
+    });
     let mut errors = unreadable.chain(behind.flatten());
     let first = errors.next();
     errors.for_each(|error| error.report_to(console));
@@ -46,14 +44,9 @@ fn behind(standings: &[SourceStatus], most: Duration) -> Option<AppError> {
         Some(lag) => lag > most,
         None => true,
     });
-    let late: Vec<_> = late
-        .map(|standing| format!("`{}`", standing.name))
-        .collect();
-    let what = format!(
-        "behind by more than {}: {}",
-        humantime::format_duration(most),
-        late.join(", ")
-    );
+    let late: Vec<_> = late.map(|standing| format!("`{}`", standing.name)).collect();
+    let what =
+        format!("behind by more than {}: {}", humantime::format_duration(most), late.join(", "));
     let hint = "see what `atlaudit status` says of their last run, and whether anything pulls them";
     (!late.is_empty()).then(|| AppError::new(Exit::Incomplete, what).hint(hint))
 }

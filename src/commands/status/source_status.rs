@@ -294,12 +294,7 @@ fn history(history: &ReadHistory) -> ReadHistoryJson<'_> {
         checkpoint_written: format_millis(history.updated),
         silence: history.silence.as_ref(),
         coverage: covered.collect(),
-        holes: history
-            .holes
-            .iter()
-            .copied()
-            .map(ReportedWindow::from)
-            .collect(),
+        holes: history.holes.iter().copied().map(ReportedWindow::from).collect(),
     }
 }
 
@@ -316,10 +311,7 @@ fn run(run: &RunRecord) -> LastRunJson<'_> {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_none(count: &u64) -> bool {
     *count == 0
 }

@@ -2,9 +2,9 @@
 
 use crate::commands::status::source_status::{CheckpointStatus, ReadHistory, SourceStatus};
 use crate::config::request::StatusRequest;
+use crate::model::duration::{abbreviated, in_words};
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
-use crate::model::duration::{abbreviated, in_words};
 use crate::model::text::printable_line;
 use crate::model::time::Timestamp;
 use crate::pipeline::silence::SourceSilence;
@@ -13,15 +13,8 @@ use crate::state::run_history::RunRecord;
 /// Days before its expiry from which a credential is highlighted.
 const EXPIRY_NOTICE_DAYS: i64 = 30;
 
-const HEADS: [&str; 7] = [
-    "SOURCE",
-    "READ UP TO",
-    "LAG",
-    "EVENTS",
-    "LAST RUN",
-    "EXPIRES",
-    "QUIET FOR",
-];
+const HEADS: [&str; 7] =
+    ["SOURCE", "READ UP TO", "LAG", "EVENTS", "LAST RUN", "EXPIRES", "QUIET FOR"];
 
 /// The column of numbers, which are aligned to the right.
 const EVENTS: usize = 3;
@@ -41,10 +34,7 @@ type TableCell = (String, CellStyle);
 pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
     let rows = standings.iter().map(|standing| row(standing, request.now));
     let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
-    let below: Vec<_> = standings
-        .iter()
-        .flat_map(|standing| notes(standing, request))
-        .collect();
+    let below: Vec<_> = standings.iter().flat_map(|standing| notes(standing, request)).collect();
     if !below.is_empty() {
         text.push('\n');
     }
@@ -70,22 +60,14 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
         history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
-        history
-            .and_then(|history| silence(history))
-            .unwrap_or_else(none),
+        history.and_then(|history| silence(history)).unwrap_or_else(none),
     ]
 }
 
 fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
     if let Some(holder) = &standing.running {
-        let since = holder
-            .since
-            .map(|since| format!(" for {}", ago(since, now)));
-        let text = format!(
-            "running{} (process {})",
-            since.unwrap_or_default(),
-            holder.process
-        );
+        let since = holder.since.map(|since| format!(" for {}", ago(since, now)));
+        let text = format!("running{} (process {})", since.unwrap_or_default(), holder.process);
         return (text, CellStyle::Good);
     }
     let told = |run: &RunRecord, how: &str| format!("{} ago, {how}", ago(run.finished, now));
@@ -93,16 +75,12 @@ fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
         (CheckpointStatus::Unreadable(_), _) => ("state file damaged".to_owned(), CellStyle::Bad),
         (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), CellStyle::Good),
         (_, Some(run)) if run.interrupted => (told(run, "interrupted"), CellStyle::Notice),
-        (_, Some(run)) => (
-            told(run, &format!("FAILED (code {})", run.exit_code)),
-            CellStyle::Bad,
-        ),
+        (_, Some(run)) => (told(run, &format!("FAILED (code {})", run.exit_code)), CellStyle::Bad),
         (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Notice),
         // The history of the run is missing, so only the checkpoint shows when it was.
-        (CheckpointStatus::Read(history), None) => (
-            format!("{} ago", ago(history.updated, now)),
-            CellStyle::Plain,
-        ),
+        (CheckpointStatus::Read(history), None) => {
+            (format!("{} ago", ago(history.updated, now)), CellStyle::Plain)
+        }
     }
 }
 
@@ -128,12 +106,7 @@ fn silence(history: &ReadHistory) -> Option<TableCell> {
 /// What needs attention, and what has been read.
 fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     let (name, mut notes) = (&standing.name, Vec::new());
-    if let Some(run) = standing
-        .ledger
-        .last_run
-        .as_ref()
-        .filter(|_| standing.has_failed())
-    {
+    if let Some(run) = standing.ledger.last_run.as_ref().filter(|_| standing.has_failed()) {
         let count = standing.ledger.failures_in_a_row;
         let times = match count {
             0 | 1 => String::new(),
@@ -142,10 +115,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         let error = run.error.as_deref().unwrap_or("no reason is known");
         let prefix = format!("source `{name}`: ");
         let error = error.strip_prefix(&prefix).unwrap_or(error);
-        notes.push(format!(
-            "{name}: failed at {}{times}: {error}",
-            format_seconds(run.finished)
-        ));
+        notes.push(format!("{name}: failed at {}{times}: {error}", format_seconds(run.finished)));
         notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
         notes.extend(run.hint().map(|hint| format!("  hint: {hint}")));
     }
@@ -178,10 +148,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     if let Some(until) = history.complete_until {
         let removed = removed_since(until, standing.retention, request.now);
         if !removed.is_empty() {
-            notes.push(format!(
-                "{name}: read up to {}{removed}",
-                format_seconds(until)
-            ));
+            notes.push(format!("{name}: read up to {}{removed}", format_seconds(until)));
         }
     }
     let older: u64 = history.covered.iter().map(|span| span.holes).sum();
@@ -268,25 +235,17 @@ mod tests {
                 plain(),
             ]
         };
-        let rows = [
-            row("a", "1,234,567", CellStyle::Bad),
-            row("a-long-name", "7", CellStyle::Plain),
-        ];
+        let rows =
+            [row("a", "1,234,567", CellStyle::Bad), row("a-long-name", "7", CellStyle::Plain)];
         let plain = table(&rows, false);
         let ends: Vec<_> = ["EVENTS", "1,234,567", "7"]
             .iter()
             .zip(plain.lines())
             .map(|(word, line)| line.find(word).map(|at| at + word.len()))
             .collect();
-        assert!(
-            ends[0].is_some() && ends.iter().all(|end| *end == ends[0]),
-            "{plain}"
-        );
+        assert!(ends[0].is_some() && ends.iter().all(|end| *end == ends[0]), "{plain}");
         let coloured = table(&rows, true);
-        assert!(
-            coloured.contains("\u{1b}[31m1,234,567\u{1b}[0m"),
-            "{coloured}"
-        );
+        assert!(coloured.contains("\u{1b}[31m1,234,567\u{1b}[0m"), "{coloured}");
         let bare = coloured.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
         assert_eq!(bare, plain);
     }

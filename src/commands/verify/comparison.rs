@@ -51,10 +51,8 @@ pub async fn compare(
 ) -> Result<SourceComparison, AppError> {
     let manifest = manifest(dir)?;
     let sources = sources(&manifest, request)?;
-    let folder = tempfile::Builder::new()
-        .prefix("atlaudit-verify-")
-        .tempdir()
-        .map_err(|error| {
+    let folder =
+        tempfile::Builder::new().prefix("atlaudit-verify-").tempdir().map_err(|error| {
             AppError::new(Exit::Output, "cannot make a folder for what is read again")
                 .because(&error)
                 .hint("check the folder that TMPDIR names")
@@ -71,16 +69,10 @@ pub async fn compare(
     };
     let made = export::make(&again, env, console).await?;
     let Some((now, exit, _)) = made else {
-        return Err(AppError::new(
-            Exit::Unexpected,
-            "the folder for what is read again was taken",
-        ));
+        return Err(AppError::new(Exit::Unexpected, "the folder for what is read again was taken"));
     };
-    let mut compared = SourceComparison {
-        differences: Vec::new(),
-        sources: now.sources.len(),
-        exit,
-    };
+    let mut compared =
+        SourceComparison { differences: Vec::new(), sources: now.sources.len(), exit };
     for source in &now.sources {
         let mut before = manifest.sources.iter();
         if let Some(before) = before.find(|before| before.facts.name == source.facts.name) {
@@ -114,16 +106,12 @@ fn sources(manifest: &Manifest, request: &AgainstRequest) -> Result<Vec<SourceSe
         return Err(AppError::new(Exit::Usage, what).hint("its manifest.json names its sources"));
     }
     let settings = |name: &String| {
-        let found = request
-            .sources
-            .iter()
-            .find(|source| source.name.as_str() == name);
+        let found = request.sources.iter().find(|source| source.name.as_str() == name);
         found.cloned().ok_or_else(|| {
-            AppError::new(
-                Exit::Config,
-                format!("source `{name}` of the export is not configured"),
-            )
-            .hint("configure it under that name, or compare one source: `--against-source NAME`")
+            AppError::new(Exit::Config, format!("source `{name}` of the export is not configured"))
+                .hint(
+                    "configure it under that name, or compare one source: `--against-source NAME`",
+                )
         })
     };
     wanted.into_iter().map(settings).collect()
@@ -132,11 +120,7 @@ fn sources(manifest: &Manifest, request: &AgainstRequest) -> Result<Vec<SourceSe
 /// Refuses a different source of the same name, which would only show differences.
 fn check_same_source(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
     let of = |facts: &SourceFacts| {
-        let parts = [
-            Some(&facts.kind),
-            facts.org_id.as_ref(),
-            facts.site.as_ref(),
-        ];
+        let parts = [Some(&facts.kind), facts.org_id.as_ref(), facts.site.as_ref()];
         let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
         parts.join(", ")
     };
@@ -164,21 +148,14 @@ fn compare_source(
     let file = format!("events/{}.jsonl.zst", now.name);
     let differences = &mut compared.differences;
     let mut add = |since, event| {
-        differences.push(EventDifference {
-            source: before.facts.name.clone(),
-            kind: since,
-            event,
-        });
+        differences.push(EventDifference { source: before.facts.name.clone(), kind: since, event });
     };
     let (path, again) = (dir.join(&file), again.join(&file));
     let said = SurveyLimits::of(&before.events).text_bytes();
     event_comparison::compare(&path, said, &again, now.complete, &mut add).map_err(|error| {
-        AppError::new(
-            Exit::Different,
-            format!("cannot compare `{file}` with its source"),
-        )
-        .because(&error)
-        .hint("compare another copy of the export")
+        AppError::new(Exit::Different, format!("cannot compare `{file}` with its source"))
+            .because(&error)
+            .hint("compare another copy of the export")
     })
 }
 
@@ -186,16 +163,10 @@ fn warn_incomplete(console: &StderrConsole, before: &SourceFacts, now: &SourceFa
     let name = &now.name;
     if !before.complete {
         let what = "was not read to its end for the export: what that lacks counts as appeared";
-        console.say(
-            Level::Warning,
-            &ConsoleMessage::new(format!("source `{name}` {what}")),
-        );
+        console.say(Level::Warning, &ConsoleMessage::new(format!("source `{name}` {what}")));
     }
     if !now.complete {
         let what = "could not be read to its end now: nothing is told of what vanished";
-        console.say(
-            Level::Warning,
-            &ConsoleMessage::new(format!("source `{name}` {what}")),
-        );
+        console.say(Level::Warning, &ConsoleMessage::new(format!("source `{name}` {what}")));
     }
 }

@@ -55,9 +55,7 @@ pub async fn run(
         let is_comparable = failed.is_none();
         stdout::print(&json_line(&verdict, compared.as_ref(), is_comparable))?;
     }
-    let since = compared
-        .as_ref()
-        .and_then(|compared| report_differences(compared, console));
+    let since = compared.as_ref().and_then(|compared| report_differences(compared, console));
     match (verdict.findings.as_slice(), failed.or(since)) {
         ([], None) => Ok(compared.map_or(Exit::Done, |compared| compared.exit)),
         ([], Some(error)) => Err(error),
@@ -73,12 +71,7 @@ pub async fn run(
 
 /// Reports each difference from the sources. Returns the error that there are some.
 fn report_differences(compared: &SourceComparison, console: &StderrConsole) -> Option<AppError> {
-    for EventDifference {
-        source,
-        kind: since,
-        event,
-    } in &compared.differences
-    {
+    for EventDifference { source, kind: since, event } in &compared.differences {
         let time = event.time.as_deref().unwrap_or("at an unknown time");
         let text = format!(
             "source `{source}`: {} since: {} {time} {}",
@@ -126,19 +119,14 @@ fn public_key(typed: &str) -> Result<PublicKey, AppError> {
         Err(_) => typed.to_owned(),
     };
     PublicKey::read(&text).map_err(|_| {
-        refused(format!(
-            "`{typed}` is neither a minisign public key nor a file that holds one"
-        ))
+        refused(format!("`{typed}` is neither a minisign public key nor a file that holds one"))
     })
 }
 
 /// The error for an export that no run has finished: it has nothing that could be verified.
 fn unfinished_error() -> AppError {
-    AppError::new(
-        Exit::Different,
-        "the export is not finished, so it cannot be verified",
-    )
-    .hint("run the same `export` command again; it continues with the export and finishes it")
+    AppError::new(Exit::Different, "the export is not finished, so it cannot be verified")
+        .hint("run the same `export` command again; it continues with the export and finishes it")
 }
 
 /// The error for an export with findings.

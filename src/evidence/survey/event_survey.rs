@@ -47,10 +47,7 @@ impl<'a> EventSurveyor<'a> {
     pub fn new(asked: &ExportParameters, source: &'a SourceFacts) -> EventSurveyor<'a> {
         EventSurveyor {
             source: &source.name,
-            window: Window {
-                from: asked.since,
-                to: Some(asked.until),
-            },
+            window: Window { from: asked.since, to: Some(asked.until) },
             is_by_processing: source.order == BY_PROCESSING,
             survey: EventsSurvey::default(),
             latest: None,

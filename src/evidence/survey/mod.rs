@@ -139,9 +139,7 @@ pub fn manifest(
         runs: facts.runs.clone(),
         made_by: facts.made_by.clone(),
         clock: first_clock(found),
-        sources: entries
-            .map(|(facts, found)| source_entry(facts, found))
-            .collect(),
+        sources: entries.map(|(facts, found)| source_entry(facts, found)).collect(),
         files,
     })
 }

@@ -66,11 +66,7 @@ pub struct PageSurveyor<'a> {
 impl<'a> PageSurveyor<'a> {
     /// Of a source of which `claims` says this elsewhere.
     pub fn new(claims: Option<ManifestClaims<'a>>) -> PageSurveyor<'a> {
-        PageSurveyor {
-            claims,
-            retries_differ: false,
-            survey: PagesSurvey::default(),
-        }
+        PageSurveyor { claims, retries_differ: false, survey: PagesSurvey::default() }
     }
 
     /// Reads a line.
@@ -81,17 +77,11 @@ impl<'a> PageSurveyor<'a> {
             Err(error) => {
                 // Its words may quote the line; the place is enough.
                 let why = format!("it is not an answer (at its byte {})", error.column());
-                return survey
-                    .file
-                    .problems
-                    .add(number, LineProblem::Unreadable(why));
+                return survey.file.problems.add(number, LineProblem::Unreadable(why));
             }
         };
         if page.n != number {
-            survey
-                .file
-                .problems
-                .add(number, LineProblem::WrongNumber(page.n));
+            survey.file.problems.add(number, LineProblem::WrongNumber(page.n));
         }
         if survey.clock.is_none() {
             survey.clock = clock(&page);
@@ -124,10 +114,7 @@ impl<'a> PageSurveyor<'a> {
         let survey = &mut self.survey;
         if !is_sha256(&body.sha256) {
             let why = "the hash of its body is none".to_owned();
-            return survey
-                .file
-                .problems
-                .add(number, LineProblem::Unreadable(why));
+            return survey.file.problems.add(number, LineProblem::Unreadable(why));
         }
         let Some(said) = &self.claims else { return };
         if (said.has_body)(&body.sha256) {
@@ -166,15 +153,8 @@ impl<'a> PageSurveyor<'a> {
 fn clock(page: &PageLine) -> Option<ClockComparison> {
     let (_, date) = page.headers.iter().find(|(name, _)| name == "date")?;
     let server: Timestamp = DateTime::parse_from_rfc2822(date).ok()?.to_utc();
-    let skew_ms = page
-        .received
-        .signed_duration_since(server)
-        .num_milliseconds();
-    Some(ClockComparison {
-        skew_ms,
-        at: page.received,
-        server,
-    })
+    let skew_ms = page.received.signed_duration_since(server).num_milliseconds();
+    Some(ClockComparison { skew_ms, at: page.received, server })
 }
 
 /// Spans that do not touch. An export's are one, or a few where it was interrupted.

@@ -51,10 +51,7 @@ impl LineProblem {
     /// Whether the file is not what its kind of file is.
     pub fn is_damage(&self) -> bool {
         self.stops_reading()
-            || matches!(
-                self,
-                LineProblem::NoFinalNewline | LineProblem::Unreadable(_)
-            )
+            || matches!(self, LineProblem::NoFinalNewline | LineProblem::Unreadable(_))
     }
 
     fn kind(&self) -> &'static str {
@@ -77,10 +74,9 @@ impl fmt::Display for LineProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LineProblem::Corrupt(why) => write!(f, "nothing can be read from here on: {why}"),
-            LineProblem::TooLong(limit) => write!(
-                f,
-                "nothing is read from here on: the line is longer than {limit} bytes"
-            ),
+            LineProblem::TooLong(limit) => {
+                write!(f, "nothing is read from here on: the line is longer than {limit} bytes")
+            }
             LineProblem::ExceedsManifest { lines, text_bytes } => write!(
                 f,
                 "nothing is read from here on: manifest.json says that the file ends with line \
@@ -121,10 +117,7 @@ impl ProblemList {
         let count = self.counts.entry(what.kind()).or_default();
         *count += 1;
         if *count <= MAX_PER_KIND {
-            self.kept.push(NumberedProblem {
-                line,
-                problem: what,
-            });
+            self.kept.push(NumberedProblem { line, problem: what });
         }
     }
 
@@ -135,10 +128,7 @@ impl ProblemList {
 
     /// `and 123 more: lines out of order`, for each kind that has more than are kept.
     pub fn omitted(&self) -> impl Iterator<Item = String> {
-        let more = self
-            .counts
-            .iter()
-            .filter(|(_, count)| **count > MAX_PER_KIND);
+        let more = self.counts.iter().filter(|(_, count)| **count > MAX_PER_KIND);
         more.map(|(kind, count)| format!("and {} more: {kind}", count - MAX_PER_KIND))
     }
 }
@@ -164,14 +154,12 @@ impl SurveyLimits {
 
     /// Whether a line is read after so many.
     pub fn allows_line_after(self, lines: u64) -> bool {
-        self.0
-            .is_none_or(|(said, _)| lines < said.saturating_add(EXTRA_LINES))
+        self.0.is_none_or(|(said, _)| lines < said.saturating_add(EXTRA_LINES))
     }
 
     /// Bytes of text that are looked at.
     pub fn text_bytes(self) -> u64 {
-        self.0
-            .map_or(u64::MAX, |(_, said)| said.saturating_add(EXTRA_BYTES))
+        self.0.map_or(u64::MAX, |(_, said)| said.saturating_add(EXTRA_BYTES))
     }
 
     /// What is reported of a file that has more.

@@ -97,21 +97,15 @@ impl ExportCheck<'_> {
             (true, true) => {
                 let there = self.actual.get(file).map(|actual| actual.bytes);
                 let is_other = entry.is_some_and(|entry| Some(entry.bytes) != there);
-                is_other.then(|| {
-                    (
-                        MANIFEST,
-                        format!("has another length for `{}`", printable(file)),
-                    )
-                })
+                is_other
+                    .then(|| (MANIFEST, format!("has another length for `{}`", printable(file))))
             }
-            (false, true) => Some((
-                SUMS,
-                disagreement(file, summed, "the folder and manifest.json", actual),
-            )),
-            (true, false) if self.is_manifest_suspect => Some((
-                MANIFEST,
-                disagreement(file, listed, "the folder and SHA256SUMS", actual),
-            )),
+            (false, true) => {
+                Some((SUMS, disagreement(file, summed, "the folder and manifest.json", actual)))
+            }
+            (true, false) if self.is_manifest_suspect => {
+                Some((MANIFEST, disagreement(file, listed, "the folder and SHA256SUMS", actual)))
+            }
             _ if actual.is_none() => changed("is missing"),
             _ if listed.is_none() && summed.is_some() => {
                 changed("was added: manifest.json does not name it, though SHA256SUMS does")
@@ -200,9 +194,7 @@ impl DerivedFileCheck {
         };
         let has_readme = check.listing.files.contains(README);
         let path = check.dir.join(README);
-        let readme = has_readme
-            .then(|| read_limited(&path, MAX_README_BYTES).ok())
-            .flatten();
+        let readme = has_readme.then(|| read_limited(&path, MAX_README_BYTES).ok()).flatten();
         let names_manifest =
             |text: &Vec<u8>| memchr::memmem::find(text, sha256.as_bytes()).is_some();
         derived.manifest = readme.as_ref().map(names_manifest);

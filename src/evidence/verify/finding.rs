@@ -53,11 +53,7 @@ impl FindingList {
 
     /// `file` differs at `place`: `what`.
     pub fn add_at(&mut self, file: &str, place: FindingLocation, what: impl Into<String>) {
-        self.0.push(VerifyFinding {
-            file: file.to_owned(),
-            location: place,
-            what: what.into(),
-        });
+        self.0.push(VerifyFinding { file: file.to_owned(), location: place, what: what.into() });
     }
 
     /// All of them, those of a file together, in the order of the files' first ones.

@@ -7,11 +7,7 @@ use crate::evidence::page::PageLine;
 use crate::evidence::test_export::{TestExport, pack};
 
 fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
-    verdict
-        .findings
-        .iter()
-        .map(VerifyFinding::to_string)
-        .collect()
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
 fn check(export: &TestExport) -> VerifyResult {
@@ -40,33 +36,21 @@ fn no_more_of_a_file_is_read_than_the_manifest_says_and_a_little() {
             for more in [&b"{}\n"[..], b"\n", &[b'x'; 500_000]] {
                 let export = TestExport::sealed(120);
                 let said = export.lines(&file).len();
-                let bytes = [
-                    export.read(&file),
-                    pack(&more.repeat(200_000_000 / more.len() / 50)),
-                ];
+                let bytes = [export.read(&file), pack(&more.repeat(200_000_000 / more.len() / 50))];
                 fs::write(export.path(&file), bytes.concat()).unwrap();
                 if is_summed {
                     export.update_sum(&file);
                 }
                 let verdict = check(&export);
                 let lines = finding_texts(&verdict);
-                assert!(
-                    verdict.findings.iter().all(|one| one.file == file),
-                    "{lines:#?}"
-                );
+                assert!(verdict.findings.iter().all(|one| one.file == file), "{lines:#?}");
                 let wanted = format!(
                     "nothing is read from here on: manifest.json says that the file ends with \
                      line {said}, "
                 );
-                assert!(
-                    lines.iter().any(|line| line.contains(&wanted)),
-                    "{lines:#?}"
-                );
+                assert!(lines.iter().any(|line| line.contains(&wanted)), "{lines:#?}");
                 let (events, pages) = (verdict.counts.events, verdict.counts.pages);
-                assert!(
-                    events <= 150 + 1000 && pages <= 9 + 1000,
-                    "{events}, {pages}"
-                );
+                assert!(events <= 150 + 1000 && pages <= 9 + 1000, "{events}, {pages}");
             }
         }
     }
@@ -77,11 +61,7 @@ fn a_body_of_which_two_lengths_are_said_is_named() {
     let export = with_pages(|pages| {
         let body = pages[0].body.as_mut().unwrap();
         body.bytes += 1;
-        let other = PageLine {
-            body: pages[0].body.clone(),
-            records: None,
-            ..pages[1].clone()
-        };
+        let other = PageLine { body: pages[0].body.clone(), records: None, ..pages[1].clone() };
         pages[0].body.as_mut().unwrap().bytes -= 1;
         pages.push(other);
     });
@@ -120,10 +100,7 @@ fn bodies_that_are_nowhere_are_counted() {
     });
     let lines = finding_texts(&check(&export));
     assert_eq!(lines.len(), 101, "{lines:#?}");
-    assert_eq!(
-        lines[100],
-        "pages/acme.jsonl.zst: and 150 more: bodies that are missing"
-    );
+    assert_eq!(lines[100], "pages/acme.jsonl.zst: and 150 more: bodies that are missing");
 }
 
 #[test]
@@ -137,10 +114,7 @@ fn an_invalid_hash_is_not_quoted() {
     let lines = finding_texts(&check(&export));
     let wanted = format!("{file}: line 1: cannot be read: the hash of its body is none");
     assert!(lines.contains(&wanted), "{lines:#?}");
-    assert!(
-        lines.iter().all(|line| !line.contains('\u{1b}')),
-        "{lines:#?}"
-    );
+    assert!(lines.iter().all(|line| !line.contains('\u{1b}')), "{lines:#?}");
 }
 
 #[test]
@@ -148,20 +122,13 @@ fn many_different_retries_are_reported_once() {
     let export = TestExport::sealed(120);
     let file = "pages/acme.jsonl.zst";
     let text = String::from_utf8(export.read(MANIFEST)).unwrap();
-    let short = text.replacen(
-        "\"error\": \"429 Too Many Requests\"",
-        "\"error\": \"none\"",
-        1,
-    );
+    let short = text.replacen("\"error\": \"429 Too Many Requests\"", "\"error\": \"none\"", 1);
     fs::write(export.path(MANIFEST), short).unwrap();
     export.update_sum(MANIFEST);
     let lines = finding_texts(&check(&export));
     let wanted = "`retries` is not what the answers make";
     assert!(lines.iter().any(|line| line.contains(wanted)), "{lines:#?}");
-    assert!(
-        lines.iter().all(|line| !line.starts_with(file)),
-        "{lines:#?}"
-    );
+    assert!(lines.iter().all(|line| !line.starts_with(file)), "{lines:#?}");
 }
 
 #[test]
@@ -211,25 +178,15 @@ fn a_repeated_source_is_surveyed_once() {
     let verdict = check(&export);
     assert_eq!(verdict.counts.sources, 2);
     let wanted = "says that other sources were asked for than those it describes";
-    assert!(
-        finding_texts(&verdict)
-            .iter()
-            .any(|line| line.contains(wanted))
-    );
+    assert!(finding_texts(&verdict).iter().any(|line| line.contains(wanted)));
 }
 
 #[test]
 fn a_mark_that_is_none_is_no_manifest() {
     let export = TestExport::sealed(60);
     let text = String::from_utf8(export.read(MANIFEST)).unwrap();
-    fs::write(
-        export.path(MANIFEST),
-        text.replacen("\"marks\": []", "\"marks\": [\"\"]", 1),
-    )
-    .unwrap();
+    fs::write(export.path(MANIFEST), text.replacen("\"marks\": []", "\"marks\": [\"\"]", 1))
+        .unwrap();
     let lines = finding_texts(&check(&export));
-    assert!(
-        lines[0].contains("is not a manifest: a mark has 64 digits"),
-        "{lines:#?}"
-    );
+    assert!(lines[0].contains("is not a manifest: a mark has 64 digits"), "{lines:#?}");
 }

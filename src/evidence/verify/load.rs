@@ -40,9 +40,7 @@ pub struct ChecksumTable {
 /// It cannot be read, is no plain file, or is longer than `largest`.
 pub fn read_limited(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_regular_file(path)?
-        .take(largest + 1)
-        .read_to_end(&mut bytes)?;
+    open_regular_file(path)?.take(largest + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > largest {
         true => Err(io::ErrorKind::FileTooLarge.into()),
         false => Ok(bytes),
@@ -137,8 +135,7 @@ impl ExportCheck<'_> {
             };
             bad += 1;
             if bad <= MAX_REPORTED_LINES {
-                self.findings
-                    .add_at(SUMS, FindingLocation::Line(number), what);
+                self.findings.add_at(SUMS, FindingLocation::Line(number), what);
             }
         }
         if bad > MAX_REPORTED_LINES {
@@ -190,10 +187,7 @@ impl ExportCheck<'_> {
                 };
                 match key.check(&text, &sums) {
                     Ok(says) => {
-                        return Signature::Good {
-                            key: key.id(),
-                            says,
-                        };
+                        return Signature::Good { key: key.id(), says };
                     }
                     Err(error) => error.to_string(),
                 }

@@ -17,11 +17,7 @@ use crate::model::time::{Timestamp, format_millis};
 pub fn missing(manifest: &Manifest) -> Vec<String> {
     let mut lines = Vec::new();
     for name in &manifest.asked.sources {
-        if !manifest
-            .sources
-            .iter()
-            .any(|source| source.facts.name == *name)
-        {
+        if !manifest.sources.iter().any(|source| source.facts.name == *name) {
             lines.push(format!("source `{}`: nothing was read", printable(name)));
         }
     }
@@ -34,10 +30,7 @@ pub fn missing(manifest: &Manifest) -> Vec<String> {
             lines.push(format!("source `{name}`: {from} to {to}: {why}"));
         }
         if facts.gaps.is_empty() && !facts.complete {
-            let why = facts
-                .error
-                .as_deref()
-                .unwrap_or("it was not read to its end");
+            let why = facts.error.as_deref().unwrap_or("it was not read to its end");
             lines.push(format!("source `{name}`: {}", printable(why)));
         }
     }
@@ -50,10 +43,7 @@ pub fn not_available(manifest: &Manifest) -> Vec<String> {
     let sources = manifest.sources.iter();
     let lines = sources.filter_map(|source| {
         let name = printable(&source.facts.name);
-        Some(format!(
-            "source `{name}`: {}",
-            source.retention_text(since)?
-        ))
+        Some(format!("source `{name}`: {}", source.retention_text(since)?))
     });
     lines.collect()
 }
@@ -66,11 +56,8 @@ impl ExportCheck<'_> {
             let what = "says that nothing was asked for: `since` is not before `until`";
             self.findings.add(MANIFEST, what);
         }
-        let names: Vec<_> = manifest
-            .sources
-            .iter()
-            .map(|source| source.facts.name.as_str())
-            .collect();
+        let names: Vec<_> =
+            manifest.sources.iter().map(|source| source.facts.name.as_str()).collect();
         let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
         let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
         if is_repeated || manifest.complete && names != wanted {
@@ -100,9 +87,8 @@ impl ExportCheck<'_> {
     pub(super) fn check_spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
             // Responses that were changed were reported, and show nothing.
-            let Some(found) = found
-                .as_ref()
-                .filter(|found| found.pages.file.is_all_of(&said.pages))
+            let Some(found) =
+                found.as_ref().filter(|found| found.pages.file.is_all_of(&said.pages))
             else {
                 continue;
             };
@@ -127,10 +113,7 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
         return Some(format!("the window from {from} has no length"));
     }
     if !matches!(facts.order.as_str(), "time" | "processed_time") {
-        return Some(format!(
-            "nothing can be in the order `{}`",
-            printable(&facts.order)
-        ));
+        return Some(format!("nothing can be in the order `{}`", printable(&facts.order)));
     }
     let is_open = facts.windows.iter().any(|window| !window.complete)
         || !facts.gaps.is_empty()
@@ -140,10 +123,7 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
             Some("is said to be complete, and has a gap, an open window or an error".to_owned())
         }
         true => first_uncovered(facts, since, until).map(|from| {
-            format!(
-                "is said to be complete, and no window covers {}",
-                format_millis(from)
-            )
+            format!("is said to be complete, and no window covers {}", format_millis(from))
         }),
         false if !is_open => Some("is said to be incomplete, and nothing says why".to_owned()),
         false => None,
@@ -176,9 +156,7 @@ fn first_uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> O
         let (from, to) = (window.from, Some(window.to));
         windows.add(RequestedSpan { from, to });
     }
-    windows
-        .first_uncovered(since)
-        .filter(|covered| *covered < until)
+    windows.first_uncovered(since).filter(|covered| *covered < until)
 }
 
 impl ExportCheck<'_> {
@@ -236,10 +214,9 @@ impl ExportCheck<'_> {
         let are_pages_same = found.pages.file.is_all_of(&said.pages);
         let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
         if are_events_same {
-            for (key, said, made) in [
-                ("first", said.first, made.first),
-                ("last", said.last, made.last),
-            ] {
+            for (key, said, made) in
+                [("first", said.first, made.first), ("last", said.last, made.last)]
+            {
                 if said != made {
                     report(self, key, time(said), time(made));
                 }
@@ -272,12 +249,7 @@ impl ExportCheck<'_> {
 
     /// What was served was written or dropped, and nothing else.
     fn check_balance(&mut self, name: &str, counts: &ExportCounts) {
-        let parts = [
-            counts.written,
-            counts.repeats,
-            counts.outside,
-            counts.read_again,
-        ];
+        let parts = [counts.written, counts.repeats, counts.outside, counts.read_again];
         let sum = parts.into_iter().fold(0, u64::saturating_add);
         if sum != counts.served {
             let served = counts.served;
@@ -304,32 +276,12 @@ enum CountOrigin {
 
 fn counts(said: &ExportCounts, made: &ExportCounts) -> [(&'static str, CountOrigin, u64, u64); 7] {
     [
-        (
-            "responses",
-            CountOrigin::Pages,
-            said.responses,
-            made.responses,
-        ),
+        ("responses", CountOrigin::Pages, said.responses, made.responses),
         ("pages", CountOrigin::Pages, said.pages, made.pages),
         ("served", CountOrigin::Pages, said.served, made.served),
-        (
-            "read_again",
-            CountOrigin::Both,
-            said.read_again,
-            made.read_again,
-        ),
+        ("read_again", CountOrigin::Both, said.read_again, made.read_again),
         ("written", CountOrigin::Events, said.written, made.written),
-        (
-            "unparsed",
-            CountOrigin::Events,
-            said.unparsed,
-            made.unparsed,
-        ),
-        (
-            "out_of_order",
-            CountOrigin::Events,
-            said.out_of_order,
-            made.out_of_order,
-        ),
+        ("unparsed", CountOrigin::Events, said.unparsed, made.unparsed),
+        ("out_of_order", CountOrigin::Events, said.out_of_order, made.out_of_order),
     ]
 }

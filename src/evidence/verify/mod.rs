@@ -76,10 +76,7 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<VerifyResult, Evide
     };
     let manifest = check.load_manifest();
     check.load_sums(manifest.as_ref());
-    let found = manifest
-        .as_ref()
-        .map(|manifest| check.survey(manifest))
-        .unwrap_or_default();
+    let found = manifest.as_ref().map(|manifest| check.survey(manifest)).unwrap_or_default();
     check.hash_other_files();
     check.compare_manifest_hash();
     check.derived = DerivedFileCheck::run(&mut check, manifest.as_ref(), &found);
@@ -164,15 +161,11 @@ impl ExportCheck<'_> {
         for folder in &self.listing.folders {
             let is_body = folder == BODIES
                 || folder.strip_prefix("bodies/").is_some_and(|name| {
-                    manifest
-                        .sources
-                        .iter()
-                        .any(|source| source.facts.name == name)
+                    manifest.sources.iter().any(|source| source.facts.name == name)
                 });
             let is_known = matches!(folder.as_str(), "events" | "pages");
             if !(is_known || is_body && manifest.asked.keep_bodies) {
-                self.findings
-                    .add(folder, "was added: this export has no such folder");
+                self.findings.add(folder, "was added: this export has no such folder");
             }
         }
         if self.listing.has_state && manifest.complete {
@@ -189,9 +182,8 @@ impl ExportCheck<'_> {
         let has_manifest = self.listing.files.contains(MANIFEST);
         let is_unfinished = self.listing.has_state && !has_manifest;
         if self.listing.has_state && is_complete == Some(false) {
-            not_checked.push(format!(
-                "{STATE}: it is kept for going on, and no part of the export"
-            ));
+            not_checked
+                .push(format!("{STATE}: it is kept for going on, and no part of the export"));
         }
         VerifyResult {
             sums_sha256: self.actual.get(SUMS).map(|summed| summed.sha256.clone()),
@@ -201,9 +193,7 @@ impl ExportCheck<'_> {
             is_complete,
             is_unfinished,
             missing: manifest.map(manifest_check::missing).unwrap_or_default(),
-            not_available: manifest
-                .map(manifest_check::not_available)
-                .unwrap_or_default(),
+            not_available: manifest.map(manifest_check::not_available).unwrap_or_default(),
             signature,
         }
     }

@@ -8,11 +8,7 @@ use crate::evidence::sign::SigningKey;
 use crate::evidence::test_export::{SECRET, TestExport};
 
 fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
-    verdict
-        .findings
-        .iter()
-        .map(VerifyFinding::to_string)
-        .collect()
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
 /// What a change may do, and the files that it changes.
@@ -73,9 +69,7 @@ const CHANGES: [(&str, ExportChange); 10] = [
     }),
     ("truncate", |rng, export| {
         let file = any_file(rng, export);
-        rewrite(export, &file, |bytes| {
-            bytes.truncate(rng.usize(..bytes.len()))
-        })
+        rewrite(export, &file, |bytes| bytes.truncate(rng.usize(..bytes.len())))
     }),
     ("append", |rng, export| {
         let file = any_file(rng, export);
@@ -112,9 +106,7 @@ const CHANGES: [(&str, ExportChange); 10] = [
         }
     }),
     ("remove a line", |rng, export| {
-        rewrite_lines(rng, export, |rng, lines| {
-            drop(lines.remove(rng.usize(..lines.len())))
-        })
+        rewrite_lines(rng, export, |rng, lines| drop(lines.remove(rng.usize(..lines.len()))))
     }),
     ("swap two lines", |rng, export| {
         rewrite_lines(rng, export, |rng, lines| {
@@ -137,10 +129,7 @@ const CHANGES: [(&str, ExportChange); 10] = [
 /// What lies in an export, to put it back.
 fn content(export: &TestExport) -> BTreeMap<String, Vec<u8>> {
     let files = FolderListing::of(export.dir()).unwrap().files;
-    files
-        .into_iter()
-        .map(|file| (file.clone(), export.read(&file)))
-        .collect()
+    files.into_iter().map(|file| (file.clone(), export.read(&file))).collect()
 }
 
 fn restore(export: &TestExport, wanted: &BTreeMap<String, Vec<u8>>) {
@@ -188,16 +177,8 @@ fn change_at_random(times: usize) {
         }
         restore(&export, &whole);
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {times}:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
-    assert_eq!(
-        finding_texts(&verify(export.dir(), Some(&public)).unwrap()),
-        [""; 0]
-    );
+    assert!(wrong.is_empty(), "{} of {times}:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(finding_texts(&verify(export.dir(), Some(&public)).unwrap()), [""; 0]);
 }
 
 #[test]
@@ -232,10 +213,7 @@ fn random_changes_are_found_even_with_recomputed_sums() {
                 .iter()
                 .any(|file| verdict.findings.iter().any(|finding| finding.file == *file));
             if !is_named {
-                wrong.push(format!(
-                    "{turn}: {name}: {changed:?}: {:#?}",
-                    finding_texts(&verdict)
-                ));
+                wrong.push(format!("{turn}: {name}: {changed:?}: {:#?}", finding_texts(&verdict)));
             }
         }
         restore(&export, &whole);

@@ -41,21 +41,11 @@ impl ExportCheck<'_> {
                 || self.expected_hash(&file).is_some()
                 || bodies.contains(file.as_str())
         };
-        let beside = ManifestClaims {
-            retries: &said.retries,
-            has_body: &has_body,
-        };
+        let beside = ManifestClaims { retries: &said.retries, has_body: &has_body };
         let events = survey::events(self.dir, asked, source, SurveyLimits::of(&said.events));
-        let pages = survey::pages(
-            self.dir,
-            source,
-            SurveyLimits::of(&said.pages),
-            Some(beside),
-        );
-        let errors = [
-            (ChainKind::Events, events.as_ref().err()),
-            (ChainKind::Pages, pages.as_ref().err()),
-        ];
+        let pages = survey::pages(self.dir, source, SurveyLimits::of(&said.pages), Some(beside));
+        let errors =
+            [(ChainKind::Events, events.as_ref().err()), (ChainKind::Pages, pages.as_ref().err())];
         for (kind, error) in errors {
             if let Some(error) = error {
                 let file = survey::path_of(kind, &source.name);
@@ -86,20 +76,14 @@ impl ExportCheck<'_> {
     }
 
     fn check_line_file(&mut self, said: &LinesEntry, found: &SurveyedFile) {
-        let SurveyedFile {
-            entry,
-            problems,
-            is_broken,
-        } = found;
+        let SurveyedFile { entry, problems, is_broken } = found;
         let exceeds =
             |one: &NumberedProblem| matches!(one.problem, LineProblem::ExceedsManifest { .. });
         // A file that is as its hash says has not too much: the manifest says too little of it.
         let is_short_said = said.sha256 == entry.sha256 && problems.listed().iter().any(exceeds);
         let file = &entry.file;
         if is_short_said {
-            let LinesEntry {
-                lines, text_bytes, ..
-            } = said;
+            let LinesEntry { lines, text_bytes, .. } = said;
             self.findings.add(
                 MANIFEST,
                 format!(
@@ -110,16 +94,8 @@ impl ExportCheck<'_> {
         } else {
             self.check_lines_entry(said, entry, *is_broken);
         }
-        for one in problems
-            .listed()
-            .iter()
-            .filter(|one| !(is_short_said && exceeds(one)))
-        {
-            self.findings.add_at(
-                file,
-                FindingLocation::Line(one.line),
-                one.problem.to_string(),
-            );
+        for one in problems.listed().iter().filter(|one| !(is_short_said && exceeds(one))) {
+            self.findings.add_at(file, FindingLocation::Line(one.line), one.problem.to_string());
         }
         for more in problems.omitted() {
             self.findings.add(file, more);
@@ -139,9 +115,7 @@ impl ExportCheck<'_> {
         if said.sha256 == found.sha256 {
             return self.report_wrong_entry(said, found);
         }
-        let is_as_summed = self
-            .expected_hash(file)
-            .is_some_and(|sum| sum == found.sha256);
+        let is_as_summed = self.expected_hash(file).is_some_and(|sum| sum == found.sha256);
         if is_as_summed && self.is_manifest_suspect {
             let what = format!("says another hash of `{file}`, which is as SHA256SUMS says");
             return self.findings.add(MANIFEST, what);
@@ -180,10 +154,7 @@ impl ExportCheck<'_> {
         let file = &found.file;
         if said.lines != found.lines {
             let (said, found) = (said.lines, found.lines);
-            self.findings.add(
-                file,
-                format!("has {found} lines, and manifest.json says {said}"),
-            );
+            self.findings.add(file, format!("has {found} lines, and manifest.json says {said}"));
         }
         if said.chain == found.chain {
             let what = match said.text_bytes == found.text_bytes && said.marks == found.marks {
@@ -199,8 +170,7 @@ impl ExportCheck<'_> {
         let (first, last) = (same * LINES_PER_MARK + 1, (same + 1) * LINES_PER_MARK);
         let last = last.min(said.lines.max(found.lines)).max(first);
         let what = "hash chain mismatch: a line was changed, moved, added or removed";
-        self.findings
-            .add_at(file, FindingLocation::Lines(first, last), what);
+        self.findings.add_at(file, FindingLocation::Lines(first, last), what);
     }
 }
 
@@ -229,10 +199,7 @@ impl ExportCheck<'_> {
             }
         }
         let listing = self.listing;
-        let there = listing
-            .files
-            .iter()
-            .filter(|file| file.starts_with("bodies/"));
+        let there = listing.files.iter().filter(|file| file.starts_with("bodies/"));
         for file in there {
             self.counts.bodies += 1;
             match wanted.get(file) {
@@ -248,26 +215,17 @@ impl ExportCheck<'_> {
         let file = &pages.file.entry.file;
         for (line, sha256) in &pages.missing_bodies {
             let what = format!("its body `{}` is missing", path_of(source, sha256));
-            self.findings
-                .add_at(file, FindingLocation::Line(*line), what);
+            self.findings.add_at(file, FindingLocation::Line(*line), what);
         }
         if pages.more_missing_bodies > 0 {
-            let what = format!(
-                "and {} more: bodies that are missing",
-                pages.more_missing_bodies
-            );
+            let what = format!("and {} more: bodies that are missing", pages.more_missing_bodies);
             self.findings.add(file, what);
         }
     }
 
     fn report_unchecked_bodies(&mut self, source: &str) {
         let prefix = format!("bodies/{source}/");
-        if self
-            .listing
-            .files
-            .iter()
-            .any(|file| file.starts_with(&prefix))
-        {
+        if self.listing.files.iter().any(|file| file.starts_with(&prefix)) {
             let what = format!("{prefix}: the answers that they belong to cannot be read");
             self.not_checked.push(what);
         }
@@ -283,9 +241,8 @@ impl ExportCheck<'_> {
         let mut sources = manifest.sources.iter().zip(found);
         sources.any(|(said, found)| {
             let is_its = file.starts_with(&format!("bodies/{}/", said.facts.name));
-            let is_changed = found
-                .as_ref()
-                .is_none_or(|found| !found.pages.file.is_all_of(&said.pages));
+            let is_changed =
+                found.as_ref().is_none_or(|found| !found.pages.file.is_all_of(&said.pages));
             is_its && is_changed
         })
     }

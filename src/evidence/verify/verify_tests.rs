@@ -10,11 +10,7 @@ fn check(export: &TestExport) -> VerifyResult {
 }
 
 fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
-    verdict
-        .findings
-        .iter()
-        .map(VerifyFinding::to_string)
-        .collect()
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
 /// Changes an export, and expects that of all files only `file` is named, and how.
@@ -38,10 +34,7 @@ fn a_sealed_export_is_as_it_says() {
     assert_eq!(verdict.is_complete, Some(true));
     assert_eq!(verdict.signature, Signature::None);
     let tally = verdict.counts;
-    assert_eq!(
-        (tally.sources, tally.events, tally.pages, tally.bodies),
-        (2, 150, 9, 7)
-    );
+    assert_eq!((tally.sources, tally.events, tally.pages, tally.bodies), (2, 150, 9, 7));
 }
 
 #[test]
@@ -64,9 +57,7 @@ fn no_events_and_no_files_verify_too() {
 type LineChangeCase = (&'static str, fn(&mut Vec<String>));
 
 const LINES: [LineChangeCase; 7] = [
-    ("lines 1 to 120: hash chain mismatch", |lines| {
-        lines.swap(6, 7)
-    }),
+    ("lines 1 to 120: hash chain mismatch", |lines| lines.swap(6, 7)),
     ("lines 1 to 120: hash chain mismatch", |lines| {
         lines[50] = lines[50].replace("Person", "Nobody");
     }),
@@ -79,15 +70,10 @@ const LINES: [LineChangeCase; 7] = [
     ("line 52: the event is of the source `acme-jira`", |lines| {
         lines[51] = lines[51].replace("\"name\":\"acme\"", "\"name\":\"acme-jira\"");
     }),
-    ("line 4: cannot be read: it is not JSON", |lines| {
-        lines[3].truncate(30)
+    ("line 4: cannot be read: it is not JSON", |lines| lines[3].truncate(30)),
+    ("their packing, or when they were received, is not", |lines| {
+        lines[3] = lines[3].replace("2026-11-20", "2026-11-21");
     }),
-    (
-        "their packing, or when they were received, is not",
-        |lines| {
-            lines[3] = lines[3].replace("2026-11-20", "2026-11-21");
-        },
-    ),
 ];
 
 #[test]
@@ -120,27 +106,19 @@ fn a_changed_file_is_named_and_what_changed_in_it() {
                 again(export);
             });
         }
-        finds(
-            events,
-            "line 120: its time 2026-11-08T00:00:00.000Z is outside",
-            |export| {
-                let mut lines = export.lines(events);
-                let last = lines.last_mut().unwrap();
-                *last = last.replace("2026-11-01T00:05:57.000Z", "2026-11-08T00:00:00.000Z");
-                export.repack(events, &lines);
-                again(export);
-            },
-        );
-        finds(
-            events,
-            "line 41: nothing can be read from here on",
-            |export| {
-                let bytes = export.read(events);
-                let second = zstd::zstd_safe::find_frame_compressed_size(&bytes).unwrap();
-                fs::write(export.path(events), &bytes[..second + 20]).unwrap();
-                again(export);
-            },
-        );
+        finds(events, "line 120: its time 2026-11-08T00:00:00.000Z is outside", |export| {
+            let mut lines = export.lines(events);
+            let last = lines.last_mut().unwrap();
+            *last = last.replace("2026-11-01T00:05:57.000Z", "2026-11-08T00:00:00.000Z");
+            export.repack(events, &lines);
+            again(export);
+        });
+        finds(events, "line 41: nothing can be read from here on", |export| {
+            let bytes = export.read(events);
+            let second = zstd::zstd_safe::find_frame_compressed_size(&bytes).unwrap();
+            fs::write(export.path(events), &bytes[..second + 20]).unwrap();
+            again(export);
+        });
     }
 }
 
@@ -178,16 +156,10 @@ fn an_export_that_says_it_is_incomplete_is_as_it_says() {
     let verdict = check(&export);
     assert_eq!(finding_texts(&verdict), [""; 0]);
     assert_eq!(verdict.is_complete, Some(false));
-    assert_eq!(
-        verdict.missing,
-        ["source `acme-jira`: the server [2J hung up"]
-    );
+    assert_eq!(verdict.missing, ["source `acme-jira`: the server [2J hung up"]);
     assert!(verdict.not_checked[0].starts_with(".atlaudit: "));
     let readme = String::from_utf8(export.read(README)).unwrap();
-    assert!(
-        readme.contains("INCOMPLETE") && !readme.contains('\u{1b}'),
-        "{readme}"
-    );
+    assert!(readme.contains("INCOMPLETE") && !readme.contains('\u{1b}'), "{readme}");
     // Nothing says why it would not be.
     let source = &mut export.facts.sources[1];
     source.windows[0].complete = true;
@@ -209,20 +181,12 @@ fn what_is_no_part_of_an_export_is_named() {
         fs::rename(&file, &away).unwrap();
         symlink(&away, &file).unwrap();
     });
-    finds(
-        "more",
-        "was added: this export has no such folder",
-        |export| {
-            fs::create_dir(export.path("more")).unwrap();
-        },
-    );
-    finds(
-        ".atlaudit",
-        "then repeat the `export` command: it removes it",
-        |export| {
-            fs::create_dir(export.path(STATE)).unwrap();
-        },
-    );
+    finds("more", "was added: this export has no such folder", |export| {
+        fs::create_dir(export.path("more")).unwrap();
+    });
+    finds(".atlaudit", "then repeat the `export` command: it removes it", |export| {
+        fs::create_dir(export.path(STATE)).unwrap();
+    });
     finds("events/x", "was added: neither", |export| {
         fs::write(export.path("events/x"), "").unwrap()
     });
@@ -234,37 +198,24 @@ fn what_is_no_part_of_an_export_is_named() {
             let mut sums = String::from_utf8(export.read(SUMS)).unwrap();
             let line = hash::checksum_text([("notes.txt", hash::sha256(b"x").as_str())]);
             let place = sums
-                .find(
-                    &sums
-                        .lines()
-                        .find(|line| line.contains("  pages/"))
-                        .unwrap()
-                        .to_owned(),
-                )
+                .find(&sums.lines().find(|line| line.contains("  pages/")).unwrap().to_owned())
                 .unwrap();
             sums.insert_str(place, &line);
             fs::write(export.path(SUMS), sums).unwrap();
         },
     );
-    finds(
-        "SHA256SUMS",
-        "names `SHA256SUMS.minisig`, which it cannot cover",
-        |export| {
-            let line = format!("{}  SHA256SUMS.minisig\n", hash::sha256(b""));
-            let sums = [line.into_bytes(), export.read(SUMS)].concat();
-            fs::write(export.path(SUMS), sums).unwrap();
-        },
-    );
+    finds("SHA256SUMS", "names `SHA256SUMS.minisig`, which it cannot cover", |export| {
+        let line = format!("{}  SHA256SUMS.minisig\n", hash::sha256(b""));
+        let sums = [line.into_bytes(), export.read(SUMS)].concat();
+        fs::write(export.path(SUMS), sums).unwrap();
+    });
 }
 
 #[test]
 fn a_replaced_body_is_reported() {
     let body = |export: &TestExport| {
         let files = FolderListing::of(export.dir()).unwrap().files;
-        files
-            .into_iter()
-            .find(|file| file.starts_with("bodies/acme/"))
-            .unwrap()
+        files.into_iter().find(|file| file.starts_with("bodies/acme/")).unwrap()
     };
     for content in [&b"{}"[..], &vec![b'x'; 5_000_000]] {
         let export = TestExport::unsealed(60);
@@ -283,10 +234,7 @@ fn a_replaced_body_is_reported() {
     fs::write(export.path(&other), pack(b"{}")).unwrap();
     export.seal();
     let lines = finding_texts(&check(&export));
-    assert!(
-        lines[0].ends_with(&format!("its body `{file}` is missing")),
-        "{lines:#?}"
-    );
+    assert!(lines[0].ends_with(&format!("its body `{file}` is missing")), "{lines:#?}");
     assert_eq!(lines[1..], [format!("{other}: belongs to no answer")]);
 }
 
@@ -299,12 +247,7 @@ fn a_line_is_found_within_a_thousand() {
     export.repack(events, &lines);
     export.update_sum(events);
     let lines = finding_texts(&check(&export));
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.contains(": lines 1001 to 2000: ")),
-        "{lines:#?}"
-    );
+    assert!(lines.iter().any(|line| line.contains(": lines 1001 to 2000: ")), "{lines:#?}");
 }
 
 #[test]
@@ -319,10 +262,7 @@ fn a_signature_is_good_bad_missing_or_not_checked() {
     let signature = || verify(export.dir(), Some(&public)).unwrap().signature;
     assert!(matches!(signature(), Signature::Good { key, .. } if key == public.id()));
     let unchecked = check(&export);
-    assert_eq!(
-        unchecked.signature,
-        Signature::NotChecked(Some(public.id()))
-    );
+    assert_eq!(unchecked.signature, Signature::NotChecked(Some(public.id())));
     assert!(unchecked.findings.is_empty());
     // The number of the key says another one made it.
     let other = key.public().replace("RWQV", "RWQW");
@@ -339,10 +279,7 @@ fn a_signature_is_good_bad_missing_or_not_checked() {
     assert_eq!(check(&export).signature, Signature::None);
     assert_eq!(signature(), Signature::Bad);
     let lines = finding_texts(&verify(export.dir(), Some(&public)).unwrap());
-    assert_eq!(
-        lines,
-        ["SHA256SUMS.minisig: is missing: there is no signature to check"]
-    );
+    assert_eq!(lines, ["SHA256SUMS.minisig: is missing: there is no signature to check"]);
 }
 
 #[test]
@@ -353,9 +290,7 @@ fn what_is_no_export_is_an_error_and_what_was_one_is_different() {
     assert!(matches!(of("none"), Err(EvidenceError::NoFolder { .. })));
     fs::write(folder.path().join("file"), "").unwrap();
     assert!(matches!(of("file"), Err(EvidenceError::NoFolder { .. })));
-    finds(MANIFEST, "is missing", |export| {
-        fs::remove_file(export.path(MANIFEST)).unwrap()
-    });
+    finds(MANIFEST, "is missing", |export| fs::remove_file(export.path(MANIFEST)).unwrap());
     finds(MANIFEST, "is not a manifest", |export| {
         fs::write(export.path(MANIFEST), b"{\"schema\":7}").unwrap();
     });
@@ -373,10 +308,7 @@ fn files_worded_by_another_version_are_not_compared() {
     export.update_sum(REPORT);
     let verdict = check(&export);
     assert_eq!(finding_texts(&verdict), [""; 0]);
-    assert!(
-        verdict.not_checked[0].contains("atlaudit 9.9.9 made them"),
-        "{verdict:#?}"
-    );
+    assert!(verdict.not_checked[0].contains("atlaudit 9.9.9 made them"), "{verdict:#?}");
 }
 
 /// To open a pipe waits for ever.
@@ -384,10 +316,7 @@ fn files_worded_by_another_version_are_not_compared() {
 fn no_pipe_is_opened() {
     let export = TestExport::sealed(30);
     let files = [SUMS, README, REPORT, MANIFEST, "events/acme.jsonl.zst"];
-    for file in files
-        .into_iter()
-        .chain(["pages/acme-jira.jsonl.zst", SIGNATURE])
-    {
+    for file in files.into_iter().chain(["pages/acme-jira.jsonl.zst", SIGNATURE]) {
         let path = export.path(file);
         let before = fs::read(&path).ok();
         let _ = fs::remove_file(&path);

@@ -23,14 +23,8 @@ impl SegmentBoundary {
     /// The seam at `at`: all that stands behind the last of `records` that lies before it.
     pub fn new(at: Timestamp, records: &[Record]) -> SegmentBoundary {
         let is_before = |record: &Record| record.position.is_some_and(|place| place < at);
-        let behind = records
-            .iter()
-            .rposition(is_before)
-            .map_or(0, |last| last + 1);
-        SegmentBoundary {
-            at,
-            shared_records: records[behind..].iter().map(record_key).collect(),
-        }
+        let behind = records.iter().rposition(is_before).map_or(0, |last| last + 1);
+        SegmentBoundary { at, shared_records: records[behind..].iter().map(record_key).collect() }
     }
 
     /// Whether the next part's first page holds all that is shared, and begins with it: a server that
@@ -85,9 +79,7 @@ impl LastPage {
 /// ways of a server to round would find it by either.
 fn find_clock_probe(records: &[Record]) -> Option<SegmentBoundary> {
     let late = |record: &Record| Some(truncate_to_millis(record.position?) - record.time?);
-    let late = records
-        .iter()
-        .filter_map(|record| Some((late(record)?, record)));
+    let late = records.iter().filter_map(|record| Some((late(record)?, record)));
     let (lag, record) = late.max_by_key(|(lag, _)| *lag)?;
     let seam = SegmentBoundary::new(truncate_to_millis(record.position?), records);
     // On a page that is not sorted, it may stand before what is shared.

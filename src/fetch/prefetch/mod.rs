@@ -102,11 +102,7 @@ impl PrefetchQueue {
 impl<T: Transport + 'static> Prefetcher<T> {
     /// Prefetches with at most `concurrency` requests at once.
     pub fn new(reader: Arc<PageReader<T>>, concurrency: usize) -> Prefetcher<T> {
-        Prefetcher {
-            reader,
-            concurrency,
-            state: PrefetchState::default(),
-        }
+        Prefetcher { reader, concurrency, state: PrefetchState::default() }
     }
 
     /// Whether several segments may be read at once, and that would be faster.
@@ -245,17 +241,11 @@ impl<T: Transport + 'static> Prefetcher<T> {
     fn start_others(&self, queue: &mut PrefetchQueue, first: &PrefetchSegment) {
         loop {
             queue.drop_unreachable(first);
-            let active = queue
-                .segments
-                .started()
-                .filter(|(_, segment)| segment.is_active());
+            let active = queue.segments.started().filter(|(_, segment)| segment.is_active());
             // `first` counts even when it has been read: it may have to be started again.
             let active = active.count() + 1;
             // After a failure nothing is started: the server may be refusing everything.
-            let has_failed = queue
-                .segments
-                .started()
-                .any(|(_, segment)| segment.has_failed());
+            let has_failed = queue.segments.started().any(|(_, segment)| segment.has_failed());
             let has_room = self.reader.memory_budget.has_compressed_space();
             if active >= queue.max_active || !has_room || has_failed {
                 return;
@@ -270,13 +260,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
 
     /// Starts the oldest segment that nobody reads yet, if there is one.
     fn start_next(&self, queue: &mut PrefetchQueue, may: bool, place: PageLocator) -> bool {
-        let PrefetchQueue {
-            segments,
-            sizer,
-            done,
-            to,
-            ..
-        } = queue;
+        let PrefetchQueue { segments, sizer, done, to, .. } = queue;
         let width = segments.unread_from().and_then(|from| sizer.width(from));
         segments.start_next(may, width, |span| {
             // The last segment has no end, so that it finds what arrives meanwhile.
@@ -287,10 +271,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
 
     /// Splits the segment that has most left to read, if that is worth a request.
     fn split_largest(&self, queue: &mut PrefetchQueue, first: &PrefetchSegment) -> bool {
-        let others = queue
-            .segments
-            .started()
-            .map(|(number, segment)| (Some(number), segment));
+        let others = queue.segments.started().map(|(number, segment)| (Some(number), segment));
         let active = std::iter::once((None, first)).chain(others);
         let active = active.filter(|(_, segment)| segment.is_active());
         let pages_left = |(_, segment): &(Option<usize>, &PrefetchSegment)| {
@@ -304,10 +285,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
         let Some(middle) = middle.filter(|middle| segment.try_end_at(*middle, &left)) else {
             return false;
         };
-        let span = TimeRange {
-            from: middle,
-            ..left.span
-        };
+        let span = TimeRange { from: middle, ..left.span };
         let end = (queue.to, left.is_last());
         let behind =
             PrefetchSegment::start(&self.reader, (span, PageLocator::Start), end, &queue.done);

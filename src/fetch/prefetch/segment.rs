@@ -95,11 +95,7 @@ impl PrefetchSegment {
         (to, is_last): (Option<Timestamp>, bool),
         done: &Arc<Notify>,
     ) -> PrefetchSegment {
-        let end = if is_last {
-            NO_END
-        } else {
-            span.to.timestamp_millis()
-        };
+        let end = if is_last { NO_END } else { span.to.timestamp_millis() };
         let progress = Arc::new(SegmentProgress {
             last_position: AtomicI64::new(span.from.timestamp_millis()),
             pages: AtomicU32::new(0),
@@ -110,10 +106,7 @@ impl PrefetchSegment {
         let (sender, brings) = mpsc::unbounded_channel();
         let reading = SegmentReader {
             reader: reader.clone(),
-            window: Window {
-                from: span.from,
-                to,
-            },
+            window: Window { from: span.from, to },
             progress: progress.clone(),
             out: sender,
         };
@@ -184,9 +177,7 @@ impl<T: Transport> SegmentReader<T> {
             }
         };
         let has_failed = matches!(end, SegmentEnd::Failed(_));
-        self.progress
-            .has_failed
-            .store(has_failed, Ordering::Relaxed);
+        self.progress.has_failed.store(has_failed, Ordering::Relaxed);
         let ends_all = has_failed || matches!(end, SegmentEnd::Unresolved);
         self.progress.ends_window.store(ends_all, Ordering::Relaxed);
         // Where nobody listens, the whole run is at its end.
@@ -195,11 +186,8 @@ impl<T: Transport> SegmentReader<T> {
 
     /// Hands on the page at `place`; where the next one lies, or why it ends there.
     async fn read_page(&self, place: &PageLocator) -> Result<PageLocator, SegmentEnd> {
-        let (page, body) = self
-            .reader
-            .page_and_body(&self.window, place)
-            .await
-            .map_err(SegmentEnd::Failed)?;
+        let (page, body) =
+            self.reader.page_and_body(&self.window, place).await.map_err(SegmentEnd::Failed)?;
         let packed = CompressedPage::new(place.clone(), &body, &self.reader.memory_budget);
         if self.out.send(SegmentItem::Page(packed)).is_err() {
             return Err(SegmentEnd::Unresolved);
@@ -208,15 +196,10 @@ impl<T: Transport> SegmentReader<T> {
         let (Some(next), Some(last)) = (page.next.filter(|next| next != place), last) else {
             return Err(SegmentEnd::Unresolved);
         };
-        self.progress
-            .last_position
-            .store(last.timestamp_millis(), Ordering::Relaxed);
+        self.progress.last_position.store(last.timestamp_millis(), Ordering::Relaxed);
         self.progress.pages.fetch_add(1, Ordering::Relaxed);
         match self.progress.close_if_passed(last) {
-            Some(end) => Err(SegmentEnd::Boundary(SegmentBoundary::new(
-                end,
-                &page.records,
-            ))),
+            Some(end) => Err(SegmentEnd::Boundary(SegmentBoundary::new(end, &page.records))),
             None if self.reader.memory_budget.has_compressed_space() => Ok(next),
             None => Err(SegmentEnd::MemoryFull),
         }
@@ -228,9 +211,7 @@ impl SegmentProgress {
     fn close_if_passed(&self, last: Timestamp) -> Option<Timestamp> {
         let close =
             |end| (end != NO_END && last >= timestamp_from_millis(end)).then_some(END_PASSED);
-        let end = self
-            .end
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, close);
+        let end = self.end.fetch_update(Ordering::Relaxed, Ordering::Relaxed, close);
         end.ok().map(timestamp_from_millis)
     }
 }

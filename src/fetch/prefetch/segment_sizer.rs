@@ -41,10 +41,7 @@ impl SegmentSizer {
         // Between so many records there is one gap less.
         latest.observe(last.records.saturating_sub(1), last.last - last.first);
         SegmentSizer {
-            range: TimeRange {
-                from: last.first,
-                to: horizon,
-            },
+            range: TimeRange { from: last.first, to: horizon },
             concurrency: at_once,
             page_size: last.records,
             latest,
@@ -58,8 +55,7 @@ impl SegmentSizer {
         // Of one that was read twice nothing new is learned.
         if page.last > self.delivered_until {
             self.records_delivered += page.records;
-            self.latest
-                .observe(page.records, page.last - self.delivered_until);
+            self.latest.observe(page.records, page.last - self.delivered_until);
             self.delivered_until = page.last;
         }
     }
@@ -72,13 +68,8 @@ impl SegmentSizer {
         // The last page is full of the next part's records, but for a half on average.
         let records = pages * self.page_size - self.page_size / 2;
         // What comes after a quiet night is not as quiet, and a busy hour is not all there is.
-        let (latest, overall) = (
-            self.latest.span_for(records),
-            self.overall().span_for(records),
-        );
-        latest
-            .max(overall.map(|span| span / 2))
-            .min(overall.map(|span| span * 2))
+        let (latest, overall) = (self.latest.span_for(records), self.overall().span_for(records));
+        latest.max(overall.map(|span| span / 2)).min(overall.map(|span| span * 2))
     }
 
     /// Where to cut what is left of a part; nothing where that is little.
@@ -90,12 +81,7 @@ impl SegmentSizer {
     /// The pages of what is left of a part, as far as the part itself or all others tell.
     pub fn remaining_pages(&self, left: &SegmentRemainder) -> usize {
         let page = left.page_width.num_milliseconds();
-        let own = left
-            .span
-            .width()
-            .num_milliseconds()
-            .max(0)
-            .checked_div(page);
+        let own = left.span.width().num_milliseconds().max(0).checked_div(page);
         let own = own.and_then(|pages| usize::try_from(pages).ok());
         own.unwrap_or_default().max(self.pages_in(left.span))
     }
@@ -115,10 +101,7 @@ impl SegmentSizer {
 
     fn overall(&self) -> RecordDensity {
         let mut overall = RecordDensity::default();
-        overall.observe(
-            self.records_delivered,
-            self.delivered_until - self.range.from,
-        );
+        overall.observe(self.records_delivered, self.delivered_until - self.range.from);
         overall
     }
 }

@@ -14,10 +14,7 @@ impl<'a> OpenContainer<'a> {
     fn of(container: Node<'a>) -> OpenContainer<'a> {
         let is_object = container.is_object();
         let mut parts: Vec<_> = match is_object {
-            true => container
-                .entries()
-                .map(|(key, value)| (Some(key), value))
-                .collect(),
+            true => container.entries().map(|(key, value)| (Some(key), value)).collect(),
             false => container.items().map(|item| (None, item)).collect(),
         };
         // Equal keys stay in their order.

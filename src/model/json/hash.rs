@@ -10,9 +10,7 @@ impl Document {
     /// Not proof against someone who seeks collisions; it only compares records of the same id. It is
     /// kept in state files: another hash would need a marker of its own there.
     pub fn content_hash(&self) -> u64 {
-        *self
-            .content
-            .get_or_init(|| hash_content(&self.tape, self.root))
+        *self.content.get_or_init(|| hash_content(&self.tape, self.root))
     }
 }
 
@@ -28,12 +26,7 @@ struct ContainerHash {
 
 impl ContainerHash {
     fn of(close: u32, is_object: bool) -> ContainerHash {
-        ContainerHash {
-            close,
-            is_object,
-            sum: if is_object { 1 } else { 2 },
-            key: None,
-        }
+        ContainerHash { close, is_object, sum: if is_object { 1 } else { 2 }, key: None }
     }
 
     #[inline]
@@ -59,9 +52,7 @@ fn hash_content(sheet: &JsonTape, root: u32) -> u64 {
     let mut inner = ContainerHash::of(u32::MAX, false);
     for (at, mark) in (root..).zip(marks) {
         let hash = if at == inner.close {
-            let closed = around
-                .pop()
-                .map(|outer| std::mem::replace(&mut inner, outer));
+            let closed = around.pop().map(|outer| std::mem::replace(&mut inner, outer));
             closed.map_or(0, |closed| closed.sum)
         } else if mark.is_container() {
             let is_object = text.get(mark.start()) == Some(&b'{');

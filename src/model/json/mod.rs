@@ -81,11 +81,7 @@ impl Document {
     /// It is not one JSON value.
     pub fn parse(text: ByteString) -> Result<Document, InvalidJson> {
         let sheet = scan::scan(text)?;
-        Ok(Document {
-            tape: Arc::new(sheet),
-            root: 0,
-            content: OnceLock::new(),
-        })
+        Ok(Document { tape: Arc::new(sheet), root: 0, content: OnceLock::new() })
     }
 
     /// [`Document::parse`] of what is surely valid.
@@ -106,11 +102,7 @@ impl Document {
 
     /// `node`, one of this document's, as a document of its own that shares the text.
     pub fn part(&self, node: Node<'_>) -> Document {
-        Document {
-            tape: Arc::clone(&self.tape),
-            root: node.index(),
-            content: OnceLock::new(),
-        }
+        Document { tape: Arc::clone(&self.tape), root: node.index(), content: OnceLock::new() }
     }
 }
 

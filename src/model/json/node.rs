@@ -193,11 +193,7 @@ impl<'a> Node<'a> {
 
     fn mark_at(self, index: u32) -> TapeEntry {
         let none = TapeEntry { start: 0, link: 0 };
-        self.tape
-            .entries
-            .get(index as usize)
-            .copied()
-            .unwrap_or(none)
+        self.tape.entries.get(index as usize).copied().unwrap_or(none)
     }
 }
 

@@ -39,10 +39,7 @@ pub fn is_plain_ascii(text: &[u8]) -> bool {
     let (blocks, _) = text.as_chunks();
     // The last block overlaps the one before it.
     let last = text.last_chunk().unwrap_or(&[0; WIDTH]);
-    blocks
-        .iter()
-        .chain([last])
-        .all(|block| is_block_plain_ascii(*block))
+    blocks.iter().chain([last]).all(|block| is_block_plain_ascii(*block))
 }
 
 #[inline]

@@ -37,12 +37,7 @@ pub fn scan(text: ByteString) -> Result<JsonTape, InvalidJson> {
     if scan.token().is_some() {
         return Err(scan.invalid("the end"));
     }
-    let JsonScanner {
-        mut marks,
-        mut compact,
-        kept_from,
-        ..
-    } = scan;
+    let JsonScanner { mut marks, mut compact, kept_from, .. } = scan;
     // Records may be held in memory for long; a copy of the marks is dearer than a few to spare.
     if marks.len() < marks.capacity() / 2 {
         marks.shrink_to_fit();
@@ -54,10 +49,7 @@ pub fn scan(text: ByteString) -> Result<JsonTape, InvalidJson> {
             ByteString::from(compact)
         }
     };
-    Ok(JsonTape {
-        text,
-        entries: marks,
-    })
+    Ok(JsonTape { text, entries: marks })
 }
 
 struct JsonScanner<'a> {
@@ -293,9 +285,6 @@ impl JsonScanner<'_> {
     }
 
     fn invalid(&self, expected: &'static str) -> InvalidJson {
-        InvalidJson {
-            expected,
-            at: self.at,
-        }
+        InvalidJson { expected, at: self.at }
     }
 }

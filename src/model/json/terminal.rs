@@ -28,11 +28,7 @@ impl TerminalControl {
             at += memchr3(0x7f, 0xc2, 0xe2, text.get(at..)?)?;
             if let Some((code, length)) = control_at(text.get(at..)?) {
                 let end = at + length;
-                return Some(TerminalControl {
-                    start: at,
-                    end,
-                    code,
-                });
+                return Some(TerminalControl { start: at, end, code });
             }
             at += 1;
         }

@@ -13,10 +13,7 @@ fn doc(text: &str) -> Document {
 #[test]
 fn compacting_keeps_every_byte_that_matters() {
     let text = "{ \"a\" : [ 1.10 ,\n12345678901234567890123 ] ,\t\"a\": \" x\\\" \\u0041 \" }\r\n";
-    assert_eq!(
-        doc(text).text(),
-        br#"{"a":[1.10,12345678901234567890123],"a":" x\" \u0041 "}"#
-    );
+    assert_eq!(doc(text).text(), br#"{"a":[1.10,12345678901234567890123],"a":" x\" \u0041 "}"#);
 }
 
 #[test]
@@ -52,10 +49,7 @@ fn values_are_found_and_surprises_are_none() {
     let doc =
         doc(r#"{"a":{"b":"x","n":7,"t":true,"e":"","z":null},"l":[1,"two",{}],"a\u0062":"k"}"#);
     let root = doc.root();
-    assert_eq!(
-        root.get("a").unwrap().get("b").unwrap().text().unwrap(),
-        "x"
-    );
+    assert_eq!(root.get("a").unwrap().get("b").unwrap().text().unwrap(), "x");
     assert_eq!(root.get("a").unwrap().scalar_of("n").unwrap(), "7");
     assert_eq!(root.get("a").unwrap().scalar_of("t").unwrap(), "true");
     assert_eq!(root.get("a").unwrap().text_of("n"), None);
@@ -69,10 +63,7 @@ fn values_are_found_and_surprises_are_none() {
 
 #[test]
 fn the_last_of_repeated_keys_counts() {
-    assert_eq!(
-        doc(r#"{"a":"1","a":"2"}"#).root().text_of("a").unwrap(),
-        "2"
-    );
+    assert_eq!(doc(r#"{"a":"1","a":"2"}"#).root().text_of("a").unwrap(), "2");
 }
 
 #[test]

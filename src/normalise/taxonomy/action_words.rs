@@ -9,15 +9,8 @@ use crate::model::hashing::QuickMap;
 use crate::model::meaning::{Deed, EcsCategory, EcsType, OcsfClass, Outcome};
 
 /// Words that prove a failure, of whatever action.
-pub const FAILED: &[&str] = &[
-    "failed",
-    "failure",
-    "denied",
-    "rejected",
-    "blocked",
-    "unsuccessful",
-    "error",
-];
+pub const FAILED: &[&str] =
+    &["failed", "failure", "denied", "rejected", "blocked", "unsuccessful", "error"];
 
 /// Words after which nothing is proved yet, whatever else is said.
 const OPEN: &str = "requested request attempted attempt started scheduled pending initiated";
@@ -74,11 +67,7 @@ const VERBS: &[(ActionVerb, &str, &str)] = &[
         "update modification",
     ),
     (ActionVerb::Moved, "moved", "move"),
-    (
-        ActionVerb::Deleted,
-        "deleted purged trashed uninstalled",
-        "deletion uninstallation",
-    ),
+    (ActionVerb::Deleted, "deleted purged trashed uninstalled", "deletion uninstallation"),
     (ActionVerb::Removed, "removed", ""),
     (ActionVerb::Granted, "granted assigned", ""),
     (ActionVerb::Revoked, "revoked unassigned", ""),
@@ -219,9 +208,9 @@ impl ActionVerb {
 pub fn allowed_types(category: EcsCategory) -> &'static [EcsType] {
     use EcsType::*;
     match category {
-        EcsCategory::Api => &[
-            Access, Admin, Allowed, Change, Creation, Deletion, Denied, End, Info, Start, User,
-        ],
+        EcsCategory::Api => {
+            &[Access, Admin, Allowed, Change, Creation, Deletion, Denied, End, Info, Start, User]
+        }
         EcsCategory::Authentication | EcsCategory::Session => &[Start, End, Info],
         EcsCategory::Configuration | EcsCategory::File => {
             &[Access, Change, Creation, Deletion, Info]

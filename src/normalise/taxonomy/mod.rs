@@ -19,11 +19,8 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
     if let Some(row) = table::find_pattern(action) {
         return infer_meaning(row, action);
     }
-    let outcome = if action_words::indicates_failure(action) {
-        Outcome::Failure
-    } else {
-        Outcome::Unknown
-    };
+    let outcome =
+        if action_words::indicates_failure(action) { Outcome::Failure } else { Outcome::Unknown };
     (UNKNOWN_MEANING, outcome)
 }
 

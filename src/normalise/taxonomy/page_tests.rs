@@ -18,10 +18,7 @@ fn the_page_says_what_the_tables_say() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = page
-        .lines()
-        .zip(written.lines())
-        .find(|(new, old)| new != old);
+    let differs = page.lines().zip(written.lines()).find(|(new, old)| new != old);
     assert!(
         page == written,
         "docs/actions.md is not what the tables say (first: {differs:?}). To write it anew:\n\
@@ -41,11 +38,7 @@ fn page() -> String {
          A pattern's outcome is told by words of the action: a participle proves success, unless a word such as `requested` or\n\
          `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
          an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
-        action_words::FAILED
-            .iter()
-            .map(|word| format!("`{word}`"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        action_words::FAILED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     );
     for line in table::TEXT.lines() {
         if let Some(title) = line.strip_prefix("## ") {
@@ -86,10 +79,7 @@ fn named_columns(row: &NamedAction) -> [String; 7] {
 fn patterned(row: &ActionPattern) -> [String; 7] {
     let of = row.of.map(|of| format!("{}, ", of.as_str()));
     let types = match row.deed {
-        Some(deed) => list(
-            &action_words::ecs_types(row.ecs, row.of, deed),
-            EcsType::as_str,
-        ),
+        Some(deed) => list(&action_words::ecs_types(row.ecs, row.of, deed), EcsType::as_str),
         None => of.unwrap_or_default() + BY_WORDS,
     };
     [
@@ -104,10 +94,5 @@ fn patterned(row: &ActionPattern) -> [String; 7] {
 }
 
 fn list<T: Copy>(words: &[Option<T>], word: fn(T) -> &'static str) -> String {
-    words
-        .iter()
-        .flatten()
-        .map(|of| word(*of))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().flatten().map(|of| word(*of)).collect::<Vec<_>>().join(", ")
 }

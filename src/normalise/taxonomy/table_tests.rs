@@ -30,11 +30,7 @@ fn every_line_is_a_row_or_a_comment() {
     for (at, line) in table::TEXT.lines().enumerate() {
         let is_row = NamedAction::parse(line).is_some() || ActionPattern::parse(line).is_some();
         let is_comment = line.is_empty() || line.starts_with('#');
-        assert!(
-            is_row != is_comment,
-            "line {} of taxonomy.tsv: {line}",
-            at + 1
-        );
+        assert!(is_row != is_comment, "line {} of taxonomy.tsv: {line}", at + 1);
     }
     assert!(names().count() >= 350, "{}", names().count());
     assert!(!table::TEXT.contains('\r'));
@@ -96,16 +92,14 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
     let shuffled = index(shuffled.into_iter());
     let actions = names().map(|row| row.name.to_owned());
     let actions = actions.chain(forward.iter().map(|row| example(row)));
-    let mixed = forward
-        .iter()
-        .flat_map(|a| forward.iter().map(|b| [a.start, "zzz", b.end].concat()));
+    let mixed =
+        forward.iter().flat_map(|a| forward.iter().map(|b| [a.start, "zzz", b.end].concat()));
     for action in actions.chain(mixed) {
         let found = table::find_pattern(&action).map(pattern_text);
         // The rule as it is written: of all that fit, the one with the most letters.
         let fitting = forward.iter().filter(|row| row.matches(&action));
-        let mut fitting: Vec<_> = fitting
-            .map(|row| (row.specificity(), pattern_text(row)))
-            .collect();
+        let mut fitting: Vec<_> =
+            fitting.map(|row| (row.specificity(), pattern_text(row))).collect();
         fitting.sort_unstable();
         let want = fitting.last().map(|(_, pattern)| pattern.clone());
         assert_eq!(found, want, "{action}");
@@ -195,16 +189,9 @@ fn activities(class: OcsfClass) -> &'static [Deed] {
             Deactivate, Suspend, Resume,
         ],
         OcsfClass::UserAccess => &[Assign, Revoke],
-        OcsfClass::GroupManagement => &[
-            Assign,
-            Revoke,
-            AddUser,
-            RemoveUser,
-            Delete,
-            Create,
-            AddSubgroup,
-            RemoveSubgroup,
-        ],
+        OcsfClass::GroupManagement => {
+            &[Assign, Revoke, AddUser, RemoveUser, Delete, Create, AddSubgroup, RemoveSubgroup]
+        }
         OcsfClass::WebResources => &[Create, Read, Update, Delete, Search, Import, Export, Share],
         OcsfClass::Api => &[Create, Read, Update, Delete],
     }
@@ -243,10 +230,7 @@ fn every_sandbox_action_has_a_named_row() {
         };
         let said = rest.split('"').next().unwrap();
         let action = snake_case(said).unwrap();
-        assert!(
-            table::find_named(&action).is_some(),
-            "{said}: {action} has no row"
-        );
+        assert!(table::find_named(&action).is_some(), "{said}: {action} has no row");
         count += 1;
     }
     assert!(count > 150, "only {count} kinds were found");

@@ -79,17 +79,9 @@ fn an_outcome_needs_a_proof() {
 /// Category and types of ECS, class and deed of OCSF.
 fn schemas(action: &str) -> (String, OcsfClass, Deed) {
     let (meaning, _) = meaning(action);
-    let categories = meaning
-        .ecs
-        .categories
-        .iter()
-        .flatten()
-        .map(|word| word.as_str());
+    let categories = meaning.ecs.categories.iter().flatten().map(|word| word.as_str());
     let types = meaning.ecs.types.iter().flatten().map(|word| word.as_str());
-    let ecs = [
-        categories.collect::<Vec<_>>().join(" "),
-        types.collect::<Vec<_>>().join(" "),
-    ];
+    let ecs = [categories.collect::<Vec<_>>().join(" "), types.collect::<Vec<_>>().join(" ")];
     (ecs.join(": "), meaning.class, meaning.deed)
 }
 
@@ -157,11 +149,7 @@ fn summaries_become_actions() {
 #[test]
 fn the_more_specific_category_wins_else_the_source() {
     use Category::*;
-    let table = [
-        ("users", Account),
-        ("permissions", Permission),
-        ("admin", Configuration),
-    ];
+    let table = [("users", Account), ("permissions", Permission), ("admin", Configuration)];
     let cases = [
         (Other, "Users", Account),
         (Group, "users", Group),
@@ -173,11 +161,7 @@ fn the_more_specific_category_wins_else_the_source() {
         (Other, "", Other),
     ];
     for (of_action, filed, want) in cases {
-        assert_eq!(
-            choose_category(of_action, Some(filed), &table),
-            want,
-            "{of_action:?} {filed}"
-        );
+        assert_eq!(choose_category(of_action, Some(filed), &table), want, "{of_action:?} {filed}");
     }
     assert_eq!(choose_category(Content, None, &table), Content);
 }

@@ -53,24 +53,13 @@ fn any_target() -> impl Strategy<Value = EventTarget<'static>> {
         maybe(),
     ];
     let parent = (maybe(), maybe()).prop_map(|(id, name)| TargetParent { id, name });
-    (kind, maybe(), maybe(), maybe(), parent).prop_map(|(kind, id, name, email, parent)| {
-        EventTarget {
-            kind,
-            id,
-            name,
-            email,
-            parent,
-        }
-    })
+    (kind, maybe(), maybe(), maybe(), parent)
+        .prop_map(|(kind, id, name, email, parent)| EventTarget { kind, id, name, email, parent })
 }
 
 fn any_actor() -> impl Strategy<Value = EventActor<'static>> {
-    const KINDS: &[ActorKind] = &[
-        ActorKind::User,
-        ActorKind::App,
-        ActorKind::System,
-        ActorKind::Anonymous,
-    ];
+    const KINDS: &[ActorKind] =
+        &[ActorKind::User, ActorKind::App, ActorKind::System, ActorKind::Anonymous];
     let kind = option::of(prop::sample::select(KINDS));
     let three = || (maybe(), maybe(), maybe());
     (kind, three(), three(), three()).prop_map(|(kind, own, auth, behalf)| EventActor {
@@ -78,16 +67,8 @@ fn any_actor() -> impl Strategy<Value = EventActor<'static>> {
         id: own.0,
         name: own.1,
         email: own.2,
-        auth: ActorAuth {
-            kind: auth.0,
-            token_id: auth.1,
-            token_label: auth.2,
-        },
-        on_behalf_of: RelatedPerson {
-            id: behalf.0,
-            name: behalf.1,
-            email: behalf.2,
-        },
+        auth: ActorAuth { kind: auth.0, token_id: auth.1, token_label: auth.2 },
+        on_behalf_of: RelatedPerson { id: behalf.0, name: behalf.1, email: behalf.2 },
     })
 }
 
@@ -108,12 +89,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     };
     let change =
         (maybe(), maybe(), maybe()).prop_map(|(field, from, to)| FieldChange { field, from, to });
-    let texts = (
-        maybe(),
-        maybe(),
-        any_text(),
-        prop::collection::vec(any_text(), 5),
-    );
+    let texts = (maybe(), maybe(), any_text(), prop::collection::vec(any_text(), 5));
     let lists = (
         prop::collection::vec(any_target(), 0..12)
             .prop_map(|list| list.into_iter().filter(|it| !it.is_empty())),
@@ -130,21 +106,13 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     );
     (texts, lists, words, any_actor(), (time(), time())).prop_map(
         |(texts, lists, words, actor, times)| Event {
-            source: EventSource {
-                name: "acme",
-                kind: words.0,
-                org_id: words.1,
-                site: words.2,
-            },
+            source: EventSource { name: "acme", kind: words.0, org_id: words.1, site: words.2 },
             time: times.0,
             processed_time: times.1,
             action: texts.2,
             message: texts.0,
             product: texts.1,
-            meaning: ActionMeaning {
-                deed: words.3,
-                ..UNKNOWN_MEANING
-            },
+            meaning: ActionMeaning { deed: words.3, ..UNKNOWN_MEANING },
             actor,
             targets: lists.0.collect(),
             changes: lists.1.collect(),
@@ -172,15 +140,7 @@ fn normalized(ecs: &Value) -> Value {
             made.insert(key.to_owned(), value.clone());
         }
     };
-    for key in [
-        "schema",
-        "source",
-        "processed_time",
-        "category",
-        "product",
-        "targets",
-        "changes",
-    ] {
+    for key in ["schema", "source", "processed_time", "category", "product", "targets", "changes"] {
         put(key, &rest[key]);
     }
     for key in ["id", "action", "outcome"] {
@@ -200,14 +160,8 @@ fn normalized(ecs: &Value) -> Value {
 /// An object of what is known; nothing where nothing is.
 fn known(fields: &[(&str, &Value)]) -> Value {
     let known = fields.iter().filter(|(_, value)| !value.is_null());
-    let map: Map<_, _> = known
-        .map(|&(key, value)| (key.to_owned(), value.clone()))
-        .collect();
-    if map.is_empty() {
-        Value::Null
-    } else {
-        Value::Object(map)
-    }
+    let map: Map<_, _> = known.map(|&(key, value)| (key.to_owned(), value.clone())).collect();
+    if map.is_empty() { Value::Null } else { Value::Object(map) }
 }
 
 fn actor(ecs: &Value) -> Value {

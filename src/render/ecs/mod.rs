@@ -45,17 +45,11 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
-    out.words(
-        "category",
-        kind.categories.iter().flatten().map(|it| it.as_str()),
-    );
+    out.words("category", kind.categories.iter().flatten().map(|it| it.as_str()));
     out.words("type", kind.types.iter().flatten().map(|it| it.as_str()));
     out.word("outcome", event.outcome.as_str());
     // When a pipeline first had it: Atlassian's own, where it tells, else this one.
-    out.time(
-        "created",
-        event.processed_time.unwrap_or(event.observed_time),
-    );
+    out.time("created", event.processed_time.unwrap_or(event.observed_time));
     out.time("ingested", event.observed_time);
     out.constant(r#""module":"atlassian""#);
     out.word("dataset", event.source.kind.descriptor().dataset);
@@ -130,10 +124,7 @@ fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWri
             identity(&actor.id, &actor.name, &actor.email),
             identity(&behalf.id, &behalf.name, &behalf.email),
         ];
-        let targets = event
-            .targets
-            .iter()
-            .filter(|target| is_kind(target, "user"));
+        let targets = event.targets.iter().filter(|target| is_kind(target, "user"));
         let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
         let texts = people.into_iter().chain(targets).flat_map(|it| it.texts());
         texts

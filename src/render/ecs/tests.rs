@@ -25,12 +25,7 @@ pub fn text(text: &'static str) -> Option<EventText<'static>> {
 }
 
 fn target(kind: &'static str, id: &'static str, name: &'static str) -> EventTarget<'static> {
-    EventTarget {
-        kind: text(kind),
-        id: text(id),
-        name: text(name),
-        ..EventTarget::default()
-    }
+    EventTarget { kind: text(kind), id: text(id), name: text(name), ..EventTarget::default() }
 }
 
 fn change(
@@ -38,11 +33,7 @@ fn change(
     from: Option<EventText<'static>>,
     to: &'static str,
 ) -> FieldChange<'static> {
-    FieldChange {
-        field: text(field),
-        from,
-        to: text(to),
-    }
+    FieldChange { field: text(field), from, to: text(to) }
 }
 
 /// An event of which nothing is known.
@@ -50,12 +41,7 @@ pub fn blank() -> Event<'static> {
     Event {
         schema: SCHEMA,
         id: "org:1".to_owned(),
-        source: EventSource {
-            name: "acme",
-            kind: SourceKind::OrgEvents,
-            org_id: None,
-            site: None,
-        },
+        source: EventSource { name: "acme", kind: SourceKind::OrgEvents, org_id: None, site: None },
         time: None,
         processed_time: None,
         observed_time: at("2026-11-21T00:00:00Z"),
@@ -76,12 +62,7 @@ pub fn blank() -> Event<'static> {
 pub const RAW: &str = r#"{"id":"1","n":1.10,"t":"\"é\\"}"#;
 
 pub fn line(event: &Event<'_>) -> Vec<u8> {
-    let record = Record {
-        doc: Document::new(RAW.into()),
-        id: None,
-        time: None,
-        position: None,
-    };
+    let record = Record { doc: Document::new(RAW.into()), id: None, time: None, position: None };
     let mut out = Vec::new();
     super::append(event, &record, &mut out);
     out
@@ -107,21 +88,14 @@ fn an_event_of_which_nothing_is_known() {
 }
 
 fn actor() -> EventActor<'static> {
-    let person = |id, name, email| RelatedPerson {
-        id: text(id),
-        name: text(name),
-        email: text(email),
-    };
+    let person =
+        |id, name, email| RelatedPerson { id: text(id), name: text(name), email: text(email) };
     EventActor {
         kind: Some(ActorKind::User),
         id: text("712020:a1"),
         name: text("Ada"),
         email: text("ada@example.com"),
-        auth: ActorAuth {
-            kind: text("api-token"),
-            token_id: text("t1"),
-            token_label: text("ci"),
-        },
+        auth: ActorAuth { kind: text("api-token"), token_id: text("t1"), token_label: text("ci") },
         on_behalf_of: person("712020:b2", "Cy", "cy@example.com"),
     }
 }
@@ -150,10 +124,7 @@ fn full() -> Event<'static> {
         product: text("jira"),
         actor: actor(),
         targets: vec![
-            EventTarget {
-                email: text("bo@example.com"),
-                ..target("user", "712020:9c", "Bo")
-            },
+            EventTarget { email: text("bo@example.com"), ..target("user", "712020:9c", "Bo") },
             target("user", "712020:a1", "Ada"),
             target("group", "g1", "admins"),
             target("organization", "org-2", "Other"),
@@ -168,10 +139,7 @@ fn full() -> Event<'static> {
             city: text("Town"),
             geo: text("EU"),
         },
-        labels: vec![
-            ("category", Cow::Borrowed("x")),
-            ("a.b", Cow::Borrowed("y")),
-        ],
+        labels: vec![("category", Cow::Borrowed("x")), ("a.b", Cow::Borrowed("y"))],
         ..blank()
     }
 }
@@ -235,11 +203,7 @@ fn categories_and_types_are_written_with_the_words_of_the_schema() {
 #[test]
 fn a_time_that_is_another_one_says_so() {
     let second_and_word = |time, processed_time| {
-        let got = ecs(&Event {
-            time,
-            processed_time,
-            ..blank()
-        });
+        let got = ecs(&Event { time, processed_time, ..blank() });
         let second = got["@timestamp"].as_str().unwrap()[17..19].to_owned();
         (second, got["atlassian"].get("timestamp").cloned())
     };
@@ -247,15 +211,9 @@ fn a_time_that_is_another_one_says_so() {
     assert_eq!(second_and_word(time, processed), ("09".to_owned(), None));
     assert_eq!(second_and_word(time, None), ("09".to_owned(), None));
     let processed_time = Some(json!("processed_time"));
-    assert_eq!(
-        second_and_word(None, processed),
-        ("10".to_owned(), processed_time)
-    );
+    assert_eq!(second_and_word(None, processed), ("10".to_owned(), processed_time));
     let observed_time = Some(json!("observed_time"));
-    assert_eq!(
-        second_and_word(None, None),
-        ("00".to_owned(), observed_time)
-    );
+    assert_eq!(second_and_word(None, None), ("00".to_owned(), observed_time));
 }
 
 #[test]
@@ -279,14 +237,8 @@ fn hosts_of_sites() {
         let mut event = blank();
         event.source.site = Some(site);
         let got = ecs(&event);
-        assert_eq!(
-            got["observer"].get("hostname").and_then(Value::as_str),
-            want
-        );
-        assert_eq!(
-            got.get("related").cloned(),
-            want.map(|host| json!({"hosts": [host]}))
-        );
+        assert_eq!(got["observer"].get("hostname").and_then(Value::as_str), want);
+        assert_eq!(got.get("related").cloned(), want.map(|host| json!({"hosts": [host]})));
         assert_eq!(got["atlassian"]["source"]["site"], site);
     }
 }
@@ -295,20 +247,14 @@ fn hosts_of_sites() {
 fn what_is_new_about_a_user() {
     let changed = |kind, deed, changes: &[FieldChange<'static>]| {
         let event = Event {
-            meaning: ActionMeaning {
-                deed,
-                ..UNKNOWN_MEANING
-            },
+            meaning: ActionMeaning { deed, ..UNKNOWN_MEANING },
             // The changes are the first one's.
             targets: vec![target(kind, "u", "U"), target("user", "v", "V")],
             changes: changes.to_vec(),
             ..blank()
         };
         let got = ecs(&event);
-        (
-            got["user"].get("changes").cloned(),
-            got["related"]["user"].clone(),
-        )
+        (got["user"].get("changes").cloned(), got["related"]["user"].clone())
     };
     let all = [
         change("Full name", text("A"), "B"),
@@ -322,16 +268,9 @@ fn what_is_new_about_a_user() {
     let changes = json!({"name": "b", "full_name": "B", "email": "b@example.com"});
     assert_eq!(
         changed("user", Deed::Update, &all),
-        (
-            Some(changes),
-            json!(["u", "U", "v", "V", "B", "b@example.com", "b"])
-        )
+        (Some(changes), json!(["u", "U", "v", "V", "B", "b@example.com", "b"]))
     );
-    for (kind, deed) in [
-        ("space", Deed::Update),
-        ("user", Deed::Create),
-        ("user", Deed::Delete),
-    ] {
+    for (kind, deed) in [("space", Deed::Update), ("user", Deed::Create), ("user", Deed::Delete)] {
         assert_eq!(changed(kind, deed, &all).0, None, "{kind} {deed:?}");
     }
     assert_eq!(changed("user", Deed::Update, &all[3..4]).0, None);
@@ -340,11 +279,7 @@ fn what_is_new_about_a_user() {
 #[test]
 fn a_user_that_begins_is_as_it_is() {
     let event = |deed, kind| {
-        let changes = [
-            ("Email", "u@example.com"),
-            ("Username", "u1"),
-            ("Full name", "V"),
-        ];
+        let changes = [("Email", "u@example.com"), ("Username", "u1"), ("Full name", "V")];
         let mut event = blank();
         event.meaning.deed = deed;
         event.targets = vec![target(kind, "u", "U")];
@@ -354,15 +289,9 @@ fn a_user_that_begins_is_as_it_is() {
     let got = event(Deed::Create, "user");
     let want = json!({"id": "u", "name": "u1", "full_name": "U", "email": "u@example.com"});
     assert_eq!(got["user"], json!({"target": want}));
-    assert_eq!(
-        got["related"]["user"],
-        json!(["u", "U", "u@example.com", "u1"])
-    );
+    assert_eq!(got["related"]["user"], json!(["u", "U", "u@example.com", "u1"]));
     let got = event(Deed::Delete, "user");
-    assert_eq!(
-        got["user"],
-        json!({"target": {"id": "u", "full_name": "U"}})
-    );
+    assert_eq!(got["user"], json!({"target": {"id": "u", "full_name": "U"}}));
     assert_eq!(event(Deed::Create, "space").get("user"), None);
 }
 
@@ -375,9 +304,7 @@ fn a_group_is_the_targets_only_of_a_membership() {
     assert_eq!(got["user"]["target"].get("group"), None);
     event.meaning.deed = Deed::RemoveUser;
     assert_eq!(ecs(&event)["user"]["target"]["group"], got["group"]);
-    event
-        .targets
-        .retain(|target| target.kind.as_deref() == Some("group"));
+    event.targets.retain(|target| target.kind.as_deref() == Some("group"));
     assert_eq!(ecs(&event)["user"].get("target"), None);
 }
 
@@ -395,8 +322,5 @@ fn thousands_of_targets_and_texts_that_repeat() {
     let got = ecs(&event);
     let want: Vec<_> = (0..50_000).map(|n| n.to_string()).collect();
     assert_eq!(got["related"]["user"], json!(want));
-    assert_eq!(
-        got["atlassian"]["targets"].as_array().unwrap().len(),
-        100_000
-    );
+    assert_eq!(got["atlassian"]["targets"].as_array().unwrap().len(), 100_000);
 }

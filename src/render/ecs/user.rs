@@ -38,12 +38,7 @@ impl<'e> EventUsers<'e> {
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
         let deed = event.meaning.deed;
-        let of_kind = |kind| {
-            event
-                .targets
-                .iter()
-                .find(move |target| is_kind(target, kind))
-        };
+        let of_kind = |kind| event.targets.iter().find(move |target| is_kind(target, kind));
         let target =
             of_kind("user").map(|target| identity(&target.id, &target.name, &target.email));
         let is_someone = target.is_some();
@@ -106,9 +101,7 @@ impl<'e> UserIdentity<'e> {
 
     /// All of it.
     pub fn texts(self) -> impl Iterator<Item = &'e str> {
-        [self.id, self.full_name, self.email, self.login]
-            .into_iter()
-            .flatten()
+        [self.id, self.full_name, self.email, self.login].into_iter().flatten()
     }
 }
 
@@ -135,19 +128,12 @@ pub fn identity<'e>(
 
 /// What is new about the first target, whose the changes are, if that is a user.
 fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
-    let is_of_user = event
-        .targets
-        .first()
-        .is_some_and(|target| is_kind(target, "user"));
+    let is_of_user = event.targets.first().is_some_and(|target| is_kind(target, "user"));
     let mut found = UserIdentity::default();
     if !is_of_user {
         return found;
     }
-    for change in event
-        .changes
-        .iter()
-        .filter(|change| change.from != change.to)
-    {
+    for change in event.changes.iter().filter(|change| change.from != change.to) {
         let (Some(field), Some(to)) = (change.field.as_deref(), change.to.as_deref()) else {
             continue;
         };
@@ -169,7 +155,5 @@ fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
 /// Whether `field` is `word`, however it is cut into words: `Full name`, `fullName` and `full_name` are one.
 fn is_field_name(field: &str, word: &str) -> bool {
     let letters = field.bytes().filter(u8::is_ascii_alphanumeric);
-    letters
-        .map(|byte| byte.to_ascii_lowercase())
-        .eq(word.bytes())
+    letters.map(|byte| byte.to_ascii_lowercase()).eq(word.bytes())
 }

@@ -23,18 +23,9 @@ impl<'e> OcsfActivity<'e> {
     /// the action itself could not be read is nothing known.
     pub fn of(class: OcsfClass, event: &'e Event<'_>) -> OcsfActivity<'e> {
         match activity_id(class, event.meaning.deed) {
-            _ if event.action == UNPARSED => OcsfActivity {
-                id: 0,
-                name: "Unknown",
-            },
-            Some((id, deed)) => OcsfActivity {
-                id,
-                name: deed.as_str(),
-            },
-            None => OcsfActivity {
-                id: OTHER,
-                name: &event.action,
-            },
+            _ if event.action == UNPARSED => OcsfActivity { id: 0, name: "Unknown" },
+            Some((id, deed)) => OcsfActivity { id, name: deed.as_str() },
+            None => OcsfActivity { id: OTHER, name: &event.action },
         }
     }
 }
@@ -126,16 +117,9 @@ fn activities(class: OcsfClass) -> &'static [Deed] {
             Deactivate, Suspend, Resume,
         ],
         OcsfClass::UserAccess => &[Assign, Revoke],
-        OcsfClass::GroupManagement => &[
-            Assign,
-            Revoke,
-            AddUser,
-            RemoveUser,
-            Delete,
-            Create,
-            AddSubgroup,
-            RemoveSubgroup,
-        ],
+        OcsfClass::GroupManagement => {
+            &[Assign, Revoke, AddUser, RemoveUser, Delete, Create, AddSubgroup, RemoveSubgroup]
+        }
         OcsfClass::WebResources => &[Create, Read, Update, Delete, Search, Import, Export, Share],
         OcsfClass::Api => &[Create, Read, Update, Delete],
     }

@@ -58,22 +58,13 @@ fn any_text() -> impl Strategy<Value = Option<EventText<'static>>> {
 }
 
 fn target() -> impl Strategy<Value = EventTarget<'static>> {
-    let texts = (
-        select(KINDS),
-        any_text(),
-        any_text(),
-        any_text(),
-        any_text(),
-    );
+    let texts = (select(KINDS), any_text(), any_text(), any_text(), any_text());
     texts.prop_map(|(kind, id, name, email, parent)| EventTarget {
         kind: text(kind),
         id,
         name,
         email,
-        parent: TargetParent {
-            id: parent,
-            name: None,
-        },
+        parent: TargetParent { id: parent, name: None },
     })
 }
 
@@ -86,12 +77,8 @@ fn change() -> impl Strategy<Value = FieldChange<'static>> {
 }
 
 fn actor() -> impl Strategy<Value = EventActor<'static>> {
-    const ACTORS: &[ActorKind] = &[
-        ActorKind::User,
-        ActorKind::App,
-        ActorKind::System,
-        ActorKind::Anonymous,
-    ];
+    const ACTORS: &[ActorKind] =
+        &[ActorKind::User, ActorKind::App, ActorKind::System, ActorKind::Anonymous];
     let person = (any_text(), any_text(), any_text());
     let auth = (any_text(), any_text(), any_text());
     (prop::option::of(select(ACTORS)), person, auth, any_text()).prop_map(
@@ -100,15 +87,8 @@ fn actor() -> impl Strategy<Value = EventActor<'static>> {
             id,
             name,
             email,
-            auth: ActorAuth {
-                kind: auth,
-                token_id,
-                token_label,
-            },
-            on_behalf_of: RelatedPerson {
-                id: behalf,
-                ..RelatedPerson::default()
-            },
+            auth: ActorAuth { kind: auth, token_id, token_label },
+            on_behalf_of: RelatedPerson { id: behalf, ..RelatedPerson::default() },
         },
     )
 }
@@ -119,23 +99,17 @@ fn ip() -> impl Strategy<Value = EventText<'static>> {
 }
 
 fn client() -> impl Strategy<Value = EventClient<'static>> {
-    let ips = (
-        prop::option::of(ip()),
-        any::<Option<u16>>(),
-        prop::collection::vec(ip(), 0..3),
-    );
+    let ips = (prop::option::of(ip()), any::<Option<u16>>(), prop::collection::vec(ip(), 0..3));
     let texts = (any_text(), any_text(), any_text(), any_text());
-    (ips, texts).prop_map(
-        |((ip, port, forwarded), (country, region, city, geo))| EventClient {
-            ip,
-            port,
-            forwarded,
-            country,
-            region,
-            city,
-            geo,
-        },
-    )
+    (ips, texts).prop_map(|((ip, port, forwarded), (country, region, city, geo))| EventClient {
+        ip,
+        port,
+        forwarded,
+        country,
+        region,
+        city,
+        geo,
+    })
 }
 
 fn event() -> impl Strategy<Value = Event<'static>> {
@@ -150,10 +124,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
         prop::option::of(Just("org-1")),
         prop::option::of(select(&["acme.example", "10.0.0.1:80/x", "[::1", "/"][..])),
     );
-    let lists = (
-        prop::collection::vec(target(), 0..6),
-        prop::collection::vec(change(), 0..3),
-    );
+    let lists = (prop::collection::vec(target(), 0..6), prop::collection::vec(change(), 0..3));
     let texts = (any_text(), any_text(), any_text(), any_text());
     (what, when, of, texts, actor(), client(), lists).prop_map(
         |((class, deed, kind, outcome), when, (org_id, site), texts, actor, client, lists)| {
@@ -166,9 +137,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
             let (action, message, product, app) = texts;
             event.action = action.unwrap_or(EventText::Borrowed("done"));
             (event.message, event.product) = (message, product);
-            event
-                .labels
-                .extend(app.clone().map(|app| ("actorApp", app)));
+            event.labels.extend(app.clone().map(|app| ("actorApp", app)));
             event.labels.extend(app.map(|app| ("node", app)));
             (event.actor, event.client) = (actor, client);
             (event.targets, event.changes) = lists;
@@ -192,14 +161,7 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
     let mut text = Vec::new();
     object(&mut text, |out| event.write(out));
     let mut wanted: Value = serde_json::from_slice(&text).unwrap();
-    for key in [
-        "schema",
-        "time",
-        "processed_time",
-        "observed_time",
-        "outcome",
-        "product",
-    ] {
+    for key in ["schema", "time", "processed_time", "observed_time", "outcome", "product"] {
         wanted.as_object_mut().unwrap().remove(key);
     }
     // What a thing is may be said by the attribute that it stands in.
@@ -256,11 +218,7 @@ fn at<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
         };
         found = found.into_iter().map(|value| &value[key]).collect();
         if is_list {
-            found = found
-                .into_iter()
-                .filter_map(Value::as_array)
-                .flatten()
-                .collect();
+            found = found.into_iter().filter_map(Value::as_array).flatten().collect();
         }
     }
     found

@@ -16,22 +16,14 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
     match plan.class {
         OcsfClass::AccountChange => {
-            out.objects(
-                "policies",
-                targets_in(plan, TargetAttribute::Policy),
-                write_with_type,
-            );
+            out.objects("policies", targets_in(plan, TargetAttribute::Policy), write_with_type);
         }
         OcsfClass::Authentication => {
             out.object("service", |out| out.text("name", product(plan.event)));
         }
         OcsfClass::UserAccess => {
             out.texts("privileges", PrivilegeSource::list(plan));
-            out.objects(
-                "resources",
-                targets_in(plan, TargetAttribute::Resource),
-                write_with_type,
-            );
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
         }
         OcsfClass::GroupManagement => group(plan, out),
         OcsfClass::WebResources => {
@@ -46,11 +38,7 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
                 out.text("operation", &plan.event.action);
                 out.object("service", |out| out.text("name", product(plan.event)));
             });
-            out.objects(
-                "resources",
-                targets_in(plan, TargetAttribute::Resource),
-                write_with_type,
-            );
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
         }
         OcsfClass::EntityManagement => out.object("entity", |out| write_entity(plan, out)),
     }
@@ -60,10 +48,7 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 }
 
 fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
-    for (key, at) in [
-        ("group", plan.indices.group),
-        ("subgroup", plan.indices.subgroup),
-    ] {
+    for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
         if let Some(target) = plan.target(at) {
             out.object(key, |out| write_id_and_name(out, target));
         }

@@ -33,11 +33,7 @@ fn every_deed_of_every_class_has_its_number_and_its_caption() {
         );
         for deed in Deed::ALL {
             if let Some((id, named)) = activity_id(*class, *deed) {
-                assert_eq!(
-                    caption(uid, id.into()),
-                    Some(named.as_str()),
-                    "{class:?} {deed:?}"
-                );
+                assert_eq!(caption(uid, id.into()), Some(named.as_str()), "{class:?} {deed:?}");
             }
         }
         // Kerberos and its likes are no matter of Atlassian's.
@@ -97,11 +93,7 @@ fn an_event_that_says_nothing_is_of_the_class_that_requires_nothing_of_it() {
 fn an_account_change_has_the_user_who_was_changed() {
     let mut event = minimal_event(OcsfClass::AccountChange, Deed::Suspend);
     event.actor = actor(ActorKind::User);
-    assert_eq!(
-        render_valid(&event)["class_uid"],
-        3004,
-        "nobody says whose account"
-    );
+    assert_eq!(render_valid(&event)["class_uid"], 3004, "nobody says whose account");
     event.targets = vec![
         target("organization", "org-1", "Acme"),
         target("user", "u1", "Bo"),
@@ -109,10 +101,7 @@ fn an_account_change_has_the_user_who_was_changed() {
     ];
     let value = render_valid(&event);
     assert_eq!(kind(&value), (3001, 5));
-    assert_eq!(
-        value["user"],
-        json!({"uid": "u1", "name": "Bo", "type_id": 1, "type": "User"})
-    );
+    assert_eq!(value["user"], json!({"uid": "u1", "name": "Bo", "type_id": 1, "type": "User"}));
     assert_eq!(
         value["policies"],
         json!([{"uid": "p1", "name": "Strict", "type": "two_step_policy"}])
@@ -121,12 +110,7 @@ fn an_account_change_has_the_user_who_was_changed() {
         value["unmapped"]["targets"],
         json!([{"type": "organization", "id": "org-1", "name": "Acme"}])
     );
-    for deed in [
-        Deed::PasswordChange,
-        Deed::PasswordReset,
-        Deed::MfaEnable,
-        Deed::MfaDisable,
-    ] {
+    for deed in [Deed::PasswordChange, Deed::PasswordReset, Deed::MfaEnable, Deed::MfaDisable] {
         let mut event = minimal_event(OcsfClass::AccountChange, deed);
         event.actor = actor(ActorKind::User);
         assert_eq!(render_valid(&event)["user"]["uid"], "712020:a1");
@@ -143,10 +127,7 @@ fn an_authentication_has_the_user_who_signs_in() {
     let value = render_valid(&event);
     assert_eq!(kind(&value), (3002, 1));
     assert_eq!(value["user"]["uid"], "712020:a1");
-    assert_eq!(
-        value["service"],
-        json!({"name": "Atlassian Administration"})
-    );
+    assert_eq!(value["service"], json!({"name": "Atlassian Administration"}));
     assert_eq!(value.get("dst_endpoint"), None);
     // Who ends another's session is not who is logged off.
     event.meaning.deed = Deed::Logoff;
@@ -168,10 +149,7 @@ fn a_target_equal_to_the_actor_is_not_repeated() {
     event.targets[0].email = text("ada@example.com");
     assert_eq!(render_valid(&event)["unmapped"].get("targets"), None);
     event.targets[0].name = text("Ada L.");
-    assert_eq!(
-        render_valid(&event)["unmapped"]["targets"][0]["name"],
-        "Ada L."
-    );
+    assert_eq!(render_valid(&event)["unmapped"]["targets"][0]["name"], "Ada L.");
 }
 
 #[test]
@@ -187,18 +165,9 @@ fn the_host_of_a_site_is_where_one_signs_in() {
         value["dst_endpoint"].clone()
     };
     assert_eq!(to("acme.example"), json!({"hostname": "acme.example"}));
-    assert_eq!(
-        to("jira.example:8443/dc"),
-        json!({"hostname": "jira.example", "port": 8443})
-    );
-    assert_eq!(
-        to("127.0.0.1:80/dc"),
-        json!({"ip": "127.0.0.1", "port": 80})
-    );
-    assert_eq!(
-        to("[2001:db8::1]:80"),
-        json!({"ip": "2001:db8::1", "port": 80})
-    );
+    assert_eq!(to("jira.example:8443/dc"), json!({"hostname": "jira.example", "port": 8443}));
+    assert_eq!(to("127.0.0.1:80/dc"), json!({"ip": "127.0.0.1", "port": 80}));
+    assert_eq!(to("[2001:db8::1]:80"), json!({"ip": "2001:db8::1", "port": 80}));
     assert_eq!(to("[2001:db8::1]/x"), json!({"ip": "2001:db8::1"}));
     assert_eq!(to("/"), Value::Null);
 }
@@ -209,18 +178,12 @@ fn privileges_are_targets_or_changes_or_products() {
     let user = target("user", "u1", "Bo");
     event.targets = vec![user.clone()];
     assert_eq!(render_valid(&event)["class_uid"], 3004, "nobody says which");
-    event.targets = vec![
-        user.clone(),
-        target("product", "p1", "Jira"),
-        target("site", "s1", "acme"),
-    ];
+    event.targets =
+        vec![user.clone(), target("product", "p1", "Jira"), target("site", "s1", "acme")];
     let value = render_valid(&event);
     assert_eq!(kind(&value), (3005, 1));
     assert_eq!(value["privileges"], json!(["Jira"]));
-    assert_eq!(
-        value["resources"],
-        json!([{"uid": "s1", "name": "acme", "type": "site"}])
-    );
+    assert_eq!(value["resources"], json!([{"uid": "s1", "name": "acme", "type": "site"}]));
     event.changes = vec![change("Type", "VIEW", "EDIT"), change("Name", "a", "b")];
     let value = render_valid(&event);
     assert_eq!(value["privileges"], json!(["EDIT"]));
@@ -230,10 +193,7 @@ fn privileges_are_targets_or_changes_or_products() {
     event.targets.push(target("role", "r1", ""));
     event.targets.push(target("role", "r2", "Owner"));
     let value = render_valid(&event);
-    assert_eq!(
-        (kind(&value), &value["privileges"]),
-        ((3005, 2), &json!(["r1", "Owner"]))
-    );
+    assert_eq!((kind(&value), &value["privileges"]), ((3005, 2), &json!(["r1", "Owner"])));
     assert_eq!(value["unmapped"]["targets"].as_array().unwrap().len(), 2);
 }
 
@@ -251,14 +211,8 @@ fn a_groups_privileges_are_a_matter_of_the_group() {
     assert_eq!(kind(&value), (3006, 1));
     assert_eq!(value["group"], json!({"uid": "g1", "name": "admins"}));
     assert_eq!(value["privileges"], json!(["EDIT"]));
-    assert_eq!(
-        value["resource"],
-        json!({"name": "Handbook", "type": "space"})
-    );
-    assert_eq!(
-        value["unmapped"]["targets"],
-        json!([{"type": "page", "id": "7"}])
-    );
+    assert_eq!(value["resource"], json!({"name": "Handbook", "type": "space"}));
+    assert_eq!(value["unmapped"]["targets"], json!([{"type": "page", "id": "7"}]));
 }
 
 #[test]
@@ -272,35 +226,23 @@ fn a_group_and_who_is_in_it() {
     event.targets.push(target("group", "g2", "staff"));
     let value = render_valid(&event);
     assert_eq!(kind(&value), (3006, 3));
-    assert_eq!(
-        (&value["group"]["uid"], &value["user"]["uid"]),
-        (&json!("g1"), &json!("u1"))
-    );
+    assert_eq!((&value["group"]["uid"], &value["user"]["uid"]), (&json!("g1"), &json!("u1")));
     assert_eq!(value.get("subgroup"), None);
     assert_eq!(value["unmapped"]["targets"].as_array().unwrap().len(), 2);
     event.meaning.deed = Deed::AddSubgroup;
-    assert_eq!(
-        render_valid(&event)["subgroup"],
-        json!({"uid": "g2", "name": "staff"})
-    );
+    assert_eq!(render_valid(&event)["subgroup"], json!({"uid": "g2", "name": "staff"}));
 }
 
 #[test]
 fn web_resources_are_content_or_else_the_whole_site() {
     let mut event = minimal_event(OcsfClass::WebResources, Deed::Export);
     event.source.site = Some("acme.example");
-    event.targets = vec![
-        target("organization", "org-1", ""),
-        target("user", "u1", ""),
-    ];
+    event.targets = vec![target("organization", "org-1", ""), target("user", "u1", "")];
     assert_eq!(render_valid(&event)["class_uid"], 3004);
     event.targets.push(target("site", "s1", "acme"));
     let value = render_valid(&event);
     assert_eq!(kind(&value), (6001, 7));
-    assert_eq!(
-        value["web_resources"],
-        json!([{"uid": "s1", "name": "acme", "type": "site"}])
-    );
+    assert_eq!(value["web_resources"], json!([{"uid": "s1", "name": "acme", "type": "site"}]));
     assert_eq!(value["dst_endpoint"], json!({"hostname": "acme.example"}));
     assert_eq!(value["unmapped"]["source"], json!({"site": "acme.example"}));
     event.targets.push(target("page", "7", "Plan"));
@@ -316,10 +258,7 @@ fn a_call_comes_from_somebody_and_somewhere() {
     let mut event = minimal_event(OcsfClass::Api, Deed::Read);
     event.actor = actor(ActorKind::App);
     let value = render_valid(&event);
-    assert_eq!(
-        (value["class_uid"].clone(), value.get("src_endpoint")),
-        (json!(3004), None)
-    );
+    assert_eq!((value["class_uid"].clone(), value.get("src_endpoint")), (json!(3004), None));
     event.client = client("198.51.100.7");
     event.targets = vec![target("page", "7", "Plan"), target("user", "u1", "Bo")];
     let value = render_valid(&event);
@@ -340,13 +279,7 @@ fn the_entity_is_what_the_first_target_is() {
             "" => Value::Null,
             kind => json!([{"type": kind}]),
         };
-        assert_eq!(
-            value["unmapped"]
-                .get("targets")
-                .cloned()
-                .unwrap_or_default(),
-            left
-        );
+        assert_eq!(value["unmapped"].get("targets").cloned().unwrap_or_default(), left);
         value["entity"].clone()
     };
     assert_eq!(

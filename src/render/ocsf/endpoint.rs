@@ -71,18 +71,10 @@ impl<'e> DstEndpoint<'e> {
     pub fn of(event: &'e Event<'_>) -> Option<DstEndpoint<'e>> {
         let authority = event.source.site?.split('/').next()?;
         if let Some(NetworkAddress { ip, port }) = NetworkAddress::parse(authority) {
-            return Some(DstEndpoint {
-                hostname: None,
-                ip: Some(ip),
-                port,
-            });
+            return Some(DstEndpoint { hostname: None, ip: Some(ip), port });
         }
         let (host, port) = host_and_port(authority);
-        (!host.is_empty()).then_some(DstEndpoint {
-            hostname: Some(host),
-            ip: None,
-            port,
-        })
+        (!host.is_empty()).then_some(DstEndpoint { hostname: Some(host), ip: None, port })
     }
 
     /// Writes the fields of the object.

@@ -26,10 +26,7 @@ pub fn write(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
         out.text_if_some("tenant_uid", event.source.org_id.or(event.source.site));
         out.word("log_name", event.source.kind.as_str());
         out.text("source", event.source.name);
-        out.text_if_some(
-            "original_time",
-            original_time(event.source.kind, record).as_deref(),
-        );
+        out.text_if_some("original_time", original_time(event.source.kind, record).as_deref());
         // Atlassian's own processing is what logs an event; ours is the processing on its way.
         if let Some(time) = event.processed_time {
             out.integer("logged_time", time.timestamp_millis());

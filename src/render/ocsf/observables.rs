@@ -27,11 +27,7 @@ macro_rules! spot {
 
 macro_rules! user_spots {
     ($path:literal) => {
-        [
-            spot!(31, $path, ".uid"),
-            spot!(4, $path, ".name"),
-            spot!(5, $path, ".email_addr"),
-        ]
+        [spot!(31, $path, ".uid"), spot!(4, $path, ".name"), spot!(5, $path, ".email_addr")]
     };
 }
 
@@ -58,10 +54,7 @@ const ENTITY_GROUP: [ObservablePath; 2] = group_spots!("entity.group");
 
 /// Writes the list. A value that stands in two places is listed once, by the first of them.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
-    let mut list = ObservableList {
-        found: [(SOURCE_IP, ""); MAX_OBSERVABLES],
-        count: 0,
-    };
+    let mut list = ObservableList { found: [(SOURCE_IP, ""); MAX_OBSERVABLES], count: 0 };
     list.gather(plan);
     let found = list.found.iter().take(list.count);
     out.objects("observables", found, |out, (spot, value)| {
@@ -80,11 +73,9 @@ impl<'e> ObservableList<'e> {
     fn gather(&mut self, plan: &'e RenderPlan<'_>) {
         self.add(SOURCE_IP, plan.src_endpoint.ip);
         self.add(SOURCE_COUNTRY, plan.src_endpoint.country);
-        for (user, spots) in [
-            (&plan.actor.user, ACTOR),
-            (&plan.user, USER),
-            (&plan.entity_user, ENTITY_USER),
-        ] {
+        for (user, spots) in
+            [(&plan.actor.user, ACTOR), (&plan.user, USER), (&plan.entity_user, ENTITY_USER)]
+        {
             if let Some(user) = user {
                 self.user(user, spots);
             }
@@ -93,10 +84,7 @@ impl<'e> ObservableList<'e> {
         for (group, spots) in [
             (plan.target(plan.indices.group), GROUP),
             (plan.target(plan.indices.subgroup), SUBGROUP),
-            (
-                entity.filter(|target| TargetKind::of(target) == TargetKind::Group),
-                ENTITY_GROUP,
-            ),
+            (entity.filter(|target| TargetKind::of(target) == TargetKind::Group), ENTITY_GROUP),
         ] {
             if let Some(group) = group {
                 self.group(group, spots);

@@ -86,24 +86,14 @@ impl<'e> OcsfUser<'e> {
 
     /// The actor, if it can be named.
     pub fn of_actor(actor: &'e EventActor<'_>) -> Option<OcsfUser<'e>> {
-        let EventActor {
-            id, name, email, ..
-        } = actor;
+        let EventActor { id, name, email, .. } = actor;
         let principal = OcsfUser::new(id.as_ref(), name.as_ref(), email.as_ref())?;
-        Some(OcsfUser {
-            kind: actor.kind,
-            token: token(&actor.auth),
-            ..principal
-        })
+        Some(OcsfUser { kind: actor.kind, token: token(&actor.auth), ..principal })
     }
 
     /// A target that is a user, if it can be named.
     pub fn of_target(target: &'e EventTarget<'_>) -> Option<OcsfUser<'e>> {
-        OcsfUser::new(
-            target.id.as_ref(),
-            target.name.as_ref(),
-            target.email.as_ref(),
-        )
+        OcsfUser::new(target.id.as_ref(), target.name.as_ref(), target.email.as_ref())
     }
 
     /// The target at `index`, which is a user.
@@ -119,14 +109,10 @@ impl<'e> OcsfUser<'e> {
         if let Some(kind) = self.kind {
             out.constant(type_of(kind));
         }
-        out.objects(
-            "programmatic_credentials",
-            self.token.into_iter(),
-            |out, token| {
-                out.text("uid", token.uid);
-                out.text_if_some("type", token.kind);
-            },
-        );
+        out.objects("programmatic_credentials", self.token.into_iter(), |out, token| {
+            out.text("uid", token.uid);
+            out.text_if_some("type", token.kind);
+        });
     }
 }
 
@@ -141,10 +127,7 @@ fn type_of(kind: ActorKind) -> &'static str {
 }
 
 fn token<'e>(auth: &'e ActorAuth<'_>) -> Option<ProgrammaticCredential<'e>> {
-    Some(ProgrammaticCredential {
-        uid: auth.token_id.as_deref()?,
-        kind: auth.kind.as_deref(),
-    })
+    Some(ProgrammaticCredential { uid: auth.token_id.as_deref()?, kind: auth.kind.as_deref() })
 }
 
 /// Whether `text` is of the type `email_t`: some letters, digits and marks, one `@`, and a domain with a dot in it.
@@ -189,13 +172,9 @@ mod tests {
 
     #[test]
     fn addresses_of_people() {
-        for good in [
-            "a@b.c",
-            "ada.lovelace+x@mail.example.com",
-            "o'hara,x@a-b.example",
-            "{~}@x.-",
-            "a@b..",
-        ] {
+        for good in
+            ["a@b.c", "ada.lovelace+x@mail.example.com", "o'hara,x@a-b.example", "{~}@x.-", "a@b.."]
+        {
             assert!(is_email(good), "{good}");
         }
         for bad in [

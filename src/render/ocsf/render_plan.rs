@@ -150,10 +150,8 @@ impl<'e> RenderPlan<'e> {
     /// Who signed in or out: the actor who did; for all else, and where no person or app acted, the target.
     fn find_login_user(&mut self) -> bool {
         let is_own = self.event.meaning.deed == Deed::Logon;
-        let can_sign_in = !matches!(
-            self.event.actor.kind,
-            Some(ActorKind::System | ActorKind::Anonymous)
-        );
+        let can_sign_in =
+            !matches!(self.event.actor.kind, Some(ActorKind::System | ActorKind::Anonymous));
         if is_own && can_sign_in && self.use_actor_as_user() {
             return true;
         }
@@ -175,10 +173,7 @@ impl<'e> RenderPlan<'e> {
 
     fn find_user(&mut self) -> bool {
         self.indices.user = TargetKind::User.first(self.event, 0);
-        self.user = self
-            .indices
-            .user
-            .and_then(|at| OcsfUser::at(self.event, at));
+        self.user = self.indices.user.and_then(|at| OcsfUser::at(self.event, at));
         self.user.is_some()
     }
 
@@ -301,9 +296,7 @@ impl TargetAttribute {
             }
             _ if at(plan.indices.resource) => TargetAttribute::Resource,
             OcsfClass::UserAccess
-                if plan
-                    .privileges
-                    .is_some_and(|from| from.grants_access_to(kind)) =>
+                if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) =>
             {
                 TargetAttribute::Resource
             }

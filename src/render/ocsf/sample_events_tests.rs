@@ -36,11 +36,7 @@ pub fn minimal_event(class: OcsfClass, deed: Deed) -> Event<'static> {
         action: EventText::Borrowed("something_done"),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: ActionMeaning {
-            class,
-            deed,
-            ..UNKNOWN_MEANING
-        },
+        meaning: ActionMeaning { class, deed, ..UNKNOWN_MEANING },
         message: None,
         product: None,
         actor: EventActor::default(),
@@ -64,29 +60,17 @@ pub fn actor(kind: ActorKind) -> EventActor<'static> {
 
 /// A target: of a kind, with an id and a name, each of which may be empty.
 pub fn target(kind: &str, id: &str, name: &str) -> EventTarget<'static> {
-    EventTarget {
-        kind: text(kind),
-        id: text(id),
-        name: text(name),
-        ..EventTarget::default()
-    }
+    EventTarget { kind: text(kind), id: text(id), name: text(name), ..EventTarget::default() }
 }
 
 /// A changed field.
 pub fn change(field: &str, from: &str, to: &str) -> FieldChange<'static> {
-    FieldChange {
-        field: text(field),
-        from: text(from),
-        to: text(to),
-    }
+    FieldChange { field: text(field), from: text(from), to: text(to) }
 }
 
 /// A client of which the address is known.
 pub fn client(ip: &str) -> EventClient<'static> {
-    EventClient {
-        ip: text(ip),
-        ..EventClient::default()
-    }
+    EventClient { ip: text(ip), ..EventClient::default() }
 }
 
 /// A record with this text.

@@ -97,12 +97,7 @@ const ACTIVITIES: &[(u64, &[&str])] = &[
             "Remove Subgroup",
         ],
     ),
-    (
-        6001,
-        &[
-            "Create", "Read", "Update", "Delete", "Search", "Import", "Export", "Share",
-        ],
-    ),
+    (6001, &["Create", "Read", "Update", "Delete", "Search", "Import", "Export", "Share"]),
     (6003, &["Create", "Read", "Update", "Delete"]),
 ];
 
@@ -138,10 +133,7 @@ pub fn faults(event: &Value) -> Vec<String> {
     if caption(class_uid, id).is_none_or(|caption| caption != name) && id != 99 {
         faults.push(format!("activity {id} of {class_uid} is not called {name}"));
     }
-    let joined = format!(
-        "{}: {name}",
-        event["class_name"].as_str().unwrap_or_default()
-    );
+    let joined = format!("{}: {name}", event["class_name"].as_str().unwrap_or_default());
     if event["type_name"] != *joined {
         faults.push(format!("type_name is not {joined}"));
     }
@@ -199,9 +191,7 @@ impl Rule {
             match self.attributes.iter().find(|(name, ..)| name == key) {
                 None => faults.push(format!("{path} is unknown")),
                 Some((_, kind, _, true)) => match value.as_array() {
-                    Some(list) => list
-                        .iter()
-                        .for_each(|value| of_type(kind, value, &path, faults)),
+                    Some(list) => list.iter().for_each(|value| of_type(kind, value, &path, faults)),
                     None => faults.push(format!("{path} is no list")),
                 },
                 Some((_, kind, ..)) => of_type(kind, value, &path, faults),
@@ -245,10 +235,7 @@ fn is_email(text: &str) -> bool {
         return false;
     };
     let of = |text: &str, marks: &str| {
-        !text.is_empty()
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
     };
     of(name, marks) && of(first, "-") && of(rest, "-.")
 }
@@ -265,9 +252,7 @@ fn nothing_empty(value: &Value, path: &str, faults: &mut Vec<String>) {
         faults.push(format!("{path} is empty"));
     }
     match value {
-        Value::Array(list) => list
-            .iter()
-            .for_each(|value| nothing_empty(value, path, faults)),
+        Value::Array(list) => list.iter().for_each(|value| nothing_empty(value, path, faults)),
         Value::Object(fields) => {
             for (key, value) in fields {
                 nothing_empty(value, &format!("{path}.{key}"), faults);

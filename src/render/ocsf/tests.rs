@@ -23,10 +23,7 @@ fn actors_of_every_kind() {
     let user = |type_id: u8, word: &str| json!({"uid": "712020:a1", "name": "Ada", "email_addr": "ada@example.com", "type_id": type_id, "type": word});
     assert_eq!(of(ActorKind::User), json!({"user": user(1, "User")}));
     assert_eq!(of(ActorKind::System), json!({"user": user(3, "System")}));
-    assert_eq!(
-        of(ActorKind::Anonymous),
-        json!({"user": user(99, "Anonymous")})
-    );
+    assert_eq!(of(ActorKind::Anonymous), json!({"user": user(99, "Anonymous")}));
     assert_eq!(
         of(ActorKind::App),
         json!({"user": user(4, "Service"), "app_name": "Ada", "app_uid": "712020:a1"})
@@ -38,19 +35,11 @@ fn an_actors_app_and_token_and_principal() {
     let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     event.actor = actor(ActorKind::App);
     event.actor.email = text("Ada <ada@example.com>");
-    event.actor.auth = ActorAuth {
-        kind: text("api-token"),
-        token_id: text("t1"),
-        token_label: text("ci"),
-    };
-    event.actor.on_behalf_of = RelatedPerson {
-        id: text("712020:b2"),
-        ..RelatedPerson::default()
-    };
-    event.labels = vec![
-        ("actorApp", EventText::Borrowed("app-9")),
-        ("node", EventText::Borrowed("n1")),
-    ];
+    event.actor.auth =
+        ActorAuth { kind: text("api-token"), token_id: text("t1"), token_label: text("ci") };
+    event.actor.on_behalf_of = RelatedPerson { id: text("712020:b2"), ..RelatedPerson::default() };
+    event.labels =
+        vec![("actorApp", EventText::Borrowed("app-9")), ("node", EventText::Borrowed("n1"))];
     let value = render_valid(&event);
     assert_eq!(value["actor"]["app_uid"], "app-9");
     assert_eq!(
@@ -64,10 +53,7 @@ fn an_actors_app_and_token_and_principal() {
             "auth": {"token_label": "ci"}, "on_behalf_of": {"id": "712020:b2"}}})
     );
     event.actor.auth.token_id = None;
-    assert_eq!(
-        render_valid(&event)["unmapped"]["actor"]["auth"]["type"],
-        "api-token"
-    );
+    assert_eq!(render_valid(&event)["unmapped"]["actor"]["auth"]["type"], "api-token");
 }
 
 #[test]
@@ -117,27 +103,18 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
         *proxy,
         json!({"type_id": 2, "name": "src_endpoint.intermediate_ips[]", "value": "203.0.113.80"})
     );
-    event.client = EventClient {
-        ip: text("fe80::1"),
-        country: text("Exampleland"),
-        ..EventClient::default()
-    };
+    event.client =
+        EventClient { ip: text("fe80::1"), country: text("Exampleland"), ..EventClient::default() };
     let value = render_valid(&event);
     assert_eq!(value["src_endpoint"], json!({"ip": "fe80::1"}));
-    assert_eq!(
-        value["unmapped"]["client"],
-        json!({"country": "Exampleland"})
-    );
+    assert_eq!(value["unmapped"]["client"], json!({"country": "Exampleland"}));
 }
 
 #[test]
 fn observables_tell_where_they_stand_and_do_not_repeat() {
     let mut event = minimal_event(OcsfClass::GroupManagement, Deed::AddUser);
     event.actor = actor(ActorKind::User);
-    event.targets = vec![
-        target("group", "g1", "admins"),
-        target("user", "712020:a1", "Ada"),
-    ];
+    event.targets = vec![target("group", "g1", "admins"), target("user", "712020:a1", "Ada")];
     event.client = client("198.51.100.7");
     event.client.country = text("Portugal");
     let one = |type_id: u8, name: &str, value: &str| json!({"type_id": type_id, "name": name, "value": value});
@@ -168,10 +145,7 @@ fn a_thousand_targets_are_all_there() {
         let value = render_valid(&event);
         assert!(value["observables"].as_array().unwrap().len() <= 32);
         let text = value.to_string();
-        assert!(
-            (0..1000).all(|n| text.contains(&format!("\"name-{n}\""))),
-            "{class:?}"
-        );
+        assert!((0..1000).all(|n| text.contains(&format!("\"name-{n}\""))), "{class:?}");
     }
 }
 
@@ -181,10 +155,7 @@ fn times_and_where_they_come_from() {
     event.outcome = Outcome::Failure;
     let value = render_valid(&event);
     assert_eq!(value["time"], 1_795_167_000_250_i64);
-    assert_eq!(
-        (&value["status_id"], &value["status"]),
-        (&json!(2), &json!("Failure"))
-    );
+    assert_eq!((&value["status_id"], &value["status"]), (&json!(2), &json!("Failure")));
     assert_eq!(value["unmapped"], json!({"category": "other"}));
     event.time = None;
     let value = render_valid(&event);
@@ -208,37 +179,22 @@ fn the_time_and_the_id_are_the_sources_own() {
         assert_eq!(faults(&value), [""; 0], "{value:#}");
         assert_eq!(value["raw_data"], raw);
         let metadata = &value["metadata"];
-        (
-            metadata["original_time"].clone(),
-            metadata["original_event_uid"].clone(),
-        )
+        (metadata["original_time"].clone(), metadata["original_event_uid"].clone())
     };
     let org = r#"{"attributes":{"time":"2026-11-20T09:30:00Z"},"created":"no"}"#;
-    assert_eq!(
-        of(SourceKind::OrgEvents, org),
-        (json!("2026-11-20T09:30:00Z"), json!("e1"))
-    );
+    assert_eq!(of(SourceKind::OrgEvents, org), (json!("2026-11-20T09:30:00Z"), json!("e1")));
     let jira = r#"{"created":"2026-11-20T09:30:00.250+0000"}"#;
     assert_eq!(
         of(SourceKind::JiraAudit, jira),
         (json!("2026-11-20T09:30:00.250+0000"), json!("e1"))
     );
     let confluence = r#"{"creationDate":1795167000000}"#;
-    assert_eq!(
-        of(SourceKind::ConfluenceAudit, confluence),
-        (json!("1795167000000"), Value::Null)
-    );
+    assert_eq!(of(SourceKind::ConfluenceAudit, confluence), (json!("1795167000000"), Value::Null));
     assert_eq!(
         of(SourceKind::DatacenterAudit, r#"{"timestamp":"\"\n"}"#),
         (json!("\"\n"), Value::Null)
     );
-    for odd in [
-        "null",
-        "[]",
-        "7",
-        r#"{"attributes":{"time":{}}}"#,
-        r#"{"attributes":[]}"#,
-    ] {
+    for odd in ["null", "[]", "7", r#"{"attributes":{"time":{}}}"#, r#"{"attributes":[]}"#] {
         assert_eq!(of(SourceKind::OrgEvents, odd).0, Value::Null);
     }
 }
@@ -248,10 +204,7 @@ fn a_targets_parent_and_address_are_kept() {
     let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     let with = |kind: &str, email: &str, parent: &str| EventTarget {
         email: text(email),
-        parent: TargetParent {
-            id: text(parent),
-            name: None,
-        },
+        parent: TargetParent { id: text(parent), name: None },
         ..target(kind, "1", "x")
     };
     for (one, is_left) in [
@@ -263,10 +216,6 @@ fn a_targets_parent_and_address_are_kept() {
     ] {
         event.targets = vec![one];
         let value = render_valid(&event);
-        assert_eq!(
-            value["unmapped"].get("targets").is_some(),
-            is_left,
-            "{value}"
-        );
+        assert_eq!(value["unmapped"].get("targets").is_some(), is_left, "{value}");
     }
 }

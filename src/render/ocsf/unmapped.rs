@@ -20,10 +20,7 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     out.word("category", event.category.as_str());
     out.object("source", |out| {
         // The tenant is the organization, where there is one.
-        out.text_if_some(
-            "site",
-            event.source.site.filter(|_| event.source.org_id.is_some()),
-        );
+        out.text_if_some("site", event.source.site.filter(|_| event.source.org_id.is_some()));
     });
     out.object("actor", |out| actor(plan, event, out));
     let targets = event.targets.iter().enumerate();

@@ -51,13 +51,7 @@ const fn kind(
     about: SubjectKind,
     says: &'static str,
 ) -> ActionKind {
-    ActionKind {
-        action,
-        weight,
-        who,
-        about,
-        says,
-    }
+    ActionKind { action, weight, who, about, says }
 }
 
 use ActorRole::{Admin, Anyone, Service};
@@ -65,70 +59,30 @@ use SubjectKind::{Access, Membership, Org, Self_, Thing, User};
 
 const GROUP: SubjectKind = Thing(
     "groups",
-    &[
-        "jira-admins",
-        "confluence-users",
-        "optics-team",
-        "finance",
-        "contractors",
-        "site-admins",
-    ],
+    &["jira-admins", "confluence-users", "optics-team", "finance", "contractors", "site-admins"],
 );
 const POLICY: SubjectKind = Thing(
     "policies",
-    &[
-        "Password strength",
-        "Session length",
-        "External users",
-        "Mobile app",
-        "Office IP range",
-    ],
+    &["Password strength", "Session length", "External users", "Mobile app", "Office IP range"],
 );
-const DOMAIN: SubjectKind = Thing(
-    "domains",
-    &["lindenfell.example", "lindenfell-labs.example"],
-);
+const DOMAIN: SubjectKind = Thing("domains", &["lindenfell.example", "lindenfell-labs.example"]);
 const PROVIDER: SubjectKind = Thing("identityProviders", &["Corporate SSO", "Labs SSO"]);
-const TOKEN: SubjectKind = Thing(
-    "apiTokens",
-    &[
-        "laptop script",
-        "report export",
-        "ci pipeline",
-        "calendar sync",
-    ],
-);
-const KEY: SubjectKind = Thing(
-    "apiKeys",
-    &["SIEM collector", "SCIM provisioning", "quarterly review"],
-);
-const SPACE: SubjectKind = Thing(
-    "spaces",
-    &["Engineering", "Optics Lab", "People", "Finance", "Runbooks"],
-);
+const TOKEN: SubjectKind =
+    Thing("apiTokens", &["laptop script", "report export", "ci pipeline", "calendar sync"]);
+const KEY: SubjectKind =
+    Thing("apiKeys", &["SIEM collector", "SCIM provisioning", "quarterly review"]);
+const SPACE: SubjectKind =
+    Thing("spaces", &["Engineering", "Optics Lab", "People", "Finance", "Runbooks"]);
 const PAGE: SubjectKind = Thing(
     "pages",
-    &[
-        "Release checklist",
-        "Onboarding",
-        "Calibration notes",
-        "On-call rota",
-        "Budget 2027",
-    ],
+    &["Release checklist", "Onboarding", "Calibration notes", "On-call rota", "Budget 2027"],
 );
 const PROJECT: SubjectKind = Thing("projects", &["LENS", "OPS", "HELP", "FIN"]);
-const REPO: SubjectKind = Thing(
-    "repositories",
-    &["lens-firmware", "ops-tools", "website", "calibration"],
-);
-const APP: SubjectKind = Thing(
-    "apps",
-    &["Diagram Studio", "Time Ledger", "Release Notes Bot"],
-);
-const PRODUCT: SubjectKind = Thing(
-    "products",
-    &["Jira", "Confluence", "Jira Service Management", "Bitbucket"],
-);
+const REPO: SubjectKind =
+    Thing("repositories", &["lens-firmware", "ops-tools", "website", "calibration"]);
+const APP: SubjectKind = Thing("apps", &["Diagram Studio", "Time Ledger", "Release Notes Bot"]);
+const PRODUCT: SubjectKind =
+    Thing("products", &["Jira", "Confluence", "Jira Service Management", "Bitbucket"]);
 
 /// All kinds.
 #[rustfmt::skip] // a table reads as a table

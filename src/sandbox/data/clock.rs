@@ -7,9 +7,8 @@ use crate::sandbox::DataOptions;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// Activity in each hour of the day, UTC; the busiest hour has [`BUSIEST`].
-const HOURS: [u32; 24] = [
-    2, 1, 1, 1, 1, 3, 6, 15, 31, 39, 40, 35, 26, 35, 38, 37, 29, 17, 9, 7, 6, 4, 3, 2,
-];
+const HOURS: [u32; 24] =
+    [2, 1, 1, 1, 1, 3, 6, 15, 31, 39, 40, 35, 26, 35, 38, 37, 29, 17, 9, 7, 6, 4, 3, 2];
 const BUSIEST: u32 = 40;
 /// A weekend has this part of a weekday's activity.
 const WEEKEND_PART: u32 = 6;
@@ -51,18 +50,9 @@ mod tests {
     fn more_happens_at_ten_than_at_three() {
         let start = 20_000 * DAY_MS;
         let times = draw(&mut Rng::with_seed(1), start, start + 28 * DAY_MS, 5000);
-        let in_hour = |hour: i64| {
-            times
-                .iter()
-                .filter(|at| at.rem_euclid(DAY_MS) / HOUR_MS == hour)
-                .count()
-        };
-        assert!(
-            in_hour(10) > 10 * in_hour(3),
-            "{} {}",
-            in_hour(10),
-            in_hour(3)
-        );
+        let in_hour =
+            |hour: i64| times.iter().filter(|at| at.rem_euclid(DAY_MS) / HOUR_MS == hour).count();
+        assert!(in_hour(10) > 10 * in_hour(3), "{} {}", in_hour(10), in_hour(3));
         assert!(times.is_sorted());
     }
 }

@@ -27,11 +27,7 @@ pub struct ConfluenceComposer {
 impl ConfluenceComposer {
     /// A composer; `clean` leaves out odd shapes.
     pub fn new(seed: u64, clean: bool) -> Self {
-        Self {
-            rng: Rng::with_seed(seed ^ 0x636f_6e66_6c75_656e),
-            clean,
-            composed: 0,
-        }
+        Self { rng: Rng::with_seed(seed ^ 0x636f_6e66_6c75_656e), clean, composed: 0 }
     }
 
     fn members(&mut self, kind: &RecordKind, created_ms: i64) -> JsonMembers {
@@ -71,10 +67,9 @@ impl ConfluenceComposer {
     fn change(&mut self, kind: &RecordKind) -> Option<String> {
         let (from, to) = match kind.values {
             [] => return None,
-            values => (
-                values[self.rng.usize(..values.len())],
-                values[self.rng.usize(..values.len())],
-            ),
+            values => {
+                (values[self.rng.usize(..values.len())], values[self.rng.usize(..values.len())])
+            }
         };
         // What was granted was not there before, what was taken away is not there now.
         let (old, new) = match kind.summary.rsplit(' ').next() {
@@ -98,11 +93,7 @@ impl RecordComposer for ConfluenceComposer {
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
-        SandboxRecord {
-            id: String::new(),
-            created_ms,
-            text: members.finish(),
-        }
+        SandboxRecord { id: String::new(), created_ms, text: members.finish() }
     }
 }
 
@@ -123,10 +114,7 @@ fn author(person: &SamplePerson) -> String {
 
 /// `affectedObject`, or one of `associatedObjects`.
 fn object(name: &str, kind: &str) -> String {
-    JsonObject::new()
-        .text("name", name)
-        .text("objectType", kind)
-        .finish()
+    JsonObject::new().text("name", name).text("objectType", kind).finish()
 }
 
 /// One of `changedValues`.
@@ -140,21 +128,11 @@ fn change(name: &str, old: &str, new: &str) -> String {
         .finish()
 }
 
-const GROUPS: &[&str] = &[
-    "confluence-users",
-    "confluence-administrators",
-    "optics-team",
-    "finance",
-    "contractors",
-];
+const GROUPS: &[&str] =
+    &["confluence-users", "confluence-administrators", "optics-team", "finance", "contractors"];
 const SPACES: &[&str] = &["Engineering", "Optics Lab", "People", "Finance", "Runbooks"];
-const PAGES: &[&str] = &[
-    "Release checklist",
-    "Onboarding",
-    "Calibration notes",
-    "On-call rota",
-    "Budget 2027",
-];
+const PAGES: &[&str] =
+    &["Release checklist", "Onboarding", "Calibration notes", "On-call rota", "Budget 2027"];
 const SPACE_GRANTS: &[&str] = &["View", "Add pages", "Delete pages", "Export", "Administer"];
 const GLOBAL_GRANTS: &[&str] = &["Can use", "Personal space", "Create space", "Administer"];
 const PEOPLE: &[&str] = &["Zoë Fjellström", "Dario Greco", "Samuel Okoro"];
@@ -217,21 +195,14 @@ const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
     |members| members.remove("author"),
     |members| members.set("author", OLD_USER),
     |members| {
-        members.set(
-            "author",
-            r#"{"type":"user","displayName":null,"accountId":null,"publicName":""}"#,
-        )
+        members
+            .set("author", r#"{"type":"user","displayName":null,"accountId":null,"publicName":""}"#)
     },
     |members| members.set("remoteAddress", "null"),
     |members| members.remove("remoteAddress"),
     |members| members.set("remoteAddress", "\"2001:db8::4a\""),
     |members| members.set("remoteAddress", "\"198.51.100.9, 203.0.113.80\""),
-    |members| {
-        members.set(
-            "description",
-            "\"Requested in HELP-17.\\nSecond line\\u0007\"",
-        )
-    },
+    |members| members.set("description", "\"Requested in HELP-17.\\nSecond line\\u0007\""),
     |members| members.set("description", "null"),
     |members| members.remove("description"),
     |members| members.set("category", "\"\""),
@@ -246,12 +217,7 @@ const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
     |members| members.set("affectedObject", object("", "")),
     |members| members.set("affectedObject", "null"),
     |members| members.remove("affectedObject"),
-    |members| {
-        members.set(
-            "affectedObject",
-            object("🔭 日本語 مجموعة \u{202e}", "Group"),
-        )
-    },
+    |members| members.set("affectedObject", object("🔭 日本語 مجموعة \u{202e}", "Group")),
     |members| members.set("changedValues", "null"),
     |members| members.remove("changedValues"),
     |members| {
@@ -264,10 +230,7 @@ const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
     |members| members.set("associatedObjects", "null"),
     |members| members.remove("associatedObjects"),
     |members| {
-        members.set(
-            "associatedObjects",
-            array([object("", "User"), object("finance", "Group")]),
-        )
+        members.set("associatedObjects", array([object("", "User"), object("finance", "Group")]))
     },
     |members| members.set("sequence", "12345678901234567890123"),
     |members| members.set("summary", r#""Space \u0070ermission added \/ changed""#),

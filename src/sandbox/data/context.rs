@@ -8,13 +8,8 @@ use super::{
 };
 use crate::sandbox::{CLOUD_ID, JIRA_SITE, ORG_ID, ORG_NAME, json_text::JsonObject};
 
-const GROUPS: [&str; 5] = [
-    "jira-admins",
-    "confluence-users",
-    "optics-team",
-    "finance",
-    "contractors",
-];
+const GROUPS: [&str; 5] =
+    ["jira-admins", "confluence-users", "optics-team", "finance", "contractors"];
 const PRODUCTS: [&str; 3] = ["Jira", "Confluence", "Jira Service Management"];
 
 /// What an event is about.
@@ -29,20 +24,11 @@ pub struct EventSubject {
 /// Draws what an event of this kind is about.
 pub fn subject(about: SubjectKind, actor: &'static SamplePerson, rng: &mut Rng) -> EventSubject {
     match about {
-        SubjectKind::Self_ => EventSubject {
-            items: vec![user(actor)],
-            words: [actor.name, ""],
-        },
-        SubjectKind::Org => EventSubject {
-            items: vec![org()],
-            words: [ORG_NAME, ""],
-        },
+        SubjectKind::Self_ => EventSubject { items: vec![user(actor)], words: [actor.name, ""] },
+        SubjectKind::Org => EventSubject { items: vec![org()], words: [ORG_NAME, ""] },
         SubjectKind::User => {
             let other = another(actor, rng);
-            EventSubject {
-                items: vec![user(other)],
-                words: [other.name, ""],
-            }
+            EventSubject { items: vec![user(other)], words: [other.name, ""] }
         }
         SubjectKind::Membership => {
             let (other, name) = (another(actor, rng), GROUPS[rng.usize(..GROUPS.len())]);
@@ -60,10 +46,7 @@ pub fn subject(about: SubjectKind, actor: &'static SamplePerson, rng: &mut Rng) 
         }
         SubjectKind::Thing(kind, names) => {
             let name = names[rng.usize(..names.len())];
-            EventSubject {
-                items: vec![thing(kind, name)],
-                words: [name, ""],
-            }
+            EventSubject { items: vec![thing(kind, name)], words: [name, ""] }
         }
     }
 }
@@ -91,18 +74,14 @@ pub fn thing(kind: &str, name: &str) -> String {
 
 /// The `orgs` item.
 pub fn org() -> String {
-    let attributes = JsonObject::new()
-        .text("name", ORG_NAME)
-        .text("domain", "lindenfell.example")
-        .finish();
+    let attributes =
+        JsonObject::new().text("name", ORG_NAME).text("domain", "lindenfell.example").finish();
     item(ORG_ID, "orgs", &attributes, "{}")
 }
 
 /// `container` of an event: the site for what happens in a product, the organization otherwise.
 pub fn container(action: &str) -> Vec<String> {
-    let in_product = ["jira_", "confluence_"]
-        .iter()
-        .any(|prefix| action.starts_with(prefix));
+    let in_product = ["jira_", "confluence_"].iter().any(|prefix| action.starts_with(prefix));
     if !in_product {
         let attributes = JsonObject::new().text("name", ORG_NAME).finish();
         return vec![item(ORG_ID, "orgs", &attributes, "{}")];
@@ -111,9 +90,7 @@ pub fn container(action: &str) -> Vec<String> {
         .text("siteName", "lindenfell-example")
         .text("siteHostName", JIRA_SITE)
         .finish();
-    let link = JsonObject::new()
-        .text("alt", &format!("https://{JIRA_SITE}"))
-        .finish();
+    let link = JsonObject::new().text("alt", &format!("https://{JIRA_SITE}")).finish();
     vec![item(CLOUD_ID, "sites", &attributes, &link)]
 }
 
@@ -137,11 +114,8 @@ fn another(actor: &SamplePerson, rng: &mut Rng) -> &'static SamplePerson {
 
 /// A stable id: FNV-1a of type and name.
 fn id_of(kind: &str, name: &str) -> String {
-    let hash = kind
-        .bytes()
-        .chain(name.bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = kind.bytes().chain(name.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }

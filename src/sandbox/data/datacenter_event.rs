@@ -31,11 +31,7 @@ pub struct DatacenterComposer {
 impl DatacenterComposer {
     /// A composer; `clean` leaves out odd shapes.
     pub fn new(seed: u64, clean: bool) -> Self {
-        Self {
-            rng: Rng::with_seed(seed ^ 0x6461_7461_2d63_656e),
-            clean,
-            composed: 0,
-        }
+        Self { rng: Rng::with_seed(seed ^ 0x6461_7461_2d63_656e), clean, composed: 0 }
     }
 
     /// The event that a reading of the log by `user` is.
@@ -60,10 +56,7 @@ impl DatacenterComposer {
             .with("timestamp", timestamp(created_ms))
             .with("author", author(by))
             .with("type", event_type(kind.category, kind.summary))
-            .with(
-                "affectedObjects",
-                array([affected].into_iter().chain(associated)),
-            )
+            .with("affectedObjects", array([affected].into_iter().chain(associated)))
             .with("changedValues", array(self.change(kind)))
             .with("source", quoted(by.ip))
             .with("system", quoted(SYSTEM))
@@ -92,14 +85,12 @@ impl DatacenterComposer {
     fn change(&mut self, kind: &RecordKind) -> Option<String> {
         let (from, to) = match kind.values {
             [] => return None,
-            values => (
-                values[self.rng.usize(..values.len())],
-                values[self.rng.usize(..values.len())],
-            ),
+            values => {
+                (values[self.rng.usize(..values.len())], values[self.rng.usize(..values.len())])
+            }
         };
-        let change = JsonObject::new()
-            .text("key", kind.field)
-            .text("i18nKey", &key("change", kind.field));
+        let change =
+            JsonObject::new().text("key", kind.field).text("i18nKey", &key("change", kind.field));
         // A value that is not there is left out.
         let change = match kind.summary.rsplit(' ').next() {
             Some("added" | "created" | "granted" | "installed") => change.text("to", to),
@@ -123,10 +114,7 @@ impl RecordComposer for DatacenterComposer {
                 false => people::random_admin(&mut self.rng).user_name(),
             };
             let found = self.rng.u32(..200).to_string();
-            return record(
-                &searched(created_ms, user, "203.0.113.60", &found),
-                created_ms,
-            );
+            return record(&searched(created_ms, user, "203.0.113.60", &found), created_ms);
         }
         let found = record_kind::drawn(KINDS, &mut self.rng);
         let mut members = self.members(found.unwrap_or(&KINDS[0]), created_ms);
@@ -138,11 +126,7 @@ impl RecordComposer for DatacenterComposer {
 }
 
 fn record(members: &JsonMembers, created_ms: i64) -> SandboxRecord {
-    SandboxRecord {
-        id: String::new(),
-        created_ms,
-        text: members.finish(),
-    }
+    SandboxRecord { id: String::new(), created_ms, text: members.finish() }
 }
 
 /// A search in the log, which the log holds as well.
@@ -181,9 +165,7 @@ fn author_named(name: &str, id: &str) -> String {
 }
 
 fn user_id(person: &SamplePerson) -> String {
-    let place = people::PEOPLE
-        .iter()
-        .position(|known| known.account_id == person.account_id);
+    let place = people::PEOPLE.iter().position(|known| known.account_id == person.account_id);
     format!("JIRAUSER{}", 10_100 + place.unwrap_or_default())
 }
 
@@ -203,12 +185,7 @@ fn event_type(category: &str, action: &str) -> String {
 
 /// One of `affectedObjects`.
 fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
-    JsonObject::new()
-        .text("name", name)
-        .text("type", kind)
-        .text("uri", uri)
-        .text("id", id)
-        .finish()
+    JsonObject::new().text("name", name).text("type", kind).text("uri", uri).text("id", id).finish()
 }
 
 /// One of `extraAttributes`.
@@ -226,22 +203,12 @@ fn key(what: &str, word: &str) -> String {
     format!("lindenfell.audit.{what}.{word}")
 }
 
-const GROUPS: &[&str] = &[
-    "jira-administrators",
-    "optics-team",
-    "finance",
-    "contractors",
-];
+const GROUPS: &[&str] = &["jira-administrators", "optics-team", "finance", "contractors"];
 const PROJECTS: &[&str] = &["Lens production", "Operations", "Help desk", "Finance"];
 const REPOSITORIES: &[&str] = &["lens-firmware", "ops-tools", "website", "calibration"];
 const SCHEMES: &[&str] = &["Default permissions", "Lab permissions"];
 const WORKFLOWS: &[&str] = &["Lab workflow", "Simple approval"];
-const TOKENS: &[&str] = &[
-    "laptop script",
-    "report export",
-    "ci pipeline",
-    "calendar sync",
-];
+const TOKENS: &[&str] = &["laptop script", "report export", "ci pipeline", "calendar sync"];
 const GRANTS: &[&str] = &["Browse projects", "Administer projects", "Delete issues"];
 const ACCESS: &[&str] = &["REPO_READ", "REPO_WRITE", "REPO_ADMIN"];
 const APPS: &[&str] = &["Time Ledger", "Diagram Studio"];
@@ -336,10 +303,7 @@ const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
     |members| {
         members.set(
             "extraAttributes",
-            array([
-                attribute("Reason", "line one\nline two\u{7}"),
-                attribute("", ""),
-            ]),
+            array([attribute("Reason", "line one\nline two\u{7}"), attribute("", "")]),
         )
     },
     |members| members.set("sequence", "12345678901234567890123"),

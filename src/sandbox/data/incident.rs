@@ -64,11 +64,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
                 token_id: Some(TOKEN_ID.to_owned()),
                 label: "backup",
             };
-            let auth = if *seconds < TOKEN_USED_FROM {
-                SampleAuth::SESSION
-            } else {
-                token
-            };
+            let auth = if *seconds < TOKEN_USED_FROM { SampleAuth::SESSION } else { token };
             let (item, says) = about(action, victim, second);
             let draft = EventDraft {
                 id: composer.uuid(),
@@ -91,18 +87,15 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
 fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
     let name = victim.name;
     match action {
-        "user_logged_in_as_user" => (
-            context::user(second),
-            format!("{name} logged in as {}", second.name),
-        ),
-        "api_token_created" => (
-            context::thing("apiTokens", "backup"),
-            format!("{name} created API token backup"),
-        ),
-        "confluence_space_export" => (
-            context::thing("spaces", "Finance"),
-            format!("{name} exported space Finance"),
-        ),
+        "user_logged_in_as_user" => {
+            (context::user(second), format!("{name} logged in as {}", second.name))
+        }
+        "api_token_created" => {
+            (context::thing("apiTokens", "backup"), format!("{name} created API token backup"))
+        }
+        "confluence_space_export" => {
+            (context::thing("spaces", "Finance"), format!("{name} exported space Finance"))
+        }
         "org_audit_log_exported" => (context::org(), format!("{name} exported the audit log")),
         "user_login" => (context::user(victim), format!("{name} logged in")),
         _ => (context::user(victim), format!("{name} failed to log in")),
@@ -133,23 +126,13 @@ mod tests {
             now,
             ..DataOptions::default()
         });
-        let found: Vec<&OrgEvent> = events
-            .iter()
-            .filter(|event| event.text.contains(IP))
-            .collect();
+        let found: Vec<&OrgEvent> = events.iter().filter(|event| event.text.contains(IP)).collect();
         assert_eq!(found.len(), STEPS.len());
         for (event, (_, action)) in found.iter().zip(STEPS) {
-            assert!(
-                event.text.contains(&format!("\"action\":\"{action}\"")),
-                "{}",
-                event.text
-            );
+            assert!(event.text.contains(&format!("\"action\":\"{action}\"")), "{}", event.text);
         }
         assert_eq!(
-            Utc.timestamp_millis_opt(found[0].time_ms)
-                .unwrap()
-                .format("%F %H:%M")
-                .to_string(),
+            Utc.timestamp_millis_opt(found[0].time_ms).unwrap().format("%F %H:%M").to_string(),
             "2026-11-20 02:47"
         );
     }

@@ -30,11 +30,7 @@ pub struct JiraComposer {
 impl JiraComposer {
     /// A composer; `clean` leaves out odd shapes.
     pub fn new(seed: u64, clean: bool) -> Self {
-        Self {
-            rng: Rng::with_seed(seed ^ 0x6a69_7261_2d61_7564),
-            clean,
-            composed: 0,
-        }
+        Self { rng: Rng::with_seed(seed ^ 0x6a69_7261_2d61_7564), clean, composed: 0 }
     }
 
     fn members(&mut self, kind: &RecordKind, id: usize, created_ms: i64) -> JsonMembers {
@@ -47,10 +43,7 @@ impl JiraComposer {
             .with("remoteAddress", quoted(author.ip))
             .with("authorKey", quoted(&format!("ug:{key}")))
             .with("authorAccountId", quoted(author.account_id))
-            .with(
-                "created",
-                format!("\"{}\"", created.format("%Y-%m-%dT%H:%M:%S%.3f+0000")),
-            )
+            .with("created", format!("\"{}\"", created.format("%Y-%m-%dT%H:%M:%S%.3f+0000")))
             .with("category", quoted(kind.category))
             .with("eventSource", quoted(""))
             .with("description", "")
@@ -72,9 +65,7 @@ impl JiraComposer {
         let item = match names {
             [] => {
                 let person: &SamplePerson = people::random_person(&mut self.rng);
-                JsonObject::new()
-                    .text("id", person.account_id)
-                    .text("name", person.name)
+                JsonObject::new().text("id", person.account_id).text("name", person.name)
             }
             names => {
                 let place = self.rng.usize(..names.len());
@@ -88,10 +79,7 @@ impl JiraComposer {
         };
         let item = item.text("typeName", kind);
         match kind {
-            "USER" | "GROUP" => item
-                .text("parentId", "1")
-                .text("parentName", "Directory")
-                .finish(),
+            "USER" | "GROUP" => item.text("parentId", "1").text("parentName", "Directory").finish(),
             _ => item.finish(),
         }
     }
@@ -101,10 +89,7 @@ impl JiraComposer {
         if kind.values.is_empty() {
             return None;
         }
-        let (from, to) = (
-            self.rng.usize(..kind.values.len()),
-            self.rng.usize(..kind.values.len()),
-        );
+        let (from, to) = (self.rng.usize(..kind.values.len()), self.rng.usize(..kind.values.len()));
         let mut change = JsonObject::new().text("fieldName", kind.field);
         if from != to && !kind.values[from].is_empty() {
             change = change.text("changedFrom", kind.values[from]);
@@ -126,37 +111,18 @@ impl RecordComposer for JiraComposer {
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
-        SandboxRecord {
-            id: id.to_string(),
-            created_ms,
-            text: members.finish(),
-        }
+        SandboxRecord { id: id.to_string(), created_ms, text: members.finish() }
     }
 }
 
-const GROUPS: &[&str] = &[
-    "jira-admins",
-    "optics-team",
-    "finance",
-    "contractors",
-    "support-desk",
-];
-const SCHEMES: &[&str] = &[
-    "Default permissions",
-    "Lab permissions",
-    "Service desk permissions",
-];
+const GROUPS: &[&str] = &["jira-admins", "optics-team", "finance", "contractors", "support-desk"];
+const SCHEMES: &[&str] = &["Default permissions", "Lab permissions", "Service desk permissions"];
 const FIELDS: &[&str] = &["Responders", "Serial number", "Severity", "Lens batch"];
 const WORKFLOWS: &[&str] = &["Lab workflow", "Simple approval", "Incident workflow"];
 const PROJECTS: &[&str] = &["Lens production", "Operations", "Help desk", "Finance"];
 const ROLES: &[&str] = &["Administrators", "Developers", "Service Desk Team"];
 const APPS: &[&str] = &["Time Ledger", "Diagram Studio"];
-const GRANTS: &[&str] = &[
-    "Browse projects",
-    "Administer projects",
-    "Delete issues",
-    "Edit issues",
-];
+const GRANTS: &[&str] = &["Browse projects", "Administer projects", "Delete issues", "Edit issues"];
 
 /// All kinds.
 #[rustfmt::skip] // a table reads as a table
@@ -194,25 +160,10 @@ const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
     |members| members.remove("remoteAddress"),
     |members| members.set("eventSource", "\"Time Ledger for Jira\""),
     |members| members.remove("eventSource"),
-    |members| {
-        members.set(
-            "description",
-            "\"Requested in HELP-17.\\nSecond line\\u0007\"",
-        )
-    },
+    |members| members.set("description", "\"Requested in HELP-17.\\nSecond line\\u0007\""),
     |members| members.set("description", "null"),
-    |members| {
-        members.set(
-            "changedValues",
-            r#"[{"fieldName":"Name","changedTo":"Responders"}]"#,
-        )
-    },
-    |members| {
-        members.set(
-            "changedValues",
-            r#"[{"fieldName":"Name","changedFrom":"Responders"}]"#,
-        )
-    },
+    |members| members.set("changedValues", r#"[{"fieldName":"Name","changedTo":"Responders"}]"#),
+    |members| members.set("changedValues", r#"[{"fieldName":"Name","changedFrom":"Responders"}]"#),
     |members| members.set("changedValues", "[]"),
     |members| members.set("associatedItems", "[]"),
     |members| members.set("associatedItems", "null"),
@@ -243,9 +194,7 @@ mod tests {
     #[test]
     fn ids_neither_rise_nor_repeat() {
         let mut composer = JiraComposer::new(1, true);
-        let ids: Vec<usize> = (0..500)
-            .map(|at| composer.compose(at).id.parse().unwrap())
-            .collect();
+        let ids: Vec<usize> = (0..500).map(|at| composer.compose(at).id.parse().unwrap()).collect();
         assert!(!ids.is_sorted());
         let distinct: std::collections::HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());

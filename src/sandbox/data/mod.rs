@@ -42,25 +42,13 @@ where
     let mut composer = OrgComposer::new(options.seed, options.clean);
     let (start, end) = clock::window(options);
     let with_incident = options.org_events >= SMALLEST_WITH_INCIDENT;
-    let incident_size = if with_incident {
-        incident::STEPS.len()
-    } else {
-        0
-    };
-    let mut times = clock::draw(
-        composer.rng(),
-        start,
-        end,
-        options.org_events - incident_size,
-    );
+    let incident_size = if with_incident { incident::STEPS.len() } else { 0 };
+    let mut times = clock::draw(composer.rng(), start, end, options.org_events - incident_size);
     if !options.clean {
         share_milliseconds(&mut times);
     }
-    let incident = if with_incident {
-        incident::compose(&mut composer, start, end)
-    } else {
-        Vec::new()
-    };
+    let incident =
+        if with_incident { incident::compose(&mut composer, start, end) } else { Vec::new() };
     let mut pending = incident.into_iter().peekable();
     let mut times = times.into_iter().enumerate().peekable();
     let events = std::iter::from_fn(|| {
@@ -171,19 +159,12 @@ mod tests {
 
     fn options(clean: bool) -> DataOptions {
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        DataOptions {
-            now,
-            clean,
-            ..DataOptions::default()
-        }
+        DataOptions { now, clean, ..DataOptions::default() }
     }
 
     fn parsed(clean: bool) -> Vec<Value> {
         let (events, _) = org_history::<Vec<_>>(&options(clean));
-        events
-            .iter()
-            .map(|event| serde_json::from_str(&event.text).unwrap())
-            .collect()
+        events.iter().map(|event| serde_json::from_str(&event.text).unwrap()).collect()
     }
 
     #[test]
@@ -196,14 +177,8 @@ mod tests {
             jira_history::<Vec<_>>(&options(false)).0,
             jira_history::<Vec<_>>(&options(false)).0
         );
-        let other = DataOptions {
-            seed: 8,
-            ..options(false)
-        };
-        assert_ne!(
-            org_history::<Vec<_>>(&options(false)).0,
-            org_history::<Vec<_>>(&other).0
-        );
+        let other = DataOptions { seed: 8, ..options(false) };
+        assert_ne!(org_history::<Vec<_>>(&options(false)).0, org_history::<Vec<_>>(&other).0);
     }
 
     #[test]
@@ -232,9 +207,7 @@ mod tests {
             let value: Value = serde_json::from_str(&event.text).unwrap();
             let at = |key: &str| {
                 let text = value["attributes"][key].as_str().unwrap();
-                DateTime::parse_from_rfc3339(text)
-                    .unwrap()
-                    .timestamp_millis()
+                DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
             };
             assert_eq!(at("processedAt"), event.processed_ms);
             assert_eq!(at("time"), event.time_ms);
@@ -277,22 +250,14 @@ mod tests {
         }
         let confluence = history(Api::ConfluenceAudit, &options(false)).concat();
         let datacenter = history(Api::DatacenterAudit, &options(false)).concat();
-        for mark in [
-            "Unknown user",
-            "\"author\":null",
-            "🔭",
-            "hiddenNewValue\":\"712020",
-            "\\u0070",
-        ] {
+        for mark in
+            ["Unknown user", "\"author\":null", "🔭", "hiddenNewValue\":\"712020", "\\u0070"]
+        {
             assert!(confluence.contains(mark), "{mark}");
         }
-        for mark in [
-            "\"id\":\"-1\"",
-            "Audit Log search performed",
-            "🔭",
-            "\"from\":null",
-            "\\u0063",
-        ] {
+        for mark in
+            ["\"id\":\"-1\"", "Audit Log search performed", "🔭", "\"from\":null", "\\u0063"]
+        {
             assert!(datacenter.contains(mark), "{mark}");
         }
     }
@@ -300,19 +265,13 @@ mod tests {
     #[test]
     fn many_kinds_of_action_and_both_time_formats() {
         let events = parsed(false);
-        let actions: HashSet<&str> = events
-            .iter()
-            .filter_map(|event| event["attributes"]["action"].as_str())
-            .collect();
+        let actions: HashSet<&str> =
+            events.iter().filter_map(|event| event["attributes"]["action"].as_str()).collect();
         assert!(actions.len() >= 40, "{}", actions.len());
         let plain = |event: &&Value| event["attributes"]["time"].as_str().unwrap().len() == 20;
         let without_millis = events.iter().filter(plain).count();
         assert!((20..1200).contains(&without_millis), "{without_millis}");
-        let mean = events
-            .iter()
-            .map(|event| event.to_string().len())
-            .sum::<usize>()
-            / events.len();
+        let mean = events.iter().map(|event| event.to_string().len()).sum::<usize>() / events.len();
         assert!((700..=1200).contains(&mean), "{mean} bytes");
     }
 
@@ -320,18 +279,10 @@ mod tests {
     fn ties_and_late_events_are_there_unless_clean() {
         for (clean, expected) in [(false, true), (true, false)] {
             let (events, _) = org_history::<Vec<_>>(&options(clean));
-            let tied = events
-                .windows(5)
-                .any(|five| five[0].processed_ms == five[4].processed_ms);
-            let late = events
-                .iter()
-                .any(|event| event.processed_ms - event.time_ms > 3_600_000);
+            let tied = events.windows(5).any(|five| five[0].processed_ms == five[4].processed_ms);
+            let late = events.iter().any(|event| event.processed_ms - event.time_ms > 3_600_000);
             assert_eq!((tied, late), (expected, expected));
-            assert!(
-                events
-                    .iter()
-                    .all(|event| event.time_ms <= event.processed_ms)
-            );
+            assert!(events.iter().all(|event| event.time_ms <= event.processed_ms));
         }
     }
 
@@ -340,20 +291,10 @@ mod tests {
         for event in parsed(true) {
             let attributes = &event["attributes"];
             assert!(attributes["actor"]["name"].is_string(), "{event}");
-            assert!(
-                attributes["actor"]["email"].as_str().unwrap().contains('@'),
-                "{event}"
-            );
-            assert!(
-                attributes["location"]["city"]
-                    .as_str()
-                    .is_some_and(|city| !city.is_empty())
-            );
+            assert!(attributes["actor"]["email"].as_str().unwrap().contains('@'), "{event}");
+            assert!(attributes["location"]["city"].as_str().is_some_and(|city| !city.is_empty()));
             assert!(attributes["container"][0]["id"].is_string());
-            assert!(
-                !event["message"]["content"].as_str().unwrap().contains('{'),
-                "{event}"
-            );
+            assert!(!event["message"]["content"].as_str().unwrap().contains('{'), "{event}");
         }
     }
 }

@@ -33,17 +33,10 @@ impl OrgEvent {
     pub fn verbatim(text: String, processed_ms: i64) -> Self {
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         let time = value["attributes"]["time"].as_str().and_then(|time| {
-            DateTime::parse_from_rfc3339(time)
-                .ok()
-                .map(|time| time.timestamp_millis())
+            DateTime::parse_from_rfc3339(time).ok().map(|time| time.timestamp_millis())
         });
         let id = value["id"].as_str().unwrap_or_default().to_owned();
-        Self {
-            id,
-            time_ms: time.unwrap_or(processed_ms),
-            processed_ms,
-            text,
-        }
+        Self { id, time_ms: time.unwrap_or(processed_ms), processed_ms, text }
     }
 }
 
@@ -89,15 +82,9 @@ impl EventDraft {
         for (key, json) in &self.more_attributes {
             attributes = attributes.raw(key, json);
         }
-        let link = format!(
-            "https://api.atlassian.com/admin/v1/orgs/{ORG_ID}/events/{}",
-            self.id
-        );
+        let link = format!("https://api.atlassian.com/admin/v1/orgs/{ORG_ID}/events/{}", self.id);
         let message = self.message.map(|content| {
-            JsonObject::new()
-                .raw("content", &content)
-                .text("format", "simple")
-                .finish()
+            JsonObject::new().raw("content", &content).text("format", "simple").finish()
         });
         let mut event = JsonObject::new()
             .text("type", "events")
@@ -121,11 +108,7 @@ impl EventDraft {
 /// both in one page).
 fn stamp(millis: i64) -> String {
     let at = DateTime::from_timestamp_millis(millis).unwrap_or_default();
-    let format = if at.nanosecond() == 0 {
-        SecondsFormat::Secs
-    } else {
-        SecondsFormat::Millis
-    };
+    let format = if at.nanosecond() == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
     at.to_rfc3339_opts(format, true)
 }
 
@@ -147,12 +130,7 @@ impl OrgComposer {
     /// A composer; `clean` leaves out odd shapes and lateness.
     pub fn new(seed: u64, clean: bool) -> Self {
         let rng = Rng::with_seed(seed ^ 0x6f72_672d_6576_7473);
-        Self {
-            rng,
-            clean,
-            composed: 0,
-            total_weight: actions::total_weight(),
-        }
+        Self { rng, clean, composed: 0, total_weight: actions::total_weight() }
     }
 
     /// The generator, for what is drawn beside events.
@@ -182,14 +160,7 @@ impl OrgComposer {
             | 0x4000_u128 << 64
             | 0x8000_u128 << 48;
         let hex = format!("{bits:032x}");
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
     fn actor(&mut self, kind: &ActionKind) -> (&'static SamplePerson, SampleAuth) {
@@ -199,14 +170,7 @@ impl OrgComposer {
             ActorRole::Service => people::random_service(&mut self.rng),
         };
         let by_token = kind.who == ActorRole::Service || self.rng.u8(..) < 12;
-        (
-            person,
-            if by_token {
-                SampleAuth::token(person)
-            } else {
-                SampleAuth::SESSION
-            },
-        )
+        (person, if by_token { SampleAuth::token(person) } else { SampleAuth::SESSION })
     }
 
     fn draft(
@@ -240,11 +204,7 @@ impl OrgComposer {
     /// 0.2 to 1.4 s earlier; one in twelve at a full second, where the milliseconds are left out.
     fn moment_before(&mut self, processed_ms: i64) -> i64 {
         let at = processed_ms - self.rng.i64(200..1400);
-        if self.rng.u8(..12) == 0 {
-            at - at.rem_euclid(1000)
-        } else {
-            at
-        }
+        if self.rng.u8(..12) == 0 { at - at.rem_euclid(1000) } else { at }
     }
 }
 
@@ -300,11 +260,7 @@ fn system_actor(draft: &mut EventDraft, _: &mut Rng) {
 }
 
 fn old_account(id: &str) -> String {
-    JsonObject::new()
-        .text("id", id)
-        .text("name", "Old Account")
-        .raw("links", "{}")
-        .finish()
+    JsonObject::new().text("id", id).text("name", "Old Account").raw("links", "{}").finish()
 }
 
 fn context_item_without_id(draft: &mut EventDraft, _: &mut Rng) {
@@ -315,10 +271,8 @@ fn context_item_without_id(draft: &mut EventDraft, _: &mut Rng) {
 }
 
 fn empty_strings_in_location(draft: &mut EventDraft, _: &mut Rng) {
-    let location = JsonObject::new()
-        .text("ip", "198.51.100.77")
-        .text("geo", "")
-        .text("countryName", "");
+    let location =
+        JsonObject::new().text("ip", "198.51.100.77").text("geo", "").text("countryName", "");
     draft.location = Some(location.text("regionName", "").text("city", "").finish());
 }
 
@@ -327,19 +281,13 @@ fn partial_location(draft: &mut EventDraft, _: &mut Rng) {
 }
 
 fn unknown_keys(draft: &mut EventDraft, _: &mut Rng) {
-    draft
-        .more_attributes
-        .push(("riskScore", r#"{"value":0.50,"scale":[0,1]}"#.to_owned()));
+    draft.more_attributes.push(("riskScore", r#"{"value":0.50,"scale":[0,1]}"#.to_owned()));
     draft.more.push(("schemaVersion", "\"2027-01\"".to_owned()));
 }
 
 fn unknown_auth_type(draft: &mut EventDraft, rng: &mut Rng) {
     let person = people::random_person(rng);
-    let auth = SampleAuth {
-        kind: "passkey-handover",
-        token_id: None,
-        label: "",
-    };
+    let auth = SampleAuth { kind: "passkey-handover", token_id: None, label: "" };
     draft.actor = Some(people::actor(person, &auth));
 }
 
@@ -376,9 +324,7 @@ fn big_numbers(draft: &mut EventDraft, _: &mut Rng) {
 
 fn repeated_keys(draft: &mut EventDraft, _: &mut Rng) {
     draft.more_attributes.push(("hint", "\"first\"".to_owned()));
-    draft
-        .more_attributes
-        .push(("hint", "\"second\"".to_owned()));
+    draft.more_attributes.push(("hint", "\"second\"".to_owned()));
 }
 
 fn right_to_left_name(draft: &mut EventDraft, _: &mut Rng) {
@@ -391,9 +337,8 @@ fn right_to_left_name(draft: &mut EventDraft, _: &mut Rng) {
 }
 
 fn emoji_names(draft: &mut EventDraft, _: &mut Rng) {
-    let attributes = JsonObject::new()
-        .text("name", "🔭 optics 日本語 team")
-        .text("groupName", "👩🏽‍🔬");
+    let attributes =
+        JsonObject::new().text("name", "🔭 optics 日本語 team").text("groupName", "👩🏽‍🔬");
     let item = JsonObject::new()
         .text("id", "g-17")
         .text("type", "groups")

@@ -24,12 +24,7 @@ const fn place(
     city: &'static str,
     geo: &'static str,
 ) -> SampleLocation {
-    SampleLocation {
-        country,
-        region,
-        city,
-        geo,
-    }
+    SampleLocation { country, region, city, geo }
 }
 
 const UTRECHT: SampleLocation = place("Netherlands", "Utrecht", "Utrecht", "52.09,5.12");
@@ -59,21 +54,13 @@ const fn person(
     ip: &'static str,
     place: SampleLocation,
 ) -> SamplePerson {
-    SamplePerson {
-        name,
-        email,
-        account_id,
-        ip,
-        place,
-    }
+    SamplePerson { name, email, account_id, ip, place }
 }
 
 impl SamplePerson {
     /// The name to sign in with at a Data Center product: the address before the `@`.
     pub fn user_name(&self) -> &'static str {
-        self.email
-            .split_once('@')
-            .map_or(self.email, |(name, _)| name)
+        self.email.split_once('@').map_or(self.email, |(name, _)| name)
     }
 
     /// Whether others do not get to see the address, by the person's own choice.
@@ -128,20 +115,12 @@ pub struct SampleAuth {
 
 impl SampleAuth {
     /// A browser session.
-    pub const SESSION: Self = Self {
-        kind: "session",
-        token_id: None,
-        label: "",
-    };
+    pub const SESSION: Self = Self { kind: "session", token_id: None, label: "" };
 
     /// An API token, the same for the same person.
     pub fn token(person: &SamplePerson) -> Self {
         let tail: String = person.account_id.chars().rev().take(6).collect();
-        Self {
-            kind: "api-token",
-            token_id: Some(format!("tok-{tail}")),
-            label: "automation",
-        }
+        Self { kind: "api-token", token_id: Some(format!("tok-{tail}")), label: "automation" }
     }
 
     fn json(&self) -> String {

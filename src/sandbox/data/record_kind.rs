@@ -48,16 +48,7 @@ pub const fn kind(
     values: &'static [&'static str],
     associated: &'static str,
 ) -> RecordKind {
-    RecordKind {
-        summary,
-        category,
-        weight,
-        object,
-        names,
-        field,
-        values,
-        associated,
-    }
+    RecordKind { summary, category, weight, object, names, field, values, associated }
 }
 
 /// One of `kinds`, each as often as its weight says.

@@ -53,24 +53,12 @@ impl OrgCursor {
     /// padding.
     pub fn decode(text: &str) -> Option<Self> {
         let text = text.split_once('.').map_or(text, |(text, _)| text);
-        let bytes = BASE64_STANDARD
-            .decode(text)
-            .ok()?
-            .into_iter()
-            .map(|byte| byte ^ MASK)
-            .collect();
+        let bytes =
+            BASE64_STANDARD.decode(text).ok()?.into_iter().map(|byte| byte ^ MASK).collect();
         let plain = String::from_utf8(bytes).ok()?;
         let fields: Vec<&str> = plain.split(' ').collect();
-        let [
-            processed,
-            sequence,
-            from,
-            to,
-            descending,
-            generation,
-            issued,
-            arrived,
-        ] = fields.as_slice()
+        let [processed, sequence, from, to, descending, generation, issued, arrived] =
+            fields.as_slice()
         else {
             return None;
         };
@@ -98,11 +86,7 @@ fn optional<T: ToString>(value: Option<T>) -> String {
 }
 
 fn bound<T: FromStr>(text: &str) -> Option<Option<T>> {
-    if text == "-" {
-        Some(None)
-    } else {
-        text.parse().ok().map(Some)
-    }
+    if text == "-" { Some(None) } else { text.parse().ok().map(Some) }
 }
 
 #[cfg(test)]
@@ -111,13 +95,7 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_its_text_form() {
-        for after in [
-            None,
-            Some(EventPosition {
-                processed_ms: 1_795_158_000_000,
-                sequence: 41,
-            }),
-        ] {
+        for after in [None, Some(EventPosition { processed_ms: 1_795_158_000_000, sequence: 41 })] {
             let cursor = OrgCursor {
                 after,
                 from: Some(-5),

@@ -94,10 +94,7 @@ impl OrgLog {
     fn arrival(&mut self, processed_ms: i64) -> EventPosition {
         let sequence = self.arrived;
         self.arrived += 1;
-        EventPosition {
-            processed_ms,
-            sequence,
-        }
+        EventPosition { processed_ms, sequence }
     }
 
     /// How many events have arrived.
@@ -178,14 +175,10 @@ impl OrgLog {
         let (mut start, mut end) = (0, self.kept.len());
         if search.clock == FilterClock::ProcessedAt {
             if let Some(from) = search.from {
-                start = self
-                    .kept
-                    .partition_point(|kept| kept.position.processed_ms < from);
+                start = self.kept.partition_point(|kept| kept.position.processed_ms < from);
             }
             if let Some(to) = search.to {
-                end = self
-                    .kept
-                    .partition_point(|kept| kept.position.processed_ms <= to);
+                end = self.kept.partition_point(|kept| kept.position.processed_ms <= to);
             }
         }
         match search.after {
@@ -263,12 +256,7 @@ mod tests {
     use super::*;
 
     fn event(number: usize, processed_ms: i64, time_ms: i64) -> OrgEvent {
-        OrgEvent {
-            id: number.to_string(),
-            time_ms,
-            processed_ms,
-            text: number.to_string(),
-        }
+        OrgEvent { id: number.to_string(), time_ms, processed_ms, text: number.to_string() }
     }
 
     fn log(times: &[(i64, i64)]) -> OrgLog {
@@ -300,56 +288,30 @@ mod tests {
         let log = log(&[(5, 5), (7, 7), (7, 1), (7, 7), (9, 9)]);
         let first = log.page(&search(2));
         assert_eq!((words(&first), first.count, first.more), ("0,1", 2, true));
-        let second = log.page(&EventQuery {
-            after: first.last,
-            ..search(9)
-        });
-        assert_eq!(
-            (words(&second), second.count, second.more),
-            ("2,3,4", 3, false)
-        );
+        let second = log.page(&EventQuery { after: first.last, ..search(9) });
+        assert_eq!((words(&second), second.count, second.more), ("2,3,4", 3, false));
     }
 
     #[test]
     fn bounds_are_inclusive_on_either_clock() {
         let log = log(&[(5, 4), (6, 2), (7, 7), (8, 1)]);
-        let bounded = EventQuery {
-            from: Some(2),
-            to: Some(7),
-            ..search(9)
-        };
+        let bounded = EventQuery { from: Some(2), to: Some(7), ..search(9) };
         assert_eq!(words(&log.page(&bounded)), "0,1,2");
-        let by_time = EventQuery {
-            clock: FilterClock::Time,
-            ..bounded
-        };
+        let by_time = EventQuery { clock: FilterClock::Time, ..bounded };
         assert_eq!(words(&log.page(&by_time)), "0,1,2");
-        let narrow = EventQuery {
-            from: Some(5),
-            ..by_time
-        };
+        let narrow = EventQuery { from: Some(5), ..by_time };
         assert_eq!(words(&log.page(&narrow)), "2");
-        let nowhere = EventQuery {
-            from: Some(9),
-            to: Some(3),
-            ..search(9)
-        };
+        let nowhere = EventQuery { from: Some(9), to: Some(3), ..search(9) };
         assert!(log.page(&nowhere).texts.is_empty());
     }
 
     #[test]
     fn newest_first_walks_down() {
         let log = log(&[(5, 5), (7, 7), (7, 7)]);
-        let down = EventQuery {
-            descending: true,
-            ..search(2)
-        };
+        let down = EventQuery { descending: true, ..search(2) };
         let first = log.page(&down);
         assert_eq!(words(&first), "2,1");
-        let second = log.page(&EventQuery {
-            after: first.last,
-            ..down
-        });
+        let second = log.page(&EventQuery { after: first.last, ..down });
         assert_eq!(words(&second), "0");
     }
 
@@ -375,13 +337,7 @@ mod tests {
         for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
             for (from, to) in [(None, None), (Some(3), None), (Some(2), Some(5))] {
                 for (descending, limit) in [(false, 7), (false, 99), (true, 7)] {
-                    let search = EventQuery {
-                        from,
-                        to,
-                        clock,
-                        descending,
-                        ..search(limit)
-                    };
+                    let search = EventQuery { from, to, clock, descending, ..search(limit) };
                     let (ours, theirs) = (laid_out.page(&search), added.page(&search));
                     assert_eq!(words(&ours), words(&theirs), "{search:?}");
                     assert_eq!((ours.count, ours.last), (theirs.count, theirs.last));

@@ -22,10 +22,7 @@ use super::{
 ///
 /// A missing scope is a 401 too.
 pub fn refusal(request: &ParsedRequest) -> Option<ApiReply> {
-    let key = request
-        .authorization
-        .as_deref()
-        .and_then(|value| value.strip_prefix("Bearer "));
+    let key = request.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
     match key {
         Some(API_KEY) => None,
         Some(API_KEY_NO_SCOPE) if request.route.api().is_none() => None,
@@ -40,18 +37,9 @@ pub fn list(state: &ServerState) -> ApiReply {
     let (data, links) = if state.behaviour.scoped_key {
         ("[]".to_owned(), "{}".to_owned())
     } else {
-        (
-            format!("[{}]", org()),
-            JsonObject::new().text("self", &link).finish(),
-        )
+        (format!("[{}]", org()), JsonObject::new().text("self", &link).finish())
     };
-    ApiReply::json(
-        200,
-        JsonObject::new()
-            .raw("data", &data)
-            .raw("links", &links)
-            .finish(),
-    )
+    ApiReply::json(200, JsonObject::new().raw("data", &data).raw("links", &links).finish())
 }
 
 /// `GET /orgs/{org_id}`
@@ -85,9 +73,7 @@ pub fn api_keys(state: &ServerState, request: &ParsedRequest, id: &str) -> ApiRe
     }
     let page = match request.param("cursor") {
         None => Some(0),
-        Some(cursor) => cursor
-            .strip_prefix("page-")
-            .and_then(|number| number.parse().ok()),
+        Some(cursor) => cursor.strip_prefix("page-").and_then(|number| number.parse().ok()),
     };
     match page.map(|page: usize| (page, state.behaviour.key_pages.get(page))) {
         Some((_, Some(text))) => ApiReply::json(200, text.clone()),
@@ -110,8 +96,5 @@ fn default_key_list(state: &ServerState) -> String {
         .text("expiresAt", &day(305))
         .text("lastActiveAt", &day(0))
         .finish();
-    JsonObject::new()
-        .raw("data", &format!("[{key}]"))
-        .raw("links", "{}")
-        .finish()
+    JsonObject::new().raw("data", &format!("[{key}]")).raw("links", "{}").finish()
 }

@@ -25,11 +25,7 @@ pub fn events(
     org_id: &str,
     fault: &Fault,
 ) -> ApiReply {
-    let page = if org_id == ORG_ID {
-        page(state, request, fault)
-    } else {
-        Err(reply::UNKNOWN_ORG)
-    };
+    let page = if org_id == ORG_ID { page(state, request, fault) } else { Err(reply::UNKNOWN_ORG) };
     page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &request.path))
 }
 
@@ -63,21 +59,13 @@ fn page(
         limit,
     });
     if *fault == Fault::EmptyPageWithCursor {
-        found = EventPage {
-            texts: Bytes::new(),
-            count: 0,
-            last: None,
-            more: true,
-        };
+        found = EventPage { texts: Bytes::new(), count: 0, last: None, more: true };
     }
     let next = match used {
         Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
         _ => next(behaviour, &walk, &found, used),
     };
-    Ok(ApiReply::json(
-        200,
-        body(state, request, found, next.as_deref()),
-    ))
+    Ok(ApiReply::json(200, body(state, request, found, next.as_deref())))
 }
 
 fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
@@ -164,10 +152,7 @@ fn next(
     used: Option<&str>,
 ) -> Option<String> {
     let at = |last: Option<EventPosition>| {
-        let cursor = OrgCursor {
-            after: last.or(walk.after),
-            ..walk.clone()
-        };
+        let cursor = OrgCursor { after: last.or(walk.after), ..walk.clone() };
         let padding = match behaviour.cursor_padding {
             0 => String::new(),
             padding => format!(".{}", "x".repeat(padding)),
@@ -201,18 +186,12 @@ fn body(
     let next = next.filter(|_| place != CursorPlace::Links);
     let links = in_links.map_or_else(JsonObject::new, |cursor| {
         let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-        JsonObject::new().text(
-            "next",
-            &format!("{}{}?cursor={cursor}", state.base_url, request.path),
-        )
+        JsonObject::new()
+            .text("next", &format!("{}{}?cursor={cursor}", state.base_url, request.path))
     });
     let count = found.count;
     // As recorded: the count of the page, but the default limit on an empty one.
-    let page_size = if count == 0 {
-        state.behaviour.org_default_limit
-    } else {
-        count
-    };
+    let page_size = if count == 0 { state.behaviour.org_default_limit } else { count };
     let meta = JsonObject::new()
         .raw("attributes", "null")
         .raw("next", &next.map_or_else(|| "null".to_owned(), quoted))
@@ -225,9 +204,5 @@ fn body(
         .finish();
     // Written here and not as an `Object`, so that the events are sent from where they are kept.
     let end = format!("],\"links\":{},\"meta\":{meta}}}", links.finish());
-    BodyChunks::from_iter([
-        Bytes::from_static(b"{\"data\":["),
-        found.texts,
-        Bytes::from(end),
-    ])
+    BodyChunks::from_iter([Bytes::from_static(b"{\"data\":["), found.texts, Bytes::from(end)])
 }

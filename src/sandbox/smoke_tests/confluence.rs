@@ -35,10 +35,8 @@ async fn every_confluence_record_is_served_newest_first_with_duplicates() {
     assert!(all.iter().all(|record| record.get("id").is_none()));
     let (from, to) = (date(&all[200]), date(&all[100]));
     let within = walk(&bench, &format!("&startDate={from}&endDate={to}")).await;
-    let expected: Vec<Value> = all
-        .into_iter()
-        .filter(|record| (from..=to).contains(&date(record)))
-        .collect();
+    let expected: Vec<Value> =
+        all.into_iter().filter(|record| (from..=to).contains(&date(record))).collect();
     assert_eq!(within, expected);
 }
 
@@ -49,16 +47,9 @@ async fn a_page_counts_all_matches_and_says_where_it_goes_on() {
     let (base, size) = (&page["_links"]["base"], &page["size"]);
     assert_eq!((&page["start"], &page["limit"]), (&80.into(), &40.into()));
     assert_eq!(size, 300);
-    assert_eq!(
-        base,
-        &Value::from(format!("{}/wiki", bench.sandbox.base_url()))
-    );
+    assert_eq!(base, &Value::from(format!("{}/wiki", bench.sandbox.base_url())));
     assert_eq!(page["_links"]["next"], "/rest/api/audit?start=120&limit=40");
-    assert!(
-        bench.confluence_page("start=260").await["_links"]
-            .get("next")
-            .is_none()
-    );
+    assert!(bench.confluence_page("start=260").await["_links"].get("next").is_none());
     bench.control.set_behaviour(|behaviour| {
         behaviour.confluence_links = false;
         behaviour.confluence_max_limit = 30;
@@ -111,10 +102,9 @@ async fn faults_of_confluences_pages() {
 async fn tokens_with_scopes_are_good_at_the_gateway_only() {
     let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
-    for (product, path) in [
-        ("jira", "/rest/api/3/auditing/record"),
-        ("confluence", "/wiki/rest/api/audit"),
-    ] {
+    for (product, path) in
+        [("jira", "/rest/api/3/auditing/record"), ("confluence", "/wiki/rest/api/audit")]
+    {
         let site = format!("{base}{path}");
         let gateway = format!("{base}/ex/{product}/{CLOUD_ID}{path}");
         let other = format!("{base}/ex/{product}/other{path}");
@@ -129,10 +119,7 @@ async fn tokens_with_scopes_are_good_at_the_gateway_only() {
         assert_eq!(get(&other, JIRA_TOKEN_SCOPED).await.status(), 404);
         let scope = get(&gateway, JIRA_TOKEN_NO_SCOPE).await;
         assert_eq!(
-            (
-                scope.status().as_u16(),
-                &scope.headers()["x-failure-category"]
-            ),
+            (scope.status().as_u16(), &scope.headers()["x-failure-category"]),
             (401, &"FAILURE_CLIENT_SCOPE_CHECK".parse().unwrap())
         );
         assert_eq!(
@@ -153,9 +140,7 @@ async fn confluence_refuses_in_its_own_words() {
     let reader = reader.send().await.unwrap();
     assert_eq!(reader.status(), 403);
     assert_eq!(json(reader).await["data"]["authorized"], false);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.free_plan = true);
+    bench.control.set_behaviour(|behaviour| behaviour.free_plan = true);
     let free = bench.confluence("").send().await.unwrap();
     assert_eq!(free.status(), 403);
     let free = json(free).await;
@@ -183,19 +168,11 @@ async fn users_are_looked_up_by_id() {
     );
     let gateway = format!("/ex/jira/{CLOUD_ID}");
     let all = json(users(&gateway, &format!("{ids}&maxResults=999")).await).await;
-    assert_eq!(
-        (&all["isLast"], &all["maxResults"]),
-        (&true.into(), &200.into())
-    );
+    assert_eq!((&all["isLast"], &all["maxResults"]), (&true.into(), &200.into()));
     let values = all["values"].as_array().unwrap();
     assert_eq!(values[0]["displayName"], "Marta Oliveira");
-    assert_eq!(
-        values[0]["emailAddress"],
-        "marta.oliveira@lindenfell.example"
-    );
-    let hidden = values
-        .iter()
-        .filter(|user| user.get("emailAddress").is_none());
+    assert_eq!(values[0]["emailAddress"], "marta.oliveira@lindenfell.example");
+    let hidden = values.iter().filter(|user| user.get("emailAddress").is_none());
     let left = values.iter().filter(|user| user["active"] == false);
     assert_eq!((hidden.count(), left.count()), (2, 1));
     assert_eq!(users("", "maxResults=3").await.status(), 400);

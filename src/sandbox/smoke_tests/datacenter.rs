@@ -52,9 +52,7 @@ async fn every_datacenter_event_is_served_newest_first_by_cursor() {
     let first = bench.datacenter_page("limit=10").await;
     bench.control.add_datacenter_events(5);
     let cursor = first["pagingInfo"]["nextPageCursor"].as_str().unwrap();
-    let second = bench
-        .datacenter_page(&format!("limit=10&pageCursor={cursor}"))
-        .await;
+    let second = bench.datacenter_page(&format!("limit=10&pageCursor={cursor}")).await;
     assert_eq!(second["entities"].as_array().unwrap(), &all[10..20]);
 }
 
@@ -74,9 +72,7 @@ async fn dates_and_cursors_that_cannot_be_read_are_refused() {
     }
     let fraction = "from=2020-01-01T00:00:00.500Z";
     assert_eq!(status(fraction).await, 200);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.datacenter_whole_seconds = true);
+    bench.control.set_behaviour(|behaviour| behaviour.datacenter_whole_seconds = true);
     assert_eq!(status(fraction).await, 400);
     assert_eq!(status("from=2020-01-01T00:00:00Z").await, 200);
 }
@@ -86,9 +82,7 @@ async fn reading_the_log_is_logged_where_it_is_switched_on() {
     let bench = SmokeTest::small().await;
     bench.datacenter_page("").await;
     assert_eq!(bench.control.datacenter_texts().len(), 300);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.audit_reads = true);
+    bench.control.set_behaviour(|behaviour| behaviour.audit_reads = true);
     let url = format!("{}/rest/auditing/1.0/events", bench.sandbox.base_url());
     let refused = bench.client.get(url).bearer_auth("x").send().await.unwrap();
     assert_eq!(refused.status(), 401);
@@ -110,12 +104,7 @@ async fn datacenter_knows_tokens_and_passwords() {
         let who = || get("/plugins/servlet/applinks/whoami");
         let text = async |request: reqwest::RequestBuilder| {
             let answer = request.send().await.unwrap();
-            assert!(
-                answer.headers()["content-type"]
-                    .to_str()
-                    .unwrap()
-                    .starts_with("text/plain")
-            );
+            assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
             answer.text().await.unwrap()
         };
         let password = Some(DATACENTER_PASSWORD);
@@ -125,10 +114,7 @@ async fn datacenter_knows_tokens_and_passwords() {
         let reader = log().bearer_auth(DATACENTER_TOKEN_NOT_ADMIN);
         assert_eq!(reader.send().await.unwrap().status(), 403);
         assert_eq!(text(who().bearer_auth(DATACENTER_TOKEN)).await, "auditor");
-        assert_eq!(
-            text(who().basic_auth(DATACENTER_USER, password)).await,
-            "auditor"
-        );
+        assert_eq!(text(who().basic_auth(DATACENTER_USER, password)).await, "auditor");
         let reader = who().bearer_auth(DATACENTER_TOKEN_NOT_ADMIN);
         assert_eq!(text(reader).await, "reader");
         assert_eq!(text(who()).await, "");
@@ -162,10 +148,7 @@ async fn faults_and_limits_of_datacenters_pages() {
     }
     bench.control.set_behaviour(|behaviour| {
         let limit = RateLimit::new(1, Duration::from_secs(3600));
-        behaviour.datacenter_rate_limit = Some(RateLimit {
-            retry_after: true,
-            ..limit
-        });
+        behaviour.datacenter_rate_limit = Some(RateLimit { retry_after: true, ..limit });
     });
     assert_eq!(bench.datacenter("").send().await.unwrap().status(), 200);
     let refused = bench.datacenter("").send().await.unwrap();

@@ -29,11 +29,7 @@ async fn faults_that_break_the_connection() {
     let stalled = bench.org("").send().await.unwrap();
     assert!(tokio::time::timeout(SHORT, stalled.bytes()).await.is_err());
     bench.control.inject(Api::OrgEvents, Fault::Hang);
-    assert!(
-        tokio::time::timeout(SHORT, bench.org("").send())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(SHORT, bench.org("").send()).await.is_err());
     bench.control.inject(Api::OrgEvents, Fault::EndlessBody);
     let mut endless = bench.org("").send().await.unwrap();
     let mut read = 0;
@@ -47,21 +43,11 @@ async fn faults_that_break_the_connection() {
 #[tokio::test]
 async fn faults_in_a_complete_response() {
     let bench = SmokeTest::small().await;
-    let first = bench
-        .org("limit=20")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let first = bench.org("limit=20").send().await.unwrap().text().await.unwrap();
     // The middle may lie within a letter, which the client then reads as U+FFFD.
     let half = String::from_utf8_lossy(&first.as_bytes()[..first.len() / 2]);
     let script = |fault| bench.control.inject(Api::OrgEvents, fault);
-    let slow = Fault::SlowBody {
-        chunk_bytes: 4000,
-        pause: Duration::from_millis(1),
-    };
+    let slow = Fault::SlowBody { chunk_bytes: 4000, pause: Duration::from_millis(1) };
     for (fault, status, expected) in [
         (Fault::RepeatPage, 200, first.as_str()),
         (slow, 200, &first),
@@ -81,11 +67,7 @@ async fn faults_in_a_complete_response() {
         ),
     ] {
         script(fault.clone());
-        let query = if fault == Fault::RepeatPage {
-            "limit=3"
-        } else {
-            "limit=20"
-        };
+        let query = if fault == Fault::RepeatPage { "limit=3" } else { "limit=20" };
         let response = bench.org(query).send().await.unwrap();
         assert_eq!(response.status(), status, "{fault:?}");
         // Cursors carry the moment of their issue, so that only the lengths of two answers agree.
@@ -105,12 +87,7 @@ async fn faults_that_replace_the_answer() {
     let script = |fault| bench.control.inject(Api::OrgEvents, fault);
     script(Fault::Html);
     let html = bench.org("").send().await.unwrap();
-    assert!(
-        html.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("text/html")
-    );
+    assert!(html.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     script(Fault::ExpiredCursor);
     assert_eq!(bench.org("").send().await.unwrap().status(), 400);
     script(Fault::BadByte("\"data\"".into()));
@@ -118,9 +95,7 @@ async fn faults_that_replace_the_answer() {
     assert!(spoilt.starts_with(b"{\xffdata\":["), "{spoilt:?}");
     script(Fault::GzipBomb(8 << 20));
     assert_eq!(unpacked(&bench).await.len(), 8 << 20);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.gzip = true);
+    bench.control.set_behaviour(|behaviour| behaviour.gzip = true);
     let page: Value = serde_json::from_slice(&unpacked(&bench).await).unwrap();
     assert_eq!(page["meta"]["total"], 20);
 }
@@ -142,18 +117,14 @@ async fn faults_that_change_the_page() {
     let bench = SmokeTest::small().await;
     bench.control.inject(Api::OrgEvents, Fault::Pass);
     bench.control.inject(Api::OrgEvents, Fault::SameCursor);
-    bench
-        .control
-        .inject(Api::OrgEvents, Fault::EmptyPageWithCursor);
+    bench.control.inject(Api::OrgEvents, Fault::EmptyPageWithCursor);
     let used = cursor(&bench.org_page("limit=20").await);
     let query = format!("limit=20&cursor={used}");
     let same = bench.org_page(&query).await;
     assert_eq!((&same["meta"]["total"], cursor(&same)), (&20.into(), used));
     let empty = bench.org_page(&query).await;
     assert_eq!(empty["meta"]["total"], 0);
-    let resumed = bench
-        .org_page(&format!("limit=20&cursor={}", cursor(&empty)))
-        .await;
+    let resumed = bench.org_page(&format!("limit=20&cursor={}", cursor(&empty))).await;
     assert_eq!(resumed["data"], same["data"]);
     bench.control.inject(Api::OrgEvents, Fault::Overlap(3));
     let overlapping = bench.org_page(&query).await;

@@ -24,35 +24,17 @@ struct SmokeTest {
 
 impl SmokeTest {
     async fn start(data: DataOptions, behaviour: Behaviour) -> Self {
-        let sandbox = Sandbox::start(SandboxOptions {
-            port: 0,
-            data,
-            behaviour,
-        })
-        .await
-        .unwrap();
+        let sandbox = Sandbox::start(SandboxOptions { port: 0, data, behaviour }).await.unwrap();
         let control = sandbox.control();
         let redirect = reqwest::redirect::Policy::none();
         // An error says that another test has installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(redirect)
-            .build()
-            .unwrap();
-        Self {
-            sandbox,
-            control,
-            client,
-        }
+        let client = Client::builder().no_proxy().redirect(redirect).build().unwrap();
+        Self { sandbox, control, client }
     }
 
     async fn small() -> Self {
-        let data = DataOptions {
-            org_events: 450,
-            jira_records: 120,
-            ..DataOptions::default()
-        };
+        let data = DataOptions { org_events: 450, jira_records: 120, ..DataOptions::default() };
         Self::start(data, Behaviour::default()).await
     }
 
@@ -63,20 +45,13 @@ impl SmokeTest {
     }
 
     fn jira(&self, query: &str) -> reqwest::RequestBuilder {
-        let url = format!(
-            "{}/rest/api/3/auditing/record?{query}",
-            self.sandbox.base_url()
-        );
-        self.client
-            .get(url)
-            .basic_auth(JIRA_EMAIL, Some(JIRA_TOKEN))
+        let url = format!("{}/rest/api/3/auditing/record?{query}", self.sandbox.base_url());
+        self.client.get(url).basic_auth(JIRA_EMAIL, Some(JIRA_TOKEN))
     }
 
     fn confluence(&self, query: &str) -> reqwest::RequestBuilder {
         let base = self.sandbox.base_url();
-        let request = self
-            .client
-            .get(format!("{base}/wiki/rest/api/audit?{query}"));
+        let request = self.client.get(format!("{base}/wiki/rest/api/audit?{query}"));
         request.basic_auth(JIRA_EMAIL, Some(JIRA_TOKEN))
     }
 
@@ -104,21 +79,12 @@ impl SmokeTest {
         let mut ids = Vec::new();
         loop {
             let data = page["data"].as_array().unwrap();
-            ids.extend(
-                data.iter()
-                    .map(|event| event["id"].as_str().unwrap().to_owned()),
-            );
+            ids.extend(data.iter().map(|event| event["id"].as_str().unwrap().to_owned()));
             let next = page["links"]["next"].as_str().map(str::to_owned);
             let Some(next) = next.filter(|_| !data.is_empty()) else {
                 return ids;
             };
-            let response = self
-                .client
-                .get(next)
-                .bearer_auth(API_KEY)
-                .send()
-                .await
-                .unwrap();
+            let response = self.client.get(next).bearer_auth(API_KEY).send().await.unwrap();
             page = json(response).await;
         }
     }

@@ -9,10 +9,7 @@ async fn every_org_event_is_served_once_in_order() {
     assert_eq!(bench.control.request_count(Api::OrgEvents), 13); // unbounded: an empty page ends it
     bench.control.forget_requests();
     let now = bench.control.now().timestamp_millis();
-    assert_eq!(
-        bench.walk_org(&format!("to={now}&limit=999")).await,
-        bench.control.org_ids()
-    );
+    assert_eq!(bench.walk_org(&format!("to={now}&limit=999")).await, bench.control.org_ids());
     // Clamped to 500, then 200: links.next names no limit.
     assert_eq!(bench.control.request_count(Api::OrgEvents), 11);
     let mut newest_first = bench.walk_org("sortOrder=desc&limit=77").await;
@@ -35,10 +32,7 @@ async fn shared_and_copied_pages_are_identical() {
     };
     let (shared_headers, shared) = fetch().await;
     // Bytes that are announced and then sent in parts are joined first.
-    let in_one = Fault::SlowBody {
-        chunk_bytes: usize::MAX,
-        pause: Duration::ZERO,
-    };
+    let in_one = Fault::SlowBody { chunk_bytes: usize::MAX, pause: Duration::ZERO };
     bench.control.inject(Api::OrgEvents, in_one);
     let (copied_headers, copied) = fetch().await;
     // The cursor, which is there twice, says when it was issued.
@@ -46,20 +40,14 @@ async fn shared_and_copied_pages_are_identical() {
     assert_eq!(without_end(&shared), without_end(&copied));
     assert_eq!(
         without_end(&shared),
-        format!(
-            "{{\"data\":[{}]",
-            bench.control.org_texts()[..200].join(",")
-        )
+        format!("{{\"data\":[{}]", bench.control.org_texts()[..200].join(","))
     );
     let names = |headers: &reqwest::header::HeaderMap| {
         let names = headers.keys().map(|name| name.as_str().to_owned());
         std::collections::BTreeSet::from_iter(names)
     };
     assert_eq!(names(&shared_headers), names(&copied_headers));
-    assert_eq!(
-        shared_headers["content-length"],
-        shared.len().to_string().as_str()
-    );
+    assert_eq!(shared_headers["content-length"], shared.len().to_string().as_str());
 }
 
 #[tokio::test]
@@ -68,40 +56,16 @@ async fn a_last_cursor_finds_what_comes_later() {
     let page = bench.org_page("limit=500").await;
     let kept = cursor(&page);
     let empty = bench.org_page(&format!("cursor={kept}")).await;
-    assert_eq!(
-        (&empty["data"], cursor(&empty)),
-        (&Value::Array(Vec::new()), kept.clone())
-    );
+    assert_eq!((&empty["data"], cursor(&empty)), (&Value::Array(Vec::new()), kept.clone()));
     bench.control.add_org_events(3);
     let odd = r#"{ "id":"x","n":1.10,"n":12345678901234567890123,"e":"\u0041\/" }"#;
-    bench
-        .control
-        .add_org_event_json(odd.to_owned(), bench.control.now() + Duration::from_secs(5));
-    let text = bench
-        .org(&format!("cursor={kept}"))
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    bench.control.add_org_event_json(odd.to_owned(), bench.control.now() + Duration::from_secs(5));
+    let text = bench.org(&format!("cursor={kept}")).send().await.unwrap().text().await.unwrap();
     assert!(text.contains(odd), "{text}");
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.pretty_json = true);
-    let text = bench
-        .org(&format!("cursor={kept}"))
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    bench.control.set_behaviour(|behaviour| behaviour.pretty_json = true);
+    let text = bench.org(&format!("cursor={kept}")).send().await.unwrap().text().await.unwrap();
     assert!(text.starts_with("{\n  \"data\": [\n    {\n"), "{text}");
-    assert!(
-        text.contains(r#""e": "\u0041\/""#) && text.contains("\"n\": 1.10,\n"),
-        "{text}"
-    );
+    assert!(text.contains(r#""e": "\u0041\/""#) && text.contains("\"n\": 1.10,\n"), "{text}");
     let page: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(page["data"].as_array().unwrap().len(), 4);
 }
@@ -111,14 +75,8 @@ async fn every_jira_record_is_served_once_newest_first() {
     let bench = SmokeTest::small().await;
     let mut ids = Vec::new();
     loop {
-        let page = json(
-            bench
-                .jira(&format!("limit=50&offset={}", ids.len()))
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await;
+        let page =
+            json(bench.jira(&format!("limit=50&offset={}", ids.len())).send().await.unwrap()).await;
         assert_eq!(page["total"], 120);
         let records = page["records"].as_array().unwrap();
         if records.is_empty() {
@@ -127,14 +85,7 @@ async fn every_jira_record_is_served_once_newest_first() {
         ids.extend(records.iter().map(|record| record["id"].to_string()));
     }
     assert_eq!(ids, bench.control.jira_ids());
-    let zoneless = json(
-        bench
-            .jira("from=2020-01-01T00:00:00.000")
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await;
+    let zoneless = json(bench.jira("from=2020-01-01T00:00:00.000").send().await.unwrap()).await;
     assert_eq!(
         (&zoneless["records"], &zoneless["total"]),
         (&Value::Array(Vec::new()), &120.into())
@@ -143,40 +94,16 @@ async fn every_jira_record_is_served_once_newest_first() {
         let all = json(bench.jira(&format!("from={from}")).send().await.unwrap()).await;
         assert_eq!(all["records"].as_array().unwrap().len(), 120);
     }
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.insert_on_jira_page = 2);
-    let to = bench
-        .control
-        .now()
-        .format("%Y-%m-%dT%H:%M:%S%.3fZ")
-        .to_string();
-    let first = json(
-        bench
-            .jira(&format!("limit=5&to={to}"))
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await;
-    let second = json(
-        bench
-            .jira(&format!("limit=5&offset=5&to={to}"))
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await;
+    bench.control.set_behaviour(|behaviour| behaviour.insert_on_jira_page = 2);
+    let to = bench.control.now().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let first = json(bench.jira(&format!("limit=5&to={to}")).send().await.unwrap()).await;
+    let second = json(bench.jira(&format!("limit=5&offset=5&to={to}")).send().await.unwrap()).await;
     assert_eq!(first["records"][3], second["records"][0]); // two new ones shifted the offsets
 }
 
 #[tokio::test]
 async fn a_dropped_sandbox_answers_no_more() {
-    let SmokeTest {
-        sandbox,
-        control,
-        client,
-    } = SmokeTest::small().await;
+    let SmokeTest { sandbox, control, client } = SmokeTest::small().await;
     let url = format!("{}/_edge/tenant_info", sandbox.base_url());
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
     drop(sandbox);
@@ -213,24 +140,17 @@ async fn each_end_of_stream_variant_is_served() {
         (&empty["meta"]["next"], &empty["links"]),
         (&Value::Null, &Value::Object(Default::default()))
     );
-    assert_eq!(
-        (&empty["meta"]["page_size"], &empty["meta"]["total"]),
-        (&200.into(), &0.into())
-    );
+    assert_eq!((&empty["meta"]["page_size"], &empty["meta"]["total"]), (&200.into(), &0.into()));
 }
 
 #[tokio::test]
 async fn the_filter_clock_decides_about_late_events() {
     let bench = SmokeTest::small().await;
     let late = r#"{"id":"late","attributes":{"time":"2020-01-01T00:00:00Z"}}"#;
-    bench
-        .control
-        .add_org_event_json(late.to_owned(), bench.control.now());
+    bench.control.add_org_event_json(late.to_owned(), bench.control.now());
     let from = format!("from={}&limit=500", 1_600_000_000_000_i64);
     let has_late = async || bench.walk_org(&from).await.contains(&"late".to_owned());
     assert!(has_late().await);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.filter_clock = FilterClock::Time);
+    bench.control.set_behaviour(|behaviour| behaviour.filter_clock = FilterClock::Time);
     assert!(!has_late().await);
 }

@@ -10,39 +10,14 @@ async fn admin_credentials_are_judged_as_documented() {
     let get = |url: &str| bench.client.get(url);
     let refused = get(&org).bearer_auth("other").send().await.unwrap();
     assert_eq!(refused.status(), 401);
-    assert_eq!(
-        refused.text().await.unwrap(),
-        r#"{"code":401,"message":"Unauthorized"}"#
-    );
-    let scope = get(&org)
-        .bearer_auth(API_KEY_NO_SCOPE)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        scope.headers()["x-failure-category"],
-        "FAILURE_CLIENT_SCOPE_CHECK"
-    );
+    assert_eq!(refused.text().await.unwrap(), r#"{"code":401,"message":"Unauthorized"}"#);
+    let scope = get(&org).bearer_auth(API_KEY_NO_SCOPE).send().await.unwrap();
+    assert_eq!(scope.headers()["x-failure-category"], "FAILURE_CLIENT_SCOPE_CHECK");
     let other = format!("{base}/admin/v1/orgs/other/events-stream");
-    assert_eq!(
-        get(&other)
-            .bearer_auth(API_KEY)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        404
-    );
-    let orgs = get(&format!("{base}/admin/v1/orgs"))
-        .bearer_auth(API_KEY)
-        .send()
-        .await
-        .unwrap();
+    assert_eq!(get(&other).bearer_auth(API_KEY).send().await.unwrap().status(), 404);
+    let orgs = get(&format!("{base}/admin/v1/orgs")).bearer_auth(API_KEY).send().await.unwrap();
     assert_eq!(json(orgs).await["data"][0]["id"], ORG_ID);
-    let tenant = get(&format!("{base}/_edge/tenant_info"))
-        .send()
-        .await
-        .unwrap();
+    let tenant = get(&format!("{base}/_edge/tenant_info")).send().await.unwrap();
     assert_eq!(json(tenant).await["cloudId"], CLOUD_ID);
 }
 
@@ -52,39 +27,13 @@ async fn jira_credentials_are_judged_as_documented() {
     let base = bench.sandbox.base_url();
     let get = |url: &str| bench.client.get(url);
     let site = format!("{base}/rest/api/3/auditing/record");
-    let wrong = get(&site)
-        .basic_auth(JIRA_EMAIL, Some("x"))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        wrong.headers()["x-seraph-loginreason"],
-        "AUTHENTICATED_FAILED"
-    );
+    let wrong = get(&site).basic_auth(JIRA_EMAIL, Some("x")).send().await.unwrap();
+    assert_eq!(wrong.headers()["x-seraph-loginreason"], "AUTHENTICATED_FAILED");
     let plain = get(&site).basic_auth(JIRA_EMAIL_NOT_ADMIN, Some(JIRA_TOKEN_NOT_ADMIN));
-    assert!(
-        plain
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-            .contains("Administrator")
-    );
+    assert!(plain.send().await.unwrap().text().await.unwrap().contains("Administrator"));
     let gateway = format!("{base}/ex/jira/{CLOUD_ID}/rest/api/3/auditing/record");
-    assert_eq!(
-        get(&gateway)
-            .bearer_auth(JIRA_TOKEN)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.free_plan = true);
+    assert_eq!(get(&gateway).bearer_auth(JIRA_TOKEN).send().await.unwrap().status(), 200);
+    bench.control.set_behaviour(|behaviour| behaviour.free_plan = true);
     let free = get(&gateway).bearer_auth(JIRA_TOKEN).send().await.unwrap();
     assert_eq!(free.status(), 403);
     assert!(free.text().await.unwrap().contains("Free plan"));
@@ -101,40 +50,25 @@ async fn cursors_expire_and_limits_are_kept() {
     bench.control.set_behaviour(|behaviour| {
         let window = RateWindow::Rolling;
         let limit = RateLimit::new(2, Duration::from_millis(400));
-        behaviour.org_rate_limit = Some(RateLimit {
-            window,
-            retry_after: true,
-            ..limit
-        });
+        behaviour.org_rate_limit = Some(RateLimit { window, retry_after: true, ..limit });
         behaviour.clock_skew = 86_400;
     });
     assert_eq!(bench.org("").send().await.unwrap().status(), 200);
-    assert_eq!(
-        bench.org("").send().await.unwrap().headers()["x-ratelimit-remaining"],
-        "0"
-    );
+    assert_eq!(bench.org("").send().await.unwrap().headers()["x-ratelimit-remaining"], "0");
     let refused = bench.org("").send().await.unwrap();
     assert_eq!(
         (refused.status().as_u16(), &refused.headers()["retry-after"]),
         (429, &"1".parse().unwrap())
     );
-    let tomorrow = (chrono::Utc::now() + chrono::TimeDelta::days(1))
-        .format("%Y-%m-%dT")
-        .to_string();
-    let reset = refused.headers()["x-ratelimit-reset"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let tomorrow =
+        (chrono::Utc::now() + chrono::TimeDelta::days(1)).format("%Y-%m-%dT").to_string();
+    let reset = refused.headers()["x-ratelimit-reset"].to_str().unwrap().to_owned();
     assert!(reset.starts_with(&tomorrow) && reset.len() == 17, "{reset}");
     assert_eq!(json(refused).await["errors"][0]["code"], "ADMIN-429-1");
     tokio::time::sleep(Duration::from_millis(450)).await;
     assert_eq!(bench.org("").send().await.unwrap().status(), 200);
-    let statuses: Vec<u16> = bench
-        .control
-        .requests()
-        .iter()
-        .map(|request| request.status)
-        .collect();
+    let statuses: Vec<u16> =
+        bench.control.requests().iter().map(|request| request.status).collect();
     assert_eq!(statuses, [200, 400, 200, 200, 429, 200]);
 }
 
@@ -145,13 +79,9 @@ async fn strictness_is_a_switch() {
     let status = async |query: &str| bench.org(query).send().await.unwrap().status().as_u16();
     let beside = format!("cursor={kept}&from=5&limit=501");
     assert_eq!(status(&beside).await, 200);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.strict_cursor = true);
+    bench.control.set_behaviour(|behaviour| behaviour.strict_cursor = true);
     assert_eq!(status(&beside).await, 400);
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.over_limit = OverLimit::Reject);
+    bench.control.set_behaviour(|behaviour| behaviour.over_limit = OverLimit::Reject);
     for (query, expected) in [
         ("limit=500", 200),
         ("limit=501", 400),
@@ -163,13 +93,9 @@ async fn strictness_is_a_switch() {
         assert_eq!(status(query).await, expected, "{query}");
     }
     let only = format!("cursor={kept}");
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.cursor_ttl = Some(Duration::from_secs(60)));
+    bench.control.set_behaviour(|behaviour| behaviour.cursor_ttl = Some(Duration::from_secs(60)));
     assert_eq!(status(&only).await, 200);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    bench
-        .control
-        .set_behaviour(|behaviour| behaviour.cursor_ttl = Some(Duration::from_millis(5)));
+    bench.control.set_behaviour(|behaviour| behaviour.cursor_ttl = Some(Duration::from_millis(5)));
     assert_eq!(status(&only).await, 400);
 }

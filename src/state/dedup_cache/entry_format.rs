@@ -12,10 +12,7 @@ use crate::model::record::Fingerprint;
 impl Serialize for SlotTable {
     /// Without a copy: there may be a hundred thousand, in every checkpoint.
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_seq(
-            self.by_position()
-                .map(|(ms, entries)| (ms, EntrySequence(entries))),
-        )
+        out.collect_seq(self.by_position().map(|(ms, entries)| (ms, EntrySequence(entries))))
     }
 }
 

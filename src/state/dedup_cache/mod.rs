@@ -52,10 +52,7 @@ impl DedupCache {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
         let verdict = match self.records.contains_identity(entry.identity) {
             true if self.records.touch(&entry, self.reading) => return DedupResult::Repeat,
-            true if self
-                .records
-                .was_read_earlier_at(entry.identity, ms, self.reading) =>
-            {
+            true if self.records.was_read_earlier_at(entry.identity, ms, self.reading) => {
                 return DedupResult::Repeat;
             }
             true => DedupResult::Clash,
@@ -114,19 +111,14 @@ impl DedupCache {
 }
 
 fn entry_of(record: &Record) -> CacheEntry {
-    CacheEntry {
-        identity: record.identity(),
-        content: record.doc.content_hash(),
-    }
+    CacheEntry { identity: record.identity(), content: record.doc.content_hash() }
 }
 
 impl PartialEq for DedupCache {
     fn eq(&self, other: &DedupCache) -> bool {
         let all = |seen: &DedupCache| -> Vec<_> {
             let places = seen.records.by_position();
-            places
-                .map(|(ms, there)| (ms, there.collect::<Vec<_>>()))
-                .collect()
+            places.map(|(ms, there)| (ms, there.collect::<Vec<_>>())).collect()
         };
         self.complete_from == other.complete_from && all(self) == all(other)
     }
@@ -167,10 +159,7 @@ mod tests {
     fn insert(seen: &mut DedupCache, count: usize, ms: i64) {
         for n in 0..count {
             let identity = Fingerprint(((ms as u128) << 64) | n as u128);
-            let entry = CacheEntry {
-                identity,
-                content: 0,
-            };
+            let entry = CacheEntry { identity, content: 0 };
             seen.records.insert(entry, ms, seen.reading);
         }
     }
@@ -220,14 +209,8 @@ mod tests {
         insert(&mut seen, AT_LEAST - 1, 30);
         seen.prune(at(15));
         assert_eq!(seen.complete_from(), Some(at(11)));
-        assert_eq!(
-            seen.remember(&record(r#"{"id":2}"#), at(20)),
-            DedupResult::Repeat
-        );
-        assert_eq!(
-            seen.remember(&record(r#"{"id":1}"#), at(20)),
-            DedupResult::New
-        );
+        assert_eq!(seen.remember(&record(r#"{"id":2}"#), at(20)), DedupResult::Repeat);
+        assert_eq!(seen.remember(&record(r#"{"id":1}"#), at(20)), DedupResult::New);
     }
 
     #[test]

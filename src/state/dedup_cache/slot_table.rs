@@ -57,10 +57,7 @@ impl CacheSlot {
 
     fn entry(&self) -> CacheEntry {
         let [upper, lower] = self.identity.map(u128::from);
-        CacheEntry {
-            identity: Fingerprint((upper << 64) | lower),
-            content: self.content,
-        }
+        CacheEntry { identity: Fingerprint((upper << 64) | lower), content: self.content }
     }
 }
 

@@ -83,10 +83,7 @@ impl ReadCoverage {
         let spans: Vec<_> = self.of(scope).collect();
         let pairs = spans.windows(2);
         let hole = |pair: &[&CoveredSpan]| match pair {
-            [one, next] => Some(Window {
-                from: one.to,
-                to: Some(next.from),
-            }),
+            [one, next] => Some(Window { from: one.to, to: Some(next.from) }),
             _ => None,
         };
         pairs.filter_map(hole).collect()
@@ -152,9 +149,7 @@ mod tests {
     fn ends(coverage: &ReadCoverage, scope: &str) -> Vec<(i64, i64)> {
         let second = |time: Timestamp| (time - at(0)).num_seconds();
         let spans = coverage.of(scope);
-        spans
-            .map(|span| (second(span.from), second(span.to)))
-            .collect()
+        spans.map(|span| (second(span.from), second(span.to))).collect()
     }
 
     #[test]
@@ -164,10 +159,7 @@ mod tests {
             coverage.add(span("a", from, to));
         }
         assert_eq!(ends(&coverage, "a"), [(0, 20), (30, 40)]);
-        let hole = Window {
-            from: at(20),
-            to: Some(at(30)),
-        };
+        let hole = Window { from: at(20), to: Some(at(30)) };
         assert_eq!(coverage.holes("a"), [hole]);
         coverage.add(span("a", 15, 35));
         assert_eq!(ends(&coverage, "a"), [(0, 40)]);

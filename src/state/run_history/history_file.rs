@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Durability, Replacement, create_private_folder};
+use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::state::permissions::{PermissionFault, fault_in};
 use crate::state::run_history::RunHistory;
@@ -72,9 +72,7 @@ struct RunHistoryVersion {
 impl RunHistoryStore {
     /// Those that are kept in the state folder `state`.
     pub fn new(state: &Path) -> RunHistoryStore {
-        RunHistoryStore {
-            folder: state.join("ledgers"),
-        }
+        RunHistoryStore { folder: state.join("ledgers") }
     }
 
     /// The ledger of `source`, if it has one.
@@ -83,14 +81,8 @@ impl RunHistoryStore {
     /// It is there and cannot be read; it is left as it is.
     pub fn read(&self, source: &SourceName) -> Result<Option<RunHistory>, RunHistoryError> {
         let path = self.path(source);
-        let failed = |source| RunHistoryError::Io {
-            path: path.clone(),
-            source,
-        };
-        let damaged = |what: String| RunHistoryError::Damaged {
-            path: path.clone(),
-            what,
-        };
+        let failed = |source| RunHistoryError::Io { path: path.clone(), source };
+        let damaged = |what: String| RunHistoryError::Damaged { path: path.clone(), what };
         match fs::symlink_metadata(&path) {
             Ok(facts) if !facts.is_file() => {
                 return Err(damaged("it is not a plain file".to_owned()));
@@ -120,15 +112,9 @@ impl RunHistoryStore {
         let (mut ledger, is_ours) = match self.read(source) {
             Ok(found) => (found.unwrap_or_default(), true),
             Err(error) => {
-                let is_ours = !matches!(
-                    error,
-                    RunHistoryError::Newer { .. } | RunHistoryError::Unsafe(_)
-                );
-                let then = if is_ours {
-                    "it is recreated"
-                } else {
-                    "it stays as it is"
-                };
+                let is_ours =
+                    !matches!(error, RunHistoryError::Newer { .. } | RunHistoryError::Unsafe(_));
+                let then = if is_ours { "it is recreated" } else { "it stays as it is" };
                 tracing::warn!("{error}; {then}, and no event is lost by it");
                 (RunHistory::default(), is_ours)
             }
@@ -152,7 +138,7 @@ impl RunHistoryStore {
             ledger,
         })?;
         // The folder is not synced: the old file will do as well after a crash, but half a one not.
-        Replacement::new(&self.path(source), Durability::File)
+        FileReplacement::new(&self.path(source), Durability::File)
             .with_fixed_name(&format!(".{source}~"))
             .write(|out| {
                 out.write_all(&text)?;
@@ -198,14 +184,7 @@ mod tests {
         let (_folder, ledgers, name) = ledgers();
         let count = |ledger: &mut RunHistory| ledger.failures_in_a_row += 1;
         ledgers.change(&name, count);
-        for damaged in [
-            "",
-            "{",
-            "[]",
-            "{}",
-            r#"{"version":0}"#,
-            r#"{"version":1,"coverage":7}"#,
-        ] {
+        for damaged in ["", "{", "[]", "{}", r#"{"version":0}"#, r#"{"version":1,"coverage":7}"#] {
             fs::write(ledgers.path(&name), damaged).unwrap();
             assert!(ledgers.read(&name).is_err(), "{damaged}");
             ledgers.change(&name, count);

@@ -235,11 +235,7 @@ mod tests {
             hint: None,
             interrupted: false,
             credential_ends: None,
-            counts: RunCounts {
-                events,
-                requests: 2,
-                ..RunCounts::default()
-            },
+            counts: RunCounts { events, requests: 2, ..RunCounts::default() },
         }
     }
 
@@ -262,11 +258,7 @@ mod tests {
     fn an_interrupted_run_is_neither_a_failure_nor_a_success() {
         let mut ledger = RunHistory::default();
         ledger.record(run(4, 0), None);
-        let interrupted = RunRecord {
-            interrupted: true,
-            credential_ends: None,
-            ..run(3, 0)
-        };
+        let interrupted = RunRecord { interrupted: true, credential_ends: None, ..run(3, 0) };
         ledger.record(interrupted, None);
         assert_eq!((ledger.failures_in_a_row, ledger.last_success), (1, None));
     }
@@ -308,11 +300,7 @@ mod tests {
     #[test]
     fn counters_never_fall_below_what_was_told() {
         let totals = |events, pages, ends: &[(u8, u64)]| RunTotals {
-            counts: RunCounts {
-                events,
-                pages,
-                ..RunCounts::default()
-            },
+            counts: RunCounts { events, pages, ..RunCounts::default() },
             ends: ends.iter().copied().collect(),
         };
         let mut now = totals(3, 9, &[(0, 4), (3, 1)]);

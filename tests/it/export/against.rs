@@ -52,11 +52,7 @@ fn new_events_are_reported() {
     assert_eq!(run.code, 9, "{}", run.stderr);
     let wanted = format!("error: source `acme`: appeared since: org:late-1 {time} user_login");
     assert_eq!(told(&run)[0], wanted, "{}", run.stderr);
-    assert!(
-        told(&run)[1].contains("1 event appeared, 0 vanished, 0 changed"),
-        "{}",
-        run.stderr
-    );
+    assert!(told(&run)[1].contains("1 event appeared, 0 vanished, 0 changed"), "{}", run.stderr);
     let object: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(object["verified"], true);
     assert_eq!(object["against_source"][0]["id"], "org:late-1");
@@ -69,11 +65,8 @@ fn missing_and_changed_events_are_reported_with_other_findings() {
     let site = exported();
     let path = site.path("case/events/acme.jsonl.zst");
     let text = zstd::decode_all(&*fs::read(&path).unwrap()).unwrap();
-    let mut lines: Vec<_> = std::str::from_utf8(&text)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect();
+    let mut lines: Vec<_> =
+        std::str::from_utf8(&text).unwrap().lines().map(str::to_owned).collect();
     let ghost = lines[9].replacen("\"id\":\"org:", "\"id\":\"org:ghost-", 1);
     lines.insert(10, ghost);
     lines[20] = lines[20].replacen("\"raw\":{", "\"raw\":{\"more\":1,", 1);
@@ -107,21 +100,12 @@ fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
 #[test]
 fn what_cannot_be_compared_says_why() {
     let mut site = exported();
-    assert_eq!(
-        verify(&site, &["acme-wiki"]).code,
-        6,
-        "it is not configured"
-    );
-    site.control
-        .inject_always(Api::JiraAudit, Fault::CloseMidBody);
+    assert_eq!(verify(&site, &["acme-wiki"]).code, 6, "it is not configured");
+    site.control.inject_always(Api::JiraAudit, Fault::CloseMidBody);
     site.set("acme-jira", "retry_for", "1s");
     let run = verify(&site, &["acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("nothing is told of what vanished"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("nothing is told of what vanished"), "{}", run.stderr);
     site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
     let run = verify(&site, &["acme"]);
     assert_eq!(run.code, 6, "{}", run.stderr);

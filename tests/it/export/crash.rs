@@ -32,11 +32,7 @@ fn export_with_crashes(site: &mut Site, source: &str, out: &str, turns: &[u64]) 
     let run = site.run(&words(&[source], out, &["--keep-bodies"]));
     // One that died when all was done is found complete.
     let is_done = run.stderr.contains("complete already");
-    assert!(
-        run.code == 0 || is_done,
-        "{source}, {turns:?}: {}",
-        run.stderr
-    );
+    assert!(run.code == 0 || is_done, "{source}, {turns:?}: {}", run.stderr);
     died
 }
 
@@ -124,12 +120,7 @@ fn ten_kills_at_random_change_no_event() {
     let asked = |key: &str| broken.manifest["asked"][key].as_str().unwrap().to_owned();
     let (since, until) = (asked("since"), asked("until"));
     let again = ["--since", &since, "--until", &until, "-o", "unbroken"];
-    let unbroken: Vec<_> = ["export"]
-        .iter()
-        .chain(&SOURCES)
-        .chain(&again)
-        .copied()
-        .collect();
+    let unbroken: Vec<_> = ["export"].iter().chain(&SOURCES).chain(&again).copied().collect();
     site.ok(&unbroken);
     let unbroken = Case::read(site.path("unbroken"));
     for source in SOURCES {
@@ -137,10 +128,7 @@ fn ten_kills_at_random_change_no_event() {
         assert_eq!(want.len(), 400, "{source}");
         let differs = got.iter().zip(&want).position(|(got, want)| got != want);
         let counts = (got.len(), want.len());
-        assert!(
-            got == want,
-            "seed {seed}, {source}: {counts:?}, first at {differs:?}"
-        );
+        assert!(got == want, "seed {seed}, {source}: {counts:?}, first at {differs:?}");
     }
     let runs = broken.manifest["runs"].as_array().unwrap();
     // One may die before it takes note of itself.

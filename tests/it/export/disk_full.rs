@@ -25,33 +25,19 @@ fn wherever_it_stops_the_same_command_goes_on() {
         }
         let said = &run.stderr;
         assert!(matches!(run.code, 7 | 8), "{blocks}: {}: {said}", run.code);
-        assert!(
-            said.contains("disk is") && said.contains("not full"),
-            "{blocks}: {said}"
-        );
+        assert!(said.contains("disk is") && said.contains("not full"), "{blocks}: {said}");
         assert!(!said.contains("--state-dir"), "{blocks}: {said}");
         // It does not pass for an export, and nothing of a file that did not fit lies about.
         let verified = site.run(&["verify", "case"]);
         let is_sealed = site.path("case/SHA256SUMS").exists();
-        assert_eq!(
-            verified.code == 0,
-            is_sealed,
-            "{blocks}: {}",
-            verified.stderr
-        );
-        assert!(
-            !is_sealed || verified.stderr.contains("INCOMPLETE"),
-            "{blocks}"
-        );
+        assert_eq!(verified.code == 0, is_sealed, "{blocks}: {}", verified.stderr);
+        assert!(!is_sealed || verified.stderr.contains("INCOMPLETE"), "{blocks}");
         stopped.push((run.code, said.clone()));
     }
     let told = |words: &str| stopped.iter().any(|(_, said)| said.contains(words));
-    for part in [
-        ".atlaudit/request.json",
-        "output file",
-        ".atlaudit/sources/acme.json",
-        "report.html",
-    ] {
+    for part in
+        [".atlaudit/request.json", "output file", ".atlaudit/sources/acme.json", "report.html"]
+    {
         assert!(told(part), "never stopped at {part}: {stopped:#?}");
     }
     if !site.path("case/SHA256SUMS").exists() {
@@ -63,10 +49,5 @@ fn wherever_it_stops_the_same_command_goes_on() {
     assert_eq!(case.events("acme").ids(), org_ids(&site.control.org_ids()));
     let left = fs::read_dir(site.path("case")).unwrap();
     let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert!(
-        names
-            .iter()
-            .all(|name| !name.to_string_lossy().starts_with('.')),
-        "{names:?}"
-    );
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{names:?}");
 }

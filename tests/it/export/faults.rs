@@ -46,18 +46,13 @@ fn every_attempt_is_a_line() {
     assert_eq!(statuses, [Some(429), Some(503), None, Some(200), None]);
     assert_eq!(failed[1].1, "The cat sat on it");
     // The second page was asked for six times, and waited for after each of the first five.
-    let attempts: Vec<_> = pages[1..7]
-        .iter()
-        .map(|page| page["attempt"].as_u64().unwrap())
-        .collect();
+    let attempts: Vec<_> =
+        pages[1..7].iter().map(|page| page["attempt"].as_u64().unwrap()).collect();
     assert_eq!(attempts, [1, 2, 3, 4, 5, 6]);
     assert!(pages[1]["waited_ms"].as_u64().unwrap() >= 1000);
     assert!(pages[1]["headers"].to_string().contains("retry-after"));
     assert!(pages[6].get("waited_ms").is_none());
-    let urls: Vec<_> = pages[1..7]
-        .iter()
-        .map(|page| &page["request"]["url"])
-        .collect();
+    let urls: Vec<_> = pages[1..7].iter().map(|page| &page["request"]["url"]).collect();
     assert!(urls.iter().all(|url| *url == urls[0]), "{urls:?}");
     for page in &pages {
         // An answer that was cut short has no body to hash.
@@ -71,17 +66,12 @@ fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     site.set("acme", "retry_for", "0s");
     site.control.inject(Api::OrgEvents, Fault::Pass);
     site.control.inject(Api::OrgEvents, Fault::Pass);
-    site.control
-        .inject_always(Api::OrgEvents, status(503, None, "{}"));
+    site.control.inject_always(Api::OrgEvents, status(503, None, "{}"));
     let all = words(&SOURCES, "case", &[]);
     let run = site.run(&all);
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stderr.contains("acme: 20 events"), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("INCOMPLETE: not read from"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("INCOMPLETE: not read from"), "{}", run.stderr);
     let case = Case::read(site.path("case"));
     assert!(!case.is_complete());
     case.is_sound("amid");
@@ -141,10 +131,7 @@ fn a_look_up_that_fails_leaves_its_lines_and_nothing_read_before_is_lost() {
     site.set("acme-jira", "gateway", true);
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "20");
     site.set("acme-jira", "base_url", "http://127.0.0.1:1");
-    let (jira, own) = (
-        words(&["acme-jira"], "case", &[]),
-        site.base_url().to_owned(),
-    );
+    let (jira, own) = (words(&["acme-jira"], "case", &[]), site.base_url().to_owned());
     assert_eq!(site.run(&jira).code, 3);
     let case = Case::read(site.path("case"));
     let pages = case.pages("acme-jira");
@@ -155,8 +142,7 @@ fn a_look_up_that_fails_leaves_its_lines_and_nothing_read_before_is_lost() {
     for _ in 0..20 {
         site.control.inject(Api::JiraAudit, Fault::Pass);
     }
-    site.control
-        .inject_always(Api::JiraAudit, status(503, None, "{}"));
+    site.control.inject_always(Api::JiraAudit, status(503, None, "{}"));
     assert_eq!(site.run(&jira).code, 3);
     let case = Case::read(site.path("case"));
     case.is_sound("amid");
@@ -197,11 +183,7 @@ fn a_signal_ends_it_with_a_manifest_and_the_same_command_goes_on() {
         let site = site(300);
         let run = interrupted(&site, signal);
         assert_eq!(run.code, 3, "{signal}: {}", run.stderr);
-        assert!(
-            run.stderr.contains("run the same command again to resume"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("run the same command again to resume"), "{}", run.stderr);
         let case = Case::read(site.path("case"));
         assert!(!case.is_complete());
         case.is_sound(signal);
@@ -231,18 +213,13 @@ fn an_answer_that_a_signal_overtakes_is_a_line() {
     });
     let mut running = site.start(&words(&["acme-jira"], "case", &["--keep-bodies"]));
     // By then several are under way at once.
-    eventually("requests", || {
-        site.control.request_count(Api::JiraAudit) >= 12
-    });
+    eventually("requests", || site.control.request_count(Api::JiraAudit) >= 12);
     running.signal("INT");
     let run = running.end();
     assert_eq!(run.code, 3, "{}", run.stderr);
     let case = Case::read(site.path("case"));
     case.is_sound("after the signal");
-    let (pages, asked) = (
-        case.pages("acme-jira"),
-        site.control.request_count(Api::JiraAudit),
-    );
+    let (pages, asked) = (case.pages("acme-jira"), site.control.request_count(Api::JiraAudit));
     assert!(pages.len() >= asked, "{asked} asked, {}", pages.len());
     let overtaken = failed(&pages);
     let overtaken = overtaken.iter().filter(|(status, _)| status.is_none());
@@ -255,8 +232,7 @@ fn a_span_that_never_stood_still_is_written_when_it_does_and_in_its_order() {
     let site = site(100);
     // Each reading meets other repeats.
     for n in 0..200 {
-        site.control
-            .inject(Api::JiraAudit, Fault::Overlap(1 + n * n % 5));
+        site.control.inject(Api::JiraAudit, Fault::Overlap(1 + n * n % 5));
     }
     let asked = words(&["acme-jira"], "case", &[]);
     let run = site.run(&asked);
@@ -271,10 +247,7 @@ fn a_span_that_never_stood_still_is_written_when_it_does_and_in_its_order() {
     let case = Case::read(site.path("case"));
     assert!(case.is_complete());
     case.is_sound("steady");
-    let (since, until) = (
-        &case.manifest["asked"]["since"],
-        &case.manifest["asked"]["until"],
-    );
+    let (since, until) = (&case.manifest["asked"]["since"], &case.manifest["asked"]["until"]);
     let (since, until) = (since.as_str().unwrap(), until.as_str().unwrap());
     let through = ["export", "acme-jira", "--since", since, "--until", until];
     site.ok(&[&through[..], &["--output", "through"]].concat());
@@ -293,10 +266,7 @@ fn no_secret_is_in_any_file() {
     ];
     let site = site(30);
     site.control.inject(Api::OrgEvents, status(401, None, "{}"));
-    site.control.inject(
-        Api::JiraAudit,
-        Fault::Redirect("https://x.example/?t=1".to_owned()),
-    );
+    site.control.inject(Api::JiraAudit, Fault::Redirect("https://x.example/?t=1".to_owned()));
     let all = words(&SOURCES, "case", &["--keep-bodies", "-vv"]);
     let runs = [site.run(&all), site.run(&all)];
     assert_eq!((runs[0].code, runs[1].code), (4, 0), "{}", runs[1].stderr);
@@ -306,9 +276,7 @@ fn no_secret_is_in_any_file() {
             false => content,
         };
         for form in forms {
-            let found = content
-                .windows(form.len())
-                .any(|part| part == form.as_bytes());
+            let found = content.windows(form.len()).any(|part| part == form.as_bytes());
             assert!(!found, "{form} in {path}");
         }
     }

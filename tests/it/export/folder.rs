@@ -13,10 +13,8 @@ use crate::support::{Run, Site, eventually, files, status};
 fn broken() -> Site {
     let mut site = site(30);
     site.set("acme", "retry_for", "0s");
-    site.control
-        .inject(Api::OrgEvents, atlaudit::sandbox::Fault::Pass);
-    site.control
-        .inject_always(Api::OrgEvents, status(503, None, "{}"));
+    site.control.inject(Api::OrgEvents, atlaudit::sandbox::Fault::Pass);
+    site.control.inject_always(Api::OrgEvents, status(503, None, "{}"));
     site
 }
 
@@ -28,8 +26,7 @@ fn what_is_no_export_of_ours_is_left_alone() {
     fs::write(site.path("file"), "of somebody").unwrap();
     for (out, says) in [("other", "holds something else"), ("file", "is no folder")] {
         let before = files(&site.path("other"));
-        site.run(&words(&["acme"], out, &[]))
-            .refused(8, &[says, out]);
+        site.run(&words(&["acme"], out, &[])).refused(8, &[says, out]);
         assert_eq!(files(&site.path("other")), before);
     }
     assert!(site.control.requests().is_empty(), "nothing may be asked");
@@ -42,8 +39,7 @@ fn a_complete_export_is_not_written_again() {
     let site = site(5);
     site.ok(&words(&["acme"], "case", &[]));
     let before = files(&site.path("case"));
-    site.run(&words(&["acme"], "case", &[]))
-        .refused(8, &["complete already", "atlaudit verify"]);
+    site.run(&words(&["acme"], "case", &[])).refused(8, &["complete already", "atlaudit verify"]);
     assert_eq!(files(&site.path("case")), before);
 }
 
@@ -63,8 +59,7 @@ fn a_different_request_does_not_resume_it() {
         site.run(&words(sources, "case", more)).refused(2, &[says]);
     }
     let since = ["export", "acme", "--since", "39d", "--output", "case"];
-    site.run(&since)
-        .refused(2, &["`--since` was 40d, and is 39d now"]);
+    site.run(&since).refused(2, &["`--since` was 40d, and is 39d now"]);
     assert_eq!(files(&site.path("case")), before);
 }
 
@@ -108,18 +103,13 @@ fn what_others_did_to_an_unfinished_export_is_told() {
 fn two_runs_exclude_each_other() {
     let mut site = site(300);
     site.set("acme", "page_size", 10);
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(50));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(50));
     let mut running = site.start(&words(&["acme"], "case", &[]));
-    eventually("a checkpoint", || {
-        site.path("case/.atlaudit/sources/acme.json").exists()
-    });
-    site.run(&words(&["acme"], "case", &[]))
-        .refused(7, &["another run writes"]);
+    eventually("a checkpoint", || site.path("case/.atlaudit/sources/acme.json").exists());
+    site.run(&words(&["acme"], "case", &[])).refused(7, &["another run writes"]);
     running.signal("KILL");
     running.end();
-    site.control
-        .set_behaviour(|behaviour| behaviour.org_latency = Duration::ZERO);
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::ZERO);
     site.ok(&words(&["acme"], "case", &[]));
     Case::read(site.path("case")).is_sound("after a kill");
 }
@@ -128,9 +118,7 @@ fn two_runs_exclude_each_other() {
 fn a_window_must_lie_in_the_past_and_hold_something() {
     let site = site(5);
     let asked = |since: &str, until: &str| {
-        site.run(&[
-            "export", "acme", "--since", since, "--until", until, "-o", "case",
-        ])
+        site.run(&["export", "acme", "--since", since, "--until", until, "-o", "case"])
     };
     asked("2d", "2d").refused(2, &["not before `--until`"]);
     asked("2d", "2999-01-01").refused(2, &["in the future"]);
@@ -166,11 +154,7 @@ fn foreign_files_are_not_removed() {
     let cases = [
         ("{}", 8, "holds something else"),
         ("", 8, "holds something else"),
-        (
-            "{\"schema\":\"atlaudit/manifest/1\",\"complete\":true}",
-            8,
-            "holds something else",
-        ),
+        ("{\"schema\":\"atlaudit/manifest/1\",\"complete\":true}", 8, "holds something else"),
         (&newer, 8, "holds something else"),
         (&ours, 8, "holds something else"),
         (&open, 7, "is damaged"),
@@ -187,8 +171,7 @@ fn foreign_files_are_not_removed() {
     // Nor where there is nothing else, or no manifest at all.
     fs::create_dir_all(site.path("bare/.atlaudit")).unwrap();
     fs::write(site.path("bare/.atlaudit/notes"), "of somebody").unwrap();
-    site.run(&words(&["acme"], "bare", &[]))
-        .refused(8, &["holds something else"]);
+    site.run(&words(&["acme"], "bare", &[])).refused(8, &["holds something else"]);
     assert_eq!(files(&site.path("bare")).len(), 1);
 }
 
@@ -224,8 +207,7 @@ fn no_link_in_the_place_of_the_state_is_followed_or_removed() {
     for out in ["whole", "empty"] {
         let link = site.path(out).join(".atlaudit");
         symlink(site.path("elsewhere"), &link).unwrap();
-        site.run(&words(&["acme"], out, &[]))
-            .refused(8, &["holds something else"]);
+        site.run(&words(&["acme"], out, &[])).refused(8, &["holds something else"]);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(files(&site.path("elsewhere")), before);
     }
@@ -235,8 +217,7 @@ fn no_link_in_the_place_of_the_state_is_followed_or_removed() {
         let state = site.path(&out).join(".atlaudit");
         fs::create_dir_all(&state).unwrap();
         symlink(&to, state.join(name)).unwrap();
-        site.run(&words(&["acme"], &out, &[]))
-            .refused(8, &["holds something else"]);
+        site.run(&words(&["acme"], &out, &[])).refused(8, &["holds something else"]);
         assert!(!to.exists() && fs::symlink_metadata(state.join(name)).is_ok());
     }
 }
@@ -249,8 +230,7 @@ fn a_link_in_the_place_of_the_lock_is_not_followed() {
     let (lock, to) = (site.path("case/.atlaudit/lock"), site.path("made"));
     fs::remove_file(&lock).unwrap();
     symlink(&to, &lock).unwrap();
-    site.run(&all)
-        .refused(8, &["cannot lock", "case/.atlaudit/lock"]);
+    site.run(&all).refused(8, &["cannot lock", "case/.atlaudit/lock"]);
     assert!(!to.exists());
 }
 
@@ -274,12 +254,10 @@ fn an_unfinished_export_without_its_state_is_damaged() {
     fs::remove_file(site.path("case/.atlaudit/request.json")).unwrap();
     let before = files(&site.path("case"));
     let damaged = ["is damaged", "request.json", "another folder"];
-    site.run(&words(&["acme"], "case", &[]))
-        .refused(7, &damaged);
+    site.run(&words(&["acme"], "case", &[])).refused(7, &damaged);
     assert_eq!(files(&site.path("case")), before);
     fs::remove_dir_all(site.path("case/.atlaudit")).unwrap();
-    site.run(&words(&["acme"], "case", &[]))
-        .refused(7, &damaged);
+    site.run(&words(&["acme"], "case", &[])).refused(7, &damaged);
     assert!(!site.path("case/.atlaudit").exists());
 }
 
@@ -320,8 +298,7 @@ fn what_somebody_put_into_the_state_is_named_and_stays() {
     let notes = site.path("case/.atlaudit/notes");
     fs::write(&notes, "of somebody").unwrap();
     for _ in 0..2 {
-        site.run(&all)
-            .refused(8, &["case/.atlaudit/notes", "move it away"]);
+        site.run(&all).refused(8, &["case/.atlaudit/notes", "move it away"]);
         assert!(notes.exists());
     }
     fs::rename(&notes, site.path("notes")).unwrap();

@@ -48,10 +48,7 @@ impl Case {
     /// The export at `path`, which has its manifest.
     fn read(path: PathBuf) -> Case {
         let text = fs::read(path.join("manifest.json")).unwrap();
-        Case {
-            manifest: serde_json::from_slice(&text).unwrap(),
-            path,
-        }
+        Case { manifest: serde_json::from_slice(&text).unwrap(), path }
     }
 
     fn is_complete(&self) -> bool {
@@ -89,10 +86,7 @@ impl Case {
             for (n, page) in (1..).zip(&pages) {
                 assert_eq!(page["n"], n, "{what}: {name}");
             }
-            let served: u64 = pages
-                .iter()
-                .filter_map(|page| page["records"].as_u64())
-                .sum();
+            let served: u64 = pages.iter().filter_map(|page| page["records"].as_u64()).sum();
             let count = |key: &str| source["counts"][key].as_u64().unwrap();
             assert_eq!(count("responses"), pages.len() as u64, "{what}: {name}");
             let dropped = |key: &str| source["dropped"][key].as_u64().unwrap();

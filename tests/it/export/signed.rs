@@ -29,24 +29,13 @@ fn a_signed_export_verifies_with_its_public_key_and_no_other() {
     let site = signed();
     let good = verify(&site, PUBLIC);
     assert_eq!(good.code, 0, "{}", good.stderr);
-    assert!(
-        good.stderr.contains("signed with the key AF2E88F15C6A2115"),
-        "{}",
-        good.stderr
-    );
+    assert!(good.stderr.contains("signed with the key AF2E88F15C6A2115"), "{}", good.stderr);
     let unchecked = site.ok(&["verify", "case"]);
-    assert!(
-        unchecked.stderr.contains("not checked: SHA256SUMS.minisig"),
-        "{}",
-        unchecked.stderr
-    );
+    assert!(unchecked.stderr.contains("not checked: SHA256SUMS.minisig"), "{}", unchecked.stderr);
     // Another key; and one that bears the number of this.
     for (other, says) in [
         (PUBLIC.replace("RWQV", "RWQW"), "not with"),
-        (
-            PUBLIC.replace("8i+TPF", "8i+TPG"),
-            "not this key's signature",
-        ),
+        (PUBLIC.replace("8i+TPF", "8i+TPG"), "not this key's signature"),
     ] {
         let run = verify(&site, &other);
         assert_eq!(run.code, 9, "{}", run.stderr);
@@ -72,20 +61,12 @@ fn a_changed_or_missing_signature_is_named() {
         fs::write(&path, changed.join("\n") + "\n").unwrap();
         let run = verify(&site, PUBLIC);
         assert_eq!(run.code, 9, "line {at}: {}", run.stderr);
-        assert!(
-            run.stderr.contains("error: SHA256SUMS.minisig: "),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("error: SHA256SUMS.minisig: "), "{}", run.stderr);
     }
     fs::remove_file(&path).unwrap();
     let run = verify(&site, PUBLIC);
     assert_eq!(run.code, 9, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("there is no signature to check"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("there is no signature to check"), "{}", run.stderr);
     // Without the public key nothing says that there ever was one.
     site.ok(&["verify", "case"]);
     fs::write(&path, whole).unwrap();

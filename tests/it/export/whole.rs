@@ -17,11 +17,7 @@ fn an_export_holds_what_is_served_and_every_answer() {
     let site = site(150);
     let run = site.ok(&words(&SOURCES, "case", &["--keep-bodies"]));
     assert!(run.stdout.is_empty());
-    for words in [
-        "acme-dc: 150 events",
-        "600 events from 4 sources",
-        "atlaudit verify ",
-    ] {
+    for words in ["acme-dc: 150 events", "600 events from 4 sources", "atlaudit verify "] {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
     let case = Case::read(site.path("case"));
@@ -32,10 +28,7 @@ fn an_export_holds_what_is_served_and_every_answer() {
         whole("undisturbed", &site, source, &events);
         assert_lines_valid(&events);
         let told = case.source(source);
-        assert_eq!(
-            (&told["complete"], &told["gaps"]),
-            (&true.into(), &serde_json::json!([]))
-        );
+        assert_eq!((&told["complete"], &told["gaps"]), (&true.into(), &serde_json::json!([])));
         assert_eq!(told["windows"][0]["complete"], true);
         assert_eq!(told["windows"][0]["from"], case.manifest["asked"]["since"]);
     }
@@ -44,18 +37,10 @@ fn an_export_holds_what_is_served_and_every_answer() {
     let lines: usize = SOURCES.iter().map(|source| case.pages(source).len()).sum();
     assert_eq!(lines, requests);
     let whoami = case.pages("acme-dc").into_iter().next().unwrap();
-    assert!(
-        whoami["request"]["url"]
-            .as_str()
-            .unwrap()
-            .ends_with("/whoami")
-    );
+    assert!(whoami["request"]["url"].as_str().unwrap().ends_with("/whoami"));
     assert!(whoami.get("span").is_none() && whoami.get("records").is_none());
     let page = &case.pages("acme")[0];
-    assert_eq!(
-        (&page["status"], &page["records"]),
-        (&200.into(), &10.into())
-    );
+    assert_eq!((&page["status"], &page["records"]), (&200.into(), &10.into()));
     assert!(page["next"].is_string() && page["span"]["to"].is_string());
     assert!(page["headers"].to_string().contains("date"));
     assert_eq!(case.manifest["runs"][0]["ended"], "finished");
@@ -75,29 +60,17 @@ fn an_export_is_private_and_touches_no_state() {
         assert_eq!(mode(path.parent().unwrap()), 0o700, "{}", path.display());
     }
     let state = files(&site.state());
-    assert!(
-        state.iter().all(|(path, _)| path.contains("/lookups/")),
-        "{:?}",
-        state.first()
-    );
+    assert!(state.iter().all(|(path, _)| path.contains("/lookups/")), "{:?}", state.first());
 }
 
 #[test]
 fn the_same_window_gives_the_same_events_whenever_it_is_read() {
     let site = site(80);
     let now = Utc::now();
-    let (since, until) = (
-        typed(now - TimeDelta::days(20)),
-        typed(now - TimeDelta::days(3)),
-    );
+    let (since, until) = (typed(now - TimeDelta::days(20)), typed(now - TimeDelta::days(3)));
     for out in ["one", "two"] {
         let asked = ["--since", &since, "--until", &until, "-o", out];
-        let all: Vec<_> = ["export"]
-            .iter()
-            .chain(&SOURCES)
-            .chain(&asked)
-            .copied()
-            .collect();
+        let all: Vec<_> = ["export"].iter().chain(&SOURCES).chain(&asked).copied().collect();
         site.ok(&all);
     }
     let (one, two) = (Case::read(site.path("one")), Case::read(site.path("two")));
@@ -131,14 +104,8 @@ fn a_slow_server_is_read_in_several_parts_at_once_and_each_is_told() {
         whole("slow", &site, source, &case.events(source));
     }
     let pages = case.pages("acme-jira");
-    let waited: u64 = pages
-        .iter()
-        .filter_map(|page| page["took_ms"].as_u64())
-        .sum();
-    assert!(
-        u128::from(waited) > took.as_millis(),
-        "one after the other: {waited} ms, {took:?}"
-    );
+    let waited: u64 = pages.iter().filter_map(|page| page["took_ms"].as_u64()).sum();
+    assert!(u128::from(waited) > took.as_millis(), "one after the other: {waited} ms, {took:?}");
 }
 
 #[test]
@@ -150,12 +117,8 @@ fn user_lookups_are_recorded_too() {
     case.is_sound("with users");
     let pages = case.pages("acme-jira");
     assert_eq!(pages.len(), site.control.requests().len());
-    let is_look_up = |page: &&serde_json::Value| {
-        page["request"]["url"]
-            .as_str()
-            .unwrap()
-            .contains("/user/bulk")
-    };
+    let is_look_up =
+        |page: &&serde_json::Value| page["request"]["url"].as_str().unwrap().contains("/user/bulk");
     let look_ups: Vec<_> = pages.iter().filter(is_look_up).collect();
     assert!(!look_ups.is_empty() && look_ups.iter().all(|page| page.get("records").is_none()));
 }
@@ -163,22 +126,9 @@ fn user_lookups_are_recorded_too() {
 #[test]
 fn a_window_without_an_event_is_complete_and_says_so() {
     let site = site(5);
-    let asked = [
-        "export",
-        "acme",
-        "--since",
-        "2020-01-01",
-        "--until",
-        "2020-01-02",
-        "-o",
-        "case",
-    ];
+    let asked = ["export", "acme", "--since", "2020-01-01", "--until", "2020-01-02", "-o", "case"];
     let run = site.ok(&asked);
-    assert!(
-        run.stderr.contains("no events in this time range"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("no events in this time range"), "{}", run.stderr);
     let case = Case::read(site.path("case"));
     assert!(case.is_complete() && case.lines("acme").is_empty());
     case.is_sound("empty");

@@ -33,50 +33,18 @@ fn case(name: &'static str, fault: Fault, says: &'static [&'static str]) -> Case
 fn transient_cases() -> Vec<Case> {
     let answer = |code, body| status(code, None, body);
     vec![
-        case(
-            "500",
-            answer(500, CAT),
-            &["500", "ADMIN-500-7", "The cat sat on it"],
-        ),
-        case(
-            "502 with HTML",
-            answer(502, NGINX),
-            &["(502)", "`502 Bad Gateway`"],
-        ),
-        case(
-            "503",
-            answer(503, "{}"),
-            &["(503)", "not available", "nothing is lost"],
-        ),
-        case(
-            "504 without a body",
-            answer(504, ""),
-            &["(504)", "an empty body"],
-        ),
-        case(
-            "closed before the answer",
-            Fault::CloseBeforeResponse,
-            EARLY,
-        ),
+        case("500", answer(500, CAT), &["500", "ADMIN-500-7", "The cat sat on it"]),
+        case("502 with HTML", answer(502, NGINX), &["(502)", "`502 Bad Gateway`"]),
+        case("503", answer(503, "{}"), &["(503)", "not available", "nothing is lost"]),
+        case("504 without a body", answer(504, ""), &["(504)", "an empty body"]),
+        case("closed before the answer", Fault::CloseBeforeResponse, EARLY),
         case("reset before the answer", Fault::ResetBeforeResponse, EARLY),
         case("closed in the body", Fault::CloseMidBody, IN_THE_BODY),
         case("closed in the chunks", Fault::CloseMidChunks, IN_THE_BODY),
         case("reset in the body", Fault::ResetMidBody, IN_THE_BODY),
-        case(
-            "shorter than announced",
-            Fault::WrongLength(9_000_000),
-            IN_THE_BODY,
-        ),
-        case(
-            "cut to what was announced",
-            Fault::WrongLength(17),
-            UNREADABLE,
-        ),
-        case(
-            "JSON cut short, of the right length",
-            Fault::TruncatedJson,
-            UNREADABLE,
-        ),
+        case("shorter than announced", Fault::WrongLength(9_000_000), IN_THE_BODY),
+        case("cut to what was announced", Fault::WrongLength(17), UNREADABLE),
+        case("JSON cut short, of the right length", Fault::TruncatedJson, UNREADABLE),
         case("no JSON", Fault::NotJson, UNREADABLE),
         case("an empty body", Fault::EmptyBody, UNREADABLE),
         case("no answer", Fault::Hang, LATE),
@@ -88,11 +56,7 @@ fn transient_cases() -> Vec<Case> {
 fn permanent_cases() -> Vec<Case> {
     let bomb = Fault::GzipBomb(80 * 1024 * 1024);
     vec![
-        case(
-            "a login page",
-            Fault::Html,
-            &["page for people", "single sign-on"],
-        ),
+        case("a login page", Fault::Html, &["page for people", "single sign-on"]),
         case("a body that never ends", Fault::EndlessBody, TOO_MUCH),
         case("a gzip bomb", bomb, TOO_MUCH),
     ]
@@ -136,22 +100,11 @@ fn a_fault_that_passes_is_tried_again() {
 
 #[test]
 fn on_standard_output_two_runs_give_each_event_once() {
-    let cases = [
-        ("503", status(503, None, "{}")),
-        ("cut", Fault::CloseMidBody),
-    ];
+    let cases = [("503", status(503, None, "{}")), ("cut", Fault::CloseMidBody)];
     each(&BOTH, &cases, |bench, fault| {
         bench.script_forever(fault.clone());
-        let pull = || {
-            bench.site.run(&[
-                "pull",
-                bench.name(),
-                "--max-events",
-                "9000",
-                "--output",
-                "-",
-            ])
-        };
+        let pull =
+            || bench.site.run(&["pull", bench.name(), "--max-events", "9000", "--output", "-"]);
         let first = pull();
         bench.site.control.clear_faults(bench.api);
         let second = pull();
@@ -179,22 +132,15 @@ fn a_server_that_is_away_is_told_with_its_address() {
 
 #[test]
 fn a_body_slower_than_the_timeout_is_read_while_it_moves() {
-    let slow = Fault::SlowBody {
-        chunk_bytes: 300,
-        pause: Duration::from_millis(50),
-    };
-    each(
-        &BOTH,
-        &[("a byte now and then", slow)],
-        |mut bench, slow| {
-            bench.set("timeout", "600ms");
-            bench.script(slow.clone(), 1);
-            let start = Instant::now();
-            bench.pull(&WHOLE);
-            let took = start.elapsed();
-            assert!(took > Duration::from_millis(700), "not slow: {took:?}");
-            assert_eq!(bench.report()["retries"], 0);
-            bench.recovers();
-        },
-    );
+    let slow = Fault::SlowBody { chunk_bytes: 300, pause: Duration::from_millis(50) };
+    each(&BOTH, &[("a byte now and then", slow)], |mut bench, slow| {
+        bench.set("timeout", "600ms");
+        bench.script(slow.clone(), 1);
+        let start = Instant::now();
+        bench.pull(&WHOLE);
+        let took = start.elapsed();
+        assert!(took > Duration::from_millis(700), "not slow: {took:?}");
+        assert_eq!(bench.report()["retries"], 0);
+        bench.recovers();
+    });
 }

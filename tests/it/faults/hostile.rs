@@ -51,34 +51,20 @@ fn any_record_content_is_preserved() {
         ),
         (
             "lone surrogates",
-            vec![text(
-                r#"{"id":"\ud800","summary":"\udc00","attributes":{"action":"x\ud800y"}}"#,
-            )],
+            vec![text(r#"{"id":"\ud800","summary":"\udc00","attributes":{"action":"x\ud800y"}}"#)],
         ),
         (
             "NUL",
-            vec![text(
-                r#"{"id":"n\u0000","summary":"\u0000","attributes":{"action":"\u0000"}}"#,
-            )],
+            vec![text(r#"{"id":"n\u0000","summary":"\u0000","attributes":{"action":"\u0000"}}"#)],
         ),
-        (
-            "without an id",
-            vec![text(r#"{"a":1}"#), text(r#"{"a":2}"#), text("{}")],
-        ),
+        ("without an id", vec![text(r#"{"a":1}"#), text(r#"{"a":2}"#), text("{}")]),
         (
             "a number for an id",
-            vec![
-                text(r#"{"id":12345678901234567890123}"#),
-                text(r#"{"id":1.5e300}"#),
-            ],
+            vec![text(r#"{"id":12345678901234567890123}"#), text(r#"{"id":1.5e300}"#)],
         ),
         (
             "no text and no number for an id",
-            vec![
-                text(r#"{"id":null}"#),
-                text(r#"{"id":{"a":1}}"#),
-                text(r#"{"id":[]}"#),
-            ],
+            vec![text(r#"{"id":null}"#), text(r#"{"id":{"a":1}}"#), text(r#"{"id":[]}"#)],
         ),
     ];
     each(&BOTH, &cases, |bench, texts| {
@@ -88,21 +74,12 @@ fn any_record_content_is_preserved() {
 
 #[test]
 fn an_id_with_two_contents_gives_two_events_and_is_told() {
-    let texts = [
-        r#"{"id":"x","a":1}"#,
-        r#"{"id":"x","a":2}"#,
-        r#"{"id":"y"}"#,
-    ]
-    .map(str::to_owned);
+    let texts = [r#"{"id":"x","a":1}"#, r#"{"id":"x","a":2}"#, r#"{"id":"y"}"#].map(str::to_owned);
     each(&BOTH, &[("x twice", ())], |bench, ()| {
         let bench = bench_with_records(bench.api, &texts);
         let run = bench.pull(&WHOLE);
         assert!(run.stderr.contains("both are written"), "{}", run.stderr);
-        assert!(
-            run.stderr.contains("1 with a repeated id"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("1 with a repeated id"), "{}", run.stderr);
         assert_eq!(bench.report()["id_clashes"], 1);
         let ids = bench.written();
         assert!(ids[0].ends_with(":x") && ids[1].contains(":x~"), "{ids:?}");
@@ -122,10 +99,7 @@ fn max_events_between_two_contents_of_one_id_loses_neither() {
             );
             bench.add(text, at);
         }
-        let cut = End {
-            complete: false,
-            ..WHOLE
-        };
+        let cut = End { complete: false, ..WHOLE };
         bench.pull_with(&["--max-events", "1"], &cut);
         for _ in 0..2 {
             bench.pull(&WHOLE);

@@ -40,10 +40,7 @@ fn minute(now: DateTime<Utc>, seconds: i64) -> String {
 fn limited(headers: Headers) -> Fault {
     Fault::Status {
         status: 429,
-        headers: headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         body: BODY.to_owned(),
     }
 }
@@ -66,10 +63,7 @@ fn announced_wait(bench: &Bench) -> f64 {
 
 /// The wait that the server asks for is the one announced, and nothing is lost by ending it.
 fn waits(bench: &Bench, says: Says, skew: i64, range: &RangeInclusive<f64>) {
-    bench
-        .site
-        .control
-        .set_behaviour(|behaviour| behaviour.clock_skew = skew);
+    bench.site.control.set_behaviour(|behaviour| behaviour.clock_skew = skew);
     let headers = says(Utc::now() + TimeDelta::seconds(skew));
     bench.script_forever(limited(headers));
     let wait = announced_wait(bench);
@@ -114,53 +108,23 @@ fn every_form_of_the_wait_is_understood() {
         ("seconds", (|_| retry(7), 7.0..=7.8)),
         ("zero seconds", (|_| retry(0), OWN)),
         ("less than nothing", (|_| retry(-5), OWN)),
-        (
-            "an HTTP date",
-            (|now| retry(parse_http_date(now, 30)), THIRTY),
-        ),
-        (
-            "a past HTTP date",
-            (|now| retry(parse_http_date(now, -30)), OWN),
-        ),
+        ("an HTTP date", (|now| retry(parse_http_date(now, 30)), THIRTY)),
+        ("a past HTTP date", (|now| retry(parse_http_date(now, -30)), OWN)),
         ("a word", (|_| retry("soon"), OWN)),
         ("a reset", (|now| reset(iso(now, 30)), THIRTY)),
         ("an epoch", (|now| reset(now.timestamp() + 30), THIRTY)),
-        (
-            "milliseconds",
-            (|now| reset(now.timestamp_millis() + 30_000), THIRTY),
-        ),
-        (
-            "an epoch with a fraction",
-            (|now| reset(in_seconds(now, 30, "%s%.3f")), THIRTY),
-        ),
-        (
-            "a reset as an HTTP date",
-            (|now| reset(parse_http_date(now, 30)), THIRTY),
-        ),
-        (
-            "a reset without a zone",
-            (
-                |now| reset(in_seconds(now, 30, "%Y-%m-%dT%H:%M:%S")),
-                THIRTY,
-            ),
-        ),
+        ("milliseconds", (|now| reset(now.timestamp_millis() + 30_000), THIRTY)),
+        ("an epoch with a fraction", (|now| reset(in_seconds(now, 30, "%s%.3f")), THIRTY)),
+        ("a reset as an HTTP date", (|now| reset(parse_http_date(now, 30)), THIRTY)),
+        ("a reset without a zone", (|now| reset(in_seconds(now, 30, "%Y-%m-%dT%H:%M:%S")), THIRTY)),
         ("a reset in seconds from now", (|_| reset(30), THIRTY)),
         ("a fraction of seconds", (|_| retry("7.5"), 7.5..=8.3)),
-        (
-            "a fraction of seconds to a reset",
-            (|_| reset("7.5"), 7.5..=8.3),
-        ),
+        ("a fraction of seconds to a reset", (|_| reset("7.5"), 7.5..=8.3)),
         ("a past reset", (|now| reset(iso(now, -3600)), OWN)),
         ("a past epoch", (|_| reset(1_000_000_000), OWN)),
         ("a garbled reset", (|_| reset("2026-99-99T99:99Z"), OWN)),
-        (
-            "both, the reset later",
-            (|now| both(3, iso(now, 30)), THIRTY),
-        ),
-        (
-            "both, the reset sooner",
-            (|now| both(30, iso(now, 3)), THIRTY),
-        ),
+        ("both, the reset later", (|now| both(3, iso(now, 30)), THIRTY)),
+        ("both, the reset sooner", (|now| both(30, iso(now, 3)), THIRTY)),
         ("both, one garbled", (|_| both(30, "soon"), THIRTY)),
         ("all that Jira documents", (jira, THIRTY)),
         ("undocumented names", (undocumented, OWN)),
@@ -178,12 +142,7 @@ fn a_reset_to_the_minute_is_rounded_up() {
         // cut.
         let cut = now.timestamp() % 60;
         let least = f64::from(i32::try_from(120 - cut + 60).unwrap()) - 10.0;
-        waits(
-            &bench,
-            |now| reset(minute(now, 120)),
-            0,
-            &(least..=least + 22.0),
-        );
+        waits(&bench, |now| reset(minute(now, 120)), 0, &(least..=least + 22.0));
     });
 }
 
@@ -205,9 +164,7 @@ fn a_server_whose_clock_is_an_hour_off_is_waited_for_by_its_own() {
 fn a_wait_beyond_the_retry_budget_is_not_started() {
     let cases: [(&str, Says); 4] = [
         ("an hour", |_| retry("3600")),
-        ("longer than any clock", |_| {
-            retry("99999999999999999999999")
-        }),
+        ("longer than any clock", |_| retry("99999999999999999999999")),
         ("the year 9999", |_| reset("9999-12-31T23:59Z")),
         ("a reset in an hour", |now| reset(minute(now, 3600))),
     ];

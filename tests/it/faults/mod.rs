@@ -35,19 +35,11 @@ struct End {
 }
 
 /// The run reads everything.
-const WHOLE: End = End {
-    code: 0,
-    complete: true,
-    says: &[],
-};
+const WHOLE: End = End { code: 0, complete: true, says: &[] };
 
 /// The run ends with `code` and says this.
 fn fails(code: i32, says: &'static [&'static str]) -> End {
-    End {
-        code,
-        complete: false,
-        says,
-    }
+    End { code, complete: false, says }
 }
 
 /// Plays each case against each API, a few at a time; a failure is named by its case.
@@ -80,10 +72,7 @@ impl Bench {
             Api::JiraAudit => small(0, records),
             other => panic!("{other:?} has faults of its own"),
         };
-        let mut bench = Bench {
-            site: Site::new(data),
-            api,
-        };
+        let mut bench = Bench { site: Site::new(data), api };
         bench.set("page_size", 10);
         bench.set("retry_for", "0s");
         bench.site.set_output("path", "{source}");

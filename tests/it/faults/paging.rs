@@ -90,11 +90,8 @@ fn events_that_come_on_two_pages_are_written_once() {
 
 #[test]
 fn empty_pages_with_a_cursor_are_no_end() {
-    const OPEN: End = End {
-        code: 0,
-        complete: false,
-        says: &["warning: ", "only empty pages", "not known"],
-    };
+    const OPEN: End =
+        End { code: 0, complete: false, says: &["warning: ", "only empty pages", "not known"] };
     each(&ORG, &[("three in a row", 3)], |bench, times| {
         bench.script(Fault::EmptyPageWithCursor, *times);
         bench.pull(&WHOLE);
@@ -139,24 +136,20 @@ fn a_bounded_read_reaches_the_end_or_fails() {
 fn a_key_that_is_revoked_on_the_way_keeps_what_was_read() {
     let body = r#"{"code":401,"message":"Unauthorized","errorMessages":["Unauthorized"]}"#;
     let revoked = status(401, None, body);
-    each(
-        &BOTH,
-        &[("at the third page", revoked)],
-        |bench, revoked| {
-            bench.site.control.inject(bench.api, Fault::Pass);
-            bench.script_forever(revoked.clone());
-            let run = bench.pull(&fails(4, &["401", "refuses the credential", "revoked"]));
-            assert!(run.stdout.is_empty());
-            let two_pages = match bench.api {
-                Api::OrgEvents => &bench.served()[..20],
-                _ => &[],
-            };
-            assert_eq!(bench.written(), two_pages);
-            // It stays revoked for a while.
-            bench.pull(&fails(4, &["401"]));
-            bench.recovers();
-        },
-    );
+    each(&BOTH, &[("at the third page", revoked)], |bench, revoked| {
+        bench.site.control.inject(bench.api, Fault::Pass);
+        bench.script_forever(revoked.clone());
+        let run = bench.pull(&fails(4, &["401", "refuses the credential", "revoked"]));
+        assert!(run.stdout.is_empty());
+        let two_pages = match bench.api {
+            Api::OrgEvents => &bench.served()[..20],
+            _ => &[],
+        };
+        assert_eq!(bench.written(), two_pages);
+        // It stays revoked for a while.
+        bench.pull(&fails(4, &["401"]));
+        bench.recovers();
+    });
 }
 
 #[test]
@@ -164,20 +157,12 @@ fn a_refused_cursor_is_replaced_by_a_read_by_time() {
     each(&ORG, &[("an expired cursor", ())], |bench, ()| {
         bench.script(Fault::ExpiredCursor, 1);
         let run = bench.pull(&WHOLE);
-        assert!(
-            run.stderr.contains("the cursor cannot be used"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("the cursor cannot be used"), "{}", run.stderr);
         bench.is_whole();
         bench.site.control.add_org_events(12);
         bench.site.control.expire_cursors();
         let run = bench.pull(&WHOLE);
-        assert!(
-            run.stderr.contains("the cursor cannot be used"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("the cursor cannot be used"), "{}", run.stderr);
         bench.recovers();
     });
 }
@@ -219,10 +204,7 @@ fn a_constantly_changing_log_is_written_but_not_complete() {
     let stays = fails(3, &["kept arriving", "once more"]);
     each(&JIRA, &[("a record a page", ())], |bench, ()| {
         let insert = |records| {
-            bench
-                .site
-                .control
-                .set_behaviour(|behaviour| behaviour.insert_on_jira_page = records);
+            bench.site.control.set_behaviour(|behaviour| behaviour.insert_on_jira_page = records);
         };
         insert(1);
         for _ in 0..3 {
@@ -233,16 +215,12 @@ fn a_constantly_changing_log_is_written_but_not_complete() {
         insert(0);
         bench.recovers();
     });
-    each(
-        &JIRA,
-        &[("pages that always overlap in the same way", ())],
-        |bench, ()| {
-            // The log says the same each time: nothing arrives.
-            bench.script_forever(Fault::Overlap(3));
-            bench.pull(&WHOLE);
-            bench.recovers();
-        },
-    );
+    each(&JIRA, &[("pages that always overlap in the same way", ())], |bench, ()| {
+        // The log says the same each time: nothing arrives.
+        bench.script_forever(Fault::Overlap(3));
+        bench.pull(&WHOLE);
+        bench.recovers();
+    });
 }
 
 #[test]

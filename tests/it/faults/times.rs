@@ -22,43 +22,34 @@ fn text(bench: &Bench, id: usize, time: DateTime<Utc>, processed: DateTime<Utc>)
 
 #[test]
 fn a_server_whose_clock_is_an_hour_off_loses_nothing() {
-    each(
-        &BOTH,
-        &[("ahead", 60), ("behind", -60)],
-        |bench, minutes| {
-            for (run, ids) in [(1, 0..15), (2, 15..40)] {
-                for id in ids {
-                    // What the records say is off; Jira would not show what lies behind its own
-                    // present.
-                    let now =
-                        Utc::now() - TimeDelta::seconds(60) + TimeDelta::milliseconds(10 * run);
-                    let said = now + TimeDelta::minutes(*minutes);
-                    let place = match bench.api {
-                        Api::OrgEvents => said,
-                        _ => now.min(said),
-                    };
-                    bench.add(text(&bench, 1_000_000 + id, said, said), place);
-                }
-                bench.pull(&WHOLE);
-                bench.is_whole();
-                bench.site.control.expire_cursors();
-                bench.pull(&WHOLE);
-                bench.is_whole();
+    each(&BOTH, &[("ahead", 60), ("behind", -60)], |bench, minutes| {
+        for (run, ids) in [(1, 0..15), (2, 15..40)] {
+            for id in ids {
+                // What the records say is off; Jira would not show what lies behind its own
+                // present.
+                let now = Utc::now() - TimeDelta::seconds(60) + TimeDelta::milliseconds(10 * run);
+                let said = now + TimeDelta::minutes(*minutes);
+                let place = match bench.api {
+                    Api::OrgEvents => said,
+                    _ => now.min(said),
+                };
+                bench.add(text(&bench, 1_000_000 + id, said, said), place);
             }
-            bench.recovers();
-        },
-    );
+            bench.pull(&WHOLE);
+            bench.is_whole();
+            bench.site.control.expire_cursors();
+            bench.pull(&WHOLE);
+            bench.is_whole();
+        }
+        bench.recovers();
+    });
 }
 
 #[test]
 fn a_wrong_date_skips_no_unread_records() {
     // A date of today on a record of three weeks ago, and the run ends behind it. The first is
     // inside what a server's clock may be ahead.
-    let cases = [
-        ("an hour ahead", 60),
-        ("a minute ago", -1),
-        ("a year ahead", 525_600),
-    ];
+    let cases = [("an hour ahead", 60), ("a minute ago", -1), ("a year ahead", 525_600)];
     each(&BOTH, &cases, |mut bench, minutes| {
         if bench.api == Api::JiraAudit {
             // Where the slices end must not depend on the time of day, as the sandbox's own records
@@ -92,14 +83,8 @@ fn a_wrong_date_skips_no_unread_records() {
                 bench.site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "1000");
                 let written = (5..40).find_map(|passes| {
                     bench.site.control.clear_faults(bench.api);
-                    bench
-                        .site
-                        .control
-                        .inject_times(bench.api, Fault::Pass, passes);
-                    bench
-                        .site
-                        .control
-                        .inject_always(bench.api, Fault::CloseMidBody);
+                    bench.site.control.inject_times(bench.api, Fault::Pass, passes);
+                    bench.site.control.inject_always(bench.api, Fault::CloseMidBody);
                     bench.pull(&fails(3, &["ends the connection early"]));
                     Some(bench.written().len()).filter(|&written| written > 0)
                 });
@@ -120,10 +105,7 @@ fn a_late_event_that_lies_before_everything_written_comes_through() {
         let mut bench = Bench::new(Api::OrgEvents, 35);
         // A server that filters by the time of an event would not show one from before the window.
         bench.set("initial_lookback", "120d");
-        bench
-            .site
-            .control
-            .set_behaviour(|behaviour| behaviour.filter_clock = clock);
+        bench.site.control.set_behaviour(|behaviour| behaviour.filter_clock = clock);
         bench.pull(&WHOLE);
         let (now, ancient) = (Utc::now(), Utc::now() - TimeDelta::days(90));
         bench.add(text(&bench, 1, ancient, now), now);

@@ -39,9 +39,7 @@ pub fn org_event(id: &str, time: DateTime<Utc>, processed: DateTime<Utc>) -> Str
 
 /// The ids as events have them.
 pub fn jira_ids(own: &[String]) -> Vec<String> {
-    own.iter()
-        .map(|id| format!("jira:{JIRA_SITE}:{id}"))
-        .collect()
+    own.iter().map(|id| format!("jira:{JIRA_SITE}:{id}")).collect()
 }
 
 /// `got` holds each of `want` once and nothing else, in whatever order.
@@ -128,9 +126,7 @@ pub fn crash_points() -> Vec<&'static str> {
     let source = include_str!("../../../src/crash/mod.rs");
     let (_, variants) = source.split_once("pub enum CrashPoint {").unwrap();
     let (variants, _) = variants.split_once("\n}").unwrap();
-    let names = variants
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(','));
+    let names = variants.lines().filter_map(|line| line.trim().strip_suffix(','));
     names.filter(|line| !line.starts_with("//")).collect()
 }
 

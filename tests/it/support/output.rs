@@ -17,11 +17,7 @@ pub struct Outputs {
 impl Outputs {
     /// Those of `name` in `folder`: `name.jsonl`, its packed form, and its finished siblings.
     pub fn new(folder: PathBuf, name: &str) -> Outputs {
-        Outputs {
-            folder,
-            name: name.to_owned(),
-            finished: BTreeMap::new(),
-        }
+        Outputs { folder, name: name.to_owned(), finished: BTreeMap::new() }
     }
 
     /// Looks at the finished files: none that was seen before may have changed.
@@ -29,10 +25,7 @@ impl Outputs {
         let paths = self.paths();
         for path in paths.iter().filter(|path| is_finished(path)) {
             let now = fs::read(path).unwrap();
-            let before = self
-                .finished
-                .entry(path.clone())
-                .or_insert_with(|| now.clone());
+            let before = self.finished.entry(path.clone()).or_insert_with(|| now.clone());
             assert!(*before == now, "{} has changed", path.display());
         }
         for path in self.finished.keys() {
@@ -44,11 +37,7 @@ impl Outputs {
     pub fn read(&self) -> Run {
         Run {
             code: 0,
-            stdout: self
-                .paths()
-                .iter()
-                .flat_map(|path| unpacked(path))
-                .collect(),
+            stdout: self.paths().iter().flat_map(|path| unpacked(path)).collect(),
             stderr: String::new(),
         }
     }
@@ -83,9 +72,7 @@ pub fn unpacked(path: &Path) -> Vec<u8> {
     }
     let read = match path.extension().unwrap().to_str().unwrap() {
         "gz" => flate2::read::MultiGzDecoder::new(file).read_to_end(&mut content),
-        "zst" => zstd::stream::read::Decoder::new(file)
-            .unwrap()
-            .read_to_end(&mut content),
+        "zst" => zstd::stream::read::Decoder::new(file).unwrap().read_to_end(&mut content),
         _ => file.read_to_end(&mut content),
     };
     read.unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -24,10 +24,7 @@ impl Samples {
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').expect("TYPE without a type");
                 assert!(["counter", "gauge"].contains(&kind), "{line}");
-                assert!(
-                    done.insert(name.to_owned()),
-                    "the family {name} comes twice"
-                );
+                assert!(done.insert(name.to_owned()), "the family {name} comes twice");
                 assert!(helped.contains(name), "{name} has no HELP");
                 assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
                 name.clone_into(&mut family);
@@ -63,10 +60,7 @@ impl Samples {
             let name = key.split('{').next().unwrap();
             if earlier.kinds[name] == "counter" {
                 let now = self.values.get(key);
-                assert!(
-                    now.is_some_and(|now| now >= before),
-                    "{key}: {before}, then {now:?}"
-                );
+                assert!(now.is_some_and(|now| now >= before), "{key}: {before}, then {now:?}");
             }
         }
     }

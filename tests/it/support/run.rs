@@ -35,9 +35,7 @@ impl From<Output> for Run {
     fn from(output: Output) -> Run {
         let status = output.status;
         Run {
-            code: status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap()),
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap()),
             stdout: output.stdout,
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
@@ -55,9 +53,7 @@ impl Run {
     /// What every line has.
     pub fn events(&self) -> Vec<Line<'_>> {
         let lines = self.lines().into_iter();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Every line as a JSON tree.

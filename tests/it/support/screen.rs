@@ -62,11 +62,7 @@ pub fn run_on_terminal(command: &Command) -> Screen {
     python.stdin(Stdio::null()).stderr(Stdio::inherit());
     let run = Run::from(python.output().unwrap());
     let written = String::from_utf8_lossy(&run.stdout).into_owned();
-    Screen {
-        code: run.code,
-        lines: replay(&written),
-        written,
-    }
+    Screen { code: run.code, lines: replay(&written), written }
 }
 
 /// The lines that are left of `written`. It knows what the program's progress display uses: the

@@ -31,11 +31,7 @@ pub struct Site {
 pub fn small(org_events: usize, jira_records: usize) -> SandboxOptions {
     SandboxOptions {
         port: 0,
-        data: DataOptions {
-            org_events,
-            jira_records,
-            ..DataOptions::default()
-        },
+        data: DataOptions { org_events, jira_records, ..DataOptions::default() },
         behaviour: Behaviour::default(),
     }
 }
@@ -188,9 +184,7 @@ impl Site {
         let mut state: serde_json::Value = serde_json::from_slice(&text).unwrap();
         let last = &mut state["windows"][0]["read_by_time"];
         assert!(last.is_string(), "no read by time");
-        *last = (Utc::now() - ago)
-            .to_rfc3339_opts(SecondsFormat::Millis, true)
-            .into();
+        *last = (Utc::now() - ago).to_rfc3339_opts(SecondsFormat::Millis, true).into();
         std::fs::write(&path, state.to_string()).unwrap();
     }
 
