@@ -17,7 +17,8 @@
 //! collect
 //! error
 //! convert   pipeline   sandbox
-//! evidence   fetch
+//! fetch
+//! evidence
 //! source   normalise   render   sink   state   report
 //! credentials   http
 //! telemetry

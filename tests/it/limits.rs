@@ -65,13 +65,13 @@ fn a_server_that_limits_to_fifty_never_has_to_say_so() {
 fn no_more_than_the_quota_go_in_a_minute() {
     let mut site = site(100);
     site.set("acme", "requests_per_minute", 4);
-    let mut running = site.start(&["pull", "acme"]);
-    let asked = || site.control.request_count(Api::OrgEvents);
-    eventually("four requests", || asked() == 4);
+    let mut running = site.start(&["pull", "acme", "--output", "out.jsonl"]);
     running.wait_for_message("waiting ");
-    assert_eq!(asked(), 4);
+    eventually("four pages", || site.line_count("out.jsonl") == 40);
+    assert_eq!(site.control.request_count(Api::OrgEvents), 4);
     running.signal("TERM");
-    assert_eq!(running.end().ids().len(), 40);
+    running.end();
+    assert_eq!(site.read("out.jsonl").ids().len(), 40);
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn two_programs_share_one_quota() {
     for one in &mut running {
         assert_eq!(warnings(&one.wait_for_message("waiting ")), 0);
     }
+    eventually("six pages", || site.line_count("one.jsonl") + site.line_count("two.jsonl") == 60);
     assert_eq!(site.control.max_in_window(Api::OrgEvents, MINUTE), 6);
     assert!(site.control.requests().iter().all(|request| request.status == 200));
     for one in &mut running {
