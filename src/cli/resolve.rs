@@ -57,17 +57,7 @@ pub fn resolve(
         Command::Convert(typed) => {
             CommandRequest::Convert(convert::request(typed, global, env, now, outside)?)
         }
-        Command::Auth { command } => match command {
-            AuthCommand::Login(typed) => {
-                let request = login::request(*typed, global, env, now, outside)?;
-                CommandRequest::AuthLogin(Box::new(request))
-            }
-            AuthCommand::Status => {
-                let file = load(global, env, outside)?;
-                CommandRequest::AuthStatus(settings(&file, global, env, &[], outside)?)
-            }
-            AuthCommand::Logout { name } => logout(name, global, env, outside),
-        },
+        Command::Auth { command } => auth(command, global, env, now, outside)?,
         Command::Demo(typed) => {
             CommandRequest::Demo(DemoRequest { format: typed.format.unwrap_or_default() })
         }
@@ -103,6 +93,26 @@ pub fn resolve(
             }
             CommandRequest::Man(dir)
         }
+    })
+}
+
+fn auth(
+    command: AuthCommand,
+    global: &GlobalArgs,
+    env: &ProcessEnv,
+    now: Timestamp,
+    outside: &HostAccess<'_>,
+) -> Result<CommandRequest, ResolveError> {
+    Ok(match command {
+        AuthCommand::Login(typed) => {
+            let request = login::request(*typed, global, env, now, outside)?;
+            CommandRequest::AuthLogin(Box::new(request))
+        }
+        AuthCommand::Status => {
+            let file = load(global, env, outside)?;
+            CommandRequest::AuthStatus(settings(&file, global, env, &[], outside)?)
+        }
+        AuthCommand::Logout { name } => logout(name, global, env, outside),
     })
 }
 

@@ -91,7 +91,7 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
     fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
     let shuffled = index(shuffled.into_iter());
     let actions = names().map(|row| row.name.to_owned());
-    let actions = actions.chain(forward.iter().map(|row| example(row)));
+    let actions = actions.chain(forward.iter().map(example));
     let mixed =
         forward.iter().flat_map(|a| forward.iter().map(|b| [a.start, "zzz", b.end].concat()));
     for action in actions.chain(mixed) {
