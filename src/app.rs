@@ -31,7 +31,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let typed: Vec<OsString> = typed.into_iter().collect();
     let args = match cli::parse(typed.clone()) {
         Ok(args) => args,
-        Err(told) => return answer(&told, &typed),
+        Err(error) => return answer(&error, &typed),
     };
     let env = ProcessEnv::capture();
     let console = Arc::new(StderrConsole::new(cli::telemetry(&args, &env), env.stderr_is_terminal));
@@ -76,8 +76,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 /// Prints clap's output: help, the version, or what is wrong with the arguments.
-fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
-    if let Some((what, hint)) = cli::parse::describe_error(told, typed) {
+fn answer(error: &clap::Error, typed: &[OsString]) -> Exit {
+    if let Some((what, hint)) = cli::parse::describe_error(error, typed) {
         let mut message = ConsoleMessage::new(what).fact("exit_code", Exit::Usage.code());
         message.hint = hint;
         let settings =
@@ -85,9 +85,9 @@ fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
         StderrConsole::new(settings, false).say(Level::Error, &message);
         return Exit::Usage;
     }
-    match told.print() {
+    match error.print() {
         // Also if the error cannot be printed.
-        _ if told.use_stderr() => Exit::Usage,
+        _ if error.use_stderr() => Exit::Usage,
         Ok(()) => Exit::Done,
         // The reader went away, as `head` does.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Output,

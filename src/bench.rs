@@ -1,5 +1,5 @@
-//! Owns the doors through which the benchmarks come in: made-up records, and the pure way from a page's
-//! bytes, or from lines kept earlier, to rendered lines. Built only for them (feature `bench`).
+//! Entry points of the benchmarks: composed records, and the path without I/O from the bytes of a
+//! page, or from saved lines, to rendered lines. Built only with the feature `bench`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Owns the doors through which the fuzz targets come in: bytes that somebody else wrote, and what is
-//! made of them, without I/O. Built only for them (`cfg(fuzzing)`); what must hold, `fuzz/` says.
+//! Entry points of the fuzz targets: they parse bytes from outside without I/O. Built only with
+//! `cfg(fuzzing)`; `fuzz/` holds the properties.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct State(Checkpoint);
 pub struct Refused {
     /// How long until the next attempt; nothing when it is given up.
     pub delay: Option<Duration>,
-    /// The error, as a person is told.
+    /// The error as it is shown to the user.
     pub text: String,
 }
 

@@ -189,7 +189,7 @@ fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), 
     }
 }
 
-/// The source's type: configured, typed, or told by the other flags.
+/// The source's type: configured, typed, or implied by the other flags.
 fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind, ResolveError> {
     let configured = known.map(|source| source.target.kind());
     if let (Some(configured), Some(flag)) = (configured, typed.kind)

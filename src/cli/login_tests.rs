@@ -49,7 +49,7 @@ fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
     let known = known.unwrap();
     assert_eq!(known.expires_on.unwrap().to_string(), "2027-06-30");
     assert_ne!(known.known.unwrap().target, known.source.target);
-    // Whoever pipes the key in is a program, though its terminal is there.
+    // A key from a pipe comes from a program, even if there is a terminal.
     let error = login_at_terminal("atlaudit auth login new --type jira-audit --with-key", &["x"]);
     assert!(error.unwrap_err().hint().unwrap().contains("--site"));
     let gone = login_at_terminal("atlaudit auth login new", &[]).unwrap_err();

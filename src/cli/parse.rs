@@ -27,15 +27,15 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Er
 
 /// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing where clap says it itself. Flags are
 /// looked for by their words: nothing could be read of the line as a whole.
-pub fn describe_error(told: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
+pub fn describe_error(error: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
     let is_json = typed.iter().zip(typed.iter().skip(1)).any(|(flag, value)| {
         (flag.as_os_str(), value.as_os_str()) == (OsStr::new("--log-format"), OsStr::new("json"))
     }) || typed.iter().any(|flag| flag == "--log-format=json");
-    let is_help = told.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    if !is_json || is_help || !told.use_stderr() {
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !is_json || is_help || !error.use_stderr() {
         return None;
     }
-    let text = told.to_string();
+    let text = error.to_string();
     let mut parts = text.split("\n\n").map(|part| {
         let words: Vec<&str> = part.split_whitespace().collect();
         words.join(" ")

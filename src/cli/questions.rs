@@ -21,14 +21,14 @@ Sign in with [1]: ";
 /// # Errors
 /// There is no terminal any more, or no answer that is of use.
 pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
-    let told = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
+    let implied = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
         (Some(kind), ..) => Some(*kind),
         (None, Some(_), ..) => Some(SourceKind::implied_by(SourceAddress::Organization)),
         (None, None, Some(_), _) => Some(SourceKind::implied_by(SourceAddress::Site)),
         (None, None, None, Some(_)) => Some(SourceKind::implied_by(SourceAddress::Server)),
         (None, None, None, None) => None,
     };
-    let kind = match told {
+    let kind = match implied {
         Some(kind) => kind,
         None => {
             person.show(&format!("`{}` is a new source. {}", typed.name, list_of_kinds()))?;
@@ -37,7 +37,7 @@ pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io:
     };
     // Only now: a typed type may contradict the other flags, and is refused with them later.
     typed.kind.get_or_insert(kind);
-    let asks_all = told.is_none();
+    let asks_all = implied.is_none();
     match kind.address() {
         SourceAddress::Organization => organization(typed, person),
         SourceAddress::Site => site(typed, person, asks_all),

@@ -285,15 +285,15 @@ mod tests {
         );
         assert!(texts(&reports).is_empty());
         reports[0].exit_code = 4;
-        let told = total_line(&reports, Duration::ZERO, Path::new("/w"));
-        assert!(told.ends_with("; failed: credentials (exit 4)"), "{told}");
+        let line = total_line(&reports, Duration::ZERO, Path::new("/w"));
+        assert!(line.ends_with("; failed: credentials (exit 4)"), "{line}");
         let mut other = report("jira", 0);
         other.error = Some("no".to_owned());
         other.exit_code = 3;
         reports.push(other);
-        let told = total_line(&reports, Duration::ZERO, Path::new("/w"));
+        let line = total_line(&reports, Duration::ZERO, Path::new("/w"));
         let end = "; incomplete: 1 source; failed: 1 source";
-        assert!(told.ends_with(end), "{told}");
+        assert!(line.ends_with(end), "{line}");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn settings(
     Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
 }
 
-/// What `auth login` was told about a source.
+/// What was given to `auth login` about a source.
 #[derive(Debug, Clone, Default)]
 pub struct LoginFlags {
     /// `--type`

@@ -68,7 +68,7 @@ fn names(
     Ok(vec![name])
 }
 
-/// Whoever has only just begun has neither a file, nor a key in the environment or the keyring.
+/// A new user has no configuration file, and no key in the environment or the keyring.
 fn not_configured_error(file: &ConfigFile) -> ConfigError {
     let place = match (&file.path, &file.expected_path) {
         (Some(path), _) => format!("{} names no source", path.display()),

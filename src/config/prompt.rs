@@ -106,7 +106,7 @@ pub mod script {
 
     use super::*;
 
-    /// Answers in this order, and keeps what was asked and told.
+    /// Gives these answers in order, and records questions and messages.
     #[derive(Debug, Default, Clone)]
     pub struct ScriptedUser {
         /// Answers that are left.

@@ -80,7 +80,7 @@ pub fn org_id(text: &str) -> Result<String, HintedError> {
     }
 }
 
-/// The same as a person gives it: every id that is known is a UUID, and a slip of the hand is told at once.
+/// The same, typed by a person. All known ids are UUIDs, so a typing error is reported at once.
 pub fn org_uuid(text: &str) -> Result<String, HintedError> {
     // The address of a page of admin.atlassian.com, as it is pasted.
     let pasted = text.split_once("/o/").map(|(_, rest)| rest);

@@ -222,7 +222,7 @@ impl ConvertRun<'_> {
                 return Ok(false);
             }
         }
-        // Whoever reads along sees what has come so far.
+        // A reader of the pipe sees the lines so far.
         self.flush()?;
         Ok(true)
     }

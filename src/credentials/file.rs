@@ -91,9 +91,9 @@ impl FileAccess {
     ///   (docs.docker.com/engine/swarm/secrets).
     /// - A file that root lets one group read, as `install -o root -g atlaudit -m 640` makes it.
     ///
-    /// On a read-only mount the container is the boundary: whoever is in it runs this program.
+    /// On a read-only mount the container is the boundary: only this program runs in it.
     /// Elsewhere, root could have used mode 0600, so that only the group is accepted, and not for
-    /// root itself, to whom no group needs to lend a file.
+    /// root itself, which needs no group to read a file.
     fn check(self, path: &Path) -> Result<(), HintedError> {
         let others = self.mode & 0o077;
         let is_of_root = self.owner == 0;

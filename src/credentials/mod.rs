@@ -37,7 +37,7 @@ pub struct Credential {
     pub origin: String,
     /// When `auth login` kept it, where that is known.
     pub stored: Option<Timestamp>,
-    /// The day it ends, where `auth login` was told.
+    /// The day it expires, if it was given to `auth login`.
     pub expires: Option<NaiveDate>,
 }
 

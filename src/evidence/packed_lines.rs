@@ -151,7 +151,7 @@ pub fn describe_read_error(error: &io::Error) -> String {
     }
 }
 
-/// Opens a plain file and nothing else: to open a pipe could wait for ever, and a link leads
+/// Opens a regular file and nothing else: opening a pipe could block, and a link leads
 /// elsewhere.
 ///
 /// # Errors

@@ -31,7 +31,7 @@ pub fn omitted(count: usize, limit: usize) -> Markup {
     }
 }
 
-/// What was asked, by whom, when, with what.
+/// The request, and the user, time and program that made it.
 pub fn arguments(manifest: &Manifest) -> ReportSection {
     let (made_by, asked) = (&manifest.made_by, &manifest.asked);
     let body = html! {
@@ -93,7 +93,7 @@ fn describe_author(manifest: &Manifest) -> String {
 
 fn describe_clock(clock: Option<&ClockComparison>) -> String {
     let Some(clock) = clock else {
-        return "No answer told the time, so the machine's clock could not be compared with a \
+        return "No response had a time, so the machine's clock could not be compared with a \
                 server's."
             .to_owned();
     };

@@ -1,5 +1,5 @@
-//! Owns the taking down of every attempt at every request of one source, for an export: as lines that wait for
-//! [`Pages`](crate::pipeline::attempt_file::Pages) to write them.
+//! Records every attempt at every request of one source, for an export: as lines that the pipeline
+//! writes to [`AttemptFile`](crate::pipeline::attempt_file::AttemptFile).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Owns work that goes on beside the rest, and ends when nobody wants its result any more.
+//! A task of the runtime that is aborted when its handle is dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

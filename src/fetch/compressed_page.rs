@@ -1,4 +1,4 @@
-//! Owns pages that were read ahead and wait for their turn: packed, they take a tenth of their size.
+//! A prefetched page that waits for its turn. Compressed, it takes a tenth of its size.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! Owns the guess how long a span of time holds so many records, told from the spans that were read. Pure.
+//! Estimates how long a time range must be to hold a number of records. No I/O.
 
 use chrono::TimeDelta;
 

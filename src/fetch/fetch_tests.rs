@@ -1,4 +1,4 @@
-//! Owns the tests of the fetcher, against servers that are a function from a query to an answer.
+//! Tests the fetcher against servers that are a function from a query to a response.
 
 use std::sync::Mutex;
 

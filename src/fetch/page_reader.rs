@@ -48,7 +48,7 @@ pub struct PageReader<T> {
     pub memory_budget: MemoryBudget,
     /// Counts what happens.
     pub meter: Arc<SourceMeter>,
-    /// Looks up whom its records mean, where that is wanted.
+    /// Looks up the names of users, if configured.
     pub user_directory: Option<UserDirectory<T>>,
     /// Takes down every attempt, where that is wanted.
     pub attempt_recorder: Option<AttemptRecorder>,
@@ -149,8 +149,7 @@ impl<T: Transport> PageReader<T> {
         page.map_err(|_| FetchError::TaskDied)
     }
 
-    /// Returns when none of its tasks is left: those that were aborted end a moment later, and only then have
-    /// told what became of their requests.
+    /// Waits for all tasks. Aborted tasks record their request only when they are dropped.
     pub async fn wait_for_tasks(&self) {
         self.tasks.close();
         self.tasks.wait().await;

@@ -1,4 +1,4 @@
-//! Owns what a run is going to read: a pure function of the checkpoint, the request and the clock.
+//! Plans which windows a run reads, from the checkpoint, the request and the clock. No I/O.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Owns the tests of reading ahead against servers that do what nobody expects of them.
+//! Tests prefetching against servers with unexpected behaviour.
 
 use std::collections::HashSet;
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! Owns the tests of reading ahead, against servers that take their time: the same records in the same
-//! order as one page after the other, only sooner.
+//! Tests prefetching against slow servers: the same records in the same order as page by page, but
+//! sooner.
 
 use std::collections::HashSet;
 

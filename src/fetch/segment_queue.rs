@@ -1,5 +1,5 @@
-//! Owns the parts of a window in the order of time: those that are begun, and those that nobody reads
-//! yet. Pure.
+//! The segments of a window in order of time: those being read, and the rest that nobody reads
+//! yet. No I/O.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! Owns what is collected of a time slice while it is paged through, newest first: its records, or,
-//! when they are too many, where it can be cut. Pure.
+//! Collects the records of a slice while it is paged, newest first. If they exceed the limits,
+//! says where to cut the slice. No I/O.
 
 use std::collections::{HashMap, HashSet};
 

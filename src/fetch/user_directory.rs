@@ -1,4 +1,4 @@
-//! Owns the looking up of people whom records only number (`resolve_users`): in batches, from what earlier runs
+//! Looks up the names of account ids (`resolve_users`): in batches, from what earlier runs
 //! kept where it is fresh. A record never waits long for it, and goes on without where it fails.
 
 use std::collections::{BTreeSet, HashMap};
@@ -48,8 +48,8 @@ impl<T: Transport> UserDirectory<T> {
     ) -> UserDirectory<T> {
         let now = chrono::Utc::now();
         let kept = lookups.read(origin.site.as_deref().unwrap_or_default());
-        let fresh = kept.users.into_iter().filter_map(|(id, told)| {
-            let user = told.if_fresh(now)?.clone();
+        let fresh = kept.users.into_iter().filter_map(|(id, looked_up)| {
+            let user = looked_up.if_fresh(now)?.clone();
             Some((id, user))
         });
         let known: HashMap<String, UserProfile> = fresh.collect();
@@ -75,31 +75,31 @@ impl<T: Transport> UserDirectory<T> {
         self
     }
 
-    /// Those of whom something is known, after those that `records` lack have been looked up.
+    /// The known users, after those missing in `records` were looked up.
     pub async fn people_of(&self, records: &[Record]) -> UserProfiles {
         let unknown = self.unknown(records);
         if !unknown.is_empty() && !self.has_failed.load(Ordering::Relaxed) {
-            let mut told = HashMap::new();
-            match tokio::time::timeout(LONGEST, self.look_up(&unknown, &mut told)).await {
+            let mut looked_up = HashMap::new();
+            match tokio::time::timeout(LONGEST, self.look_up(&unknown, &mut looked_up)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(failure)) => self.give_up(&format!("{failure}; {}", failure.hint())),
                 Err(_) => self.give_up("the site takes too long"),
             }
-            self.learn(told);
+            self.learn(looked_up);
         }
         self.known()
     }
 
-    /// Looks `ids` up, batch after batch. Those that mean nobody are told too, so that they are not asked for again.
+    /// Looks `ids` up, batch after batch. Unknown ids are included without a profile, so that they are not requested again.
     async fn look_up(
         &self,
         ids: &[String],
-        told: &mut HashMap<String, UserProfile>,
+        looked_up: &mut HashMap<String, UserProfile>,
     ) -> Result<(), Failure> {
         for batch in ids.chunks(users::MAX_IDS) {
             let found = self.ask(batch).await?;
-            told.extend(batch.iter().map(|id| (id.clone(), UserProfile::default())));
-            told.extend(found);
+            looked_up.extend(batch.iter().map(|id| (id.clone(), UserProfile::default())));
+            looked_up.extend(found);
         }
         Ok(())
     }
@@ -132,21 +132,22 @@ impl<T: Transport> UserDirectory<T> {
         .await
     }
 
-    /// Remembers what was told, also for later runs.
-    fn learn(&self, told: HashMap<String, UserProfile>) {
-        if told.is_empty() {
+    /// Remembers what was found, also for later runs.
+    fn learn(&self, looked_up: HashMap<String, UserProfile>) {
+        if looked_up.is_empty() {
             return;
         }
         let site = self.origin.site.as_deref().unwrap_or_default();
         let now = chrono::Utc::now();
         self.lookups.update(site, |facts| {
             facts.users.retain(|_, user| user.if_fresh(now).is_some());
-            let told = told.iter();
-            let told = told.map(|(id, user)| (id.clone(), CachedValue::new(user.clone(), now)));
-            facts.users.extend(told);
+            let looked_up = looked_up.iter();
+            let looked_up =
+                looked_up.map(|(id, user)| (id.clone(), CachedValue::new(user.clone(), now)));
+            facts.users.extend(looked_up);
         });
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut known).extend(told);
+        Arc::make_mut(&mut known).extend(looked_up);
     }
 
     fn give_up(&self, why: &str) {
@@ -172,7 +173,7 @@ mod tests {
     use crate::model::name::SourceKind;
     use crate::source;
 
-    /// Answers as told, and counts.
+    /// Gives fixed responses, and counts.
     #[derive(Clone)]
     struct FakeUserSite {
         answer: Option<&'static str>,

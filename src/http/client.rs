@@ -369,7 +369,7 @@ impl ClientPool {
 }
 
 fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
-    // reqwest panics without one. Whoever was first has installed the same.
+    // reqwest panics without a provider. If one is installed already, it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)

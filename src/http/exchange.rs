@@ -107,7 +107,7 @@ pub async fn send_with_retries<T: Transport, P>(
             RetryDecision::Done => FailureKind::Unexpected,
         };
         if let (FailureKind::RateLimited, Some(asked)) = (kind, failed.requested_wait()) {
-            // Too long for us, but to be obeyed all the same by whoever comes next.
+            // Too long for us, but the next request must still observe it.
             limits.pause(asked).await;
         }
         return Err(attempts.into_failure(kind, failed));
@@ -131,7 +131,7 @@ fn read_page<P>(
     read(response).map_err(|error| FailedAttempt::from_unreadable(response, &error))
 }
 
-/// What is decided about a first answer that brings no page, and how it would be told.
+/// What is decided about a first answer that brings no page, and how it is reported.
 #[cfg(fuzzing)]
 pub fn judged(
     request: &Request,

@@ -49,7 +49,7 @@ impl QuotaFile {
     }
 
     /// Holds the file until the answer is dropped; `None` when another process holds it now. It is
-    /// never waited for here: whoever holds it may be stopped.
+    /// never waited for here: the process that holds it may be stopped.
     pub(super) fn lock(&mut self) -> io::Result<Option<LockedQuotaFile<'_>>> {
         let mut facts = lock_with_metadata(&self.file)?;
         // Some systems empty these folders when a user logs out: nobody else sees this file then.
@@ -135,7 +135,7 @@ impl<'a> LockedQuotaFile<'a> {
     /// Cuts the file to the requests that still count at `now`: the last ones, as far back as they
     /// are in order. After an earlier start of the machine, or damage at the end, there are none.
     ///
-    /// What is kept of an overgrown file fits into its older half. So whoever dies after the copy
+    /// What is kept of an overgrown file fits into its older half. So a process that dies after the copy
     /// and before the cut leaves the last requests where they were.
     fn compact(&mut self, now: u64) -> io::Result<()> {
         let length = (self.length - TIME).min(KEPT);
@@ -262,7 +262,7 @@ fn warn(why: &str) {
 }
 
 /// Creates `folder`, or makes sure that nobody else can use it: it may lie where everybody writes,
-/// and whoever writes into it could hold us back.
+/// and other users who can write to it could hold us back.
 fn prepare(folder: &Path, user: u32) -> Result<(), String> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

@@ -54,7 +54,7 @@ fn two_processes_share_one_quota() {
     let held = Err(ThrottledRequest::by_quota(Duration::from_millis(57_500)));
     assert_eq!(admit(&mut one, 6, now), held);
     assert_eq!(admit(&mut two, 6, now), held);
-    // Whoever is allowed more takes more, and counts for the other all the same.
+    // A process with a larger quota sends more, and its requests count for the other one too.
     assert_eq!(admit(&mut one, 7, now), Ok(()));
     for _ in 0..3 {
         assert_eq!(admit(&mut two, 6, START + 62 * SECOND), Ok(()));

@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn a_limit_is_told_as_the_server_tells_it() {
         assert_eq!(seen(&[("x-ratelimit-limit", "50")]).quota(), None);
-        let told = seen(&[("x-ratelimit-remaining", " 7 "), ("x-ratelimit-limit", "50")]);
-        let quota = told.quota().unwrap();
+        let attempt = seen(&[("x-ratelimit-remaining", " 7 "), ("x-ratelimit-limit", "50")]);
+        let quota = attempt.quota().unwrap();
         assert_eq!((quota.remaining.as_str(), quota.limit.as_deref()), ("7", Some("50")));
     }
 }

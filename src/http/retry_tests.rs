@@ -38,8 +38,8 @@ fn describe_decision(decision: RetryDecision) -> String {
         RetryDecision::Done => "done".to_owned(),
         RetryDecision::GiveUp(kind) => format!("give up: {kind:?}"),
         RetryDecision::Wait { delay, pause_endpoint, reason } => {
-            let whom = if pause_endpoint { "everyone" } else { "alone" };
-            format!("wait {delay:?}, {whom}, {reason:?}")
+            let scope = if pause_endpoint { "everyone" } else { "alone" };
+            format!("wait {delay:?}, {scope}, {reason:?}")
         }
     }
 }

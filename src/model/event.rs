@@ -110,7 +110,7 @@ pub struct EventSource<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct EventActor<'a> {
-    /// What it is, when it can be told.
+    /// Its type, if known.
     #[cfg_attr(test, schemars(rename = "type"))]
     pub kind: Option<ActorKind>,
     /// Its id, as the source writes it.
@@ -123,7 +123,7 @@ pub struct EventActor<'a> {
     /// How it proved who it is.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub auth: ActorAuth<'a>,
-    /// For whom it acted.
+    /// The account that it acted for.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub on_behalf_of: RelatedPerson<'a>,
 }

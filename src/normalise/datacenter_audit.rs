@@ -120,8 +120,8 @@ impl<'a> ActionType<'a> {
                 words.filter(|word| !matches!(&**word, "" | "log" | "performed")).collect();
             telling.ends_with(&["audit".to_owned(), "search".to_owned()])
         };
-        let told = [&self.key, &self.text].map(|text| text.as_deref().is_some_and(tells));
-        told.contains(&true)
+        let matches = [&self.key, &self.text].map(|text| text.as_deref().is_some_and(tells));
+        matches.contains(&true)
     }
 }
 

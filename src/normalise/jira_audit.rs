@@ -75,13 +75,13 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let told = people::actor_kind(&ActorHints { id: Some(&id), ..ActorHints::default() });
+    let hinted = people::actor_kind(&ActorHints { id: Some(&id), ..ActorHints::default() });
     // A key such as `administrator` has no form to tell by; only an account is surely a user's.
-    let kind = match (told, &*id) {
+    let kind = match (hinted, &*id) {
         (Some(ActorKind::System), "system") => Some(ActorKind::System),
         (Some(ActorKind::System), _) if has_account => Some(ActorKind::User),
         (Some(ActorKind::System), _) => None,
-        (told, _) => told,
+        (hinted, _) => hinted,
     };
     EventActor { kind, id: Some(id), ..EventActor::default() }
 }

@@ -1,4 +1,5 @@
-//! What actors are (a person, an app, a system, nobody), and the names of people whom a record only numbers.
+//! The types of actors (a person, an app, the system, unknown), and the names of users that a
+//! record identifies only by id.
 
 use std::borrow::Cow;
 
@@ -75,7 +76,7 @@ pub fn is_account_id(id: &str) -> bool {
     }
 }
 
-/// The account ids in `event` of which it does not say all: who acted, and whom it was done to.
+/// The account ids in `event` without a name or address: of the actor and of the targets.
 pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
     let actor = &event.actor;
     let actor = actor.id.as_deref().filter(|_| actor.name.is_none() || actor.email.is_none());
@@ -128,7 +129,7 @@ mod tests {
             (Some("5b10ac8d82e05b22cc7d4ef5"), None, Some(User)),
             (Some("557058:a1"), Some("x@example.com"), Some(User)),
             (Some("qm:4a9a:ee57"), None, Some(User)),
-            (Some("whoever"), Some("x@example.com"), Some(User)),
+            (Some("someone"), Some("x@example.com"), Some(User)),
             (None, Some("x@example.com"), Some(User)),
             (Some("confluence"), Some("Atlassian app"), Some(System)),
             (Some("557058:a1"), Some("Atlassian app"), Some(App)),

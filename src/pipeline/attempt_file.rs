@@ -1,5 +1,5 @@
-//! Owns the file of an export that has a line of each answer: numbers the lines, and makes them durable before the
-//! events that the answers brought.
+//! The file of an export with one line for each response. Numbers the lines, and makes them
+//! durable before the events of those responses.
 //!
 //! Blocks the thread that it is called on.
 
@@ -55,7 +55,7 @@ impl AttemptFile {
     /// Makes every line that there is by now durable.
     ///
     /// # Errors
-    /// Nothing of what is not durable is told of by [`AttemptFile::kept`].
+    /// [`AttemptFile::kept`] covers only what is durable.
     pub fn commit(&mut self) -> Result<(), RunError> {
         self.commit_with(|sink| sink.commit())
     }

@@ -140,8 +140,8 @@ impl LockedSource {
         })
     }
 
-    /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
-    /// puts the id right begins anew, with the same files.
+    /// A wrong organization's or site's first run opens its output and reads nothing. Such a checkpoint has no
+    /// progress: once the id is corrected, the source starts again with the same files.
     fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
         self.vain = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
         self

@@ -1,4 +1,4 @@
-//! Owns why the run of one source did not reach its end.
+//! The errors that end the run of one source, with their hints.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Owns what a run of an export is going to read, and what its runs have read: pure functions of the checkpoint and the
-//! request. Its window has an end, and an interrupted run leaves it as it stands, whatever the clock says.
+//! Plans what a run of an export reads, from its checkpoint and the request. No I/O. The window
+//! has a fixed end, which an interrupted run keeps, whatever the clock says.
 
 use crate::fetch::plan::{self, LookbackSettings, ReadPlan};
 use crate::model::time::{Timestamp, Window};

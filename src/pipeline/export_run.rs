@@ -1,5 +1,5 @@
-//! Owns what a run of an export is beside any other: a window, the answers that are kept, and a checkpoint of its own
-//! that is true of both files.
+//! What an export run adds to a normal run: a fixed window, an attempt log, and a checkpoint that
+//! covers both files.
 
 use std::sync::Arc;
 

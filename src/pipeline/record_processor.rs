@@ -1,5 +1,5 @@
-//! Owns the pure step from fetched records to lines: dedupe, keep, normalise, render, and the
-//! watermark that moves with them.
+//! Turns fetched records into lines: removes repeats, filters, normalises, renders, and advances
+//! the watermark. No I/O.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Owns the machine-readable account of a run (`--report`).
+//! The machine-readable report of a run (`--report`).
 
 use std::time::Duration;
 

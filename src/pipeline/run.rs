@@ -1,4 +1,4 @@
-//! Owns the run of one source from its plan to its last checkpoint.
+//! Runs one source from its plan to its last checkpoint.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -196,7 +196,7 @@ async fn pull_into<T: Transport + 'static>(
     };
     let ended = async {
         let (fetched, written) = tokio::join!(fetching, writing);
-        // Only then has every request told what became of it.
+        // Only then has every request been recorded with its outcome.
         run.fetcher.reader.wait_for_tasks().await;
         let (writer, written) = written?;
         finish_run(writer, fetched, written, run.start).await
@@ -222,7 +222,7 @@ async fn pull_into<T: Transport + 'static>(
     Ok(())
 }
 
-/// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
+/// An empty answer looks like success and often is not: an unusual silence is reported, with what to check.
 fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
     let silence = match run.mode {
         RunMode::Window(window) => (report.events == 0)

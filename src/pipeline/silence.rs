@@ -1,4 +1,4 @@
-//! Owns the judgement of a silence: when no event is unusual, and what to check then. Pure.
+//! Decides when a source without events is unusual, and what the user should check. No I/O.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl SourceSilence {
         (silent > longest).then_some(SourceSilence::Unusual { since: newest, silent, usual_gap })
     }
 
-    /// What a person is told: the figures, and what to check. `window` is the one-off's.
+    /// The message: the figures, and what to check. `window` is the one-off's.
     pub fn describe(
         &self,
         origin: &RecordOrigin,

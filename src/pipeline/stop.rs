@@ -1,4 +1,4 @@
-//! Owns the asking for an end: how a run hears of it, and how long it may take.
+//! The request to stop a run, from a signal, and the time that the output may take to end.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::pipeline::error::RunError;
 
-/// How long an output may take to end after a signal: one that nobody reads takes nothing for ever.
+/// How long an output may take to end after a signal: a pipe without a reader never accepts more.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// What signals have asked a run for.

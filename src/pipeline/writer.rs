@@ -1,4 +1,4 @@
-//! Owns the writing side of a run: step, append, commit, checkpoint, in this order and no other.
+//! Writes: process, append, commit, checkpoint, in this order. See `docs/design.md`, section 4.
 //!
 //! Blocks the thread that it is called on.
 

@@ -1,4 +1,4 @@
-//! What a page says besides what is counted from its events. Whoever has events can fill it.
+//! The input of a page besides its events.
 
 use maud::Markup;
 

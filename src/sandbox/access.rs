@@ -58,7 +58,7 @@ pub fn has_token(request: &ParsedRequest, account: &str, token: &str) -> bool {
     given == format!("Basic {basic}") || given == format!("Bearer {token}")
 }
 
-/// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on
+/// The gateway's 401 for a missing scope, recognised by its text and a header (recorded on
 /// `api.atlassian.com/ex`).
 pub fn scope_mismatch() -> ApiReply {
     let body = gateway_body(401, "Unauthorized; scope does not match");

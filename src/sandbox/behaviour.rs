@@ -151,7 +151,7 @@ pub struct Behaviour {
     pub forwarded_addresses: bool,
     /// Each name begins with characters that a terminal obeys.
     pub terminal_controls: bool,
-    /// Each reading of Data Center's log is an event of that log, by whoever read. Real ones do so.
+    /// Each reading of the Data Center log is itself an event of the log, as on real servers.
     pub audit_reads: bool,
 }
 

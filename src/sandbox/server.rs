@@ -45,7 +45,7 @@ impl Sandbox {
         let stopping = Arc::clone(&shared);
         let serving = axum::serve(SeverableListener(listener), service)
             .with_graceful_shutdown(async move { stopping.stopped().await });
-        // It ends when the server is told to stop; axum's serve never fails.
+        // It ends when the server is stopped; axum's serve never fails.
         tokio::spawn(async move { serving.await });
         Ok(Self { shared, address })
     }

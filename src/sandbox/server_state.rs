@@ -133,7 +133,7 @@ impl SharedServerState {
         self.stop.send_replace(true);
     }
 
-    /// Returns when the server has been told to stop.
+    /// Returns when the server must stop.
     pub async fn stopped(&self) {
         // The sender lives in self, so that waiting cannot fail.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;

@@ -47,7 +47,7 @@ pub fn matches_committed(
     }
     match &known.tail {
         Some(_) => match File::open(path) {
-            // Whoever may only append to it must go by the other.
+            // Where only appending is allowed, the other marks must do.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Ok(is_same_file(known, facts))
             }

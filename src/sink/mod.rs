@@ -91,7 +91,7 @@ pub trait LineSink: Send {
 /// Why lines could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// Whoever read our standard output closed it. Not a fault: `| head` does it.
+    /// The reader of our standard output closed it. Not a fault: `| head` does so.
     #[error("the reader of the output went away")]
     ReaderClosed,
     /// Standard output cannot be written.

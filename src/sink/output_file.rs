@@ -277,7 +277,7 @@ impl OutputFile {
         let facts = self.file.metadata();
         let facts = facts.map_err(|error| failed("sync", &self.path, error))?;
         if facts.nlink() == 0 {
-            // Whoever took the file may have been done with it before these lines came.
+            // The program that moved the file may have processed it before these lines came.
             return Err(SinkError::RemovedWhileOpen { path: self.path.clone() });
         }
         let length = facts.len();

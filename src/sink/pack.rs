@@ -92,7 +92,7 @@ impl EncoderFrame {
         Ok(match compression {
             Compression::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
-                // A damaged disk is then told from good lines.
+                // With a checksum, damage on the disk is detected.
                 encoder.include_checksum(true)?;
                 EncoderFrame::Zstd(encoder)
             }

@@ -92,7 +92,7 @@ fn check_existing_file(
                 return Err(SinkError::CompressionMismatch { path: path.to_owned() });
             }
             Ok(_) => {}
-            // Whoever may only append to it cannot be told.
+            // This cannot be known where only appending is allowed.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             Err(error) => return Err(failed("read", path, error)),
         }
@@ -116,7 +116,7 @@ fn check_existing_file(
 /// A file that is not there: the folder that it, or its folders, will be created in.
 fn check_missing_file(path: &Path) -> Result<PathBuf, SinkError> {
     let fails = |error| failed("create", path, error);
-    // A link that leads nowhere is followed by whoever creates the file.
+    // Creating the file follows a link that leads nowhere.
     let mut target = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&target) {
@@ -277,7 +277,7 @@ mod tests {
             0,
         )
         .unwrap();
-        // Nobody reads it: to open it would wait for ever.
+        // It has no reader: opening it would block.
         assert!(check(&pipe, |_| {}).unwrap().note.unwrap().contains("pipe"));
         let null = check(Path::new("/dev/null"), |_| {}).unwrap();
         assert_eq!((null.note, null.free), (Some("a device"), None));

@@ -2,7 +2,7 @@
 //!
 //! Facts: `GET /admin/api-access/v1/orgs/{orgId}/api-keys` wants the scope `read:keys:admin`, and pages by `cursor`.
 //! The fields of an answer are not documented, so each is looked for under several names and may be missing. Nothing
-//! tells which of the keys is in use (ID-9123): it is told only where a single one can be.
+//! tells which of the keys is in use (ID-9123): so the key is named only if just one is possible.
 
 use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
@@ -146,17 +146,17 @@ fn read_time(value: &Value) -> Option<Timestamp> {
 /// The cursor of the next page: alone, or in a link's query.
 fn next_cursor(body: &Value) -> Option<String> {
     let places = ["/links/next", "/meta/next", "/next", "/nextCursor", "/cursor"];
-    let told = places
+    let location = places
         .iter()
         .find_map(|place| body.pointer(place)?.as_str())
-        .filter(|told| !told.is_empty())?;
-    let query = told.split_once('?').map(|(_, query)| query);
+        .filter(|location| !location.is_empty())?;
+    let query = location.split_once('?').map(|(_, query)| query);
     let in_link = query.and_then(|query| {
         url::form_urlencoded::parse(query.as_bytes())
             .find(|(name, _)| name == "cursor")
             .map(|(_, cursor)| cursor.into_owned())
     });
-    Some(in_link.unwrap_or_else(|| told.to_owned()))
+    Some(in_link.unwrap_or_else(|| location.to_owned()))
 }
 
 #[cfg(test)]
@@ -233,14 +233,14 @@ mod tests {
             key("a", "2027-01-01T00:00:00Z"),
             key("b", "2027-02-01T00:00:00Z"),
         );
-        let told = |keys: &[&ListedKey], named| {
+        let matched = |keys: &[&ListedKey], named| {
             find_key_in_use(keys.iter().map(|&key| key.clone()).collect(), named, now)
         };
-        assert_eq!(told(&[&old, &a], None), KeyMatch::Key(a.clone()));
-        assert_eq!(told(&[&a, &b], None), KeyMatch::Several(2));
-        assert_eq!(told(&[&a, &b], Some(" b ")), KeyMatch::Key(b.clone()));
-        assert_eq!(told(&[&a, &b], Some("c")), KeyMatch::NameNotFound);
-        assert_eq!(told(&[&a, &a], Some("a")), KeyMatch::Several(2));
-        assert_eq!(told(&[&old], None), KeyMatch::NoActiveKey);
+        assert_eq!(matched(&[&old, &a], None), KeyMatch::Key(a.clone()));
+        assert_eq!(matched(&[&a, &b], None), KeyMatch::Several(2));
+        assert_eq!(matched(&[&a, &b], Some(" b ")), KeyMatch::Key(b.clone()));
+        assert_eq!(matched(&[&a, &b], Some("c")), KeyMatch::NameNotFound);
+        assert_eq!(matched(&[&a, &a], Some("a")), KeyMatch::Several(2));
+        assert_eq!(matched(&[&old], None), KeyMatch::NoActiveKey);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Facts: `/_edge/tenant_info` answers `{"cloudId": "..."}` to everybody (Atlassian's knowledge base, "retrieve my
 //! site's cloud ID"); the applinks plugin of Jira, Confluence and Bitbucket Data Center answers
-//! `/plugins/servlet/applinks/whoami` with the user name as plain text, or nothing to whom it does not know.
+//! `/plugins/servlet/applinks/whoami` with the user name as plain text, or nothing for an unknown account.
 
 use url::Url;
 

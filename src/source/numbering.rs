@@ -12,7 +12,7 @@ pub fn content_id(doc: &Document) -> String {
 }
 
 /// Numbers equal records of one instant: the first keeps its id, the next ones get `.2`, `.3` and so on
-/// behind it. Whoever reads that instant again, whole, gives the same numbers.
+/// behind it. Reading the whole instant again gives the same numbers.
 #[derive(Debug, Default)]
 pub struct DuplicateNumbering {
     current_time: Option<Timestamp>,

@@ -18,7 +18,7 @@ pub struct PageBody {
     page: Document,
     list: &'static str,
     /// Whether it held bytes that are no UTF-8: they cannot stand in a line of JSON, and one of them
-    /// must not keep a page from being read for ever, so U+FFFD takes their place.
+    /// must not make a page unreadable, so U+FFFD takes their place.
     pub is_mended: bool,
 }
 

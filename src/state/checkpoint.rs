@@ -80,7 +80,7 @@ fn version_number(version: &serde_json::Value) -> Option<u64> {
 /// output's commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The source's name, for whoever reads the file.
+    /// The source's name, for people who read the file.
     pub source: String,
     /// What the records belong to: `org-events:<org id>`, `jira-audit:<site>`. Another scope under
     /// the same name is another history.
@@ -88,7 +88,7 @@ pub struct Checkpoint {
     /// Where the history begins.
     pub since: Timestamp,
     /// What is still to be read, each window with its own resume point. org-events keeps one
-    /// without an end, whose cursor goes on for ever; a time-sliced source has none when it is
+    /// without an end, whose cursor never ends; a time-sliced source has none when it is
     /// done.
     pub windows: Vec<OpenWindow>,
     /// The newest place in the source's order that was written.

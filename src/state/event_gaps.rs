@@ -1,4 +1,4 @@
-//! Measures how often a source has events, so that an unusual silence is told from a night.
+//! Measures how often a source has events, so that an unusual gap is not taken for a quiet night.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -27,7 +27,7 @@ pub struct LookupCache {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SiteLookups {
-    /// Its cloud id, and the server that told it.
+    /// Its cloud id, and the server that returned it.
     pub cloud_id: Option<CachedValue<(String, String)>>,
     /// The account of each source's credential.
     pub accounts: BTreeMap<String, CachedValue<Option<String>>>,
@@ -35,7 +35,7 @@ pub struct SiteLookups {
     pub users: BTreeMap<String, CachedValue<UserProfile>>,
 }
 
-/// What was told, and when.
+/// A value that was looked up, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CachedValue<T> {
     at: Timestamp,
@@ -43,12 +43,12 @@ pub struct CachedValue<T> {
 }
 
 impl<T> CachedValue<T> {
-    /// Something told at `at`.
+    /// A value that was looked up at `at`.
     pub fn new(is: T, at: Timestamp) -> CachedValue<T> {
         CachedValue { at, is }
     }
 
-    /// What was told, while it is believed.
+    /// The value, unless it is too old.
     pub fn if_fresh(&self, now: Timestamp) -> Option<&T> {
         (self.at > before(now, MAX_AGE)).then_some(&self.is)
     }
@@ -104,8 +104,8 @@ mod tests {
         assert_eq!(lookups.read("a.example"), SiteLookups::default());
         let at = parse_api_time("2026-11-20T09:30:00Z").unwrap();
         lookups.update("a.example", |facts| {
-            let told = ("https://a.example/".to_owned(), "c-1".to_owned());
-            facts.cloud_id = Some(CachedValue::new(told, at));
+            let found = ("https://a.example/".to_owned(), "c-1".to_owned());
+            facts.cloud_id = Some(CachedValue::new(found, at));
             let user = UserProfile { name: Some("Ada".to_owned()), email: None };
             facts.users.insert("u1".to_owned(), CachedValue::new(user, at));
         });

@@ -1,4 +1,4 @@
-//! Checks that nobody else can write the state: whoever can may choose where the next run begins,
+//! Checks that no other user can write the state: such a user could choose where the next run begins,
 //! and which part of an output file it truncates.
 
 use std::collections::BTreeSet;
@@ -200,8 +200,8 @@ mod tests {
             file: "lookups/a.example.json",
             write: |state| {
                 LookupCache::new(state).update("a.example", |facts| {
-                    let told = CachedValue::new(None, chrono::DateTime::UNIX_EPOCH);
-                    facts.accounts.insert("acme".to_owned(), told);
+                    let account = CachedValue::new(None, chrono::DateTime::UNIX_EPOCH);
+                    facts.accounts.insert("acme".to_owned(), account);
                 });
             },
             is_trusted: |state| LookupCache::new(state).read("a.example") != SiteLookups::default(),

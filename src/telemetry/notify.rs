@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::config::env::ProcessEnv;
 use crate::model::text::printable;
 
-/// How long a message may take: whoever reads them must not hold the program.
+/// How long sending a message may take: a slow service manager must not hold up the program.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// The service manager, if there is one.
@@ -31,7 +31,7 @@ impl ServiceManager {
                 ServiceManager { socket: Some(socket), watchdog: watchdog(env, std::process::id()) }
             }
             Err(error) => {
-                tracing::warn!(%error, "the service manager cannot be told anything (NOTIFY_SOCKET)");
+                tracing::warn!(%error, "cannot send to the service manager (NOTIFY_SOCKET)");
                 ServiceManager::default()
             }
         }

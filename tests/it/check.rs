@@ -277,8 +277,8 @@ fn a_proxy_is_named_and_reached_instead() {
     let run = check(&site, "acme");
     assert_fails_at(&run, "connected", 3, &["the proxy 127.0.0.1", "that the proxy runs"]);
     let dns = object(&run)["steps"][2].clone();
-    let told = dns["detail"].as_str().unwrap();
-    assert!(told.contains("looks api.atlaudit.invalid up itself"), "{told}");
+    let shown = dns["detail"].as_str().unwrap();
+    assert!(shown.contains("looks api.atlaudit.invalid up itself"), "{shown}");
     assert_eq!(dns["is_proxy"], true);
     site.unset("acme", "proxy");
     site.set_env("HTTPS_PROXY", &format!("http://{gone}"));
@@ -318,8 +318,8 @@ fn a_clock_that_is_off_is_a_warning() {
         let off = clock["server_ahead_seconds"].as_f64().unwrap();
         assert!((off - skew as f64).abs() < 3.0, "{clock}");
         // The date has no fraction, so that an hour may look a second shorter.
-        let told = clock["detail"].as_str().unwrap();
-        assert!(words.iter().any(|words| told.contains(words)), "{clock}");
+        let shown = clock["detail"].as_str().unwrap();
+        assert!(words.iter().any(|words| shown.contains(words)), "{clock}");
         assert!(clock["hint"].as_str().unwrap().contains("NTP"));
     }
 }
@@ -347,9 +347,9 @@ fn an_end_is_told_only_of_the_key_in_use() {
         let object = object(&check(site, "acme"));
         step(&object, "key_expires").clone()
     };
-    let told = end(&site);
-    assert_eq!((&told["state"], &told["expires_on"]), (&"untold".into(), &Value::Null));
-    assert!(told["detail"].as_str().unwrap().contains("2 keys"), "{told}");
+    let shown = end(&site);
+    assert_eq!((&shown["state"], &shown["expires_on"]), (&"untold".into(), &Value::Null));
+    assert!(shown["detail"].as_str().unwrap().contains("2 keys"), "{shown}");
     site.set("acme", "key_name", "other");
     assert_eq!(end(&site)["expires_on"], "2032-01-02");
     // A key that may not list keys has only what the user says.
@@ -357,9 +357,9 @@ fn an_end_is_told_only_of_the_key_in_use() {
     assert_eq!(end(&site)["state"], "untold");
     let soon = chrono::Utc::now().date_naive() + chrono::Days::new(12);
     site.set("acme", "expires_on", soon.to_string());
-    let told = end(&site);
-    assert_eq!((&told["state"], &told["told_by"]), (&"warning".into(), &"config".into()));
-    assert!(told["detail"].as_str().unwrap().contains("in 12 days"), "{told}");
+    let shown = end(&site);
+    assert_eq!((&shown["state"], &shown["told_by"]), (&"warning".into(), &"config".into()));
+    assert!(shown["detail"].as_str().unwrap().contains("in 12 days"), "{shown}");
 }
 
 #[test]

@@ -52,11 +52,11 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The numbers of the lines that were told as unreadable.
-fn told(run: &Run) -> Vec<u64> {
+/// The numbers of the lines that were reported as unreadable.
+fn unreadable_lines(run: &Run) -> Vec<u64> {
     let lines = run.stderr.lines();
-    let told = lines.filter_map(|line| line.strip_prefix("error: cannot read line "));
-    told.map(|rest| rest.split(' ').next().unwrap().parse().unwrap()).collect()
+    let unreadable_lines = lines.filter_map(|line| line.strip_prefix("error: cannot read line "));
+    unreadable_lines.map(|rest| rest.split(' ').next().unwrap().parse().unwrap()).collect()
 }
 
 /// Lines without the times of receipt, which differ.
@@ -196,7 +196,7 @@ fn lines_that_cannot_be_read_are_told_with_their_numbers_and_the_rest_goes_on() 
     let run = site.run(&["convert", "in"]);
     assert_eq!(run.code, 3);
     assert_eq!(run.ids(), ["org:1", "org:1"]);
-    assert_eq!(told(&run), [3, 4, 6, 7, 8, 9, 10, 11], "{}", run.stderr);
+    assert_eq!(unreadable_lines(&run), [3, 4, 6, 7, 8, 9, 10, 11], "{}", run.stderr);
     assert!(run.stderr.contains("8 lines could not be read"));
     assert!(!run.stderr.contains("secret") && !run.stderr.contains("word"));
     let run = site.run(&["-q", "--log-format", "json", "convert", "in"]);
@@ -210,7 +210,7 @@ fn lines_that_cannot_be_read_are_told_with_their_numbers_and_the_rest_goes_on() 
 fn a_file_that_is_no_log_is_not_told_line_by_line() {
     let site = with("in", "no log\n".repeat(5_000));
     let run = site.run(&["convert", "in"]);
-    assert_eq!((run.code, told(&run).len()), (3, 20));
+    assert_eq!((run.code, unreadable_lines(&run).len()), (3, 20));
     assert!(run.stderr.contains("5,000 lines could not be read"));
     let run = site.run(&["convert", "-v", "in"]);
     assert_eq!(run.stderr.matches("cannot read line ").count(), 5_000);
@@ -268,7 +268,7 @@ fn a_line_without_an_end() {
     let long = format!("{RAW}\n\"{}\"\n{RAW}\n", "x".repeat(70 << 20));
     let run = run_with_input(&with("x", ""), &["convert"], long.as_bytes());
     assert_eq!((run.code, run.ids().len()), (3, 2), "{}", run.stderr);
-    assert_eq!(told(&run), [2]);
+    assert_eq!(unreadable_lines(&run), [2]);
     assert!(run.stderr.contains("longer than 64 MiB"), "{}", run.stderr);
 }
 

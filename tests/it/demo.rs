@@ -135,11 +135,11 @@ fn a_wrong_argument_is_told_as_json_where_that_is_asked_for() {
         let run = Run::from(command.args(args).output().unwrap());
         assert_eq!((run.code, run.stdout.len()), (2, 0), "{}", run.stderr);
         assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
-        let told: Value = serde_json::from_str(&run.stderr).unwrap();
-        assert_eq!(told["level"], "error");
-        let text = told["message"].as_str().unwrap();
+        let shown: Value = serde_json::from_str(&run.stderr).unwrap();
+        assert_eq!(shown["level"], "error");
+        let text = shown["message"].as_str().unwrap();
         assert!(!text.contains("error:") && !text.is_empty(), "{text}");
-        assert!(told["hint"].as_str().unwrap().contains("--help"), "{told}");
+        assert!(shown["hint"].as_str().unwrap().contains("--help"), "{shown}");
     }
 }
 

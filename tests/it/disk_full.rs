@@ -34,7 +34,7 @@ fn is_whole(site: &Site) {
 #[test]
 fn a_full_disk_in_the_first_pull() {
     let site = site();
-    let mut told = 0;
+    let mut total = 0;
     for _ in 0..3 {
         limited(&site, 100, "--report report.json")
             .refused(8, &["`acme`", "write the output file", "disk is not full"]);
@@ -42,11 +42,11 @@ fn a_full_disk_in_the_first_pull() {
         let ids = site.read("acme").ids();
         assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
         assert!(!ids.is_empty());
-        told += reported(&site);
+        total += reported(&site);
     }
     site.ok(&["pull", "acme", "--report", "report.json"]);
     is_whole(&site);
-    assert_eq!(told + reported(&site), 300);
+    assert_eq!(total + reported(&site), 300);
 }
 
 #[test]
@@ -55,16 +55,16 @@ fn a_full_disk_between_commits_is_reported_once() {
     // Three pages or so a commit.
     site.set("acme", "page_size", 5);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "20000");
-    let mut told = 0;
+    let mut total = 0;
     for blocks in [100, 150, 200, 250] {
         limited(&site, blocks, "--report report.json")
             .refused(8, &["`acme`", "write the output file"]);
         assert!(reported(&site) > 0);
-        told += reported(&site);
+        total += reported(&site);
     }
     site.ok(&["pull", "acme", "--report", "report.json"]);
     is_whole(&site);
-    assert_eq!(told + reported(&site), 300);
+    assert_eq!(total + reported(&site), 300);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_full_disk_for_messages() {
 
 #[test]
 fn unwritable_folders_are_reported() {
-    // Not even from root, to whom permissions mean nothing.
+    // Not even from root, for which permissions do not count.
     let site = site();
     site.run(&["pull", "acme", "--output", "/proc/atlaudit/acme"])
         .refused(8, &["`acme`", "/proc/atlaudit"]);

@@ -1,4 +1,4 @@
-//! A credential that will not last is told: by `pull` once a day, by `auth status` always.
+//! A credential that will expire is reported: by `pull` once a day, by `auth status` always.
 
 use std::fs;
 
@@ -19,19 +19,19 @@ fn site(days: u64) -> Site {
 #[test]
 fn a_pull_warns_once_a_day_and_source() {
     let mut site = site(12);
-    let told = |site: &Site| {
+    let shown = |site: &Site| {
         let run = site.ok(&["pull", "acme", "acme-jira", "--output", "{source}"]);
         run.stderr.matches("the credential expires in 12 days").count()
     };
-    assert_eq!([told(&site), told(&site), told(&site)], [1, 0, 0]);
+    assert_eq!([shown(&site), shown(&site), shown(&site)], [1, 0, 0]);
     let end = chrono::Utc::now().date_naive() + Days::new(12);
     site.set("acme-jira", "expires_on", end.to_string());
-    assert_eq!([told(&site), told(&site)], [1, 0]);
+    assert_eq!([shown(&site), shown(&site)], [1, 0]);
     // Yesterday's warning is no reason to be silent today.
     let notice = site.state().join("notices/acme.json");
     let yesterday = chrono::Utc::now().date_naive() - Days::new(1);
     fs::write(&notice, format!(r#"{{"end":"{yesterday}"}}"#)).unwrap();
-    assert_eq!([told(&site), told(&site)], [1, 0]);
+    assert_eq!([shown(&site), shown(&site)], [1, 0]);
     for (path, text) in files(&site.state()) {
         let text = String::from_utf8_lossy(&text);
         assert!(!text.contains(API_KEY), "{path}");
@@ -84,7 +84,7 @@ fn the_status_of_all_credentials_is_a_table() {
             .to_owned(),
     ];
     assert_eq!(lines, wanted);
-    // Every failure is told, and every warning.
+    // Every failure is reported, and every warning.
     for words in [
         "warning: source `acme`: the credential expires in 12 days",
         "error: source `acme-confluence`: ",

@@ -23,7 +23,7 @@ fn site() -> Site {
     site
 }
 
-/// Follows with signals that have their usual meaning, whatever whoever runs the tests ignores.
+/// Follows with signals that have their usual meaning, whatever signals the caller ignores.
 fn follow(site: &Site, more: &str) -> Running {
     let script = format!(r#"exec env --default-signal=HUP "$PROGRAM" follow --every 30ms {more}"#);
     Running::of(site.shell(&script))
@@ -81,8 +81,8 @@ fn new_events_are_written_once_until_a_signal() {
             assert_file_complete(&site, name);
         }
         // Pulls that bring nothing are no news.
-        let told = run.stderr.lines().filter(|line| line.contains(" sources in "));
-        assert!(told.count() <= 9, "{}", run.stderr);
+        let shown = run.stderr.lines().filter(|line| line.contains(" sources in "));
+        assert!(shown.count() <= 9, "{}", run.stderr);
     }
 }
 
@@ -114,9 +114,9 @@ fn a_source_that_fails_ends_nothing_and_is_told_once() {
     site.control.inject_always(Api::JiraAudit, status(401, None, "{}"));
     pulls(&site, 4);
     let run = ends(running);
-    let told = errors(&run);
-    assert_eq!(told.len(), 2, "{}", run.stderr);
-    assert!(told[0].contains("500") && told[1].contains("401"), "{told:?}");
+    let shown = errors(&run);
+    assert_eq!(shown.len(), 2, "{}", run.stderr);
+    assert!(shown[0].contains("500") && shown[1].contains("401"), "{shown:?}");
     assert_eq!(run.stderr.matches("source `acme-jira`: it works again").count(), 1);
 }
 

@@ -30,7 +30,7 @@ fn a_key_lives_in_the_secret_service() {
     let kept = kept("acme");
     assert_eq!(kept["api_key"], API_KEY);
     assert_eq!(kept["org_id"], ORG_ID);
-    // The organization's list of keys told the end.
+    // The organization's list of keys has the expiry.
     assert_eq!(kept["expires"].as_str().unwrap().len(), 10, "{kept}");
     let today = chrono::Utc::now().date_naive().to_string();
     assert!(kept["stored"].as_str().unwrap().starts_with(&today), "{kept}");
@@ -120,9 +120,9 @@ fn a_key_that_grows_old_is_warned_of_once_a_day() {
     assert!(first.contains("warning: source `aged`: the credential is 200 days old"), "{first}");
     assert!(first.contains("hint: make a new one, then `atlaudit auth login aged`"), "{first}");
     assert!(!pull().contains("days old"));
-    let told = site.ok(&["auth", "status"]);
-    assert!(told.stderr.contains("200 days old"), "{}", told.stderr);
-    assert!(String::from_utf8(told.stdout).unwrap().contains(" 200d "));
+    let shown = site.ok(&["auth", "status"]);
+    assert!(shown.stderr.contains("200 days old"), "{}", shown.stderr);
+    assert!(String::from_utf8(shown.stdout).unwrap().contains(" 200d "));
     site.ok(&["auth", "logout", "aged"]);
 }
 

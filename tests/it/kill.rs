@@ -94,7 +94,7 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever sees it fail needs the seed")]
+#[expect(clippy::print_stderr, reason = "the seed is needed to repeat a failure")]
 fn random_kills_lose_nothing_and_repeat_nothing() {
     let all = number("ATLAUDIT_KILLS").unwrap_or(20);
     let seed = kill_seed();

@@ -134,7 +134,7 @@ fn a_pause_longer_than_allowed_is_given_up_at_once() {
     site.control.inject_always(Api::OrgEvents, fault);
     site.run(&["pull", "acme"]).refused(5, &["429"]);
     site.control.clear_faults(Api::OrgEvents);
-    // The next run keeps the pause, too: it was asked of whoever uses the key.
+    // The next run keeps the pause, too: it holds for every user of the key.
     site.run(&["pull", "acme"]).refused(5, &["another 35"]);
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);
     site.set_env("ATLAUDIT_QUOTA_DIR", "forgotten");

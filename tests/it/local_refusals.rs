@@ -76,7 +76,7 @@ fn nothing_is_configured_yet() {
     fs::remove_file(&file).unwrap();
     let run = Run::from(command.output().unwrap());
     run.refused(6, &[&format!("there is no {}", file.display())]);
-    // Half of it is known: what is missing is told.
+    // Half of it is known: what is missing is reported.
     site.set_env("ATLAUDIT_ORG_ID", "o1");
     site.run(&["pull"]).refused(4, &["`org`", "ATLAUDIT_API_KEY"]);
     assert_no_requests(&site);

@@ -197,7 +197,7 @@ fn a_terminal_is_asked_for_whatever_is_missing() {
     assert!(!seen.contains("What does it collect?"), "{seen}");
     assert_eq!(code, 4, "{seen}");
     assert!(site.control.requests().is_empty());
-    // A wrong answer is told why, and asked again; the address of a page is a site.
+    // A wrong answer is explained, and the question repeated; the address of a page is a site.
     let answers = format!("2 lindenfell https://{JIRA_SITE}/jira/x {JIRA_EMAIL} n {JIRA_TOKEN} ''");
     let (code, seen) = typed(&site, &answers, "j --store file:~/keys/j");
     for words in ["What does it collect?", "Type [1]: ", "not a site's host name"] {

@@ -1,4 +1,4 @@
-//! Sources whose records have no id: Confluence's and Data Center's. Equal ones are told apart, and
+//! Sources whose records have no id: Confluence's and Data Center's. Equal ones are counted, and
 //! none is written twice.
 
 use atlaudit::sandbox::{Api, DATACENTER_PASSWORD, DATACENTER_USER, Fault};
@@ -137,7 +137,7 @@ fn the_traces_of_our_own_reading_are_marked() {
         let own = trees.iter().filter(|event| event["labels"]["self_inflicted"] == "true");
         own.map(|event| event["actor"]["name"].clone()).collect::<Vec<_>>()
     };
-    // Whoever else searched the log is no trace of ours.
+    // Searches by other users are not removed.
     let before = marked(&site).len();
     std::thread::sleep(std::time::Duration::from_millis(20));
     site.ok(&["pull", "acme-dc"]);

@@ -29,7 +29,7 @@ fn a_key_with_scopes_does_not_tell_its_organization() {
 fn a_key_without_scopes_does() {
     let mut site = Site::of(10, 0);
     site.remove_sources();
-    // The key was tested with what it told.
+    // The key was tested with the organization that it belongs to.
     let run = login(&site);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let paths: Vec<_> = site.control.requests().into_iter().map(|r| r.path).collect();

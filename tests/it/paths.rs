@@ -219,9 +219,8 @@ fn a_configuration_that_is_read_again_is_checked_again() {
     site.set_output("path", "{source}");
     let script = r#"exec env --default-signal=HUP "$PROGRAM" follow --every 30ms --metrics-file x"#;
     let mut running = Running::of(site.shell(script));
-    let lines_of = |path: &Path| {
-        fs::read(path).map_or(0, |text| text.iter().filter(|b| **b == b'\n').count())
-    };
+    let lines_of =
+        |path: &Path| fs::read(path).map_or(0, |text| text.iter().filter(|b| **b == b'\n').count());
     // Not as whole lines: one may be on its way.
     eventually("events", || lines_of(&site.path("acme")) == 60);
     set_path(&mut site, "x");

@@ -1,4 +1,4 @@
-//! `resolve_users`: whom account ids mean, looked up in batches and kept for a week.
+//! `resolve_users`: the names of account ids, looked up in batches and kept for a week.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::support::{Site, small};
 const LOOK_UP: &str = "/rest/api/3/user/bulk";
 
 fn site() -> Site {
-    // So many that whoever there is stands in the last seven days of them.
+    // So many that every user occurs in the last seven days.
     let mut options = small(0, 2_000);
     options.data.confluence_records = 2_000;
     Site::new(options).with_all_sources().with_output("path", "{source}")
@@ -41,8 +41,8 @@ fn names_and_addresses_come_from_the_site_and_are_kept() {
         assert_eq!(look_ups(&site), 1, "{source}: one batch");
         assert!(named(&site, source, "email") > 5, "{source}");
         assert!(named(&site, source, "name") > 5, "{source}");
-        let told = site.read(source);
-        assert_eq!(told.ids(), bare.ids(), "{source}");
+        let shown = site.read(source);
+        assert_eq!(shown.ids(), bare.ids(), "{source}");
 
         site.control.add_jira_records(30);
         site.control.add_confluence_records(30);

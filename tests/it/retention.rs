@@ -43,8 +43,8 @@ fn a_window_from_before_what_is_kept_is_read_and_says_so() {
         assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{reading:?}");
         let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at \
             most 180 days, so nothing before ";
-        let told = warnings(&run);
-        assert!(told.iter().any(|line| line.starts_with(claim)), "{}", run.stderr);
+        let shown = warnings(&run);
+        assert!(shown.iter().any(|line| line.starts_with(claim)), "{}", run.stderr);
         let report: Value =
             serde_json::from_slice(&fs::read(site.path("report.json")).unwrap()).unwrap();
         let source = &report["sources"][0];
@@ -121,9 +121,9 @@ fn an_export_says_from_where_on_it_is_complete() {
         assert!(!report.contains("verdict good\""), "a green banner");
         let verified = site.ok(&["verify", "case", "--json"]);
         assert!(verified.stderr.contains("keeps at most 180 days"), "{}", verified.stderr);
-        let told: Value = serde_json::from_slice(&verified.stdout).unwrap();
-        assert_eq!(told["ok"], true);
-        assert_eq!(told["not_available"].as_array().unwrap().len(), 1);
+        let shown: Value = serde_json::from_slice(&verified.stdout).unwrap();
+        assert_eq!(shown["ok"], true);
+        assert_eq!(shown["not_available"].as_array().unwrap().len(), 1);
     }
 }
 
@@ -179,8 +179,8 @@ fn status_says_what_of_a_long_pause_can_no_longer_be_read() {
     let mut state: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     state["complete_until"] = "2025-01-01T00:00:00Z".into();
     fs::write(&path, state.to_string()).unwrap();
-    let told = status();
+    let shown = status();
     let claim = "acme: read up to 2025-01-01 00:00:00Z; this source keeps at most 180 days, so \
         nothing before ";
-    assert!(told.contains(claim), "{told}");
+    assert!(shown.contains(claim), "{shown}");
 }

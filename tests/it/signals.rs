@@ -196,7 +196,7 @@ fn at_any_moment_also_of_the_last_commit() {
     goes_on(&site);
 }
 
-/// A run whose signals have their usual meaning, whatever whoever runs the tests ignores.
+/// A run whose signals have their usual meaning, whatever signals the caller ignores.
 #[cfg(target_os = "linux")]
 fn unignored(site: &Site) -> Running {
     Running::of(site.shell(r#"exec env --default-signal=HUP,QUIT "$PROGRAM" pull acme"#))

@@ -41,7 +41,7 @@ fn steady_site(hours: i64) -> Site {
     site
 }
 
-/// What a pull with these arguments told, and what the report says of each source.
+/// The warnings of a pull with these arguments, and what the report says of each source.
 fn pull(site: &Site, args: &[&str]) -> (Run, Vec<Value>) {
     let args = [&["pull", "--report", "report.json"], args].concat();
     let run = site.ok(&args);
@@ -87,7 +87,7 @@ fn an_empty_window_warns_and_does_not_change_the_history() {
     for source in sources {
         assert_eq!(source["silence"], json!({"kind": "nothing_in_window"}));
     }
-    // Nothing is known of the sources yet, so each is told what to check.
+    // Nothing is known of the sources yet, so each warning says what to check.
     assert!(run.stderr.contains("Guard"), "{}", run.stderr);
     let (run, sources) = pull(&site, &["--since", "12h"]);
     assert_eq!(warnings(&run), [""; 0]);
@@ -136,10 +136,10 @@ fn a_silent_source_warns_until_events_resume() {
     let site = steady_site(9);
     for _ in 0..2 {
         let (run, sources) = pull(&site, &[]);
-        let told = warnings(&run);
-        assert_eq!(told.len(), 2, "{}", run.stderr);
+        let shown = warnings(&run);
+        assert_eq!(shown.len(), 2, "{}", run.stderr);
         let figures = "no event for 9 hours; usually one comes at least every 1 hour; ";
-        assert!(told.iter().all(|line| line.contains(figures)), "{told:?}");
+        assert!(shown.iter().all(|line| line.contains(figures)), "{shown:?}");
         for source in sources {
             let silence = &source["silence"];
             assert_eq!(silence["kind"], "unusual", "{source}");

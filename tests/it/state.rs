@@ -129,7 +129,7 @@ fn a_lock_that_a_dead_process_left_does_not_lock() {
     let lock = site.state().join("acme.lock");
     assert!(fs::read_to_string(&lock).unwrap().contains("process"));
     site.ok(&["pull", "acme"]);
-    // Whoever is named there: only a process that holds it counts.
+    // The name in the file does not matter: only a process that holds the lock counts.
     fs::write(&lock, format!("process {}\n", std::process::id())).unwrap();
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));

@@ -107,9 +107,9 @@ fn a_history_that_begins_again_later_leaves_a_hole() {
         let length = time(&holes[0]["to"]) - time(&holes[0]["from"]);
         assert!((length.num_hours() - 8 * 24).abs() <= 1, "{length}");
     }
-    let told = site.ok(&["status"]);
-    let told = told.lines().join("\n");
-    assert!(told.contains("acme: NOT READ ") && told.contains(", 8 days"), "{told}");
+    let shown = site.ok(&["status"]);
+    let shown = shown.lines().join("\n");
+    assert!(shown.contains("acme: NOT READ ") && shown.contains(", 8 days"), "{shown}");
     // A pull that reads the hole fills it.
     site.set("acme", "initial_lookback", "31d");
     fs::remove_file(site.state().join("acme.json")).unwrap();
@@ -155,10 +155,10 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
         );
         assert_eq!(covered[0]["events"], 30);
     }
-    let told = site.ok(&["status", "acme"]);
-    let told = told.lines().join("\n");
+    let shown = site.ok(&["status", "acme"]);
+    let shown = shown.lines().join("\n");
     for words in ["FAILED (code 3)", "2 times in a row", "  hint: "] {
-        assert!(told.contains(words), "`{words}` in: {told}");
+        assert!(shown.contains(words), "`{words}` in: {shown}");
     }
     site.control.clear_faults(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
@@ -207,8 +207,8 @@ fn a_damaged_run_history_is_recreated_from_the_checkpoint() {
     let path = site.state().join("ledgers/acme.json");
     for damage in ["", "{", r#"{"version":1,"coverage":[{}]}"#] {
         fs::write(&path, damage).unwrap();
-        let told = site.ok(&["status"]);
-        assert!(told.lines().join("\n").contains("is damaged"), "{damage}");
+        let shown = site.ok(&["status"]);
+        assert!(shown.lines().join("\n").contains("is damaged"), "{damage}");
         assert!(standing(&site, "acme")["ledger_error"].is_string());
         let run = site.ok(&["pull"]);
         assert!(run.stderr.contains("recreated"), "{}", run.stderr);
@@ -237,7 +237,7 @@ fn a_state_that_cannot_be_read_is_told_with_the_others_shown() {
     let run = site.run(&["status", "--json"]);
     assert_eq!(run.code, 7);
     assert_eq!(run.trees()[0]["state"], "unreadable");
-    // Whoever asks for the others only is told of them only.
+    // Only the sources that were named are shown.
     site.ok(&["status", "acme-jira"]);
 }
 

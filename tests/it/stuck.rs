@@ -10,7 +10,7 @@ use crate::support::{Run, Site, eventually, org_ids};
 #[test]
 fn a_standard_output_that_cannot_be_written_loses_nothing() {
     let site = Site::of(50, 0);
-    // Read-only. One that is closed cannot be told from /dev/null, which std puts in its place.
+    // Read-only. One that is closed cannot be distinguished from /dev/null, which std puts in its place.
     let script = r#"exec "$PROGRAM" pull acme 1</dev/null"#;
     let run = Run::from(site.shell(script).output().unwrap());
     assert_eq!(run.code, 8, "{}", run.stderr);

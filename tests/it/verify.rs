@@ -59,8 +59,8 @@ fn an_unfinished_export_reports_one_next_step() {
     for other in ["another copy", "leave it as it is", "to resume"] {
         assert!(!run.stderr.contains(other), "{other}: {}", run.stderr);
     }
-    let told: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!((&told["ok"], &told["verified"]), (&false.into(), &false.into()));
+    let shown: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((&shown["ok"], &shown["verified"]), (&false.into(), &false.into()));
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn each_difference_is_a_line_and_all_of_them_an_object() {
     ] {
         assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
     }
-    let told: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!(told["verified"], false);
-    assert_eq!(told["ok"], false);
-    assert_eq!(told["complete"], serde_json::Value::Null);
-    assert_eq!(told["signature"]["state"], "none");
-    let differences = told["differences"].as_array().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(shown["verified"], false);
+    assert_eq!(shown["ok"], false);
+    assert_eq!(shown["complete"], serde_json::Value::Null);
+    assert_eq!(shown["signature"]["state"], "none");
+    let differences = shown["differences"].as_array().unwrap();
     assert_eq!(differences[1]["file"], "SHA256SUMS");
     assert_eq!(differences[1]["line"], 1);
     let lines = run.stderr.lines().filter(|line| line.starts_with("error: "));

@@ -249,7 +249,7 @@ impl ApiCheck {
         let detail = match (&end, expiry::age_in_days(credential, now)) {
             (Some(end), _) => format_expiry(end, now),
             (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
-            (None, None) => format!("nobody tells{}", expiry::unknown_reason(listed)),
+            (None, None) => format!("expiry unknown{}", expiry::unknown_reason(listed)),
         };
         let hint = cautions.into_iter().find_map(|caution| caution.message.hint);
         let mut step = match (hint, &end) {
@@ -317,7 +317,7 @@ fn format_expiry(end: &CredentialExpiry, now: Timestamp) -> String {
         ExpirySource::KeyList(Some(name)) => format!("key `{name}` in the list of keys"),
         ExpirySource::KeyList(None) => "from the list of keys".to_owned(),
         ExpirySource::Config => "says `expires_on`".to_owned(),
-        ExpirySource::Login => "as `auth login` was told".to_owned(),
+        ExpirySource::Login => "as given to `auth login`".to_owned(),
     };
     let distance = expiry::relative_day(end.day, now.date_naive());
     format!("{}, {distance}, {by}", end.day)

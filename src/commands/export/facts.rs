@@ -174,7 +174,7 @@ mod tests {
             to: at("05"),
             is_complete,
         };
-        let told = |reached: &ExportCoverage| {
+        let stated = |reached: &ExportCoverage| {
             let windows: Vec<_> =
                 windows(reached).iter().map(|span| (span.from, span.to, span.complete)).collect();
             let gap = gap(reached, Some("no")).map(|gap| (gap.from, gap.to));
@@ -182,13 +182,13 @@ mod tests {
         };
         let whole = (at("01"), at("05"));
         let done = (vec![(whole.0, whole.1, true)], None);
-        assert_eq!(told(&reached("05", true)), done);
+        assert_eq!(stated(&reached("05", true)), done);
         let nothing = (vec![(whole.0, whole.1, false)], Some(whole));
-        assert_eq!(told(&reached("01", false)), nothing);
-        assert_eq!(told(&reached("05", false)), nothing);
+        assert_eq!(stated(&reached("01", false)), nothing);
+        assert_eq!(stated(&reached("05", false)), nothing);
         let part = vec![(at("01"), at("03"), true), (at("03"), at("05"), false)];
         let amid = (part, Some((at("03"), at("05"))));
-        assert_eq!(told(&reached("03", false)), amid);
+        assert_eq!(stated(&reached("03", false)), amid);
     }
 
     #[test]

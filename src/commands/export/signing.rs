@@ -130,10 +130,10 @@ mod tests {
         for env in [&ProcessEnv::default(), &of_env] {
             let error = opened(&encrypted, 0o644, env).unwrap_err();
             assert_eq!(error.exit(), Exit::Credential);
-            let told = format!("{error:?}");
-            assert!(told.contains("its password is wrong"), "{told}");
+            let text = format!("{error:?}");
+            assert!(text.contains("its password is wrong"), "{text}");
             for secret in ["hunter2", "FSFqXPGI", "wrong\""] {
-                assert!(!told.contains(secret), "{told}");
+                assert!(!text.contains(secret), "{text}");
             }
         }
         let error = open(kept(&encrypted, 0o600).path(), &ProcessEnv::default(), &mut || None);

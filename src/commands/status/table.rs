@@ -70,12 +70,15 @@ fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
         let text = format!("running{} (process {})", since.unwrap_or_default(), holder.process);
         return (text, CellStyle::Good);
     }
-    let told = |run: &RunRecord, how: &str| format!("{} ago, {how}", ago(run.finished, now));
+    let last_run_text =
+        |run: &RunRecord, how: &str| format!("{} ago, {how}", ago(run.finished, now));
     match (&standing.state, &standing.ledger.last_run) {
         (CheckpointStatus::Unreadable(_), _) => ("state file damaged".to_owned(), CellStyle::Bad),
-        (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), CellStyle::Good),
-        (_, Some(run)) if run.interrupted => (told(run, "interrupted"), CellStyle::Notice),
-        (_, Some(run)) => (told(run, &format!("FAILED (code {})", run.exit_code)), CellStyle::Bad),
+        (_, Some(run)) if run.exit_code == 0 => (last_run_text(run, "ok"), CellStyle::Good),
+        (_, Some(run)) if run.interrupted => (last_run_text(run, "interrupted"), CellStyle::Notice),
+        (_, Some(run)) => {
+            (last_run_text(run, &format!("FAILED (code {})", run.exit_code)), CellStyle::Bad)
+        }
         (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Notice),
         // The history of the run is missing, so only the checkpoint shows when it was.
         (CheckpointStatus::Read(history), None) => {

@@ -166,7 +166,7 @@ fn warn_incomplete(console: &StderrConsole, before: &SourceFacts, now: &SourceFa
         console.say(Level::Warning, &ConsoleMessage::new(format!("source `{name}` {what}")));
     }
     if !now.complete {
-        let what = "could not be read to its end now: nothing is told of what vanished";
+        let what = "could not be read to its end now, so vanished events are not reported";
         console.say(Level::Warning, &ConsoleMessage::new(format!("source `{name}` {what}")));
     }
 }

@@ -10,7 +10,7 @@ fn finding_texts(export: &TestExport) -> Vec<String> {
     verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
-/// What is replaced by what, and what is told of it.
+/// A replacement, and the finding that it causes.
 const EDITS: [(&str, &str, &str); 17] = [
     (
         "\"lines\": 120",

@@ -159,11 +159,11 @@ fn change_at_random(times: usize) {
         let (name, change) = CHANGES[turn % CHANGES.len()];
         let changed = change(&mut rng, &export);
         let verdict = verify(export.dir(), Some(&public)).unwrap();
-        let told = finding_texts(&verdict);
+        let texts = finding_texts(&verdict);
         for file in &changed {
             let is_named = verdict.findings.iter().any(|finding| finding.file == *file);
             if !is_named {
-                wrong.push(format!("{turn}: {name}: {changed:?}: {told:#?}"));
+                wrong.push(format!("{turn}: {name}: {changed:?}: {texts:#?}"));
             }
         }
         for finding in &verdict.findings {
@@ -171,7 +171,7 @@ fn change_at_random(times: usize) {
             let may_follow = finding.file == SIGNATURE && changed.iter().any(|file| file == SUMS);
             let is_right = changed.contains(&finding.file) || may_follow;
             if !is_right {
-                wrong.push(format!("{turn}: {name}: {changed:?}: {told:#?}"));
+                wrong.push(format!("{turn}: {name}: {changed:?}: {texts:#?}"));
                 break;
             }
         }

@@ -18,11 +18,11 @@ fn finds(file: &str, what: &str, change: impl FnOnce(&TestExport)) {
     let export = TestExport::sealed(120);
     change(&export);
     let verdict = check(&export);
-    let told = finding_texts(&verdict);
+    let texts = finding_texts(&verdict);
     let is_named = verdict.findings.iter().all(|finding| finding.file == file);
-    assert!(!told.is_empty() && is_named, "{file}: {told:#?}");
-    let is_said = told.iter().any(|line| line.contains(what));
-    assert!(is_said, "{what}: {told:#?}");
+    assert!(!texts.is_empty() && is_named, "{file}: {texts:#?}");
+    let is_said = texts.iter().any(|line| line.contains(what));
+    assert!(is_said, "{what}: {texts:#?}");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn no_events_and_no_files_verify_too() {
     assert_eq!(finding_texts(&check(&export)), [""; 0]);
 }
 
-/// What is told of a change of a source's lines.
+/// The findings for a change of a source's lines.
 type LineChangeCase = (&'static str, fn(&mut Vec<String>));
 
 const LINES: [LineChangeCase; 7] = [
@@ -311,7 +311,7 @@ fn files_worded_by_another_version_are_not_compared() {
     assert!(verdict.not_checked[0].contains("atlaudit 9.9.9 made them"), "{verdict:#?}");
 }
 
-/// To open a pipe waits for ever.
+/// Opening a pipe without a reader would block.
 #[test]
 fn no_pipe_is_opened() {
     let export = TestExport::sealed(30);

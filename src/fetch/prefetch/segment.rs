@@ -1,4 +1,4 @@
-//! Owns the reading of one part of a window, while others are read beside it.
+//! Reads one segment of a window in a task of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -88,7 +88,7 @@ struct SegmentProgress {
 }
 
 impl PrefetchSegment {
-    /// Begins to read `span` from `place` on; without an end where it `is_last`. `done` is told at its end.
+    /// Begins to read `span` from `place` on; without an end where it `is_last`. `done` is notified at its end.
     pub fn start<T: Transport + 'static>(
         reader: &Arc<PageReader<T>>,
         (span, place): (TimeRange, PageLocator),

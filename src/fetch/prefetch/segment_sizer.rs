@@ -1,4 +1,4 @@
-//! Owns how a window is cut into parts that are read at once. Pure.
+//! Decides how wide the segments of a window are. No I/O.
 
 use chrono::TimeDelta;
 

@@ -35,7 +35,7 @@ fn page() -> String {
          counts: the exact name, else the pattern with the most letters. An action that fits none is `other`, its outcome\n\
          `unknown`, and it has no ECS category and no OCSF activity; but one with one of these words failed, known or not:\n\
          {}.\n\n\
-         A pattern's outcome is told by words of the action: a participle proves success, unless a word such as `requested` or\n\
+         The outcome of a pattern follows from words of the action: a participle proves success, unless a word such as `requested` or\n\
          `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
          an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
         action_words::FAILED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),

@@ -106,7 +106,7 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
         assert_eq!(backward.find(&action).map(pattern_text), want, "{action}");
         assert_eq!(shuffled.find(&action).map(pattern_text), want, "{action}");
         let even = fitting.windows(2).any(|pair| pair[0].0 == pair[1].0);
-        assert!(!even, "{action} is told by two rows: {fitting:?}");
+        assert!(!even, "{action} fits two rows: {fitting:?}");
     }
     for row in forward {
         let found = table::find_pattern(&example(&row)).map(pattern_text);

@@ -62,7 +62,7 @@ fn an_outcome_needs_a_proof() {
         ("api_token_created_hat_requested", Unknown),
         ("app_blocked", Failure),
         ("wherever_export", Unknown),
-        // Unknown: only a failure is told.
+        // Only a failure is stated; otherwise the outcome is unknown.
         ("login_attempt_failed", Failure),
         ("hat_blocked", Failure),
         ("hat_error_shown", Failure),

@@ -1,4 +1,4 @@
-//! The people of a document: `user`, who acts; `user.effective`, for whom; `user.target`, whom it is done to;
+//! The users of a document: `user` acts, `user.effective` is acted for, `user.target` is acted on;
 //! `user.changes`, what is new about them; and `group`.
 //!
 //! `name` is the login. Of an Atlassian account that is its address. A display name is none: anybody may take
@@ -112,7 +112,7 @@ pub fn is_kind(target: &EventTarget<'_>, kind: &str) -> bool {
 
 type OptionalText<'t> = Option<EventText<'t>>;
 
-/// Someone of whom these are known.
+/// A user with these fields.
 pub fn identity<'e>(
     id: &'e OptionalText<'_>,
     name: &'e OptionalText<'_>,

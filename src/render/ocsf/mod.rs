@@ -49,8 +49,8 @@ fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let class_uid = i64::from(activity::class_uid(class));
     out.integer("type_uid", class_uid * 100 + id);
     out.joined("type_name", &[class.as_str(), ": ", activity.name]);
-    // The severity is that of the event to whoever must act on it. No source states one, and an outcome proves none: a
-    // failed login is not worse than an export that succeeded. Whoever knows what matters to them sets it downstream.
+    // The severity is that of the event to those who must act on it. No source states one, and an outcome proves none: a
+    // failed login is not worse than an export that succeeded. Users who know what matters to them set it downstream.
     out.constant(r#""severity_id":1,"severity":"Informational""#);
     out.constant(match event.outcome {
         Outcome::Success => r#""status_id":1,"status":"Success""#,

@@ -10,7 +10,7 @@ use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute};
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let event = plan.event;
     if event.time.is_none() {
-        // `time` is required. Whoever reads it should know what it is.
+        // `time` is required. The label says where it comes from.
         let word = match event.processed_time {
             Some(_) => "processed_time",
             None => "observed_time",

@@ -1,5 +1,5 @@
-//! Remembers the records written near the watermark, so that repeated records are told from late
-//! ones.
+//! Remembers the records written near the watermark, so that a repeated record
+//! is not taken for a late one.
 
 mod entry_format;
 mod slot_table;
@@ -10,7 +10,7 @@ use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use slot_table::{CacheEntry, SlotTable};
 
-/// Records remembered however old they are: a page or two that a server sends again is told from
+/// Records remembered however old they are: a page or two that a server sends again is distinguished from
 /// new ones also where records are rare.
 const AT_LEAST: usize = 2_000;
 

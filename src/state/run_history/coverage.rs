@@ -89,7 +89,7 @@ impl ReadCoverage {
         pairs.filter_map(hole).collect()
     }
 
-    /// How many holes there are in `scope`, also those that are not told one by one any more.
+    /// How many holes there are in `scope`, also those that are no longer listed one by one.
     pub fn count_holes(&self, scope: &str) -> u64 {
         let inside: u64 = self.of(scope).map(|span| span.holes).sum();
         inside.saturating_add(self.holes(scope).len() as u64)
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(coverage.spans().len(), SPANS);
         let inside: u64 = coverage.spans().iter().map(|span| span.holes).sum();
         assert_eq!(inside + coverage.holes("a").len() as u64, 999);
-        // The newest are told one by one.
+        // The newest are listed one by one.
         assert_eq!(ends(&coverage, "a").last(), Some(&(9990, 9995)));
         assert_eq!(coverage.spans()[SPANS - 2].holes, 0);
     }

@@ -105,7 +105,7 @@ impl RunHistoryStore {
         }
     }
 
-    /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds
+    /// Changes the ledger of `source`, and returns it as it is now. To be called by the holder of
     /// the source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or
     /// that others may write, stays.
     pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut RunHistory)) -> RunHistory {

@@ -18,7 +18,7 @@ fn verify(site: &Site, more: &[&str]) -> Run {
     site.run(&[&["verify", "case", "--against-source"], more].concat())
 }
 
-fn told(run: &Run) -> Vec<&str> {
+fn shown(run: &Run) -> Vec<&str> {
     let lines = run.stderr.lines();
     lines.filter(|line| line.starts_with("error: ")).collect()
 }
@@ -51,8 +51,8 @@ fn new_events_are_reported() {
     let run = verify(&site, &["--json"]);
     assert_eq!(run.code, 9, "{}", run.stderr);
     let wanted = format!("error: source `acme`: appeared since: org:late-1 {time} user_login");
-    assert_eq!(told(&run)[0], wanted, "{}", run.stderr);
-    assert!(told(&run)[1].contains("1 event appeared, 0 vanished, 0 changed"), "{}", run.stderr);
+    assert_eq!(shown(&run)[0], wanted, "{}", run.stderr);
+    assert!(shown(&run)[1].contains("1 event appeared, 0 vanished, 0 changed"), "{}", run.stderr);
     let object: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(object["verified"], true);
     assert_eq!(object["against_source"][0]["id"], "org:late-1");
@@ -74,7 +74,7 @@ fn missing_and_changed_events_are_reported_with_other_findings() {
     fs::write(&path, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
     let run = verify(&site, &["acme"]);
     assert_eq!(run.code, 9);
-    let all = told(&run).join("\n");
+    let all = shown(&run).join("\n");
     for wanted in [
         "error: events/acme.jsonl.zst: ",
         ": vanished since: org:ghost-",
@@ -105,7 +105,7 @@ fn what_cannot_be_compared_says_why() {
     site.set("acme-jira", "retry_for", "1s");
     let run = verify(&site, &["acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("nothing is told of what vanished"), "{}", run.stderr);
+    assert!(run.stderr.contains("so vanished events are not reported"), "{}", run.stderr);
     site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
     let run = verify(&site, &["acme"]);
     assert_eq!(run.code, 6, "{}", run.stderr);

@@ -34,11 +34,11 @@ fn wherever_it_stops_the_same_command_goes_on() {
         assert!(!is_sealed || verified.stderr.contains("INCOMPLETE"), "{blocks}");
         stopped.push((run.code, said.clone()));
     }
-    let told = |words: &str| stopped.iter().any(|(_, said)| said.contains(words));
+    let shown = |words: &str| stopped.iter().any(|(_, said)| said.contains(words));
     for part in
         [".atlaudit/request.json", "output file", ".atlaudit/sources/acme.json", "report.html"]
     {
-        assert!(told(part), "never stopped at {part}: {stopped:#?}");
+        assert!(shown(part), "never stopped at {part}: {stopped:#?}");
     }
     if !site.path("case/SHA256SUMS").exists() {
         site.ok(&words(&["acme"], "case", &[]));

@@ -75,14 +75,14 @@ fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     let case = Case::read(site.path("case"));
     assert!(!case.is_complete());
     case.is_sound("amid");
-    let told = case.source("acme");
-    assert_eq!(told["complete"], false);
-    let gap = &told["gaps"][0];
+    let shown = case.source("acme");
+    assert_eq!(shown["complete"], false);
+    let gap = &shown["gaps"][0];
     // What is processed later may have happened at any time of the window: none of it is called
     // read.
-    assert_eq!(gap["from"], told["windows"][0]["from"]);
-    assert_eq!(told["windows"].as_array().unwrap().len(), 1);
-    assert_eq!(told["windows"][0]["complete"], false);
+    assert_eq!(gap["from"], shown["windows"][0]["from"]);
+    assert_eq!(shown["windows"].as_array().unwrap().len(), 1);
+    assert_eq!(shown["windows"][0]["complete"], false);
     assert!(gap["why"].as_str().unwrap().contains("503"), "{gap}");
     assert_eq!(case.source("acme-jira")["complete"], true);
     assert_eq!(case.lines("acme").len(), 20);
@@ -117,8 +117,8 @@ fn a_credential_that_is_refused_leaves_a_line_and_a_gap() {
     assert!(!case.is_complete());
     let pages = case.pages("acme");
     assert_eq!((pages.len(), &pages[0]["status"]), (1, &401.into()));
-    let told = case.source("acme");
-    assert_eq!(told["gaps"][0]["from"], case.manifest["asked"]["since"]);
+    let shown = case.source("acme");
+    assert_eq!(shown["gaps"][0]["from"], case.manifest["asked"]["since"]);
     site.set_env("ACME_KEY", atlaudit::sandbox::API_KEY);
     site.ok(&words(&["acme"], "case", &[]));
     assert_eq!(Case::read(site.path("case")).lines("acme").len(), 10);

@@ -1,4 +1,4 @@
-//! Which folders are written to, and by whom.
+//! Which folders an export writes to, and which runs may.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -39,8 +39,8 @@ fn a_signed_export_verifies_with_its_public_key_and_no_other() {
     ] {
         let run = verify(&site, &other);
         assert_eq!(run.code, 9, "{}", run.stderr);
-        let told = run.stderr.contains("error: SHA256SUMS.minisig: ");
-        assert!(told && run.stderr.contains(says), "{}", run.stderr);
+        let shown = run.stderr.contains("error: SHA256SUMS.minisig: ");
+        assert!(shown && run.stderr.contains(says), "{}", run.stderr);
     }
 }
 

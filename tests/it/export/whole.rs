@@ -27,10 +27,10 @@ fn an_export_holds_what_is_served_and_every_answer() {
         let events = case.events(source);
         whole("undisturbed", &site, source, &events);
         assert_lines_valid(&events);
-        let told = case.source(source);
-        assert_eq!((&told["complete"], &told["gaps"]), (&true.into(), &serde_json::json!([])));
-        assert_eq!(told["windows"][0]["complete"], true);
-        assert_eq!(told["windows"][0]["from"], case.manifest["asked"]["since"]);
+        let shown = case.source(source);
+        assert_eq!((&shown["complete"], &shown["gaps"]), (&true.into(), &serde_json::json!([])));
+        assert_eq!(shown["windows"][0]["complete"], true);
+        assert_eq!(shown["windows"][0]["from"], case.manifest["asked"]["since"]);
     }
     // One request a line, also of what is no page: whose token it is.
     let requests = site.control.requests().len();

@@ -49,15 +49,15 @@ fn limited(headers: Headers) -> Fault {
 fn announced_wait(bench: &Bench) -> f64 {
     let mut running = bench.site.start(&["pull", bench.name(), "-v"]);
     let stderr = BufReader::new(running.child().stderr.take().unwrap());
-    let told = stderr
+    let shown = stderr
         .lines()
         .map(Result::unwrap)
         .find(|line| line.contains("trying again in "))
         .expect("no wait is announced");
     running.signal("TERM");
     assert_eq!(running.end().code, 3);
-    assert!(told.contains("429"), "{told}");
-    let seconds = told.split("trying again in ").nth(1).unwrap();
+    assert!(shown.contains("429"), "{shown}");
+    let seconds = shown.split("trying again in ").nth(1).unwrap();
     seconds.split(' ').next().unwrap().parse().unwrap()
 }
 

@@ -132,7 +132,7 @@ pub fn crash_points() -> Vec<&'static str> {
 
 /// The seed of random kills: pinned, so that a run can be repeated, unless `ATLAUDIT_KILL_SEED` is
 /// a number or `random`. Printed, because a failure needs it.
-#[expect(clippy::print_stderr, reason = "whoever sees it fail needs the seed")]
+#[expect(clippy::print_stderr, reason = "the seed is needed to repeat a failure")]
 pub fn kill_seed() -> u64 {
     let seed = match std::env::var("ATLAUDIT_KILL_SEED").as_deref() {
         Ok("random") => fastrand::u64(..u64::from(u32::MAX)),

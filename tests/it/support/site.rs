@@ -252,7 +252,7 @@ impl Site {
 pub fn blank(home: &Path, tmp: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
     command.env_clear().env("HOME", home).env("TMPDIR", tmp);
-    // Without it the bus of whoever runs the tests would be found, and their keyring.
+    // Without it the bus and the keyring of the user who runs the tests would be found.
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
     // What the user who runs the tests asks elsewhere is no concern of a test.
     command.env("ATLAUDIT_QUOTA_DIR", tmp.join("quota"));
