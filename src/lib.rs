@@ -2,9 +2,8 @@
 //!
 //! # The way of an event
 //!
-//! `plan (pure) -> fetch (async) -> step: dedupe, normalise, render (pure) -> write, commit -> checkpoint`
-//!
-//! Only [`pipeline::run`] knows that order, and it alone moves a checkpoint, after the output's commit.
+//! Plan (no I/O), fetch (async), process: remove repeats, normalise, render (no I/O), append, commit,
+//! checkpoint. Only `pipeline` knows that order; the checkpoint moves after the output's commit.
 //!
 //! # The import rule
 //!

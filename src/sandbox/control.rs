@@ -146,7 +146,7 @@ impl SandboxControl {
         self.shared.state().scripts.of(api).push(fault, Some(n));
     }
 
-    /// All such requests get it, until [`clear`](Self::clear).
+    /// All such requests get it, until [`clear_faults`](Self::clear_faults).
     pub fn inject_always(&self, api: Api, fault: Fault) {
         self.shared.state().scripts.of(api).push(fault, None);
     }

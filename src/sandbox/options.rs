@@ -11,7 +11,7 @@ pub struct SandboxOptions {
     pub port: u16,
     /// The history that exists when the server starts.
     pub data: DataOptions,
-    /// The switches, which [`super::Control::set_behaviour`] may change later.
+    /// The switches, which [`super::SandboxControl::set_behaviour`] may change later.
     pub behaviour: Behaviour,
 }
 

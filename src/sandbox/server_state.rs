@@ -110,7 +110,7 @@ impl ServerState {
     }
 }
 
-/// What the handlers, the [`super::Control`] and the [`super::Sandbox`] share.
+/// What the handlers, the [`super::SandboxControl`] and the [`super::Sandbox`] share.
 #[derive(Debug)]
 pub struct SharedServerState {
     state: Mutex<ServerState>,
