@@ -56,7 +56,7 @@ pub struct LockedSource {
     /// The checkpoint of the last run, if there was one.
     pub checkpoint: Option<Checkpoint>,
     /// One of another scope, by which nothing was ever read: only its account of the output is of use.
-    vain: Option<Checkpoint>,
+    unstarted: Option<Checkpoint>,
 }
 
 /// The part of [`LockedSource::take`] that changes nothing: what a pull of `scope` would continue from.
@@ -136,14 +136,14 @@ impl LockedSource {
             name: name.clone(),
             lock,
             checkpoint: store.load(name)?,
-            vain: None,
+            unstarted: None,
         })
     }
 
     /// A wrong organization's or site's first run opens its output and reads nothing. Such a checkpoint has no
     /// progress: once the id is corrected, the source starts again with the same files.
     fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
-        self.vain = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
+        self.unstarted = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
         self
     }
 
@@ -177,20 +177,13 @@ impl LockedSource {
             seen: crate::state::dedup_cache::DedupCache::default(),
             written_before: None,
             rhythm: crate::state::event_gaps::EventGaps::default(),
-            outputs: self.vain.map_or(Vec::new(), |vain| vain.outputs),
+            outputs: self.unstarted.map_or(Vec::new(), |unstarted| unstarted.outputs),
             kept: None,
             events: 0,
             complete_until: None,
             updated: start,
         });
-        let before = checkpoint.complete_until.map(|until| CoveredSpan {
-            scope: checkpoint.scope.clone(),
-            from: checkpoint.since,
-            to: until,
-            events: checkpoint.events,
-            read: checkpoint.updated,
-            holes: 0,
-        });
+        let before = CoveredSpan::of_checkpoint(&checkpoint);
         step.watermark = plan.watermark;
         step.seen = std::mem::take(&mut checkpoint.seen);
         step.written_before = checkpoint.written_before;
@@ -228,12 +221,12 @@ impl CheckpointWriter {
     }
 
     /// Notes what an export keeps beside the events, as far as it is durable; the next record says so.
-    pub fn keeps(&mut self, kept: ExportProgress) {
+    pub fn set_export_progress(&mut self, kept: ExportProgress) {
         self.checkpoint.kept = Some(kept);
     }
 
     /// Notes how window `index` will stand when everything taken so far is committed.
-    pub fn stands(&mut self, index: usize, then: Option<OpenWindow>) {
+    pub fn set_window(&mut self, index: usize, then: Option<OpenWindow>) {
         if let Some(window) = self.windows.get_mut(index) {
             *window = then;
         }

@@ -135,7 +135,7 @@ impl SimulatedSource {
             step.brought(&records);
             step.take(&records, received, &mut lines);
             step.passed(None);
-            journal.stands(index, then);
+            journal.set_window(index, then);
             for line in String::from_utf8(lines).unwrap().lines() {
                 *self.written.entry(line.to_owned()).or_default() += 1;
             }

@@ -65,8 +65,8 @@ impl ExportRun {
             export_plan::plan(order, &lookback_settings(settings), self.window, found, start);
         let kept = found.and_then(|found| found.kept.clone());
         let pages = self.pages(kept, &plan, start);
-        let journal = held.begin(&plan, step, &scope, start);
-        Ok((plan, journal, pages))
+        let checkpoint = held.begin(&plan, step, &scope, start);
+        Ok((plan, checkpoint, pages))
     }
 
     /// The pages that go on from `kept`, or begin.
@@ -91,7 +91,7 @@ impl ExportRun {
     ///
     /// # Errors
     /// As with [`ExportRun::begin`], and it cannot be written.
-    pub fn keep_vain(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
+    pub fn persist_failed_start(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
         if self.transcript.is_empty() {
             return Ok(());
         }
@@ -99,9 +99,9 @@ impl ExportRun {
         let overlap = whose.settings.overlap;
         let mut step =
             RecordProcessor::new(whose.origin.clone(), output.format, overlap, whose.start);
-        let (_, journal, pages) = self.begin(whose, &mut step)?;
-        let sink = sink::from_settings(output, journal.output().cloned());
-        let writer = EventWriter::new(sink, step, Some(journal), Arc::default());
+        let (_, checkpoint, pages) = self.begin(whose, &mut step)?;
+        let sink = sink::from_settings(output, checkpoint.output().cloned());
+        let writer = EventWriter::new(sink, step, Some(checkpoint), Arc::default());
         let mut writer = writer.with_attempt_file(Some(pages));
         writer.open()?;
         writer.finish()

@@ -93,7 +93,7 @@ impl RunMode {
     /// It cannot be kept.
     pub fn persist_failed_start(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
         match self {
-            RunMode::Export(export) => export.keep_vain(whose),
+            RunMode::Export(export) => export.persist_failed_start(whose),
             RunMode::Incremental | RunMode::Window(_) => Ok(()),
         }
     }
@@ -295,7 +295,7 @@ fn prepare<T: Transport>(
     let format = settings.output.format;
     let mut step = RecordProcessor::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
-    let (plan, journal, pages) = match &run.mode {
+    let (plan, checkpoint, pages) = match &run.mode {
         RunMode::Window(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
         RunMode::Incremental => {
             let scope = scope(&run.origin);
@@ -307,8 +307,8 @@ fn prepare<T: Transport>(
                 from: window.from,
                 initial_lookback: settings.initial_lookback,
             });
-            let journal = held.begin(&plan, &mut step, &scope, run.start);
-            (plan, Some(journal), None)
+            let checkpoint = held.begin(&plan, &mut step, &scope, run.start);
+            (plan, Some(checkpoint), None)
         }
         RunMode::Export(export) => {
             let whose = SourceContext {
@@ -317,21 +317,21 @@ fn prepare<T: Transport>(
                 store: &run.store,
                 start: run.start,
             };
-            let (plan, journal, pages) = export.begin(whose, &mut step)?;
-            (plan, Some(journal), Some(pages))
+            let (plan, checkpoint, pages) = export.begin(whose, &mut step)?;
+            (plan, Some(checkpoint), Some(pages))
         }
     };
     refuse_unfinished(settings, &run.store)?;
     step.keep = plan.event_filter;
-    let is_amid = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
-    match (plan.rereads, is_amid) {
+    let is_reread_in_progress = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
+    match (plan.rereads, is_reread_in_progress) {
         (true, true) => step.resume_reread(),
         (true, false) => step.start_reread(),
         (false, _) => step.written_before = None,
     }
-    let account = journal.as_ref().and_then(CheckpointWriter::output).cloned();
+    let account = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
     let sink = sink::from_settings(&settings.output, account);
-    let writer = EventWriter::new(sink, step, journal, run.fetcher.reader.meter.clone());
+    let writer = EventWriter::new(sink, step, checkpoint, run.fetcher.reader.meter.clone());
     Ok((plan, writer.with_attempt_file(pages)))
 }
 

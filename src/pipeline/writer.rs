@@ -57,13 +57,13 @@ impl EventWriter {
     pub fn new(
         sink: Box<dyn LineSink>,
         step: RecordProcessor,
-        journal: Option<CheckpointWriter>,
+        checkpoint: Option<CheckpointWriter>,
         meter: Arc<SourceMeter>,
     ) -> EventWriter {
         EventWriter {
             sink,
             processor: step,
-            checkpoint: journal,
+            checkpoint: checkpoint,
             attempt_file: None,
             unrecorded_file: None,
             meter,
@@ -98,8 +98,8 @@ impl EventWriter {
 
     /// Notes that everything there was until `start` has been read; the next commit says so.
     pub fn mark_complete(&mut self, start: Timestamp) {
-        if let Some(journal) = &mut self.checkpoint {
-            journal.complete(start);
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.complete(start);
         }
     }
 
@@ -154,8 +154,8 @@ impl EventWriter {
 
     fn record_opened(&mut self) -> Result<(), RunError> {
         match (&mut self.checkpoint, self.unrecorded_file.take()) {
-            (Some(journal), Some(file)) => {
-                Ok(journal.record(&mut self.processor, 0, vec![file])?)
+            (Some(checkpoint), Some(file)) => {
+                Ok(checkpoint.record(&mut self.processor, 0, vec![file])?)
             }
             _ => Ok(()),
         }
@@ -169,8 +169,8 @@ impl EventWriter {
         match delivery {
             FetchMessage::RereadStarted => self.processor.start_reread(),
             FetchMessage::WindowShortened { from } => {
-                if let Some(journal) = &mut self.checkpoint {
-                    journal.set_start(from);
+                if let Some(checkpoint) = &mut self.checkpoint {
+                    checkpoint.set_start(from);
                 }
             }
             FetchMessage::Records {
@@ -193,8 +193,8 @@ impl EventWriter {
                     let checked = then.as_ref().and_then(|open| open.read_by_time);
                     self.processor.passed(checked);
                 }
-                if let Some(journal) = &mut self.checkpoint {
-                    journal.stands(window, then);
+                if let Some(checkpoint) = &mut self.checkpoint {
+                    checkpoint.set_window(window, then);
                 }
             }
         }
@@ -235,11 +235,11 @@ impl EventWriter {
     }
 
     fn save_checkpoint(&mut self, outputs: Vec<OutputFileState>) -> Result<(), RunError> {
-        if let Some(journal) = &mut self.checkpoint {
+        if let Some(checkpoint) = &mut self.checkpoint {
             if let Some(pages) = &mut self.attempt_file {
-                journal.keeps(pages.kept(&self.counts));
+                checkpoint.set_export_progress(pages.kept(&self.counts));
             }
-            journal.record(&mut self.processor, self.uncommitted_events, outputs)?;
+            checkpoint.record(&mut self.processor, self.uncommitted_events, outputs)?;
             self.meter.record_checkpoint(chrono::Utc::now());
         }
         self.meter.committed.add(self.uncommitted_events);

@@ -127,14 +127,7 @@ impl ReadHistory {
             .and_then(|until| SourceSilence::from_checkpoint(&checkpoint, until));
         let mut covered: Vec<_> = coverage.of(&checkpoint.scope).cloned().collect();
         if covered.is_empty() {
-            covered.extend(checkpoint.complete_until.map(|until| CoveredSpan {
-                scope: checkpoint.scope.clone(),
-                from: checkpoint.since,
-                to: until,
-                events: checkpoint.events,
-                read: checkpoint.updated,
-                holes: 0,
-            }));
+            covered.extend(CoveredSpan::of_checkpoint(&checkpoint));
         }
         ReadHistory {
             holes: coverage.holes(&checkpoint.scope),

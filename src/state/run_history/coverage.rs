@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::time::{Timestamp, Window};
+use crate::state::checkpoint::Checkpoint;
 
 /// Spans that are kept. A source that is read without a hole has one.
 const SPANS: usize = 200;
@@ -24,6 +25,20 @@ pub struct CoveredSpan {
     /// Holes inside, where there came to be too many to tell each.
     #[serde(default)]
     pub holes: u64,
+}
+
+impl CoveredSpan {
+    /// What the runs of `checkpoint` have read, if its source was read to an end.
+    pub fn of_checkpoint(checkpoint: &Checkpoint) -> Option<CoveredSpan> {
+        Some(CoveredSpan {
+            scope: checkpoint.scope.clone(),
+            from: checkpoint.since,
+            to: checkpoint.complete_until?,
+            events: checkpoint.events,
+            read: checkpoint.updated,
+            holes: 0,
+        })
+    }
 }
 
 /// What has been read of a source: no two spans of a scope overlap or touch, the oldest comes
