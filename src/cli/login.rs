@@ -166,7 +166,7 @@ fn prompt_missing(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(),
     };
     questions::prompt_missing(typed, &mut *person).map_err(|error| {
         ResolveError::usage(
-            format!("what is missing could not be asked for: {error}"),
+            format!("cannot prompt for the missing values: {error}"),
             "give it with flags: see `atlaudit auth login --help`",
         )
     })

@@ -19,7 +19,7 @@ Sign in with [1]: ";
 /// Prompts for missing values: with flags, only for what is required; without flags, for all.
 ///
 /// # Errors
-/// There is no terminal any more, or no answer that is of use.
+/// There is no terminal any more, or no valid answer.
 pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     let implied = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
         (Some(kind), ..) => Some(*kind),
@@ -62,7 +62,7 @@ fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
     }
     if validate::looks_like_key(answer) {
         let most = SourceKind::ALL.len();
-        let error = HintedError::new("that is a key; it is asked for later");
+        let error = HintedError::new("that is a key; you are asked for it later");
         return Err(error.hint(format!("answer a number from 1 to {most}")));
     }
     keywords::source_kind(answer)

@@ -195,7 +195,7 @@ fn logout(
                 request.credential = file;
             }
             Some(place) => {
-                let what = format!("source `{name}` keeps its key in {place}, not in the keyring");
+                let what = format!("source `{name}` has its key in {place}, not in the keyring");
                 let error = ConfigError::new(what).hint("remove it there");
                 request.no_key_error = Some(error);
             }

@@ -407,7 +407,7 @@ impl PreparedSource {
             Ok(account) => account,
             Err(failure) if failure.kind == FailureKind::CaptchaRequired => return Err(failure),
             Err(failure) => {
-                tracing::info!(%failure, "the server does not tell whose the token is");
+                tracing::info!(%failure, "the server does not say whose token it is");
                 return Ok(None);
             }
         };

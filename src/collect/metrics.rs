@@ -43,10 +43,10 @@ const COUNTERS: [CounterDefinition; 6] = [
     ("atlaudit_retries_total", "Requests that were sent again after a failure.", |counts| {
         counts.retries
     }),
-    ("atlaudit_rate_limited_total", "Answers that asked to slow down (429).", |counts| {
+    ("atlaudit_rate_limited_total", "Responses that asked to slow down (429).", |counts| {
         counts.rate_limited
     }),
-    ("atlaudit_received_bytes_total", "Bytes of answers, unpacked.", |counts| {
+    ("atlaudit_received_bytes_total", "Bytes of responses, decompressed.", |counts| {
         counts.received_bytes
     }),
 ];
@@ -120,7 +120,7 @@ const STARTED: (&str, &str) = (
 
 const WAITS: (&str, &str) = (
     "atlaudit_wait_seconds_total",
-    "Seconds in which at least one request waited: for our own limits (quota), as the server asked \
+    "Seconds in which at least one request waited: for our own limits (quota), as the server requested \
      (server), before a repeat (backoff).",
 );
 
@@ -182,7 +182,7 @@ impl MetricsFile {
     /// The file cannot be written.
     pub fn close(&self) -> Result<(), AppError> {
         self.write(false).map_err(|error| {
-            error.hint("the pull itself is over; what it wrote and its checkpoint stand")
+            error.hint("the pull itself is complete, with its output and checkpoint")
         })
     }
 

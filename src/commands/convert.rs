@@ -138,7 +138,7 @@ impl<'a> IssueReporter<'a> {
                 let what = format!("cannot read {input} from line {number} on");
                 let mut message = ConsoleMessage::new(what);
                 message.causes.push(why.clone());
-                let hint = "what stands before is converted; get an undamaged copy for the rest";
+                let hint = "everything before it is converted; get an undamaged copy for the rest";
                 message.hint = Some(hint.to_owned());
                 self.console.say(Level::Error, &message);
             }
@@ -146,8 +146,7 @@ impl<'a> IssueReporter<'a> {
                 self.report_line(input, *number, why)
             }
             ConvertIssue::InvalidUtf8(input, number) => {
-                let what =
-                    "holds bytes that are no UTF-8; U+FFFD stands for them in what is written";
+                let what = "contains invalid UTF-8; replaced with U+FFFD in the output";
                 let text = format!("line {number} of {input} {what}");
                 self.invalid_utf8 = self.report_first(self.invalid_utf8, text);
             }
@@ -179,7 +178,7 @@ impl<'a> IssueReporter<'a> {
             false => self.console.say(Level::Info, &message),
         }
         if self.lines == MAX_LINE_ERRORS + 1 {
-            let text = "more lines cannot be read; `-v` tells each, the summary has their count";
+            let text = "more lines cannot be read; `-v` shows each, the summary has their count";
             self.console.say(Level::Warning, &ConsoleMessage::new(text));
         }
     }

@@ -110,7 +110,7 @@ impl ReportOutput<'_> {
             ReportOutput::File(path, mut file) => {
                 file.write_all(text.as_bytes()).map_err(|error| {
                     report_error(path, &error)
-                        .hint("the run itself is over; what it wrote and its checkpoint stand")
+                        .hint("the run itself is complete, with its output and checkpoint")
                 })
             }
         }

@@ -97,7 +97,7 @@ pub fn confirm(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> 
 }
 
 fn no_valid_answer() -> io::Error {
-    io::Error::other("no answer that is of use")
+    io::Error::other("no valid answer was given")
 }
 
 #[cfg(test)]

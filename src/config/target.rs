@@ -50,7 +50,7 @@ fn site(
     let email = at.check_value("email", &table.email, |text| validate::email(text))?;
     let cloud_id = at.check_value("cloud_id", &table.cloud_id, |text| validate::cloud_id(text))?;
     let gateway = at.check_value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
-        (false, Some(_)) => Err(HintedError::new("`cloud_id` has no use without the gateway")
+        (false, Some(_)) => Err(HintedError::new("`cloud_id` has no effect without the gateway")
             .hint("take one of them out")),
         (yes, _) => Ok(yes),
     })?;
@@ -201,7 +201,7 @@ mod tests {
             ),
             (
                 "type = 'jira-audit'\nsite = 'a.b'\ncloud_id = 'c'\ngateway = false",
-                "`gateway`: `cloud_id` has no use",
+                "`gateway`: `cloud_id` has no effect",
             ),
             (
                 "type = 'datacenter-audit'\nbase_url = 'https://x'\nusername = 'a:b'",

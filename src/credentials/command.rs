@@ -47,10 +47,10 @@ pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretStri
         Err(_) => {
             // Also waits for its end, so that no zombie is left.
             let _ = child.kill().await;
-            let what = format!("gave no answer within {}", humantime::format_duration(limit));
+            let what = format!("did not respond within {}", humantime::format_duration(limit));
             return Err(refuse(
                 what,
-                "run it by hand as the same user: does it ask for something?",
+                "run it by hand as the same user: does it prompt for something?",
             ));
         }
     };
@@ -209,7 +209,7 @@ mod tests {
         let words = ["sleep".to_owned(), "5".to_owned()];
         let start = std::time::Instant::now();
         let refusal = read(&words, Duration::from_millis(50)).await.unwrap_err();
-        assert!(refusal.what.contains("no answer within 50ms"), "{refusal}");
+        assert!(refusal.what.contains("did not respond within 50ms"), "{refusal}");
         assert!(start.elapsed() < Duration::from_secs(2));
     }
 

@@ -163,10 +163,10 @@ impl From<Error> for KeyringProblem {
             Error::NoEntry => KeyringProblem::NoEntry,
             Error::NoStorageAccess(_) => KeyringProblem::Locked(describe_cause(&error)),
             Error::BadEncoding(_) | Error::BadDataFormat(..) => {
-                KeyringProblem::Useless("what it keeps is not text")
+                KeyringProblem::Useless("the stored secret is not text")
             }
             Error::Ambiguous(_) => {
-                KeyringProblem::Useless("it keeps more than one secret under that name")
+                KeyringProblem::Useless("it holds more than one secret of that name")
             }
             _ => KeyringProblem::Unreachable(describe_cause(&error)),
         }
@@ -209,7 +209,7 @@ impl KeyringProblem {
                 "run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`"
             )),
             KeyringProblem::TimedOut => HintedError::new(format!(
-                "the {place} gave no answer within 10 s (is it locked?)"
+                "the {place} did not respond within 10 s (is it locked?)"
             ))
             .hint(elsewhere()),
         }

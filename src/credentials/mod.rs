@@ -93,7 +93,7 @@ pub fn describe_location(source: &SourceSettings) -> String {
 pub fn replacement_hint(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => {
-            format!("`atlaudit auth login {}` keeps a new one", source.name)
+            format!("`atlaudit auth login {}` stores a new one", source.name)
         }
         CredentialSpec::Env(variable) => format!("set the variable {variable} to a new one"),
         CredentialSpec::File(path) => format!(

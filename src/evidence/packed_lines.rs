@@ -159,7 +159,7 @@ pub fn describe_read_error(error: &io::Error) -> String {
 pub fn open_regular_file(path: &Path) -> io::Result<File> {
     match std::fs::symlink_metadata(path)?.is_file() {
         true => File::open(path),
-        false => Err(io::Error::other("it is not a plain file")),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 

@@ -79,7 +79,7 @@ fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
         facts.name,
         facts.kind,
         counted(source.counts.written, "event"),
-        counted(source.counts.responses, "answer"),
+        counted(source.counts.responses, "response"),
         printable(&facts.base_url),
     );
     if let (Some(first), Some(last)) = (source.first, source.last) {

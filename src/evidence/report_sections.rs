@@ -67,9 +67,9 @@ pub fn arguments(manifest: &Manifest) -> ReportSection {
             dt { "Bodies" }
             dd {
                 @match asked.keep_bodies {
-                    true => "The servers' answers are kept as they were received, under bodies/.",
+                    true => "The servers' responses are stored as they were received, under bodies/.",
                     false => {
-                        "The servers' answers are not kept, only their hashes; each event holds \
+                        "The servers' responses are not stored, only their hashes; each event holds \
                          its record as it was served."
                     }
                 }
@@ -78,7 +78,7 @@ pub fn arguments(manifest: &Manifest) -> ReportSection {
         (source_table(manifest))
         (runs(&manifest.runs))
     };
-    ReportSection { id: "asked", link: "What was asked", title: "What was asked", body }
+    ReportSection { id: "asked", link: "What was requested", title: "What was requested", body }
 }
 
 fn describe_author(manifest: &Manifest) -> String {
@@ -100,14 +100,14 @@ fn describe_clock(clock: Option<&ClockComparison>) -> String {
     let skew_ms = clock.skew_ms.unsigned_abs();
     if skew_ms <= CLOCK_TOLERANCE_MS {
         return format!(
-            "The machine's clock agreed with the server's, which tells whole seconds ({:+.1} s).",
+            "The machine's clock agreed with the server's, which has whole seconds ({:+.1} s).",
             clock.skew_ms as f64 / 1_000.0
         );
     }
     let direction = if clock.skew_ms > 0 { "ahead of" } else { "behind" };
     format!(
         "The machine's clock was {} {direction} the server's: {} here, {} there. Times of events \
-         are the servers'; times of runs and answers are the machine's.",
+         are the servers'; times of runs and responses are the machine's.",
         duration(i64::try_from(skew_ms).unwrap_or(i64::MAX)),
         date_time(clock.at),
         date_time(clock.server)
@@ -184,7 +184,7 @@ pub fn flow(manifest: &Manifest) -> ReportSection {
         @for source in manifest.sources.iter().take(MAX_SOURCES) { (source_flow(source)) }
         (omitted(manifest.sources.len(), MAX_SOURCES))
     };
-    ReportSection { id: "flow", link: "Answers", title: "From answers to events", body }
+    ReportSection { id: "flow", link: "Responses", title: "From responses to events", body }
 }
 
 fn source_flow(source: &SourceEntry) -> Markup {
@@ -299,7 +299,7 @@ fn file_table(manifest: &Manifest) -> Markup {
         (omitted(others.len(), MAX_FILES))
         @if !bodies.is_empty() {
             p class="rest" {
-                "And " (counted_noun(bodies.len() as u64, "body", "bodies")) " of answers under "
+                "And " (counted_noun(bodies.len() as u64, "body", "bodies")) " of responses under "
                 code { "bodies/" } ", " (size(body_bytes)) " in all, by hash in "
                 code { "manifest.json" } "."
             }

@@ -186,9 +186,7 @@ impl<T: Transport> PageReader<T> {
     /// Tells the first page with bytes that are no UTF-8; the report has their count.
     fn warn_of_invalid_utf8(&self) {
         if self.meter.mended_pages.get() == 0 {
-            tracing::warn!(
-                "an answer holds bytes that are no UTF-8; U+FFFD stands for them in what is written"
-            );
+            tracing::warn!("a response contains invalid UTF-8; replaced with U+FFFD in the output");
         }
         self.meter.mended_pages.add(1);
     }

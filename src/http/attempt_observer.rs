@@ -178,7 +178,7 @@ pub(super) fn log_wait(
 ) {
     let (word, why) = match reason {
         WaitReason::Quota => ("quota", "for the rate limit"),
-        WaitReason::Server => ("server", "as the server asked"),
+        WaitReason::Server => ("server", "as the server requested"),
         WaitReason::Backoff => ("backoff", "before the next attempt"),
     };
     let (endpoint, wait_ms) = (endpoint.name(), millis(wait));

@@ -66,7 +66,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::Tls => "no secure connection",
             TransportErrorKind::ConnectTimeout => "timed out while connecting",
             TransportErrorKind::ReadTimeout => "timed out while reading",
-            TransportErrorKind::ConnectionLost => "connection lost before an answer",
+            TransportErrorKind::ConnectionLost => "connection lost before a response",
             TransportErrorKind::BodyLost => "connection lost in the middle of the body",
             TransportErrorKind::Garbled => "damaged compression",
             TransportErrorKind::TooLarge => "body too large",

@@ -154,28 +154,28 @@ fn describe(kind: FailureKind) -> &'static str {
         FailureKind::CaptchaRequired => "demands a CAPTCHA before it lets this account in",
         FailureKind::NotFound => "has no such organization, site or page",
         FailureKind::BadRequest => "rejects the request",
-        FailureKind::RateLimited => "asks us to wait longer than `max_wait`",
+        FailureKind::RateLimited => "requests a wait longer than `max_wait`",
         FailureKind::Redirected => "redirects elsewhere",
-        FailureKind::HtmlInstead => "answers with a page for people instead of data",
-        FailureKind::Unreadable => "answers with data that cannot be read",
+        FailureKind::HtmlInstead => "returns an HTML page instead of data",
+        FailureKind::Unreadable => "returns data that cannot be read",
         FailureKind::ErrorInPage => "reports an error in a successful response",
         FailureKind::CdnRefused => "is behind a CDN (CloudFront) that refuses the request",
         FailureKind::Unavailable => "is not available",
         FailureKind::Unreachable => "cannot be reached",
-        FailureKind::TimedOut => "does not answer in time",
+        FailureKind::TimedOut => "does not respond in time",
         FailureKind::ConnectionLost => "ends the connection early",
         FailureKind::Tls => "offers no secure connection that we trust",
-        FailureKind::TooLarge => "answers with more than we accept",
-        FailureKind::Unexpected => "cannot be asked",
+        FailureKind::TooLarge => "returns more than the size limit",
+        FailureKind::Unexpected => "cannot be requested",
     }
 }
 
 const ORGANIZATION_ID_HINT: &str = "the key may read events all the same: add `--org-id ID`; it is in the URL of admin.atlassian.com, after /o/";
 
 const KEY_EXPIRY_HINT: &str =
-    "only a key with the scope `read:keys:admin` tells when it ends; else set `expires_on`";
+    "only a key with the scope `read:keys:admin` shows when it expires; otherwise set `expires_on`";
 
-const SITE_CLOSED: &str = "the site does not tell its cloud id from here: set `cloud_id`, as an administrator reads it at https://SITE/_edge/tenant_info";
+const SITE_CLOSED: &str = "the site does not show its cloud id from here: set `cloud_id`, as an administrator reads it at https://SITE/_edge/tenant_info";
 
 fn credential_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
@@ -332,7 +332,7 @@ fn general_hint(kind: FailureKind) -> &'static str {
         }
         FailureKind::TooLarge => "set a smaller `page_size`",
         FailureKind::Unreadable => {
-            "look for a proxy that alters answers; otherwise the API has changed: please report it"
+            "look for a proxy that alters responses; otherwise the API has changed: please report it"
         }
         _ => "this looks like a bug in atlaudit: please report it",
     }

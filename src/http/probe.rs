@@ -120,7 +120,7 @@ pub async fn resolve(spot: &HostPort, limit: Duration) -> Result<Vec<SocketAddr>
     let failed = |why: &str| TransportError::new(TransportErrorKind::Dns, why);
     let found = timeout(limit, lookup_host((spot.host.as_str(), spot.port)))
         .await
-        .map_err(|_| failed(&format!("no answer within {} s", limit.as_secs())))?
+        .map_err(|_| failed(&format!("no response within {} s", limit.as_secs())))?
         .map_err(|error| failed(&flatten(&error)))?;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found {

@@ -107,7 +107,7 @@ pub struct SourceReport {
     pub waited_ms: u64,
     /// The same for each reason.
     pub waits: WaitReport,
-    /// Bytes of answers, unpacked.
+    /// Bytes of responses, decompressed.
     pub received_bytes: u64,
 }
 

@@ -42,7 +42,7 @@ const PAGES_AHEAD: usize = 2;
 const WRITER_LINGER: Duration = Duration::from_millis(20);
 
 /// What a run says that ended on empty pages: none of them says that it is the last.
-const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new cursor; whether there is more behind them is not known, and the next pull goes on there";
+const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new cursor; whether more follows after them is not known, and the next pull goes on there";
 
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {

@@ -63,7 +63,7 @@ impl EventWriter {
         EventWriter {
             sink,
             processor: step,
-            checkpoint: checkpoint,
+            checkpoint,
             attempt_file: None,
             unrecorded_file: None,
             meter,

@@ -217,7 +217,7 @@ fn events(statistics: &EventStatistics, names: &[&str]) -> Markup {
             @if shown == 0 {
                 p class="nothing" { "There is no event." }
             } @else {
-                p { (text) " A dash stands for what the source does not say." }
+                p { (text) " A dash means that the source does not say." }
                 (event_table(&statistics.first, names))
             }
         }

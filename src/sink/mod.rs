@@ -202,7 +202,7 @@ impl SinkError {
                  `delaycompress`"
             }
             SinkError::CommittedDataMissing { .. } => {
-                "put it back as it was, or begin once more in another folder"
+                "put it back as it was, or start again in another folder"
             }
             SinkError::TruncatedExternally { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file \

@@ -88,7 +88,7 @@ pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
 /// # Errors
 /// It is no JSON, or holds no list.
 pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
-    let none = || UnreadableBody::new("the answer is no list of keys");
+    let none = || UnreadableBody::new("the response is not a list of keys");
     let body: Value = serde_json::from_slice(&response.body).map_err(|_| none())?;
     let listed =
         body.as_array().or_else(|| LIST_FIELDS.iter().find_map(|name| body.get(name)?.as_array()));

@@ -60,7 +60,7 @@ pub fn cloud_id_request(site_url: &Url) -> Request {
 /// # Errors
 /// There is none, or one that cannot stand in a path.
 pub fn read_cloud_id(response: &Response) -> Result<String, UnreadableBody> {
-    let none = || UnreadableBody::new("the answer holds no cloud id");
+    let none = || UnreadableBody::new("the response has no cloud id");
     let doc = Document::parse(text_of(&response.body).0).map_err(|_| none())?;
     let id = doc.root().get("cloudId").and_then(Node::text);
     validate::cloud_id(&id.ok_or_else(none)?).map_err(|_| none())
@@ -82,7 +82,7 @@ pub fn read_whoami(response: &Response) -> Result<Option<String>, UnreadableBody
     let (text, _) = text_of(&response.body);
     let name = text.trim();
     if name.len() > MAX_NAME_LENGTH || name.contains(char::is_control) {
-        return Err(UnreadableBody::new("the answer is no user name"));
+        return Err(UnreadableBody::new("the response is not a user name"));
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
 }

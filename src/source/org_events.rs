@@ -71,7 +71,7 @@ impl Source for OrgEvents {
         };
         if next.is_none() && meta.is_some_and(has_more_flag) {
             return Err(UnreadableBody::new(
-                "the answer's `meta` says that there is more, but names no cursor",
+                "the response's `meta` says that there is more, but names no cursor",
             ));
         }
         Ok(Page {
@@ -87,7 +87,7 @@ fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody
     let Some(meta) = meta else { return Ok(None) };
     if !meta.is_object() {
         return Err(UnreadableBody::new(
-            "the answer's `meta` is not an object, so its next page is not known",
+            "the response's `meta` is not an object, so the next page is not known",
         ));
     }
     let Some(next) = meta.get("next") else {
@@ -96,7 +96,7 @@ fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody
     match (next.is_string(), next.text()) {
         (true, cursor) => Ok(cursor.map(|cursor| cursor.into_owned())),
         (false, _) => Err(UnreadableBody::new(
-            "the answer's `meta.next` is not a text, so its next page is not known",
+            "the response's `meta.next` is not a string, so the next page is not known",
         )),
     }
 }
@@ -117,7 +117,7 @@ fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, UnreadableBo
     };
     let no_way_on = || {
         UnreadableBody::new(
-            "the answer's `links.next` says that there is more, but names no cursor",
+            "the response's `links.next` says that there is more, but names no cursor",
         )
     };
     let text = match (next.is_string(), next.is_object()) {

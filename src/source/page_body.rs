@@ -35,7 +35,7 @@ impl PageBody {
         response: &Response,
     ) -> Result<PageBody, UnreadableBody> {
         let not_a_page = |why: &dyn fmt::Display| {
-            UnreadableBody::new(&format!("the answer is not a page of {api}: {why}"))
+            UnreadableBody::new(&format!("the response is not a page of {api}: {why}"))
         };
         let (text, is_mended) = text_of(&response.body);
         let page = Document::parse(text).map_err(|error| not_a_page(&error))?;
@@ -70,10 +70,10 @@ impl PageBody {
             (_, _) => return Some(format!("more than one `{}`", self.list)),
         };
         if records > MAX_RECORDS {
-            return Some(format!("more than {MAX_RECORDS} records in one answer"));
+            return Some(format!("more than {MAX_RECORDS} records in one response"));
         }
         if self.is_mended && !self.has_replacements_only_in_records() {
-            return Some("it holds bytes that are no UTF-8 outside of its records".to_owned());
+            return Some("it is not valid UTF-8 outside of its records".to_owned());
         }
         None
     }
@@ -97,7 +97,7 @@ impl PageBody {
         let root = self.page.root();
         match root.entries().filter(|(name, _)| name.is(key)).count() {
             0 | 1 => Ok(root.get(key)),
-            _ => Err(UnreadableBody::new(&format!("the answer has more than one `{key}`"))),
+            _ => Err(UnreadableBody::new(&format!("the response has more than one `{key}`"))),
         }
     }
 

@@ -76,15 +76,15 @@ impl StateError {
                 "use the newer atlaudit that wrote it; the file was left as it is"
             }
             StateError::Damaged { .. } if is_of_export => {
-                "the file was left as it is; restore it from a backup, or begin the export once \
-                 more in another folder"
+                "the file was left as it is; restore it from a backup, or start the export again \
+                 in another folder"
             }
             StateError::Io { .. } if is_of_export => {
                 "check that this user may write there and that the disk is not full; run the same \
                  command again to resume the export"
             }
             StateError::Damaged { .. } => {
-                "the file was left as it is; restore it from a backup, or move it away to begin \
+                "the file was left as it is; restore it from a backup, or move it away to start \
                  again with `initial_lookback`"
             }
             StateError::Io { .. } => {

@@ -40,7 +40,7 @@ pub struct SourceMeter {
     pub events: MonotonicCounter,
     /// Events written and committed.
     pub committed: MonotonicCounter,
-    /// Bytes of answers, unpacked.
+    /// Bytes of responses, decompressed.
     pub received_bytes: MonotonicCounter,
     /// The quickest answer, in microseconds and one more; 0 before the first.
     quickest_us: AtomicU64,

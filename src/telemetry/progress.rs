@@ -69,7 +69,7 @@ fn line(meter: &SourceMeter, elapsed: Duration) -> String {
         let left = (until - chrono::Utc::now()).num_seconds().max(0) + 1;
         line.push_str(&match reason {
             WaitReason::Quota => format!("  waiting {left} s for the rate limit"),
-            WaitReason::Server => format!("  waiting {left} s, as the server asked"),
+            WaitReason::Server => format!("  waiting {left} s, as the server requested"),
             WaitReason::Backoff => format!("  trying again in {left} s"),
         });
     }

@@ -86,7 +86,7 @@ impl MetricsText {
 /// What the file system says; an old file is still there.
 pub fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
-        return Err(io::Error::other("it is not a plain file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     // After a crash nobody wants the old figures.
     FileReplacement::new(path, Durability::None).named(".atlaudit-metrics-", ".tmp").write(|out| {

@@ -88,7 +88,7 @@ fn a_logout_of_what_the_keyring_never_held() {
     site.run(&["auth", "logout", "acmee"])
         .refused(6, &["there is no source `acmee`", "did you mean `acme`"]);
     site.run(&["auth", "logout", "acme"])
-        .refused(6, &["`acme` keeps its key in env:ACME_KEY", "remove it there"]);
+        .refused(6, &["`acme` has its key in env:ACME_KEY", "remove it there"]);
     site.set("acme", "credential", "keyring");
     site.run(&["auth", "logout", "acme"]).refused(4, &["`acme`", "keyring"]);
 }

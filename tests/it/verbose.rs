@@ -138,7 +138,7 @@ fn a_short_wait_is_said_only_to_who_asks() {
     let pause = status(429, Some(("retry-after", "2")), "{}");
     site.control.inject(Api::OrgEvents, pause);
     let run = site.ok(&["pull", "acme", "-v"]);
-    assert!(run.stderr.contains("as the server asked"), "{}", run.stderr);
+    assert!(run.stderr.contains("as the server requested"), "{}", run.stderr);
     site.forget_pauses();
     let pause = status(429, Some(("retry-after", "2")), "{}");
     site.control.inject(Api::OrgEvents, pause);

@@ -64,7 +64,7 @@ impl PreparedConfigFile {
     pub fn commit(self) -> Result<(), AppError> {
         let path = self.path.clone();
         self.try_commit().map_err(|error| {
-            let what = format!("the key is kept, but `{}` cannot be written", path.display());
+            let what = format!("the key is stored, but `{}` cannot be written", path.display());
             AppError::new(Exit::Config, what)
                 .because(&error)
                 .hint("write the source into it by hand; see config.example.toml")
@@ -91,7 +91,7 @@ fn write_beside(path: &Path, text: &str, mode: u32) -> io::Result<PreparedReplac
 }
 
 fn write_error(path: &Path, error: &io::Error) -> AppError {
-    let what = format!("nothing was kept: `{}` cannot be written", path.display());
+    let what = format!("nothing was stored: `{}` cannot be written", path.display());
     AppError::new(Exit::Config, what)
         .because(error)
         .hint("check who owns the file and its folder, or name another one with `--config FILE`")

@@ -376,7 +376,7 @@ fn read_key(
             .map_err(|error| prompt_error(&error));
     }
     if !request.with_key {
-        return Err(AppError::new(Exit::Usage, "there is no terminal to ask for the key on")
+        return Err(AppError::new(Exit::Usage, "there is no terminal to prompt for the key")
             .hint("give the key on standard input with `--with-key`"));
     }
     let mut text = String::new();
@@ -391,7 +391,7 @@ fn read_key(
 }
 
 fn prompt_error(error: &io::Error) -> AppError {
-    AppError::new(Exit::Usage, "what is missing could not be asked for")
+    AppError::new(Exit::Usage, "cannot prompt for the missing values")
         .because(error)
         .hint("give it with flags (`atlaudit auth login --help`), and the key with `--with-key`")
 }
@@ -413,7 +413,7 @@ async fn find_organization(
     match found.as_slice() {
         [one] => Ok(one.id.clone()),
         [] => {
-            Err(AppError::new(Exit::Usage, "the key does not tell its organization").hint(format!(
+            Err(AppError::new(Exit::Usage, "the key does not show its organization").hint(format!(
                 "a key with scopes lists none, whatever it may read: add `--org-id ID`; {WHERE}"
             )))
         }

@@ -69,7 +69,7 @@ pub async fn logout(
             _ => format!("the keyring holds no key of `{name}`"),
         };
         return Err(AppError::new(Exit::Credential, what)
-            .hint("`atlaudit auth status` tells where each source's credential comes from"));
+            .hint("`atlaudit auth status` shows where each source's credential comes from"));
     }
     let mut text = format!("removed the key of `{name}` from {place}");
     if !request.also_read_by.is_empty() {

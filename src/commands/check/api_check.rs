@@ -175,7 +175,8 @@ impl ApiCheck {
     /// Reports the difference between the server's clock and ours.
     pub fn check_clock(&self, report: &mut CheckReport) {
         let Some(ahead) = self.server_ahead() else {
-            let step = CheckStep::unknown(StepName::ClockSkew, "the server does not tell its time");
+            let step =
+                CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
             return report.finish_step(step);
         };
         let seconds = ahead.as_seconds_f64();
@@ -201,7 +202,7 @@ impl ApiCheck {
     pub fn check_rate_limit(&self, report: &mut CheckReport) {
         let quota = self.transport.last().and_then(|seen| seen.quota());
         let Some(quota) = quota else {
-            let step = CheckStep::unknown(StepName::LimitLeft, "the server does not tell");
+            let step = CheckStep::unknown(StepName::LimitLeft, "the server does not say");
             return report.finish_step(step);
         };
         let (remaining, reset) = (printable(&quota.remaining), quota.reset);

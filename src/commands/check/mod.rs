@@ -259,7 +259,7 @@ fn check_state(
     let checkpoint = StateStore::new(folder).load(&source.name)?;
     let free = preflight::check_folder_writable(folder).map_err(|error| {
         let error = AppError::from(error);
-        let what = format!("the state cannot be kept in `{}`", folder.display());
+        let what = format!("the state cannot be stored in `{}`", folder.display());
         let mut refused = AppError::new(Exit::State, what).hint(
             "check who owns the folder, or name another one with `--state-dir` or \
                  ATLAUDIT_STATE_DIR",

@@ -107,7 +107,7 @@ impl ExportFolder {
         let Some(request) = SavedExportRequest::read(&text) else {
             let what = format!("`{}` is damaged, or of another atlaudit", place.display());
             return Err(AppError::new(Exit::State, what)
-                .hint("it was left as it is; begin the export once more in another folder"));
+                .hint("it was left unchanged; start the export again in another folder"));
         };
         let folder = ExportFolder { path: path.to_owned(), request, lock };
         match (folder.request.difference(wanted), folder.request.is_sealed) {
@@ -358,7 +358,7 @@ fn damaged_error(path: &Path) -> AppError {
     let what =
         format!("the export in `{shown}` is damaged: it is not complete, and `{place}` is missing");
     AppError::new(Exit::State, what)
-        .hint("put it back, or begin the export once more in another folder; nothing was touched")
+        .hint("put it back, or start the export again in another folder; nothing was touched")
 }
 
 fn foreign_folder_error(path: &Path, what: &str) -> AppError {

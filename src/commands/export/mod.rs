@@ -336,7 +336,7 @@ fn remove_unreferenced_bodies(sources: &[SourceSettings], path: &Path) -> Result
         let named = referenced_hashes(&pages).map_err(|error| {
             AppError::new(Exit::Output, format!("cannot read `{}`", pages.display()))
                 .because(&error)
-                .hint("begin the export once more in another folder")
+                .hint("start the export again in another folder")
         })?;
         ResponseBodyStore::new(body_folder(path, settings)).remove_unreferenced(&named)?;
     }

@@ -61,14 +61,15 @@ fn password(
     let answer = person().map(|mut person| person.ask_secret(&question));
     match answer {
         Some(Ok(password)) => Ok(password),
-        Some(Err(error)) => {
-            Err(AppError::new(Exit::Credential, "cannot ask for the password of the signing key")
-                .because(&error)
-                .hint(format!("give it in {SIGN_PASSWORD}")))
-        }
+        Some(Err(error)) => Err(AppError::new(
+            Exit::Credential,
+            "cannot prompt for the password of the signing key",
+        )
+        .because(&error)
+        .hint(format!("give it in {SIGN_PASSWORD}"))),
         None => {
             let what = format!(
-                "the signing key `{}` has a password, and there is no terminal to ask for it",
+                "the signing key `{}` has a password, and there is no terminal to prompt for it",
                 path.display()
             );
             let hint = format!(

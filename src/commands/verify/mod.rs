@@ -179,7 +179,7 @@ fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
     }
     if verdict.is_complete == Some(false) {
         let text =
-            "this export is INCOMPLETE: it says itself that not all that was asked for was read";
+            "this export is INCOMPLETE: its manifest says that not everything requested was read";
         let mut message = ConsoleMessage::new(text);
         message.causes.clone_from(&verdict.missing);
         all.push((Level::Warning, message));
@@ -197,7 +197,7 @@ fn summary(verdict: &VerifyResult) -> String {
         counted(tally.sources, "source"),
         group_digits(tally.bytes),
         counted(tally.events, "event"),
-        counted(tally.pages, "answer"),
+        counted(tally.pages, "response"),
     );
     if tally.bodies > 0 {
         line.push_str(&format!(", {}", plural(tally.bodies, "body", "bodies")));

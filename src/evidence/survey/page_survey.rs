@@ -76,7 +76,7 @@ impl<'a> PageSurveyor<'a> {
             Ok(page) => page,
             Err(error) => {
                 // Its words may quote the line; the place is enough.
-                let why = format!("it is not an answer (at its byte {})", error.column());
+                let why = format!("it is not a response line (at its byte {})", error.column());
                 return survey.file.problems.add(number, LineProblem::Unreadable(why));
             }
         };

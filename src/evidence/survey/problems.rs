@@ -65,7 +65,7 @@ impl LineProblem {
             LineProblem::DuplicateId(_) => "repeated ids",
             LineProblem::OutsideWindow(_) => "times outside of the window",
             LineProblem::ForeignSource(_) => "events of another source",
-            LineProblem::WrongNumber(_) => "answers with another number",
+            LineProblem::WrongNumber(_) => "responses with another number",
         }
     }
 }
@@ -90,7 +90,7 @@ impl fmt::Display for LineProblem {
                 write!(f, "its time {time} is outside of the window")
             }
             LineProblem::ForeignSource(name) => write!(f, "the event is of the source `{name}`"),
-            LineProblem::WrongNumber(number) => write!(f, "the answer has the number {number}"),
+            LineProblem::WrongNumber(number) => write!(f, "the response has the number {number}"),
         }
     }
 }

@@ -82,9 +82,7 @@ fn a_body_that_unpacks_to_more_than_any_is_read_no_further() {
     let file = bodies.iter().find(|file| file.contains(&sha256)).unwrap();
     fs::write(export.path(file), pack(&vec![b' '; 80 << 20])).unwrap();
     export.seal();
-    let wanted = format!(
-        "{file}: is not the body that its answer had: its content has another hash or length"
-    );
+    let wanted = format!("{file}: is not the body of its response: hash or length differ");
     assert_eq!(finding_texts(&check(&export)), [wanted]);
 }
 
@@ -126,7 +124,7 @@ fn many_different_retries_are_reported_once() {
     fs::write(export.path(MANIFEST), short).unwrap();
     export.update_sum(MANIFEST);
     let lines = finding_texts(&check(&export));
-    let wanted = "`retries` is not what the answers make";
+    let wanted = "`retries` does not follow from the responses";
     assert!(lines.iter().any(|line| line.contains(wanted)), "{lines:#?}");
     assert!(lines.iter().all(|line| !line.starts_with(file)), "{lines:#?}");
 }
@@ -177,7 +175,7 @@ fn a_repeated_source_is_surveyed_once() {
     export.update_sum(MANIFEST);
     let verdict = check(&export);
     assert_eq!(verdict.counts.sources, 2);
-    let wanted = "says that other sources were asked for than those it describes";
+    let wanted = "says that other sources were requested than it describes";
     assert!(finding_texts(&verdict).iter().any(|line| line.contains(wanted)));
 }
 

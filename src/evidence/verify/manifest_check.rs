@@ -53,7 +53,7 @@ impl ExportCheck<'_> {
     pub(super) fn check_facts(&mut self, manifest: &Manifest) {
         let asked = &manifest.asked;
         if asked.since >= asked.until {
-            let what = "says that nothing was asked for: `since` is not before `until`";
+            let what = "says that nothing was requested: `since` is not before `until`";
             self.findings.add(MANIFEST, what);
         }
         let names: Vec<_> =
@@ -61,7 +61,7 @@ impl ExportCheck<'_> {
         let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
         let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
         if is_repeated || manifest.complete && names != wanted {
-            let what = "says that other sources were asked for than those it describes";
+            let what = "says that other sources were requested than it describes";
             self.findings.add(MANIFEST, what);
         }
         for source in &manifest.sources {
@@ -188,7 +188,7 @@ impl ExportCheck<'_> {
         let mut pairs = said.sources.iter().zip(&found);
         let are_pages_same = pairs.all(|(said, found)| found.pages.file.is_all_of(&said.pages));
         if said.clock != made.clock && are_pages_same {
-            let what = "`clock` is not what the first answer makes";
+            let what = "`clock` does not follow from the first response";
             self.findings.add(MANIFEST, what);
         }
     }
@@ -228,7 +228,7 @@ impl ExportCheck<'_> {
                 report(self, "waited_ms", said.to_string(), made.to_string());
             }
             if said.retries != made.retries {
-                let what = format!("source `{name}`: `retries` is not what the answers make");
+                let what = format!("source `{name}`: `retries` does not follow from the responses");
                 self.findings.add(MANIFEST, what);
             }
         }

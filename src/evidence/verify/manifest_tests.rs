@@ -29,8 +29,8 @@ const EDITS: [(&str, &str, &str); 17] = [
     ("\"repeats\": 0", "\"repeats\": 2", "122 records were written or dropped, but 120 served"),
     ("\"first\": \"2026-11-01T00:00:00Z\"", "\"first\": \"2026-11-01T00:00:01Z\"", "for `first`"),
     ("\"last\": \"2026-11-01T00:05:57Z\"", "\"last\": \"2026-11-01T00:05:58Z\"", "for `last`"),
-    ("\"waited_ms\": 1500", "\"waited_ms\": 1", "`retries` is not"),
-    ("\"skew_ms\": 250", "\"skew_ms\": 0", "`clock` is not"),
+    ("\"waited_ms\": 1500", "\"waited_ms\": 1", "`retries` does not follow"),
+    ("\"skew_ms\": 250", "\"skew_ms\": 0", "`clock` does not follow"),
     (
         "\"started\": \"2026-11-20T09:29:59Z\"",
         "\"started\": \"2026-11-19T09:29:59Z\"",
@@ -38,7 +38,7 @@ const EDITS: [(&str, &str, &str); 17] = [
     ),
     ("\"complete\": true", "\"complete\": false", "`complete` is not"),
     ("\"order\": \"processed_time\"", "\"order\": \"luck\"", "nothing can be in the order `luck`"),
-    ("\"acme-jira\"\n    ]", "\"acme-wiki\"\n    ]", "other sources were asked for"),
+    ("\"acme-jira\"\n    ]", "\"acme-wiki\"\n    ]", "other sources were requested"),
     ("{\n", "{\n  \"more\": 1,\n", "says more than a manifest does"),
     ("/manifest/1", "/manifest/2", "has the format `atlaudit/manifest/2`"),
 ];

@@ -205,7 +205,7 @@ impl ExportCheck<'_> {
             match wanted.get(file) {
                 Some((sha256, body)) => self.check_body(file, sha256, body),
                 None if self.belongs_to_changed_pages(file, manifest, found) => {}
-                None => self.findings.add(file, "belongs to no answer"),
+                None => self.findings.add(file, "belongs to no response"),
             }
         }
     }
@@ -226,7 +226,7 @@ impl ExportCheck<'_> {
     fn report_unchecked_bodies(&mut self, source: &str) {
         let prefix = format!("bodies/{source}/");
         if self.listing.files.iter().any(|file| file.starts_with(&prefix)) {
-            let what = format!("{prefix}: the answers that they belong to cannot be read");
+            let what = format!("{prefix}: the responses that they belong to cannot be read");
             self.not_checked.push(what);
         }
     }
@@ -249,14 +249,13 @@ impl ExportCheck<'_> {
 
     fn check_body(&mut self, file: &str, sha256: &str, body: &KeptBody) {
         let KeptBody::Length(bytes) = *body else {
-            let what = "cannot be the body of all its answers: they say different lengths";
+            let what = "cannot be the body of all its responses: they state different lengths";
             return self.findings.add(file, what);
         };
         match digest_unpacked(&self.dir.join(file), bytes.min(LARGEST_BODY)) {
             Ok(there) if there.sha256 == sha256 && there.bytes == bytes => {}
             Ok(_) => {
-                let what =
-                    "is not the body that its answer had: its content has another hash or length";
+                let what = "is not the body of its response: hash or length differ";
                 self.findings.add(file, what);
             }
             Err(error) => self.findings.add(file, describe_read_error(&error)),

@@ -222,9 +222,7 @@ fn a_replaced_body_is_reported() {
         let file = body(&export);
         fs::write(export.path(&file), pack(content)).unwrap();
         export.seal();
-        let wanted = format!(
-            "{file}: is not the body that its answer had: its content has another hash or length"
-        );
+        let wanted = format!("{file}: is not the body of its response: hash or length differ");
         assert_eq!(finding_texts(&check(&export)), [wanted]);
     }
     let export = TestExport::unsealed(60);
@@ -235,7 +233,7 @@ fn a_replaced_body_is_reported() {
     export.seal();
     let lines = finding_texts(&check(&export));
     assert!(lines[0].ends_with(&format!("its body `{file}` is missing")), "{lines:#?}");
-    assert_eq!(lines[1..], [format!("{other}: belongs to no answer")]);
+    assert_eq!(lines[1..], [format!("{other}: belongs to no response")]);
 }
 
 #[test]

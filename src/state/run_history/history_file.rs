@@ -85,7 +85,7 @@ impl RunHistoryStore {
         let damaged = |what: String| RunHistoryError::Damaged { path: path.clone(), what };
         match fs::symlink_metadata(&path) {
             Ok(facts) if !facts.is_file() => {
-                return Err(damaged("it is not a plain file".to_owned()));
+                return Err(damaged("it is not a regular file".to_owned()));
             }
             Ok(facts) if facts.len() > LIMIT => return Err(damaged("it is too large".to_owned())),
             Ok(_) => {}

@@ -82,7 +82,7 @@ pub struct RunCounts {
     pub retries: u64,
     /// Answers that asked to slow down.
     pub rate_limited: u64,
-    /// Bytes of answers, unpacked.
+    /// Bytes of responses, decompressed.
     pub received_bytes: u64,
     /// Milliseconds in which our own limits held a request back.
     pub quota_wait_ms: u64,

@@ -270,8 +270,8 @@ fn a_damaged_checkpoint_is_told_once_and_with_what_helps_an_export() {
     let checkpoint = site.path("case/.atlaudit/sources/acme.json");
     let good = fs::read(&checkpoint).unwrap();
     for (bad, says) in [
-        (&b"{"[..], "begin the export once more in another folder"),
-        (&good[..good.len() / 2], "begin the export once more"),
+        (&b"{"[..], "start the export again in another folder"),
+        (&good[..good.len() / 2], "start the export again in another folder"),
         (b"{\"version\":999}", "newer atlaudit"),
     ] {
         fs::write(&checkpoint, bad).unwrap();

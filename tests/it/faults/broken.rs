@@ -19,8 +19,8 @@ type Case = (&'static str, Broken);
 const EARLY: &[&str] = &["ends the connection early", "firewall"];
 const IN_THE_BODY: &[&str] = &["ends the connection early", "middle of the body"];
 const UNREADABLE: &[&str] = &["data that cannot be read", "proxy"];
-const LATE: &[&str] = &["does not answer in time", "timeout"];
-const TOO_MUCH: &[&str] = &["more than we accept", "page_size"];
+const LATE: &[&str] = &["does not respond in time", "timeout"];
+const TOO_MUCH: &[&str] = &["more than the size limit", "page_size"];
 
 const CAT: &str = r#"{"errors":[{"code":"ADMIN-500-7","title":"The cat sat on it"}]}"#;
 const NGINX: &str = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>";
@@ -56,7 +56,7 @@ fn transient_cases() -> Vec<Case> {
 fn permanent_cases() -> Vec<Case> {
     let bomb = Fault::GzipBomb(80 * 1024 * 1024);
     vec![
-        case("a login page", Fault::Html, &["page for people", "single sign-on"]),
+        case("a login page", Fault::Html, &["HTML page", "single sign-on"]),
         case("a body that never ends", Fault::EndlessBody, TOO_MUCH),
         case("a gzip bomb", bomb, TOO_MUCH),
     ]

@@ -109,7 +109,7 @@ fn max_events_between_two_contents_of_one_id_loses_neither() {
 }
 
 #[test]
-fn a_byte_that_is_no_utf_8_is_replaced_and_told() {
+fn invalid_utf_8_is_replaced_with_a_warning() {
     each(&BOTH, &[("in a string", ())], |bench, ()| {
         let text = r#"{"id":"bad","created":"SPOILT","attributes":{"action":"SPOILT"}}"#;
         let at = Utc::now() - TimeDelta::minutes(30);
@@ -118,7 +118,7 @@ fn a_byte_that_is_no_utf_8_is_replaced_and_told() {
         bench.site.control.inject_always(bench.api, spoilt);
         let run = bench.pull(&WHOLE);
         assert!(run.stderr.contains("warning: "), "{}", run.stderr);
-        assert!(run.stderr.contains("no UTF-8"), "{}", run.stderr);
+        assert!(run.stderr.contains("invalid UTF-8"), "{}", run.stderr);
         assert_eq!(bench.report()["mended_pages"], 1);
         let file = String::from_utf8(bench.site.read(bench.name()).stdout).unwrap();
         assert!(file.contains("\u{fffd}POILT"), "{file}");
