@@ -21,9 +21,9 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
-use crate::pipeline::export_run::SourceContext;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, SourceRun};
+use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped};
 use crate::sink::stdout::is_stored;
 use crate::state::lookups::LookupCache;
@@ -353,7 +353,12 @@ impl SourceJob {
     async fn pull(self, recorder: &RunRecorder) -> CollectedSource {
         let options = self.options;
         let settings = self.settings.clone();
-        let origin = self.source.origin.clone();
+        let mut context = SourceContext {
+            settings: self.settings,
+            origin: self.source.origin.clone(),
+            store: self.store,
+            start: options.start,
+        };
         let begun = async {
             let permit = self.start_limiter.acquire().await;
             let attempt_log = self.mode.attempt_recorder();
@@ -361,16 +366,13 @@ impl SourceJob {
             Ok::<_, AppError>((permit, fetcher.await?))
         };
         let ready = unless_stopped(&options.stop, begun).await;
-        let (_permit, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
-            Ok(ready) => ready,
+        let (_permit, fetcher) = match ready.map_err(AppError::from).flatten() {
+            Ok((permit, (origin, fetcher))) => {
+                context.origin = origin;
+                (permit, fetcher)
+            }
             Err(error) => {
-                let context = SourceContext {
-                    settings: &settings,
-                    origin: &origin,
-                    store: &self.store,
-                    start: options.start,
-                };
-                let saved = block_in_place(|| self.mode.persist_failed_start(context));
+                let saved = block_in_place(|| self.mode.persist_failed_start(&context));
                 let error = saved.err().map_or(error, AppError::from);
                 let error = error.for_settings(&settings);
                 let (name, kind) = (settings.name.as_str(), settings.target.kind());
@@ -378,14 +380,11 @@ impl SourceJob {
             }
         };
         let outcome = run::pull(SourceRun {
-            settings: self.settings,
-            origin,
+            context,
             fetcher,
-            store: self.store,
             mode: self.mode,
             max_events: options.max_events,
             trust_idle_cursor: options.trust_idle_cursor,
-            start: options.start,
             stop: options.stop.clone(),
         });
         let mut outcome = outcome.await;

@@ -1,5 +1,5 @@
 //! Records every attempt at every request of one source, for an export: as lines that the pipeline
-//! writes to [`AttemptFile`](crate::pipeline::attempt_file::AttemptFile).
+//! writes to [`AttemptFile`](crate::pipeline::run_output::AttemptFile).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
