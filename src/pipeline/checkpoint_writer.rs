@@ -1,5 +1,5 @@
-//! The state file of a source during a run: locked and read at the start, saved after each commit of
-//! the output. See `docs/design.md`, section 4.
+//! The state file of a source during a run: locked and read at the start, saved after each commit
+//! of the output. See `docs/design.md`, section 4.
 
 use std::path::Path;
 
@@ -106,11 +106,12 @@ fn check_scope(found: &Checkpoint, name: &SourceName, scope: &str) -> Result<(),
 }
 
 impl LockedSource {
-    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. If the last run died,
-    /// the output files are truncated to what it had committed.
+    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. If the last run
+    /// died, the output files are truncated to what it had committed.
     ///
     /// # Errors
-    /// The state is locked, damaged, newer, or of another scope; an output file cannot be recovered.
+    /// The state is locked, damaged, newer, or of another scope; an output file cannot be
+    /// recovered.
     pub fn take(
         store: &StateStore,
         name: &SourceName,
@@ -154,8 +155,9 @@ impl LockedSource {
         })
     }
 
-    /// A wrong organization's or site's first run opens its output and reads nothing. Such a checkpoint has no
-    /// progress: once the id is corrected, the source starts again with the same files.
+    /// A wrong organization's or site's first run opens its output and reads nothing. Such a
+    /// checkpoint has no progress: once the id is corrected, the source starts again with the same
+    /// files.
     fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
         self.unstarted = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
         self
@@ -173,7 +175,8 @@ impl LockedSource {
         }
     }
 
-    /// Begins a run along `plan`. `processor` gets the dedup cache and the watermark of the last one.
+    /// Begins a run along `plan`. `processor` gets the dedup cache and the watermark of the last
+    /// one.
     pub fn begin(
         self,
         plan: &ReadPlan,
@@ -241,7 +244,8 @@ impl CheckpointWriter {
         }
     }
 
-    /// Sets the time from which this run reads. A history that already holds an event began earlier.
+    /// Sets the time from which this run reads. A history that already holds an event began
+    /// earlier.
     pub fn set_start(&mut self, from: Timestamp) {
         self.from = from;
         if self.checkpoint.watermark.is_none() {
@@ -312,8 +316,8 @@ impl CheckpointWriter {
         }
     }
 
-    /// Until when this run has read everything: to its start, or up to the first window that is still
-    /// open. A source that delivers oldest first is read up to its watermark.
+    /// Until when this run has read everything: to its start, or up to the first window that is
+    /// still open. A source that delivers oldest first is read up to its watermark.
     fn read_until(&self) -> Option<Timestamp> {
         self.completed.or_else(|| match self.windows.iter().flatten().next() {
             None => self.until,

@@ -1,5 +1,6 @@
-//! What an export adds to a normal run: a fixed window, an attempt log, and a checkpoint that covers
-//! both files. An interrupted export resumes with the same end of the window, whatever the clock says.
+//! What an export adds to a normal run: a fixed window, an attempt log, and a checkpoint that
+//! covers both files. An interrupted export resumes with the same end of the window, whatever the
+//! clock says.
 
 use std::sync::Arc;
 
@@ -28,8 +29,8 @@ pub struct ExportRun {
 }
 
 impl ExportRun {
-    /// Locks the source, truncates the files to its checkpoint, and plans. `processor` gets the dedup
-    /// cache of the last run.
+    /// Locks the source, truncates the files to its checkpoint, and plans. `processor` gets the
+    /// dedup cache of the last run.
     ///
     /// # Errors
     /// The state is locked, damaged or of another scope; a file lacks what was committed to it.
@@ -106,8 +107,8 @@ pub fn export_plan(
     }
 }
 
-/// After its cursor, a source that delivers oldest first has only new records. Anything else is read by
-/// time, and may begin with what was written.
+/// After its cursor, a source that delivers oldest first has only new records. Anything else is
+/// read by time, and may begin with what was written.
 fn resumed(order: DeliveryOrder, open: &OpenWindow) -> OpenWindow {
     let is_after_cursor = order == DeliveryOrder::Ascending && open.cursor.is_some();
     OpenWindow { rereads: open.rereads || !is_after_cursor, ..open.clone() }
@@ -144,7 +145,8 @@ pub fn export_coverage(
         _ if is_complete => to,
         None => to,
         Some(open) => match order {
-            // In the order of processing: what comes later may have happened at any time of the window.
+            // In the order of processing: what comes later may have happened at any time of the
+            // window.
             DeliveryOrder::Ascending => from,
             DeliveryOrder::NewestFirst => open.from,
         },

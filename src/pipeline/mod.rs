@@ -1,9 +1,10 @@
-//! Writes what [`crate::fetch`] reads: removes repeats, filters, normalises and renders records, appends
-//! the lines, and moves the checkpoint after the output is durable.
+//! Writes what [`crate::fetch`] reads: removes repeats, filters, normalises and renders records,
+//! appends the lines, and moves the checkpoint after the output is durable.
 //!
 //! [`run`] starts the reader and the writer of one source. [`writer`] keeps the commit order
-//! (`docs/design.md`, section 4): [`run_output`] makes lines durable, then [`checkpoint_writer`] saves the
-//! checkpoint. [`record_processor`] and [`silence`] do no I/O. [`export_run`] is what an export adds.
+//! (`docs/design.md`, section 4): [`run_output`] makes lines durable, then [`checkpoint_writer`]
+//! saves the checkpoint. [`record_processor`] and [`silence`] do no I/O. [`export_run`] is what an
+//! export adds.
 
 pub mod checkpoint_writer;
 #[cfg(test)]

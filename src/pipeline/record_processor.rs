@@ -27,8 +27,8 @@ pub struct RecordProcessor {
     pub keep: Option<Window>,
     /// How many more events may be written.
     pub remaining: Option<u64>,
-    /// The position of the last record processed. Not the maximum: a single wrong date in the future
-    /// would make later pulls skip what lies before it.
+    /// The position of the last record processed. Not the maximum: a single wrong date in the
+    /// future would make later pulls skip what lies before it.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
     pub seen: DedupCache,
@@ -99,14 +99,14 @@ impl RecordProcessor {
         }
     }
 
-    /// Continues a reread that the last run began: the dedup cache has grown since, so `written_before`
-    /// stays as it was at its start.
+    /// Continues a reread that the last run began: the dedup cache has grown since, so
+    /// `written_before` stays as it was at its start.
     pub fn resume_reread(&mut self) {
         self.seen.start_reading();
     }
 
-    /// From now on records come that may have been written before: all that lie before the dedup cache
-    /// begins were.
+    /// From now on records come that may have been written before: all that lie before the dedup
+    /// cache begins were.
     pub fn start_reread(&mut self) {
         self.seen.start_reading();
         self.written_before = self.seen.complete_from();
@@ -140,8 +140,8 @@ impl RecordProcessor {
         (counts, records.len())
     }
 
-    /// Forgets records from before the overlap, which will not be requested again. The next check of a
-    /// cursor rereads what follows `checked`, the last one, so that stays too.
+    /// Forgets records from before the overlap, which will not be requested again. The next check
+    /// of a cursor rereads what follows `checked`, the last one, so that stays too.
     pub fn prune(&mut self, checked: Option<Timestamp>) {
         let newest = |newest: Timestamp| checked.map_or(newest, |checked| newest.min(checked));
         let keep_from = self.watermark.map(|mark| before(newest(mark), self.overlap));

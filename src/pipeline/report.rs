@@ -162,8 +162,8 @@ impl SourceReport {
         }
     }
 
-    /// Warns where a one-off `window` begins before what sources of type `kind` keep. Call it once the
-    /// events are counted. (An export says so in its manifest.)
+    /// Warns where a one-off `window` begins before what sources of type `kind` keep. Call it once
+    /// the events are counted. (An export says so in its manifest.)
     pub fn warn_about_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
         let retention = kind.descriptor().retention;
         self.retention = retention.and_then(|kept| kept.limit(window.from, start));

@@ -34,9 +34,9 @@ use crate::state::store::StateStore;
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
 
-/// How long a writer stays on its thread for the next message. A writer that moved to another thread
-/// with each page would leave memory in the C library's pool of each; hundreds of writers that stayed
-/// would need hundreds of threads.
+/// How long a writer stays on its thread for the next message. A writer that moved to another
+/// thread with each page would leave memory in the C library's pool of each; hundreds of writers
+/// that stayed would need hundreds of threads.
 const WRITER_LINGER: Duration = Duration::from_millis(20);
 
 /// The warning of a run that ended on empty pages: none of them says that it is the last.
@@ -196,8 +196,8 @@ async fn pull_into<T: Transport + 'static>(
     Ok(())
 }
 
-/// Reports an unusual silence, with what to check: an empty response looks like success and often is
-/// none.
+/// Reports an unusual silence, with what to check: an empty response looks like success and often
+/// is none.
 fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
     let silence = match run.mode {
         RunMode::Window(window) => (report.events == 0)
@@ -302,8 +302,8 @@ fn prepare<T: Transport>(
     Ok((plan, EventWriter::new(output, processor, checkpoint, meter)))
 }
 
-/// Refuses a file that another source's run died on: the next run of that source truncates it to its
-/// last commit, and would remove our lines.
+/// Refuses a file that another source's run died on: the next run of that source truncates it to
+/// its last commit, and would remove our lines.
 ///
 /// # Errors
 /// It is such a file, or is being written; the state folder cannot be read.

@@ -20,8 +20,8 @@ pub struct RunOutput {
     attempts: Option<AttemptFile>,
 }
 
-/// Proof that output is on disk. Only a commit of [`RunOutput`] makes one, and a checkpoint cannot be
-/// saved without it.
+/// Proof that output is on disk. Only a commit of [`RunOutput`] makes one, and a checkpoint cannot
+/// be saved without it.
 #[derive(Debug, Default)]
 #[must_use = "the checkpoint must be saved with it"]
 pub struct DurableOutput {

@@ -20,7 +20,8 @@ use crate::pipeline::silence::SourceSilence;
 use crate::sink::file::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
 
-/// Records that are rendered before their lines are appended: lines take twice the memory of records.
+/// Records that are rendered before their lines are appended: lines take twice the memory of
+/// records.
 const RENDER_BATCH: usize = 64;
 
 /// The longest that a line stays uncommitted.
@@ -51,8 +52,8 @@ pub struct EventWriter {
     oldest_uncommitted: Option<Instant>,
 }
 
-/// A writer whose output file is in the checkpoint, so that a crash leaves no line in a file that no
-/// checkpoint names, and no record in the dedup cache that was never written.
+/// A writer whose output file is in the checkpoint, so that a crash leaves no line in a file that
+/// no checkpoint names, and no record in the dedup cache that was never written.
 struct AnnouncedOutput<'a>(&'a mut EventWriter);
 
 impl EventWriter {
@@ -121,8 +122,9 @@ impl EventWriter {
         self.checkpoint.map(CheckpointWriter::release)
     }
 
-    /// Opens the output, so that one that cannot be written is known before any request. An empty file
-    /// is announced at once: a run that dies would otherwise leave a file that no checkpoint names.
+    /// Opens the output, so that one that cannot be written is known before any request. An empty
+    /// file is announced at once: a run that dies would otherwise leave a file that no checkpoint
+    /// names.
     ///
     /// # Errors
     /// It cannot be opened, or the checkpoint cannot be saved.

@@ -7,8 +7,7 @@ use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc};
 
 use crate::fetch::background_task::BackgroundTask;
-use crate::fetch::compressed_page::CompressedPage;
-use crate::fetch::page_reader::PageReader;
+use crate::fetch::page_reader::{CompressedPage, PageReader};
 use crate::fetch::prefetch::boundary::SegmentBoundary;
 use crate::fetch::segment_queue::TimeRange;
 use crate::http::client::Transport;
@@ -16,41 +15,41 @@ use crate::http::failure::Failure;
 use crate::model::time::{Timestamp, Window};
 use crate::source::PageLocator;
 
-/// The end of a part that has none.
+/// The end of a segment that has none.
 const NO_END: i64 = i64::MAX;
 
-/// The end of a part that was read to it.
+/// The end of a segment that was read to it.
 const END_PASSED: i64 = i64::MIN;
 
-/// A part that is being read.
+/// A segment that is being read.
 pub struct PrefetchSegment {
-    /// What it brings, in order; its [`SegmentEnd`] at last.
+    /// Its pages, in order, and then its [`SegmentEnd`].
     pub items: mpsc::UnboundedReceiver<SegmentItem>,
     progress: Arc<SegmentProgress>,
     from: Timestamp,
-    /// Where it ends as long as nothing else is said, for guesses.
+    /// Its estimated end, as long as none is set.
     horizon: Timestamp,
     task: BackgroundTask<()>,
 }
 
-/// What is left of a part to read.
+/// What is left to read of a segment.
 #[derive(Debug)]
 pub struct SegmentRemainder {
-    /// The span of time.
+    /// The time range.
     pub span: TimeRange,
-    /// The time that a page of it covers, as far as it was read; zero before the first.
+    /// The average time range of a page so far; zero before the first.
     pub page_width: TimeDelta,
     end: i64,
 }
 
 impl SegmentRemainder {
-    /// Whether it goes as far as there is anything.
+    /// Whether it has no end.
     pub fn is_last(&self) -> bool {
         self.end == NO_END
     }
 }
 
-/// What a part brings.
+/// What a segment delivers.
 #[derive(Debug)]
 pub enum SegmentItem {
     /// The next page.
@@ -59,36 +58,37 @@ pub enum SegmentItem {
     End(SegmentEnd),
 }
 
-/// Why a part was not read further.
+/// Why a segment was not read further.
 #[derive(Debug)]
 pub enum SegmentEnd {
-    /// The next part begins on its last page.
+    /// The next segment begins on its last page.
     Boundary(SegmentBoundary),
-    /// As much is held as may be.
+    /// The memory budget is used up.
     MemoryFull,
-    /// What to make of its last page is the walk's business: the end of everything, or a surprise.
+    /// The reader of the window must judge its last page: the end of everything, or an anomaly.
     Unresolved,
-    /// A request was given up.
+    /// A request failed for good.
     Failed(Failure),
 }
 
-/// What others may know, and change, of a part that is being read.
+/// The progress of a segment, shared with the task that reads it.
 #[derive(Debug)]
 struct SegmentProgress {
-    /// The place of its last record so far, epoch milliseconds.
+    /// The position of its last record so far, epoch milliseconds.
     last_position: AtomicI64,
     /// Pages so far.
     pages: AtomicU32,
-    /// Where it ends, epoch milliseconds; the next one begins there.
+    /// Its end, epoch milliseconds; the next segment begins there.
     end: AtomicI64,
-    /// Whether nothing that lies behind it will be handed on.
+    /// Whether nothing after it will be handed on.
     ends_window: AtomicBool,
-    /// Whether a request of it was given up.
+    /// Whether a request of it failed for good.
     has_failed: AtomicBool,
 }
 
 impl PrefetchSegment {
-    /// Begins to read `span` from `place` on; without an end where it `is_last`. `done` is notified at its end.
+    /// Starts to read `span` at `place`; without an end if it `is_last`. `done` is notified at its
+    /// end.
     pub fn start<T: Transport + 'static>(
         reader: &Arc<PageReader<T>>,
         (span, place): (TimeRange, PageLocator),
@@ -103,7 +103,7 @@ impl PrefetchSegment {
             ends_window: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
         });
-        let (sender, brings) = mpsc::unbounded_channel();
+        let (sender, items) = mpsc::unbounded_channel();
         let reading = SegmentReader {
             reader: reader.clone(),
             window: Window { from: span.from, to },
@@ -111,7 +111,7 @@ impl PrefetchSegment {
             out: sender,
         };
         PrefetchSegment {
-            items: brings,
+            items,
             progress,
             from: span.from,
             horizon: span.to,
@@ -124,12 +124,12 @@ impl PrefetchSegment {
         !self.task.is_done()
     }
 
-    /// Whether it has come to an end that nothing is handed on after.
+    /// Whether nothing after it will be handed on.
     pub fn ends_window(&self) -> bool {
         self.progress.ends_window.load(Ordering::Relaxed)
     }
 
-    /// Whether a request of it was given up.
+    /// Whether a request of it failed for good.
     pub fn has_failed(&self) -> bool {
         self.progress.has_failed.load(Ordering::Relaxed)
     }
@@ -151,7 +151,7 @@ impl PrefetchSegment {
         }
     }
 
-    /// Lets it end at `at`, where `left` is still true: what lies behind is read by another.
+    /// Lets it end at `at`, if `left` is still true: another segment reads what follows.
     pub fn try_end_at(&self, at: Timestamp, left: &SegmentRemainder) -> bool {
         let (end, at) = (&self.progress.end, at.timestamp_millis());
         let changed = end.compare_exchange(left.end, at, Ordering::Relaxed, Ordering::Relaxed);
@@ -159,7 +159,7 @@ impl PrefetchSegment {
     }
 }
 
-/// The reading of one part, in a task of its own.
+/// The task that reads one segment.
 struct SegmentReader<T> {
     reader: Arc<PageReader<T>>,
     window: Window,
@@ -168,7 +168,7 @@ struct SegmentReader<T> {
 }
 
 impl<T: Transport> SegmentReader<T> {
-    /// Reads from `place` on, and hands on what it finds.
+    /// Reads from `place` on, and sends the pages.
     async fn read(self, mut place: PageLocator) {
         let end = loop {
             match self.read_page(&place).await {
@@ -180,11 +180,11 @@ impl<T: Transport> SegmentReader<T> {
         self.progress.has_failed.store(has_failed, Ordering::Relaxed);
         let ends_all = has_failed || matches!(end, SegmentEnd::Unresolved);
         self.progress.ends_window.store(ends_all, Ordering::Relaxed);
-        // Where nobody listens, the whole run is at its end.
+        // If the receiver is gone, the whole run has ended.
         let _ = self.out.send(SegmentItem::End(end));
     }
 
-    /// Hands on the page at `place`; where the next one lies, or why it ends there.
+    /// Sends the page at `place`. Returns the place of the next one, or why the segment ends.
     async fn read_page(&self, place: &PageLocator) -> Result<PageLocator, SegmentEnd> {
         let (page, body) =
             self.reader.page_and_body(&self.window, place).await.map_err(SegmentEnd::Failed)?;
@@ -207,7 +207,7 @@ impl<T: Transport> SegmentReader<T> {
 }
 
 impl SegmentProgress {
-    /// The end, if the record at `last` has passed it. From then on nobody can change it.
+    /// The end, if the record at `last` has passed it. After that it cannot change.
     fn close_if_passed(&self, last: Timestamp) -> Option<Timestamp> {
         let close =
             |end| (end != NO_END && last >= timestamp_from_millis(end)).then_some(END_PASSED);
@@ -216,7 +216,7 @@ impl SegmentProgress {
     }
 }
 
-/// Of times that were times before.
+/// Only for numbers that came from a timestamp.
 fn timestamp_from_millis(ms: i64) -> Timestamp {
     Timestamp::from_timestamp_millis(ms).unwrap_or(Timestamp::MAX_UTC)
 }
