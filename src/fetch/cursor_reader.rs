@@ -321,7 +321,8 @@ impl<T: Transport + 'static> CursorReader<T> {
     /// The next records may have been written before.
     async fn note_restart(&mut self) -> Result<(), mpsc::error::SendError<FetchMessage>> {
         tracing::warn!(
-            "the server does not know the saved cursor and begins again; events that were written before are dropped"
+            "the server does not know the saved cursor and begins again; events that were written \
+             before are dropped"
         );
         self.origin = PaginationOrigin::Time;
         self.out.send(FetchMessage::RereadStarted).await
@@ -392,7 +393,8 @@ impl<T: Transport + 'static> CursorReader<T> {
         tracing::warn!(
             %reason,
             from = %format_millis(from),
-            "the cursor cannot be used; reading by time instead, without events that were written before"
+            "the cursor cannot be used; reading by time instead, without events that were written \
+             before"
         );
         self.fallbacks.note();
         self.read_from(from).await;
@@ -430,7 +432,8 @@ impl<T: Transport + 'static> CursorReader<T> {
         tracing::warn!(
             server = %failure.message,
             from = %format_millis(start),
-            "the server refused to read from before the earliest event that it keeps; reading from there instead"
+            "the server refused to read from before the earliest event that it keeps; reading from \
+             there instead"
         );
         self.open.from = start;
         self.is_shortened = true;

@@ -111,7 +111,8 @@ impl SourceSilence {
         let dates = match (self, window) {
             (SourceSilence::NothingInWindow { .. }, Some(window)) => window_dates(window),
             (SourceSilence::NothingEver { .. }, _) => format!(
-                "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far enough back)",
+                "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far \
+                 enough back)",
                 in_words(lookback)
             ),
             _ => "the dates (this machine's clock)".to_owned(),
