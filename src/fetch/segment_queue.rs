@@ -99,13 +99,6 @@ impl<R> SegmentQueue<R> {
         })
     }
 
-    /// Inserts the split-off end of a segment after it: after the one with this number, or after
-    /// the one that was popped last.
-    pub fn insert_after(&mut self, number: Option<usize>, begun: R) {
-        let at = number.map_or(0, |number| number + 1);
-        self.segments.insert(at.min(self.segments.len()), QueuedSegment::Started(begun));
-    }
-
     /// Drops all but the first `count`.
     pub fn truncate(&mut self, count: usize) {
         self.segments.truncate(count);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::fetch::page_reader::{CompressedPage, PageReader, ReceivedPage};
-use crate::fetch::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::fetch::segment_queue::{QueuedSegment, SegmentQueue};
 use crate::fetch::types::FetchError;
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
@@ -171,8 +171,8 @@ impl<T: Transport + 'static> Prefetcher<T> {
                     return self.accept(queue, page).await;
                 }
                 SegmentItem::End(SegmentEnd::Boundary(next)) => queue.boundary = Some(next),
-                SegmentItem::End(SegmentEnd::MemoryFull) => {
-                    queue.segments.push_front_unread(segment.remaining().span);
+                SegmentItem::End(SegmentEnd::MemoryFull(unread)) => {
+                    queue.segments.push_front_unread(unread);
                 }
                 SegmentItem::End(SegmentEnd::Unresolved) => {
                     self.disable();
@@ -236,8 +236,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
         Ok(ReceivedPage::at(place, page, at))
     }
 
-    /// Starts segments beside `first` as long as requests and memory allow: unread ones, or else
-    /// half of the segment that has most left to read.
+    /// Starts unread segments beside `first` as long as requests and memory allow.
     fn start_others(&self, queue: &mut PrefetchQueue, first: &PrefetchSegment) {
         loop {
             queue.drop_unreachable(first);
@@ -250,9 +249,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
             if active >= queue.max_active || !has_room || has_failed {
                 return;
             }
-            if !self.start_next(queue, true, PageLocator::Start)
-                && !self.split_largest(queue, first)
-            {
+            if !self.start_next(queue, true, PageLocator::Start) {
                 return;
             }
         }
@@ -267,29 +264,5 @@ impl<T: Transport + 'static> Prefetcher<T> {
             let end = (*to, sizer.is_last(span.to));
             PrefetchSegment::start(&self.reader, (span, place), end, done)
         })
-    }
-
-    /// Splits the segment that has most left to read, if that is worth a request.
-    fn split_largest(&self, queue: &mut PrefetchQueue, first: &PrefetchSegment) -> bool {
-        let others = queue.segments.started().map(|(number, segment)| (Some(number), segment));
-        let active = std::iter::once((None, first)).chain(others);
-        let active = active.filter(|(_, segment)| segment.is_active());
-        let pages_left = |(_, segment): &(Option<usize>, &PrefetchSegment)| {
-            queue.sizer.remaining_pages(&segment.remaining())
-        };
-        let Some((number, segment)) = active.max_by_key(pages_left) else {
-            return false;
-        };
-        let left = segment.remaining();
-        let middle = queue.sizer.split_point(&left);
-        let Some(middle) = middle.filter(|middle| segment.try_end_at(*middle, &left)) else {
-            return false;
-        };
-        let span = TimeRange { from: middle, ..left.span };
-        let end = (queue.to, left.is_last());
-        let second =
-            PrefetchSegment::start(&self.reader, (span, PageLocator::Start), end, &queue.done);
-        queue.segments.insert_after(number, second);
-        true
     }
 }

@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 
 use crate::fetch::prefetch::boundary::LastPage;
-use crate::fetch::prefetch::segment::SegmentRemainder;
 use crate::fetch::segment_queue::{RecordDensity, TimeRange};
 use crate::model::time::Timestamp;
 
@@ -13,9 +12,6 @@ const MAX_PAGES: usize = 40;
 
 /// The fewest pages of a segment, as estimated.
 const MIN_PAGES: usize = 6;
-
-/// Pages that a segment must have left before it is split.
-const MIN_PAGES_TO_SPLIT: usize = 2;
 
 /// How a window is cut into segments.
 #[derive(Debug)]
@@ -59,30 +55,16 @@ impl SegmentSizer {
         }
     }
 
-    /// The length of the next segment, which begins at `from`: a fair share of the rest, by the
-    /// density of everything handed on so far.
+    /// The length of the next segment, which begins at `from`: half of a fair share of the rest, so that
+    /// a wrong estimate costs little, by the density of everything handed on so far.
     pub fn width(&self, from: Timestamp) -> Option<TimeDelta> {
         let left = self.pages_in(TimeRange { from, ..self.range });
-        let pages = left.div_ceil(self.concurrency).clamp(MIN_PAGES, MAX_PAGES);
+        let pages = left.div_ceil(2 * self.concurrency).clamp(MIN_PAGES, MAX_PAGES);
         // Half of the last page, on average, belongs to the next segment.
         let records = pages * self.page_size - self.page_size / 2;
         // The latest density may be that of a quiet night or of a busy hour.
         let (latest, overall) = (self.latest.span_for(records), self.overall().span_for(records));
         latest.max(overall.map(|span| span / 2)).min(overall.map(|span| span * 2))
-    }
-
-    /// Where to split the rest of a segment; `None` if that is too small.
-    pub fn split_point(&self, left: &SegmentRemainder) -> Option<Timestamp> {
-        let is_worth = self.remaining_pages(left) >= MIN_PAGES_TO_SPLIT;
-        is_worth.then(|| left.span.from + left.span.width() / 2)
-    }
-
-    /// The estimated pages in the rest of a segment, by its own density or by that of all.
-    pub fn remaining_pages(&self, left: &SegmentRemainder) -> usize {
-        let page = left.page_width.num_milliseconds();
-        let own = left.span.width().num_milliseconds().max(0).checked_div(page);
-        let own = own.and_then(|pages| usize::try_from(pages).ok());
-        own.unwrap_or_default().max(self.pages_in(left.span))
     }
 
     /// Whether `to` is the end of everything.
