@@ -10,10 +10,8 @@ use crate::config::request::{AgainstRequest, ExportRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::evidence::event_comparison::{self, EventDifferenceKind, EventSummary};
-use crate::evidence::facts::SourceFacts;
-use crate::evidence::manifest::{Manifest, SourceEntry};
-use crate::evidence::survey::SurveyLimits;
-use crate::evidence::verify;
+use crate::evidence::manifest::{Manifest, SourceEntry, SourceFacts};
+use crate::evidence::{survey, verify};
 use crate::exit::Exit;
 use crate::model::time::TypedTime;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
@@ -151,7 +149,7 @@ fn compare_source(
         differences.push(EventDifference { source: before.facts.name.clone(), kind: since, event });
     };
     let (path, again) = (dir.join(&file), again.join(&file));
-    let said = SurveyLimits::of(&before.events).text_bytes();
+    let said = survey::text_limit(&before.events);
     event_comparison::compare(&path, said, &again, now.complete, &mut add).map_err(|error| {
         AppError::new(Exit::Different, format!("cannot compare `{file}` with its source"))
             .because(&error)
