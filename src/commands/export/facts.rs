@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::env::ProcessEnv;
 use crate::config::settings::SourceSettings;
-use crate::evidence::facts::{
+use crate::evidence::manifest::{
     DroppedCounts, ExportParameters, GapEntry, MadeBy, SourceFacts, WindowEntry,
 };
 use crate::model::name::SourceKind;

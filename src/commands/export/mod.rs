@@ -26,8 +26,7 @@ use crate::config::settings::{
     Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
 use crate::error::AppError;
-use crate::evidence::facts::{ExportFacts, SourceFacts};
-use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::evidence::manifest::{ExportFacts, Manifest, SourceEntry, SourceFacts};
 use crate::evidence::request::ExportSpec;
 use crate::evidence::seal;
 use crate::exit::Exit;
