@@ -197,6 +197,7 @@ mod tests {
             ended: parse_api_time("2026-11-20T12:00:00.123456Z").unwrap(),
             took: Duration::from_micros(1999),
             response,
+            failed_at: None,
             error: None,
             waits: Some(Duration::from_secs(3)),
         }

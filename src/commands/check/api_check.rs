@@ -9,12 +9,11 @@ use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
-use crate::http::client::HttpClient;
-use crate::http::error::TransportErrorKind;
-use crate::http::exchange::exchange;
+use crate::http::attempt_observer::LastAttempt;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
-use crate::http::recording_transport::RecordingTransport;
+use crate::http::message::TransportErrorKind;
 use crate::model::duration::in_words;
 use crate::model::number::counted;
 use crate::model::text::printable;
@@ -35,8 +34,8 @@ const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The requests to one source.
 pub struct ApiCheck {
     api: ApiClient,
-    transport: RecordingTransport<HttpClient>,
-    source: Box<dyn Source>,
+    last_attempt: LastAttempt,
+    source: Source,
     origin: RecordOrigin,
     is_secure: bool,
 }
@@ -47,7 +46,7 @@ impl ApiCheck {
         let org_id = connected.origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: RecordingTransport::new(connected.api.transport.clone()),
+            last_attempt: LastAttempt::default(),
             api: connected.api,
             origin: connected.origin,
             is_secure: base_url.scheme() == "https",
@@ -83,9 +82,9 @@ impl ApiCheck {
 
     /// The step that a failure belongs to.
     fn failed_step(&self, failure: &Failure) -> StepName {
-        let last = self.transport.last().map(|seen| seen.outcome);
-        match (last, failure.kind) {
-            (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
+        let failed_at = self.last_attempt.get().and_then(|last| last.failed_at);
+        match (failed_at, failure.kind) {
+            (Some(TransportErrorKind::Tls), _) => StepName::Tls,
             (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => {
                 StepName::Authorised
             }
@@ -97,13 +96,13 @@ impl ApiCheck {
                 | FailureKind::NotFound,
             ) => StepName::Permitted,
             (
-                Some(Ok(_)),
+                None,
                 FailureKind::BadRequest
                 | FailureKind::ErrorInPage
                 | FailureKind::Unreadable
                 | FailureKind::Unexpected,
             ) => StepName::PageRead,
-            (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
+            (Some(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost), _) => {
                 StepName::PageRead
             }
             _ => StepName::Answered,
@@ -120,16 +119,16 @@ impl ApiCheck {
 
     /// The duration of connection, handshake and response.
     fn response_step(&self) -> CheckStep {
-        let Some(seen) = self.transport.last() else {
+        let Some(last) = self.last_attempt.get() else {
             return CheckStep::ok(StepName::Answered, "");
         };
-        let status = seen.outcome.as_ref().map_or(0, |head| head.status);
+        let status = last.response.map_or(0, |response| response.status);
         let with = match self.is_secure {
             true => "connection and TLS included",
             false => "connection included",
         };
         CheckStep::ok(StepName::Answered, format!("{status}, {with}"))
-            .with_duration(seen.took)
+            .with_duration(last.took)
             .with_fact("status", status)
     }
 
@@ -191,14 +190,13 @@ impl ApiCheck {
 
     /// Reports what is left of the server's rate limit.
     pub fn check_rate_limit(&self, report: &mut CheckReport) {
-        let quota = self.transport.last().and_then(|seen| seen.quota());
-        let Some(quota) = quota else {
+        let last = self.last_attempt.get();
+        let header = |name: &str| Some(printable(last.as_ref()?.header(name)?.trim()));
+        let Some(remaining) = header("x-ratelimit-remaining") else {
             let step = CheckStep::unknown(StepName::LimitLeft, "the server does not say");
             return report.finish_step(step);
         };
-        let remaining = printable(&quota.remaining);
-        let (limit, reset) = (quota.limit, quota.reset);
-        let (limit, reset) = (limit.as_deref().map(printable), reset.as_deref().map(printable));
+        let (limit, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
         let mut detail = format!("{remaining} request(s)");
         if let Some(limit) = &limit {
             detail.push_str(&format!(" of {limit}"));
@@ -259,11 +257,20 @@ impl ApiCheck {
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
         let api = &self.api;
-        exchange(&self.transport, &api.limits, &api.retry_budget, &api.meter, &request, read).await
+        send_with_retries(
+            &api.transport,
+            &api.limits,
+            &api.retry_budget,
+            &api.meter,
+            &request,
+            read,
+            &self.last_attempt,
+        )
+        .await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {
-        self.transport.last()?.server_ahead()
+        self.last_attempt.get()?.server_ahead()
     }
 
     fn server_now(&self) -> Timestamp {
