@@ -9,7 +9,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::pipeline::stop::StopRequest;
 use crate::sandbox::{
-    self, ApiQuirk, Behaviour, DataOptions, RateLimit, Sandbox, SandboxControl, SandboxOptions,
+    self, Api, ApiQuirk, Behaviour, DataOptions, RateLimit, Sandbox, SandboxControl, SandboxOptions,
 };
 use crate::sink::stdout;
 use crate::telemetry::console::StderrConsole;
@@ -69,10 +69,7 @@ async fn add_events_periodically(control: &SandboxControl, every: Option<Duratio
     };
     loop {
         tokio::time::sleep(every).await;
-        control.add_org_events(1);
-        control.add_jira_records(1);
-        control.add_confluence_records(1);
-        control.add_datacenter_events(1);
+        Api::ALL.into_iter().for_each(|api| control.add(api, 1));
     }
 }
 
