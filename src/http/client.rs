@@ -22,7 +22,7 @@ use super::error::{AttemptPhase, TransportError, TransportErrorKind, diagnose, f
 use super::memory_budget::MemoryBudget;
 use super::message::{Request, Response};
 use crate::config::settings::ConnectionSettings;
-use crate::model::safe_url::{SafeUrl, is_loopback};
+use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
 use crate::telemetry::meter::SourceMeter;
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use url::Url;
 
-pub use crate::model::endpoint::Endpoint;
+pub use crate::model::source_kind::Endpoint;
 
 /// One GET request. Its credential is added by the client, so it may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]

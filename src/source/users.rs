@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
+use crate::model::event::UserProfile;
 use crate::model::json::Node;
-use crate::model::user_profiles::UserProfile;
 use crate::source::endpoint_url;
 use crate::source::page_body::PageBody;
 

@@ -15,10 +15,10 @@ use crate::model::time::{Timestamp, Window, format_millis};
 use crate::pipeline::report::ReportedWindow;
 use crate::pipeline::silence::SourceSilence;
 use crate::state::checkpoint::Checkpoint;
-use crate::state::lock_holder::{LockHolder, holder};
 use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
 use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord};
 use crate::state::store::StateStore;
+use crate::state::store::{LockHolder, holder};
 
 /// The status of one source.
 pub struct SourceStatus {

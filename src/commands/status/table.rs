@@ -2,11 +2,11 @@
 
 use crate::commands::status::source_status::{CheckpointStatus, ReadHistory, SourceStatus};
 use crate::config::request::StatusRequest;
-use crate::model::duration::{abbreviated, in_words};
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
 use crate::model::text::printable_line;
 use crate::model::time::Timestamp;
+use crate::model::time::{abbreviated, in_words};
 use crate::pipeline::silence::SourceSilence;
 use crate::state::run_history::RunRecord;
 
