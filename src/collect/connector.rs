@@ -37,7 +37,7 @@ use crate::model::record::Fingerprint;
 use crate::model::source_kind::SourceAddress;
 use crate::normalise::RecordOrigin;
 use crate::source::{self, lookup};
-use crate::state::lookups::{CachedValue, LookupCache};
+use crate::state::caches::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
 
 /// Connects sources. Sources with the same connection settings share connections, sources with one

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use url::Url;
 
+use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
-use crate::model::safe_url::SafeUrl;
 
 /// Everything that the file, the environment and the flags say together.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{ErrorLocation, SourceTable, SpannedText};
 use crate::config::settings::{GatewayRoute, SiteRoute, SiteTarget, SourceTarget};
 use crate::config::validate;
+use crate::model::address::is_loopback;
 use crate::model::name::SourceKind;
-use crate::model::safe_url::is_loopback;
 use crate::model::source_kind::SourceAddress;
 
 /// A key that is missing, and what to do about it.

@@ -9,9 +9,9 @@ use chrono::NaiveDate;
 use url::Url;
 
 use crate::config::error::HintedError;
-use crate::model::duration::parse_span;
+use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::retention::LogRetention;
-use crate::model::safe_url::{SafeUrl, is_loopback};
+use crate::model::time::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
 ///

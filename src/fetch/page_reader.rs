@@ -21,9 +21,9 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{CompressedPermit, MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
 use crate::http::retry::RetryBudget;
+use crate::model::event::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
-use crate::model::user_profiles::UserProfiles;
 use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::SourceMeter;
 

@@ -14,12 +14,12 @@ use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
+use crate::model::event::{UserProfile, UserProfiles};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::model::user_profiles::{UserProfile, UserProfiles};
 use crate::normalise::{self, RecordOrigin};
 use crate::source::lookup;
-use crate::state::lookups::{CachedValue, LookupCache};
+use crate::state::caches::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
 
 /// The longest that records wait for names.

@@ -25,7 +25,7 @@ use super::message::{
     AttemptPhase, Request, Response, TransportError, TransportErrorKind, diagnose, flatten,
 };
 use crate::config::settings::ConnectionSettings;
-use crate::model::safe_url::{SafeUrl, is_loopback};
+use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
 use crate::telemetry::meter::SourceMeter;
 

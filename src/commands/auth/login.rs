@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::model::source_kind::SourceAddress;
 use crate::source::api_keys::KeyMatch;
 use crate::source::lookup::{self, OrganizationInfo};
-use crate::state::lookups::LookupCache;
+use crate::state::caches::LookupCache;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::terminal::Terminal;
 

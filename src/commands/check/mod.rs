@@ -24,7 +24,7 @@ use crate::http::message::{TransportError, TransportErrorKind};
 use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
 use crate::sink::{preflight, stdout};
-use crate::state::lookups::LookupCache;
+use crate::state::caches::LookupCache;
 use crate::state::store::StateStore;
 use crate::telemetry::console::StderrConsole;
 
