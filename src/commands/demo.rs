@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
+use url::Url;
 
 use crate::collect::collector::{CollectOptions, SourceCollector, SourceToRead, may_show_progress};
 use crate::collect::connector::SourceConnector;
@@ -102,7 +103,7 @@ fn sources(
     path: OutputPath,
     request: &DemoRequest,
 ) -> Result<Vec<SourceToRead>, AppError> {
-    let base_url = Some(sandbox.base_url());
+    let base_url = Url::parse(&sandbox.base_url()).ok();
     let named = NAMES.into_iter().zip(SourceKind::ALL);
     named
         .map(|(name, kind)| {
@@ -125,7 +126,7 @@ fn sources(
             };
             let mut settings = settings(name, &flags)?;
             settings.initial_lookback = DEMO_LOOKBACK;
-            settings.output.format = request.format;
+            settings.output.format = request.format.unwrap_or_default();
             settings.output.path = match &path {
                 OutputPath::Stdout => OutputPath::Stdout,
                 OutputPath::File(template) => OutputPath::File(template.replace("{source}", name)),

@@ -1,28 +1,48 @@
-//! Finds the secret of a source, with one small file for each kind of store. What is found is
-//! checked and wrapped at once; no error ever quotes it.
+//! Finds, stores and removes the secret of a source. What is found is checked and wrapped at once;
+//! no error ever quotes it.
 
 mod command;
-mod env;
-mod error;
 mod file;
-mod key_file;
 pub mod keyring;
-mod store;
-mod systemd;
 mod value;
+
+use std::ffi::OsStr;
+use std::path::Path;
 
 use chrono::NaiveDate;
 use secrecy::SecretString;
 
-use crate::config::env::ProcessEnv;
+use crate::config::env::{API_KEY, CREDENTIALS_DIRECTORY, ProcessEnv};
+use crate::config::error::HintedError;
+use crate::config::request::KeyLocation;
 use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::model::name::SourceName;
 use crate::model::source_kind::SourceAddress;
 use crate::model::time::Timestamp;
 
-pub use error::CredentialError;
 pub use file::{read as private_file, read_guarded as guarded_file};
-pub use store::{check_store, remove, store};
 pub use value::{StoredSecret, check_key};
+
+/// A source's credential is missing or of no use. Nothing in it comes from the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("source `{name}`: {}", refusal.what)]
+pub struct CredentialError {
+    name: SourceName,
+    refusal: HintedError,
+}
+
+impl CredentialError {
+    /// `refusal` where `name`'s credential was looked for.
+    pub(crate) fn new(name: &SourceName, refusal: HintedError) -> CredentialError {
+        CredentialError { name: name.clone(), refusal }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &str {
+        let hint = self.refusal.hint.as_deref();
+        hint.unwrap_or("check the source's `credential` in the configuration")
+    }
+}
 
 /// A source's secret and what was kept beside it.
 #[derive(Debug, Clone)]
@@ -52,7 +72,7 @@ pub async fn load(
             let is_organization = source.target.kind().address() == SourceAddress::Organization;
             keyring::read(name, is_organization).await
         }
-        CredentialSpec::Env(variable) => env::read(variable, env),
+        CredentialSpec::Env(variable) => read_variable(variable, env),
         CredentialSpec::File(path) => {
             let login = format!(
                 "`atlaudit auth login {name}` asks for the key, tests it and stores it there"
@@ -60,7 +80,7 @@ pub async fn load(
             file::read(&env.at_cwd(path), &login)
         }
         CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
-        CredentialSpec::Systemd(credential) => systemd::read(credential, env),
+        CredentialSpec::Systemd(credential) => read_unit_credential(credential, env),
     };
     let origin = describe_location(source);
     let kept = text
@@ -75,6 +95,38 @@ pub async fn load(
         origin,
         stored: kept.stored,
         expires: kept.expires,
+    })
+}
+
+/// The value of an environment variable.
+fn read_variable(variable: &str, env: &ProcessEnv) -> Result<SecretString, HintedError> {
+    let problem = match env.var_os(variable).map(OsStr::to_str) {
+        Some(Some(text)) => return Ok(SecretString::from(text)),
+        Some(None) => "is not text",
+        None => "is not set or empty",
+    };
+    let hint = match variable {
+        API_KEY => format!("set {variable}, or keep a key with `atlaudit auth login NAME`"),
+        _ => format!(
+            "set {variable} where atlaudit is started; cron and systemd do not inherit your \
+             shell's variables"
+        ),
+    };
+    Err(HintedError::new(format!("environment variable {variable} {problem}")).hint(hint))
+}
+
+/// The credential `name`, a plain file name, that systemd passes to a unit (`LoadCredential=`,
+/// `SetCredentialEncrypted=`).
+fn read_unit_credential(name: &str, env: &ProcessEnv) -> Result<SecretString, HintedError> {
+    let found = match env.var_os(CREDENTIALS_DIRECTORY) {
+        None => Err(HintedError::new(format!("{CREDENTIALS_DIRECTORY} is not set"))),
+        // systemd guards the folder itself, and gives the files group bits of its own.
+        Some(folder) => file::read_guarded(&Path::new(folder).join(name)),
+    };
+    found.map_err(|refusal| {
+        refusal.with_context(format!("systemd credential `{name}`")).hint(format!(
+            "add `LoadCredential={name}:/path/to/key` to the unit, and start atlaudit by systemd"
+        ))
     })
 }
 
@@ -108,6 +160,62 @@ pub fn replacement_hint(source: &SourceSettings) -> String {
             format!("put a new one into the systemd credential `{credential}`")
         }
     }
+}
+
+/// Checks that a key can be stored in `place`, before somebody is asked for it. It blocks: for the
+/// start of the program.
+///
+/// # Errors
+/// The file cannot be written, or there is no keyring.
+pub fn check_store(place: &KeyLocation<'_>, env: &ProcessEnv) -> Result<(), CredentialError> {
+    let name = place.name;
+    let checked = match place.credential {
+        CredentialSpec::Keyring => keyring::check_available(name),
+        CredentialSpec::File(path) => file::check_writable(&env.at_cwd(path), place.is_configured),
+        other => Err(not_writable(other)),
+    };
+    checked.map_err(|refusal| CredentialError::new(name, refusal))
+}
+
+/// Stores `secret` where `source` reads it, in place of what is there.
+///
+/// # Errors
+/// It cannot be stored; what was there before is unchanged.
+pub async fn store(
+    source: &SourceSettings,
+    env: &ProcessEnv,
+    secret: &StoredSecret,
+) -> Result<(), CredentialError> {
+    let name = &source.name;
+    let stored = match (&source.credential, secret.to_text()) {
+        (_, Err(refusal)) => Err(refusal),
+        (CredentialSpec::Keyring, Ok(text)) => keyring::store(name, text).await,
+        (CredentialSpec::File(path), Ok(text)) => file::write(&env.at_cwd(path), &text),
+        (other, Ok(_)) => Err(not_writable(other)),
+    };
+    stored.map_err(|refusal| CredentialError::new(name, refusal))
+}
+
+/// Removes the key of `name` from `credential`; `false` when there is none.
+///
+/// # Errors
+/// It cannot be removed.
+pub async fn remove(
+    name: &SourceName,
+    credential: &CredentialSpec,
+    env: &ProcessEnv,
+) -> Result<bool, CredentialError> {
+    let removed = match credential {
+        CredentialSpec::Keyring => keyring::delete(name).await,
+        CredentialSpec::File(path) => file::remove(&env.at_cwd(path)),
+        other => Err(not_writable(other)),
+    };
+    removed.map_err(|refusal| CredentialError::new(name, refusal))
+}
+
+fn not_writable(credential: &CredentialSpec) -> HintedError {
+    HintedError::new(format!("no key can be stored in {credential}"))
+        .hint("use `--store keyring` or `--store file:PATH`")
 }
 
 #[cfg(test)]
@@ -170,5 +278,16 @@ mod tests {
             assert!(!all.contains("SECRET"), "{all}");
             assert!(!all.contains('\n'), "{all}");
         }
+    }
+
+    #[test]
+    fn the_file_of_that_name_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("acme"), "SECRET\n").unwrap();
+        let env = ProcessEnv::with([(CREDENTIALS_DIRECTORY, folder.path())], "/");
+        assert_eq!(read_unit_credential("acme", &env).unwrap().expose_secret(), "SECRET\n");
+        let refusal = read_unit_credential("other", &env).unwrap_err();
+        assert!(refusal.hint.unwrap().contains("LoadCredential=other:"));
+        assert!(read_unit_credential("acme", &ProcessEnv::default()).is_err());
     }
 }

@@ -97,7 +97,7 @@ fn key(text: &str, place: &str) -> Result<SecretString, HintedError> {
         .map_err(|refusal| HintedError { what: format!("{place}: {}", refusal.what), ..refusal })
 }
 
-/// Checks that a key can be sent in a header; blanks and newlines around it are taken off. Its length
+/// Checks that a key can be sent in a header; blanks and newlines around it are removed. Its length
 /// says nothing: Atlassian's keys have many.
 pub fn check_key(text: &str) -> Result<SecretString, HintedError> {
     let key = text.trim();
