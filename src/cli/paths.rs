@@ -133,17 +133,9 @@ struct PathClaim {
     template: Option<PathBuf>,
 }
 
-/// How two claims get in each other's way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PathClash {
-    /// One file has both roles.
-    SameFile,
-    /// The first lies in the folder that is the second.
-    InFolder,
-}
-
 impl PathClaim {
-    fn clash(&self, other: &PathClaim) -> Option<PathClash> {
+    /// How the two get in each other's way, if they do.
+    fn clash(&self, other: &PathClaim) -> Option<String> {
         let (one, two) = (&self.role, &other.role);
         // Outputs of one run are compared by `reject_shared_files`; those of two runs may take
         // turns in a file.
@@ -157,9 +149,13 @@ impl PathClaim {
             return None;
         }
         if self.is_same_file(other) || self.names_file(other) || other.names_file(self) {
-            return Some(PathClash::SameFile);
+            // What the user typed comes first, and is the path that is shown.
+            let (typed, found) = if one.is_written() { (self, other) } else { (other, self) };
+            let (first, second, path) = (&typed.role, &found.role, typed.shown.display());
+            return Some(format!("{first} and {second} are the same file: `{path}`"));
         }
-        self.is_in(other).then_some(PathClash::InFolder)
+        let path = self.shown.display();
+        self.is_in(other).then(|| format!("{one} lies in {two}: `{path}`"))
     }
 
     fn is_same_file(&self, other: &PathClaim) -> bool {
@@ -286,33 +282,13 @@ impl<'a> CommandPaths<'a> {
 fn refuse_clashes(claims: &[PathClaim]) -> Result<(), ConfigError> {
     for (place, one) in claims.iter().enumerate() {
         for two in claims.iter().skip(place + 1) {
-            let found = one.clash(two).map(|clash| (one, clash, two));
-            let found = found.or_else(|| two.clash(one).map(|clash| (two, clash, one)));
-            if let Some((one, clash, two)) = found {
-                return Err(refused(one, clash, two));
+            if let Some(what) = one.clash(two).or_else(|| two.clash(one)) {
+                return Err(ConfigError::new(what)
+                    .hint("nothing was written; give each of them a path of its own"));
             }
         }
     }
     Ok(())
-}
-
-fn refused(one: &PathClaim, clash: PathClash, two: &PathClaim) -> ConfigError {
-    let what = match clash {
-        PathClash::SameFile => {
-            // What the user typed comes first, and is the path that is shown.
-            let (one, two) = match one.role.is_written() {
-                true => (one, two),
-                false => (two, one),
-            };
-            let (first, second, path) = (&one.role, &two.role, one.shown.display());
-            format!("{first} and {second} are the same file: `{path}`")
-        }
-        PathClash::InFolder => {
-            let (inner, folder, path) = (&one.role, &two.role, one.shown.display());
-            format!("{inner} lies in {folder}: `{path}`")
-        }
-    };
-    ConfigError::new(what).hint("nothing was written; give each of them a path of its own")
 }
 
 #[cfg(test)]

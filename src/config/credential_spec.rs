@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
 use crate::config::settings::CredentialSpec;
-use crate::config::validate;
+use crate::config::validate::{self, require};
 
 const KINDS: &str =
     "use `keyring`, `env:NAME`, `file:PATH`, `command:PROGRAM ARG...` or `systemd:NAME`";
@@ -89,34 +89,25 @@ fn unknown() -> HintedError {
 fn variable(name: &str) -> Result<String, HintedError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let fits = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if starts_well && fits {
-        Ok(name.to_owned())
-    } else {
-        let what = "`env:` is not followed by the name of a variable (its text is not shown, in \
-                    case it is the secret)";
-        Err(HintedError::new(what)
-            .hint("write it like `env:ACME_KEY`, and put the key into that variable"))
-    }
+    let what = "`env:` is not followed by the name of a variable (its text is not shown, in case \
+                it is the secret)";
+    let hint = "write it like `env:ACME_KEY`, and put the key into that variable";
+    require(starts_well && fits, name.to_owned(), what, hint)
 }
 
 fn command(line: &str) -> Result<Vec<String>, HintedError> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    if words.is_empty() {
-        return Err(HintedError::new("`command:` is not followed by a program")
-            .hint("write it like `command:pass show atlassian/acme`"));
-    }
-    Ok(words)
+    let hint = "write it like `command:pass show atlassian/acme`";
+    require(!words.is_empty(), words, "`command:` is not followed by a program", hint)
 }
 
 fn unit_credential(name: &str) -> Result<String, HintedError> {
     let mut parts = Path::new(name).components();
     let plain = matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none();
-    if plain && !name.contains('/') && !name.contains('\0') {
-        Ok(name.to_owned())
-    } else {
-        Err(HintedError::new("`systemd:` is not followed by the plain name of a credential")
-            .hint("use the name before the colon in the unit's `LoadCredential=NAME:PATH`"))
-    }
+    let fits = plain && !name.contains('/') && !name.contains('\0');
+    let what = "`systemd:` is not followed by the plain name of a credential";
+    let hint = "use the name before the colon in the unit's `LoadCredential=NAME:PATH`";
+    require(fits, name.to_owned(), what, hint)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub type SpannedText = Option<Spanned<String>>;
 pub type SpannedNumber = Option<Spanned<i64>>;
 
 /// A configuration file that was read.
+#[derive(Default)]
 pub struct ConfigFile {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
@@ -34,12 +35,7 @@ pub struct ConfigFile {
 impl ConfigFile {
     /// Stands for the file when there is none.
     pub fn absent() -> ConfigFile {
-        ConfigFile {
-            path: None,
-            expected_path: None,
-            text: String::new(),
-            tables: ConfigTables::default(),
-        }
+        ConfigFile::default()
     }
 
     /// The same, where it was looked for at `path`.

@@ -44,7 +44,12 @@ pub fn lookback(text: &str) -> Result<Duration, HintedError> {
 }
 
 /// `value` if it is valid.
-fn require<T>(is_valid: bool, value: T, what: &str, hint: &str) -> Result<T, HintedError> {
+pub(super) fn require<T>(
+    is_valid: bool,
+    value: T,
+    what: &str,
+    hint: &str,
+) -> Result<T, HintedError> {
     match is_valid {
         true => Ok(value),
         false => Err(HintedError::new(what).hint(hint)),

@@ -9,7 +9,6 @@ mod value;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use chrono::NaiveDate;
 use secrecy::SecretString;
 
 use crate::config::env::{API_KEY, CREDENTIALS_DIRECTORY, ProcessEnv};
@@ -18,10 +17,9 @@ use crate::config::request::KeyLocation;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::model::name::SourceName;
 use crate::model::source_kind::SourceAddress;
-use crate::model::time::Timestamp;
 
 pub use file::{read as private_file, read_guarded as guarded_file};
-pub use value::{StoredSecret, check_key};
+pub use value::{Credential, check_key};
 
 /// A source's credential is missing or of no use. Nothing in it comes from the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,23 +40,6 @@ impl CredentialError {
         let hint = self.refusal.hint.as_deref();
         hint.unwrap_or("check the source's `credential` in the configuration")
     }
-}
-
-/// A source's secret and what was kept beside it.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The API key or token.
-    pub key: SecretString,
-    /// The organization: the configured one, else the one kept beside the key.
-    pub org_id: Option<String>,
-    /// The account of Basic authentication: the configured one, else the one kept beside the key.
-    pub account: Option<String>,
-    /// Where it was found, in words that may be printed.
-    pub origin: String,
-    /// When `auth login` kept it, where that is known.
-    pub stored: Option<Timestamp>,
-    /// The day it expires, if it was given to `auth login`.
-    pub expires: Option<NaiveDate>,
 }
 
 /// Looks where `source` says, and checks what is there.
@@ -82,20 +63,16 @@ pub async fn load(
         CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
         CredentialSpec::Systemd(credential) => read_unit_credential(credential, env),
     };
-    let origin = describe_location(source);
-    let kept = text
-        .and_then(|text| value::parse(&text, &origin))
-        .map_err(|refusal| CredentialError::new(name, refusal))?;
-    let org_id = source.target.org_id().map(str::to_owned);
-    let account = source.target.account().map(str::to_owned);
-    Ok(Credential {
-        key: kept.api_key,
-        org_id: org_id.or(kept.org_id),
-        account: account.or(kept.email),
-        origin,
-        stored: kept.stored,
-        expires: kept.expires,
-    })
+    let found = text.and_then(|text| value::parse(&text, &describe_location(source)));
+    let mut credential = found.map_err(|refusal| CredentialError::new(name, refusal))?;
+    // What is configured wins over what is stored beside the key.
+    if let Some(id) = source.target.org_id() {
+        credential.org_id = Some(id.to_owned());
+    }
+    if let Some(account) = source.target.account() {
+        credential.account = Some(account.to_owned());
+    }
+    Ok(credential)
 }
 
 /// The value of an environment variable.
@@ -177,17 +154,19 @@ pub fn check_store(place: &KeyLocation<'_>, env: &ProcessEnv) -> Result<(), Cred
     checked.map_err(|refusal| CredentialError::new(name, refusal))
 }
 
-/// Stores `secret` where `source` reads it, in place of what is there.
+/// Stores `credential` where `source` reads it, in place of what is there.
 ///
 /// # Errors
 /// It cannot be stored; what was there before is unchanged.
 pub async fn store(
     source: &SourceSettings,
     env: &ProcessEnv,
-    secret: &StoredSecret,
+    credential: &Credential,
 ) -> Result<(), CredentialError> {
     let name = &source.name;
-    let stored = match (&source.credential, secret.to_text()) {
+    // A Data Center's user name stands in the configuration.
+    let has_email = source.target.kind().address() == SourceAddress::Site;
+    let stored = match (&source.credential, credential.to_text(has_email)) {
         (_, Err(refusal)) => Err(refusal),
         (CredentialSpec::Keyring, Ok(text)) => keyring::store(name, text).await,
         (CredentialSpec::File(path), Ok(text)) => file::write(&env.at_cwd(path), &text),

@@ -15,7 +15,7 @@ use crate::config::prompt::{self, UserPrompt};
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, SourceTarget};
 use crate::config::validate;
-use crate::credentials::{self, Credential, StoredSecret, check_key};
+use crate::credentials::{self, Credential, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::source_kind::SourceAddress;
@@ -248,23 +248,13 @@ async fn store_key(
         })?),
     };
     let same = old.is_some_and(|old| old.key.expose_secret() == credential.key.expose_secret());
-    let secret = StoredSecret {
-        org_id: credential.org_id,
-        // A Data Center's user name stands in the configuration.
-        email: credential
-            .account
-            .filter(|_| matches!(request.source.target, SourceTarget::Site(_))),
-        api_key: credential.key,
-        stored: credential.stored,
-        expires: credential.expires,
-    };
-    credentials::store(&request.source, env, &secret).await?;
+    credentials::store(&request.source, env, &credential).await?;
     if let Some(prepared) = prepared {
         prepared.commit()?;
     }
     forget_lookups(request);
     let mut done = outcome(request, old.is_some(), same);
-    if let Some(day) = secret.expires {
+    if let Some(day) = credential.expires {
         done.push_str(&format!(", which expires on {day}"));
     }
     let file = request.config_file.display();
@@ -283,7 +273,7 @@ async fn store_key(
         console.say(Level::Notice, &ConsoleMessage::new(text));
     }
     if !same && old.is_some() {
-        after_rotation(request, secret.expires, console);
+        after_rotation(request, credential.expires, console);
     }
     Ok(())
 }
@@ -340,23 +330,23 @@ fn changes(
 ) -> Vec<(&'static str, ConfigValue)> {
     let mut changes = Vec::new();
     if known.credential != now.credential {
-        changes.push(("credential", ConfigValue::Text(now.credential.to_string())));
+        changes.push(("credential", now.credential.to_string().into()));
     }
     let (before, after) = (known.target.account(), now.target.account());
     let account_key = now.target.kind().descriptor().account_key;
     if let (true, Some(account), Some(key)) = (before != after, after, account_key) {
-        changes.push((key, ConfigValue::Text(account.to_owned())));
+        changes.push((key, account.into()));
     }
     let (before, after) = (&known.target, &now.target);
     if after.is_through_gateway() && !before.is_through_gateway() {
-        changes.push(("gateway", ConfigValue::True));
+        changes.push(("gateway", true.into()));
     } else if before.base_url() != after.base_url() {
-        changes.push(("base_url", ConfigValue::Text(after.base_url().to_string())));
+        changes.push(("base_url", after.base_url().as_str().into()));
     }
     if let (Some(before), Some(end)) = (known.expires_on, end)
         && before != end
     {
-        changes.push(("expires_on", ConfigValue::Day(end)));
+        changes.push(("expires_on", end.to_string().into()));
     }
     changes
 }
