@@ -9,8 +9,7 @@ use secrecy::ExposeSecret as _;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::config::config_paths;
-use crate::config::env::ProcessEnv;
+use crate::config::env::{self, ProcessEnv};
 use crate::config::settings::{
     ConnectionSettings, SiteRoute, SiteTarget, SourceSettings, SourceTarget,
 };
@@ -71,7 +70,7 @@ impl SourceConnector {
 
     /// A connector for the process that runs in `env`.
     pub fn of_process(env: &ProcessEnv) -> Self {
-        let folders = config_paths::quota_dirs(env);
+        let folders = env::quota_dirs(env);
         SourceConnector::new(QuotaDir::first_usable(&folders, env.user))
     }
 

@@ -16,14 +16,6 @@ const ALONE: &[&str] = &["sandbox", "model", "exit"];
 
 /// Files that still import each other in a circle. The list may only become shorter.
 const STILL_IN_CIRCLES: &[&str] = &[
-    "cli/convert.rs",
-    "cli/export.rs",
-    "cli/login.rs",
-    "cli/paths.rs",
-    "cli/pull.rs",
-    "cli/resolve.rs",
-    "config/source.rs",
-    "config/target.rs",
     "pipeline/export_run.rs",
     "pipeline/run.rs",
     "sink/file.rs",
