@@ -23,9 +23,9 @@ use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::pipeline::checkpoint_writer::ReleasedSource;
 use crate::pipeline::error::RunError;
-use crate::pipeline::export_run::SourceContext;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, SourceRun};
+use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped};
 use crate::sink::stdout::is_stored;
 use crate::state::lookups::LookupCache;
@@ -288,31 +288,34 @@ impl SourceJob {
     /// Looks up what must be known first, then pulls.
     async fn pull(&self, source: PreparedSource, mode: RunMode) -> SourceEnd {
         let (options, settings) = (&self.shared.options, &self.settings);
-        let origin = source.origin.clone();
+        let mut context = SourceContext {
+            settings: settings.clone(),
+            origin: source.origin.clone(),
+            store: options.store.clone(),
+            start: options.start,
+        };
         let begun = async {
             let permit = self.shared.start_limiter.acquire().await;
             let fetcher = source.into_fetcher(&options.lookups, mode.attempt_recorder());
             Ok::<_, AppError>((permit, fetcher.await?))
         };
         let ready = unless_stopped(&options.stop, begun).await;
-        let (_permit, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
-            Ok(ready) => ready,
+        let (_permit, fetcher) = match ready.map_err(AppError::from).flatten() {
+            Ok((permit, (origin, fetcher))) => {
+                context.origin = origin;
+                (permit, fetcher)
+            }
             Err(error) => {
-                let (store, start) = (&options.store, options.start);
-                let context = SourceContext { settings, origin: &origin, store, start };
-                let saved = block_in_place(|| mode.persist_failed_start(context));
+                let saved = block_in_place(|| mode.persist_failed_start(&context));
                 return self.not_started(saved.err().map_or(error, AppError::from));
             }
         };
         let outcome = run::pull(SourceRun {
-            settings: settings.clone(),
-            origin,
+            context,
             fetcher,
-            store: options.store.clone(),
             mode,
             max_events: options.max_events,
             trust_idle_cursor: options.trust_idle_cursor,
-            start: options.start,
             stop: options.stop.clone(),
         });
         let outcome = outcome.await;

@@ -13,10 +13,9 @@ use crate::config::request::{AgainstRequest, ExportRequest, VerifyRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::evidence::event_comparison::{self, EventDifferenceKind, EventSummary};
-use crate::evidence::facts::SourceFacts;
-use crate::evidence::manifest::Manifest;
+use crate::evidence::manifest::{Manifest, SourceFacts};
 use crate::evidence::sign::PublicKey;
-use crate::evidence::survey::SurveyLimits;
+use crate::evidence::survey;
 use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
 use crate::model::number::{counted, group_digits, plural};
@@ -314,7 +313,7 @@ async fn compare(
             compared.differences.push(EventDifference { source: source.name.clone(), kind, event });
         };
         let (path, read) = (dir.join(&file), again.folder.join(&file));
-        let said = SurveyLimits::of(&before.events).text_bytes();
+        let said = survey::text_limit(&before.events);
         event_comparison::compare(&path, said, &read, source.complete, &mut add).map_err(
             |error| {
                 let what = format!("cannot compare `{file}` with its source");
