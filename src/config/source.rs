@@ -16,8 +16,8 @@ use crate::config::settings::{
     SourceSettings, SourceTarget,
 };
 use crate::config::validate::{self, duration, nonzero_duration, number};
-use crate::model::name::{SourceKind, SourceName};
 use crate::model::address::is_loopback;
+use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
 
 const MINUTE: Duration = Duration::from_secs(60);

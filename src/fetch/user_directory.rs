@@ -166,8 +166,8 @@ mod tests {
 
     use super::*;
     use crate::http::limiter::CredentialLimit;
-    use crate::http::message::{TransportError, TransportErrorKind};
     use crate::http::message::{Endpoint, Request, Response};
+    use crate::http::message::{TransportError, TransportErrorKind};
     use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::source;

@@ -13,8 +13,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn sink(path: &Path, compression: Compression, rotation: Rotation) -> FileSink {
-    let settings =
-        OutputSettings { compression, rotation, ..OutputSettings::default() };
+    let settings = OutputSettings { compression, rotation, ..OutputSettings::default() };
     FileSink::new(path.to_str().unwrap(), &settings, None)
 }
 

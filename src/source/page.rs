@@ -9,8 +9,8 @@ use bytestring::ByteString;
 use url::Url;
 
 use crate::http::envelope;
-use crate::http::message::UnreadableBody;
 use crate::http::message::Response;
+use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, Window};
