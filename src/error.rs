@@ -1,5 +1,5 @@
 //! How a failure is reported to a person: what failed, the causes, what to do, and the exit code.
-//! The errors of the rooms below bring their hints and exit codes with them.
+//! The errors of the lower layers bring their hints and exit codes with them.
 
 use std::error::Error;
 use std::path::Path;

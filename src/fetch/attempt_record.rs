@@ -171,8 +171,8 @@ fn digest_body(body: &Bytes) -> BodyDigest {
 }
 
 /// The place of the next page, as in the requests of the API.
-fn describe_locator(place: &PageLocator) -> String {
-    match place {
+fn describe_locator(locator: &PageLocator) -> String {
+    match locator {
         PageLocator::Start => "0".to_owned(),
         PageLocator::Cursor(cursor) | PageLocator::CountedCursor { cursor, .. } => cursor.clone(),
         PageLocator::CursorOffset { cursor, offset } => format!("{cursor}, offset {offset}"),

@@ -151,7 +151,9 @@ impl<T: Transport> UserDirectory<T> {
 
     fn give_up(&self, why: &str) {
         self.has_failed.store(true, Ordering::Relaxed);
-        tracing::warn!("cannot look users up, so events go without what their records lack: {why}");
+        tracing::warn!(
+            "cannot look up users, so events are written without names that records lack: {why}"
+        );
     }
 
     fn known(&self) -> UserProfiles {
