@@ -148,7 +148,7 @@ pub struct OutputFlags {
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
-    #[arg(long = "output", short, value_name = "PATH", value_parser = output::path_template)]
+    #[arg(long = "output", short = 'o', value_name = "PATH", value_parser = output::path_template)]
     pub path: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(compression))]
