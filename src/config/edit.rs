@@ -6,8 +6,9 @@ use toml_edit::{Datetime, DocumentMut, InlineTable, Item, Table, TableLike};
 
 use crate::config::error::HintedError;
 use crate::config::file::ConfigFile;
-use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
+use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::model::name::SourceName;
+use crate::model::source_kind::SourceAddress;
 
 /// What a key is set to.
 pub use toml_edit::Value as ConfigValue;
@@ -16,8 +17,8 @@ pub use toml_edit::Value as ConfigValue;
 fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     let mut keys = vec![("type", source.target.kind().as_str().into())];
     keys.extend(source.target.org_id().map(|id| ("org_id", id.into())));
-    if let SourceTarget::Site(site) = &source.target {
-        keys.push(("site", (&site.site).into()));
+    if let (Some(site), SourceAddress::Site) = (&source.target.site, source.target.kind.address()) {
+        keys.push(("site", site.into()));
     }
     let account_key = source.target.kind().descriptor().account_key;
     if let (Some(key), Some(account)) = (account_key, source.target.account()) {
@@ -29,7 +30,7 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     if !source.target.has_default_base_url() {
         keys.push(("base_url", source.target.base_url().as_str().into()));
     }
-    if source.target.is_through_gateway() {
+    if source.target.gateway.is_some() {
         keys.push(("gateway", true.into()));
     }
     keys
