@@ -49,10 +49,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         Item::Table(table)
     });
     if let Some(inline) = sources.as_inline_table_mut() {
-        let mut table = InlineTable::new();
-        for (key, setting) in keys_of(source) {
-            table.insert(key, setting);
-        }
+        let table: InlineTable = keys_of(source).into_iter().collect();
         inline.insert(name, table.into());
         return check_text(document.to_string());
     }
@@ -65,10 +62,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         lines.push('\n');
     }
     let gap = if lines.is_empty() { "" } else { "\n" };
-    let mut table = Table::new();
-    for (key, setting) in keys_of(source) {
-        table.insert(key, Item::Value(setting));
-    }
+    let table: Table = keys_of(source).into_iter().collect();
     // A dot in a bare key would nest tables.
     let title = match name.contains('.') {
         true => format!("[sources.\"{name}\"]"),
@@ -164,7 +158,7 @@ email_note = 1
             )
         );
         let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
-        assert_eq!(file.tables.sources.0.len(), 2);
+        assert_eq!(file.tables.sources.len(), 2);
         assert!(with_source("", &source("j")).unwrap().starts_with("[sources.j]\n"));
     }
 
@@ -177,7 +171,7 @@ email_note = 1
             "{added}"
         );
         let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
-        assert_eq!(file.tables.sources.0.len(), 2);
+        assert_eq!(file.tables.sources.len(), 2);
         // Dotted keys are a table, too.
         let text = "sources.acme.type = 'org-events'\n";
         let added = with_source(text, &source("j"));

@@ -68,10 +68,9 @@ pub(super) fn check(
 
 /// TOML has dates of its own; a string is read the same way.
 fn expiry(value: &toml::Value) -> Result<NaiveDate, HintedError> {
-    match value {
-        toml::Value::String(text) => validate::date(text),
-        toml::Value::Datetime(day) => validate::date(&day.to_string()),
-        _ => validate::date(""),
+    match value.as_str() {
+        Some(text) => validate::date(text),
+        None => validate::date(&value.to_string()),
     }
 }
 
