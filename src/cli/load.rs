@@ -83,7 +83,7 @@ impl CommandContext<'_> {
             false => ConfigError::new(format!("the configuration file cannot be read: {error}"))
                 .hint("check that it is a text file that this user may read"),
         };
-        Err(error.in_file(path, None))
+        Err(error.in_file(Some(path), None))
     }
 
     /// The settings of the file, or the implied ones when it names no source.
@@ -93,7 +93,7 @@ impl CommandContext<'_> {
         typed: &[SourceName],
     ) -> Result<Settings, ConfigError> {
         let state_dir = self.state_dir()?;
-        if file.tables.sources.0.is_empty() {
+        if file.tables.sources.is_empty() {
             check::implied_settings(file, self.env, state_dir, typed, self.host.keyring_names)
         } else {
             check::settings(file, self.env, state_dir)
@@ -108,7 +108,7 @@ impl CommandContext<'_> {
     ) -> Result<(Settings, Vec<SourceSettings>), ConfigError> {
         let file = self.load()?;
         let settings = self.settings(&file, typed)?;
-        if file.tables.sources.0.is_empty() && typed.is_empty() {
+        if file.tables.sources.is_empty() && typed.is_empty() {
             check::reject_ambiguous_keyring(&settings)?;
         }
         let sources = check::select(&settings, typed)?;

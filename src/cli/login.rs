@@ -129,7 +129,7 @@ fn reject_path_clashes(
     if let CredentialSpec::File(path) = key.credential {
         paths.add(PathRole::StoredKey { is_configured: key.is_configured }, path);
     }
-    for (name, table) in &file.tables.sources.0 {
+    for (name, table) in &file.tables.sources {
         let spec = table.credential.as_ref();
         let spec = spec.and_then(|text| credential_spec::parse(text.get_ref()).ok());
         if let (Some(CredentialSpec::File(path)), Ok(name)) = (spec, name.get_ref().parse()) {

@@ -40,7 +40,7 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
 fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
     let asked = login_at_terminal("atlaudit auth login new", &["2", "b.example", "", "y"]);
     let asked = asked.unwrap();
-    assert!(asked.known.is_none() && asked.source.target.is_through_gateway());
+    assert!(asked.known.is_none() && asked.source.target.gateway.is_some());
     assert_eq!(asked.source.target.site().as_deref(), Some("b.example"));
     // For one that is known there is nothing to ask but the key.
     let known =

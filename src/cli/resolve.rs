@@ -133,7 +133,7 @@ fn logout(name: SourceName, context: &CommandContext<'_>) -> LogoutRequest {
         also_read_by: Vec::new(),
         no_key_error: None,
     };
-    let file = context.load().ok().filter(|file| !file.tables.sources.0.is_empty());
+    let file = context.load().ok().filter(|file| !file.tables.sources.is_empty());
     let Some(settings) = file.and_then(|file| context.usable_settings(&file)) else {
         return request;
     };

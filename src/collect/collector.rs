@@ -323,7 +323,7 @@ impl SourceJob {
         // While the start permit is held, on the thread that has just written the checkpoint: so no
         // more sources wait for the disk at once.
         block_in_place(|| self.record(error.as_ref(), outcome.released));
-        if settings.target.is_through_gateway()
+        if settings.target.gateway.is_some()
             && let Some(site) = settings.target.site()
             && error.as_ref().map(AppError::exit) == Some(Exit::Credential)
         {

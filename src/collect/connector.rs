@@ -10,9 +10,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::env::{self, ProcessEnv};
-use crate::config::settings::{
-    ConnectionSettings, SiteRoute, SiteTarget, SourceSettings, SourceTarget,
-};
+use crate::config::settings::{ConnectionSettings, SourceSettings, SourceTarget};
 use crate::crash;
 use crate::credentials::Credential;
 use crate::error::AppError;
@@ -106,20 +104,17 @@ impl SourceConnector {
         credential: &Credential,
     ) -> Result<PreparedSource, AppError> {
         let origin = origin(settings, credential)?;
-        let cloud_id_client = match &settings.target {
-            SourceTarget::Site(SiteTarget { route: SiteRoute::Gateway(gateway), .. })
-                if gateway.cloud_id.is_none() =>
-            {
+        let cloud_id_client = match &settings.target.gateway {
+            Some(gateway) if gateway.cloud_id.is_none() => {
                 // Without the credential, which is only for the gateway.
                 Some(self.client(&settings.connection, &gateway.site_url, None)?)
             }
             _ => None,
         };
         let api = self.api_client(settings, credential)?;
-        let user_limits = settings
-            .target
-            .resolves_users()
-            .then(|| self.limits(Endpoint::JiraUsers, settings, credential));
+        let resolves_users = settings.target.resolve_users;
+        let user_limits =
+            resolves_users.then(|| self.limits(Endpoint::JiraUsers, settings, credential));
         let settings = settings.clone();
         Ok(PreparedSource { settings, api, origin, cloud_id_client, user_limits })
     }
@@ -219,7 +214,7 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
     };
     let owner = owner.as_deref().unwrap_or_default();
     // One gateway leads to many sites.
-    let site = target.site().filter(|_| target.is_through_gateway());
+    let site = target.site().filter(|_| target.gateway.is_some());
     let site = site.map_or(String::new(), |site| format!("{site} "));
     let what = if endpoint == Endpoint::JiraUsers { "users" } else { kind.as_str() };
     format!("{what} {} {site}{owner}", target.base_url())
@@ -354,31 +349,28 @@ impl PreparedSource {
     /// # Errors
     /// The site's cloud id cannot be looked up.
     pub async fn product_url(&self, lookups: &LookupCache) -> Result<Url, AppError> {
-        let SourceTarget::Site(site) = &self.settings.target else {
-            return Ok(self.settings.target.base_url().clone());
-        };
-        let gateway = match &site.route {
-            SiteRoute::Direct(url) => return Ok(url.clone()),
-            SiteRoute::Gateway(gateway) => gateway,
+        let target = &self.settings.target;
+        let (Some(gateway), Some(site)) = (&target.gateway, &target.site) else {
+            return Ok(target.base_url().clone());
         };
         let (server, now) = (gateway.site_url.to_string(), chrono::Utc::now());
         let cached = || {
-            let cached = lookups.read(&site.site).cloud_id?;
+            let cached = lookups.read(site).cloud_id?;
             let (cached_server, id) = cached.if_fresh(now)?;
             (*cached_server == server).then(|| id.clone())
         };
         if let Some(id) = gateway.cloud_id.clone().or_else(cached) {
-            return Ok(gateway.product_url(site.kind, &id));
+            return Ok(target.gateway_url(&id));
         }
         let Some(client) = &self.cloud_id_client else {
-            return Ok(gateway.base_url.clone());
+            return Ok(target.base_url().clone());
         };
         let request = lookup::cloud_id_request(&gateway.site_url);
         let api = ApiClient { transport: client.clone(), ..self.api.clone() };
         let id = api.request(&request, lookup::read_cloud_id).await?;
         let cached = CachedValue::new((server, id.clone()), now);
-        lookups.update(&site.site, |facts| facts.cloud_id = Some(cached));
-        Ok(gateway.product_url(site.kind, &id))
+        lookups.update(site, |facts| facts.cloud_id = Some(cached));
+        Ok(target.gateway_url(&id))
     }
 
     /// The account of a Data Center token. It only separates our own traces in the log from those
@@ -485,14 +477,20 @@ mod tests {
     #[test]
     fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
         let base_url: Url = "https://api.example/".parse().unwrap();
-        let org = SourceTarget::OrgEvents { base_url: base_url.clone(), org_id: None };
-        let site = SourceTarget::Site(SiteTarget {
-            kind: SourceKind::JiraAudit,
-            site: "acme.example".to_owned(),
-            email: None,
-            route: SiteRoute::Direct(base_url),
+        let org = SourceTarget {
+            kind: SourceKind::OrgEvents,
+            base_url,
+            org_id: None,
+            site: None,
+            account: None,
+            gateway: None,
             resolve_users: false,
-        });
+        };
+        let site = SourceTarget {
+            kind: SourceKind::JiraAudit,
+            site: Some("acme.example".to_owned()),
+            ..org.clone()
+        };
         assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));
         assert_ne!(name(&site, None, Some("ada@x")), name(&site, None, None));
         assert_ne!(name(&org, None, None), name(&site, None, None));

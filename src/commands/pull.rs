@@ -12,7 +12,7 @@ use crate::collect::metrics::MetricsFile;
 use crate::collect::{signals, summary};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{PullRequest, ReportTarget};
-use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, SourceTarget};
+use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings};
 use crate::credentials;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -20,6 +20,7 @@ use crate::fetch::plan::{self, ReadPlan};
 use crate::model::name::SourceName;
 use crate::model::number::group_digits;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::in_words;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::checkpoint_writer::{self, scope_of};
@@ -269,14 +270,12 @@ async fn describe_plan(
 /// organization may be stored with the credential, and a command that prints one may use the
 /// network.
 async fn scope(settings: &SourceSettings, env: &ProcessEnv) -> Result<Option<String>, AppError> {
-    let kind = settings.target.kind();
-    let owner = match &settings.target {
-        SourceTarget::OrgEvents { org_id: None, .. } => match settings.credential {
-            CredentialSpec::Command(_) => None,
-            _ => credentials::load(settings, env).await?.org_id,
-        },
-        SourceTarget::OrgEvents { org_id, .. } => org_id.clone(),
-        target => target.site(),
+    let (kind, target) = (settings.target.kind(), &settings.target);
+    let owner = match (kind.address(), &settings.credential) {
+        (SourceAddress::Site | SourceAddress::Server, _) => target.site(),
+        (SourceAddress::Organization, _) if target.org_id.is_some() => target.org_id.clone(),
+        (SourceAddress::Organization, CredentialSpec::Command(_)) => None,
+        (SourceAddress::Organization, _) => credentials::load(settings, env).await?.org_id,
     };
     Ok(owner.map(|owner| scope_of(kind, &owner)))
 }

@@ -1,7 +1,7 @@
 //! Turns the file and the environment into settings. Flags are applied last, in `cli`.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::Spanned;
 use url::Url;
@@ -33,7 +33,7 @@ pub fn settings(
     let below = global_output(file)?;
     let overridden = only_organization_source(file);
     let mut sources = Vec::new();
-    for (typed, table) in &file.tables.sources.0 {
+    for (typed, table) in &file.tables.sources {
         let name = source_name(file, typed.get_ref(), &typed.span())?;
         let mut table = table.clone();
         if overridden == Some(typed.get_ref().as_str()) {
@@ -42,7 +42,7 @@ pub fn settings(
         sources.push(source::check(file, (&name, &typed.span()), &table, &below)?);
     }
     output::reject_shared_files(&sources, env.cwd())
-        .map_err(|error| in_file(file.path.as_deref(), error))?;
+        .map_err(|error| error.in_file(file.path.as_deref(), None))?;
     Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
 }
 
@@ -212,7 +212,7 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
         "{meant}the sources are {}; `atlaudit auth login {name}` adds one",
         quoted_names(settings)
     ));
-    in_file(settings.config_file.as_deref(), error)
+    error.in_file(settings.config_file.as_deref(), None)
 }
 
 fn quoted_names(settings: &Settings) -> String {
@@ -223,13 +223,6 @@ fn quoted_names(settings: &Settings) -> String {
 /// The file's `[output]` table, checked.
 fn global_output(file: &ConfigFile) -> Result<OutputLayer, ConfigError> {
     source::output_layer(&ErrorLocation { file, source: None }, &file.tables.output)
-}
-
-fn in_file(file: Option<&Path>, error: ConfigError) -> ConfigError {
-    match file {
-        Some(path) => error.in_file(path, None),
-        None => error,
-    }
 }
 
 fn source_name(
@@ -248,7 +241,7 @@ fn source_name(
 /// means.
 fn only_organization_source(file: &ConfigFile) -> Option<&str> {
     let is_organization = |kind: SourceKind| kind.address() == SourceAddress::Organization;
-    let mut organizations = file.tables.sources.0.iter().filter(|(_, table)| {
+    let mut organizations = file.tables.sources.iter().filter(|(_, table)| {
         let kind = table.kind.as_ref().map(|text| text.get_ref().parse::<SourceKind>());
         kind.is_some_and(|kind| kind.is_ok_and(is_organization))
     });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath, SourceTarget};
+use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -135,9 +135,7 @@ fn the_environment_wins_over_the_only_organization() {
     let env = ProcessEnv::with([(env::ORG_ID, "from-env"), (env::API_KEY, "k")], "/w");
     let one = "[sources.a]\ntype = 'org-events'\norg_id = 'file'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.b'\n";
     let settings = check(one, &env).unwrap();
-    assert!(
-        matches!(&settings.sources[0].target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "from-env")
-    );
+    assert_eq!(settings.sources[0].target.org_id(), Some("from-env"));
     assert_eq!(settings.sources[0].credential, CredentialSpec::Env(env::API_KEY.to_owned()));
     assert_eq!(settings.sources[1].credential, CredentialSpec::Keyring);
     let bad = ProcessEnv::with([(env::ORG_ID, "a/b")], "/w");
@@ -166,9 +164,7 @@ fn login_lays_flags_over_the_file() {
     let flags = LoginFlags { org_id: Some("new".to_owned()), ..LoginFlags::default() };
     let known = login_source(&file, &"a".parse().unwrap(), &flags).unwrap();
     assert_eq!(known.page_size, 7);
-    assert!(
-        matches!(known.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "new")
-    );
+    assert_eq!(known.target.org_id(), Some("new"));
     let fresh = login_source(&file, &"b".parse().unwrap(), &flags).unwrap();
     assert_eq!(fresh.target.kind(), SourceKind::OrgEvents);
 }
@@ -224,9 +220,7 @@ fn the_environment_describes_a_source() {
     assert_eq!(names_of(&settings), [DEFAULT_SOURCE]);
     let source = &settings.sources[0];
     assert_eq!(source.credential, CredentialSpec::Env(env::API_KEY.to_owned()));
-    assert!(
-        matches!(&source.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "o-1")
-    );
+    assert_eq!(source.target.org_id(), Some("o-1"));
     assert_eq!(names_of(&implied(&env, &["mine"], &[])), ["mine"]);
 }
 

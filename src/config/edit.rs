@@ -6,8 +6,9 @@ use toml_edit::{Datetime, DocumentMut, InlineTable, Item, Table, TableLike};
 
 use crate::config::error::HintedError;
 use crate::config::file::ConfigFile;
-use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
+use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::model::name::SourceName;
+use crate::model::source_kind::SourceAddress;
 
 /// What a key is set to.
 pub use toml_edit::Value as ConfigValue;
@@ -16,8 +17,8 @@ pub use toml_edit::Value as ConfigValue;
 fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     let mut keys = vec![("type", source.target.kind().as_str().into())];
     keys.extend(source.target.org_id().map(|id| ("org_id", id.into())));
-    if let SourceTarget::Site(site) = &source.target {
-        keys.push(("site", (&site.site).into()));
+    if let (Some(site), SourceAddress::Site) = (&source.target.site, source.target.kind.address()) {
+        keys.push(("site", site.into()));
     }
     let account_key = source.target.kind().descriptor().account_key;
     if let (Some(key), Some(account)) = (account_key, source.target.account()) {
@@ -29,7 +30,7 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     if !source.target.has_default_base_url() {
         keys.push(("base_url", source.target.base_url().as_str().into()));
     }
-    if source.target.is_through_gateway() {
+    if source.target.gateway.is_some() {
         keys.push(("gateway", true.into()));
     }
     keys
@@ -48,10 +49,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         Item::Table(table)
     });
     if let Some(inline) = sources.as_inline_table_mut() {
-        let mut table = InlineTable::new();
-        for (key, setting) in keys_of(source) {
-            table.insert(key, setting);
-        }
+        let table: InlineTable = keys_of(source).into_iter().collect();
         inline.insert(name, table.into());
         return check_text(document.to_string());
     }
@@ -64,10 +62,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         lines.push('\n');
     }
     let gap = if lines.is_empty() { "" } else { "\n" };
-    let mut table = Table::new();
-    for (key, setting) in keys_of(source) {
-        table.insert(key, Item::Value(setting));
-    }
+    let table: Table = keys_of(source).into_iter().collect();
     // A dot in a bare key would nest tables.
     let title = match name.contains('.') {
         true => format!("[sources.\"{name}\"]"),
@@ -163,7 +158,7 @@ email_note = 1
             )
         );
         let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
-        assert_eq!(file.tables.sources.0.len(), 2);
+        assert_eq!(file.tables.sources.len(), 2);
         assert!(with_source("", &source("j")).unwrap().starts_with("[sources.j]\n"));
     }
 
@@ -176,7 +171,7 @@ email_note = 1
             "{added}"
         );
         let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
-        assert_eq!(file.tables.sources.0.len(), 2);
+        assert_eq!(file.tables.sources.len(), 2);
         // Dotted keys are a table, too.
         let text = "sources.acme.type = 'org-events'\n";
         let added = with_source(text, &source("j"));

@@ -2,7 +2,7 @@
 //! the line is never part of it: it may hold a secret.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why one value is not accepted; it becomes a [`ConfigError`] where the value's place is known,
 /// or a usage error when the value was a flag.
@@ -59,9 +59,9 @@ impl ConfigError {
         HintedError::new(what).into()
     }
 
-    /// Says which file it is in, and the line when it is known.
-    pub fn in_file(mut self, file: impl Into<PathBuf>, line: Option<usize>) -> ConfigError {
-        self.file = Some(file.into());
+    /// Says which file it is in, if it is in one, and the line when it is known.
+    pub fn in_file(mut self, file: Option<&Path>, line: Option<usize>) -> ConfigError {
+        self.file = file.map(Path::to_path_buf);
         self.line = line;
         self
     }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_error_names_its_place_first() {
-        let error = ConfigError::new("no").in_file("/c.toml", Some(3)).hint("yes");
+        let error = ConfigError::new("no").in_file(Some(Path::new("/c.toml")), Some(3)).hint("yes");
         assert_eq!(error.to_string(), "/c.toml:3: no");
         assert_eq!(error.hint_text(), Some("yes"));
         assert_eq!(HintedError::new("no").hint("yes").to_string(), "no; yes");

@@ -50,8 +50,8 @@ impl ConfigFile {
     }
 
     /// The table of the source `name`, and where its name stands.
-    pub fn source(&self, name: &SourceName) -> Option<&(Spanned<String>, SourceTable)> {
-        self.tables.sources.0.iter().find(|(typed, _)| typed.get_ref() == name.as_str())
+    pub fn source(&self, name: &SourceName) -> Option<&NamedTable> {
+        self.tables.sources.iter().find(|(typed, _)| typed.get_ref() == name.as_str())
     }
 
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
@@ -60,7 +60,7 @@ impl ConfigFile {
         match &self.path {
             Some(path) if !span.is_empty() => {
                 let line = line_of(&self.text, span.start);
-                error.in_file(path, Some(line))
+                error.in_file(Some(path), Some(line))
             }
             _ => error,
         }
@@ -73,8 +73,9 @@ impl ConfigFile {
 pub struct ConfigTables {
     /// `[output]`
     pub output: OutputTable,
-    /// `[sources.NAME]`
-    pub sources: SourceTables,
+    /// `[sources.NAME]`, in the order of the file.
+    #[serde(deserialize_with = "in_file_order")]
+    pub sources: Vec<NamedTable>,
 }
 
 /// `[output]`, or a source's `output.*`.
@@ -130,33 +131,30 @@ pub fn without_span(text: impl Into<String>) -> SpannedText {
     Some(Spanned::new(0..0, text.into()))
 }
 
-/// The sources in the order of the file.
-#[derive(Default)]
-pub struct SourceTables(pub Vec<(Spanned<String>, SourceTable)>);
+/// The table of a source, and its name with its place.
+pub type NamedTable = (Spanned<String>, SourceTable);
 
-impl<'de> Deserialize<'de> for SourceTables {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(InFileOrder)
-    }
+fn in_file_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NamedTable>, D::Error> {
+    deserializer.deserialize_map(InFileOrder)
 }
 
 struct InFileOrder;
 
 impl<'de> Visitor<'de> for InFileOrder {
-    type Value = SourceTables;
+    type Value = Vec<NamedTable>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a table for each source, such as `[sources.acme]`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut sources = Vec::new();
-        while let Some(entry) = map.next_entry::<Spanned<String>, SourceTable>()? {
+        let mut sources: Self::Value = Vec::new();
+        while let Some(entry) = map.next_entry()? {
             sources.push(entry);
         }
         // The parser hands tables out by name; people expect the order that they wrote.
         sources.sort_by_key(|(name, _)| name.span().start);
-        Ok(SourceTables(sources))
+        Ok(sources)
     }
 }
 
@@ -223,11 +221,11 @@ fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError
         Some((key, known)) => {
             let shown = printable(key);
             let refused = ConfigError::new(format!("unknown key `{shown}`"));
-            refused.hint(hint_for(key, &known)).in_file(path, line)
+            refused.hint(hint_for(key, &known)).in_file(Some(path), line)
         }
         None => ConfigError::new(strip_quoted_values(error.message()))
             .hint("the file is TOML; config.example.toml shows every key")
-            .in_file(path, line),
+            .in_file(Some(path), line),
     }
 }
 
@@ -287,7 +285,7 @@ mod tests {
         .ok()
         .unwrap();
         let names: Vec<_> =
-            loaded.tables.sources.0.iter().map(|(name, _)| name.as_ref().as_str()).collect();
+            loaded.tables.sources.iter().map(|(name, _)| name.as_ref().as_str()).collect();
         assert_eq!(names, ["z", "a", "m"]);
     }
 

@@ -30,8 +30,7 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
     while let Some(at) = rest.find(['{', '%']) {
         rest = rest.get(at..).unwrap_or_default();
         let known = ["{source}", "%Y", "%m", "%d", "%H", "%%"];
-        let Some(found) = known.into_iter().find(|placeholder| rest.starts_with(placeholder))
-        else {
+        let Some(after) = known.into_iter().find_map(|known| rest.strip_prefix(known)) else {
             let shown: String = match rest.find('}') {
                 Some(end) if rest.starts_with('{') => rest.chars().take(end + 1).collect(),
                 _ => rest.chars().take(2).collect(),
@@ -41,7 +40,7 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
                     "`{source}`, `%Y`, `%m`, `%d`, `%H` and `%%` are the placeholders there are",
                 ));
         };
-        rest = rest.get(found.len()..).unwrap_or_default();
+        rest = after;
     }
     Ok(PathTemplate(text.to_owned()))
 }

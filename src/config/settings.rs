@@ -9,6 +9,10 @@ use url::Url;
 
 use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::source_kind::SourceAddress;
+
+/// The server of organizations' events, and the gateway to the sites.
+pub const CLOUD_HOST: &str = "api.atlassian.com";
 
 /// Everything that the file, the environment and the flags say together.
 #[derive(Debug, Clone)]
@@ -54,150 +58,81 @@ pub struct SourceSettings {
 
 /// Which API a source reads and how it is addressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceTarget {
-    /// An organization's events.
-    OrgEvents {
-        /// Scheme, host and path prefix before `/admin/v1`.
-        base_url: Url,
-        /// The organization's id; absent when it lives in the keyring beside the key.
-        org_id: Option<String>,
-    },
-    /// The audit records of a product on a Cloud site.
-    Site(SiteTarget),
-    /// The audit events of a Data Center product.
-    Datacenter {
-        /// Scheme, host and path prefix before `/rest/auditing`.
-        base_url: Url,
-        /// The account of a password (Basic); without it the secret is a personal access token
-        /// (Bearer).
-        username: Option<String>,
-    },
-}
-
-/// A product on a Cloud site.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SiteTarget {
-    /// Which of its audit logs.
+pub struct SourceTarget {
+    /// The type of the source.
     pub kind: SourceKind,
-    /// The site's host name, as it appears in event ids.
-    pub site: String,
-    /// The account of an API token (Basic); without it the token is sent as Bearer.
-    pub email: Option<String>,
-    /// Where its API is asked.
-    pub route: SiteRoute,
-    /// Whether names and addresses that records lack are looked up.
+    /// Scheme, host and path prefix that requests start with: where the credential goes. It ends
+    /// before `/admin/v1`, `/rest`, `/wiki` or the gateway's `/ex`.
+    pub base_url: Url,
+    /// The organization's id; absent when it lives in the keyring beside the key.
+    pub org_id: Option<String>,
+    /// The site as events and their ids name it: a Cloud site's host name, of a Data Center its
+    /// host, port and path.
+    pub site: Option<String>,
+    /// The account of Basic authentication, where it is configured; without it the secret is sent
+    /// as Bearer.
+    pub account: Option<String>,
+    /// Atlassian's gateway to a Cloud site, the only way for tokens with scopes and for service
+    /// accounts. Without it the site itself gets the requests.
+    pub gateway: Option<GatewayRoute>,
+    /// Whether names and addresses that a site's records lack are looked up.
     pub resolve_users: bool,
-}
-
-/// The way to a site's APIs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SiteRoute {
-    /// The site itself, or its replacement: scheme, host and path prefix before `/rest` or `/wiki`.
-    Direct(Url),
-    /// Atlassian's gateway, the only way for tokens with scopes and for service accounts.
-    Gateway(GatewayRoute),
 }
 
 /// Atlassian's gateway to the sites.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayRoute {
-    /// Scheme, host and path prefix before `/ex`.
-    pub base_url: Url,
-    /// What stands before `/_edge/tenant_info`, which tells the site's cloud id.
+    /// What stands before `/_edge/tenant_info`, which returns the site's cloud id.
     pub site_url: Url,
     /// The site's cloud id, where it is configured.
     pub cloud_id: Option<String>,
 }
 
-impl GatewayRoute {
-    /// What stands before the paths of the API of `kind` at the site with this cloud id.
-    pub fn product_url(&self, kind: SourceKind, cloud_id: &str) -> Url {
-        let mut url = self.base_url.clone();
-        let prefix = url.path().trim_end_matches('/');
-        let product = kind.descriptor().gateway_path;
-        let path = format!("{prefix}/ex/{product}/{cloud_id}");
-        url.set_path(&path);
-        url
-    }
-}
-
 impl SourceTarget {
     /// The type of the source.
     pub fn kind(&self) -> SourceKind {
-        match self {
-            SourceTarget::OrgEvents { .. } => SourceKind::OrgEvents,
-            SourceTarget::Site(site) => site.kind,
-            SourceTarget::Datacenter { .. } => SourceKind::DatacenterAudit,
-        }
+        self.kind
     }
 
     /// The id of the organization, where it is configured.
     pub fn org_id(&self) -> Option<&str> {
-        match self {
-            SourceTarget::OrgEvents { org_id, .. } => org_id.as_deref(),
-            SourceTarget::Site(_) | SourceTarget::Datacenter { .. } => None,
-        }
-    }
-
-    /// Sets the id of the organization, if it is one.
-    pub fn set_org_id(&mut self, id: String) {
-        if let SourceTarget::OrgEvents { org_id, .. } = self {
-            *org_id = Some(id);
-        }
+        self.org_id.as_deref()
     }
 
     /// The account that signs in with Basic authentication, where it is configured.
     pub fn account(&self) -> Option<&str> {
-        match self {
-            SourceTarget::OrgEvents { .. } => None,
-            SourceTarget::Site(site) => site.email.as_deref(),
-            SourceTarget::Datacenter { username, .. } => username.as_deref(),
-        }
+        self.account.as_deref()
     }
 
-    /// Whether names and addresses that its records lack are looked up.
-    pub fn resolves_users(&self) -> bool {
-        matches!(self, SourceTarget::Site(site) if site.resolve_users)
-    }
-
-    /// Whether its site is asked through Atlassian's gateway.
-    pub fn is_through_gateway(&self) -> bool {
-        matches!(self, SourceTarget::Site(site) if matches!(site.route, SiteRoute::Gateway(_)))
-    }
-
-    /// The site as events and their ids name it; of a Data Center its host, port and path.
+    /// The site as events and their ids name it.
     pub fn site(&self) -> Option<String> {
-        match self {
-            SourceTarget::OrgEvents { .. } => None,
-            SourceTarget::Site(site) => Some(site.site.clone()),
-            SourceTarget::Datacenter { base_url, .. } => Some(server_name(base_url)),
-        }
-    }
-
-    /// Whether requests go where the type alone would send them.
-    pub fn has_default_base_url(&self) -> bool {
-        let default = match self {
-            SourceTarget::Site(SiteTarget { site, route: SiteRoute::Direct(_), .. }) => {
-                format!("https://{site}/")
-            }
-            SourceTarget::OrgEvents { .. } | SourceTarget::Site(_) => {
-                "https://api.atlassian.com/".to_owned()
-            }
-            SourceTarget::Datacenter { .. } => return false,
-        };
-        self.base_url().as_str() == default
+        self.site.clone()
     }
 
     /// Scheme, host and path prefix that requests start with: where the credential goes.
     pub fn base_url(&self) -> &Url {
-        match self {
-            SourceTarget::OrgEvents { base_url, .. }
-            | SourceTarget::Datacenter { base_url, .. } => base_url,
-            SourceTarget::Site(site) => match &site.route {
-                SiteRoute::Direct(url) => url,
-                SiteRoute::Gateway(gateway) => &gateway.base_url,
-            },
-        }
+        &self.base_url
+    }
+
+    /// What stands before the paths of the product's API at the gateway, for the site with this
+    /// cloud id.
+    pub fn gateway_url(&self, cloud_id: &str) -> Url {
+        let mut url = self.base_url.clone();
+        let prefix = url.path().trim_end_matches('/');
+        let product = self.kind.descriptor().gateway_path;
+        let path = format!("{prefix}/ex/{product}/{cloud_id}");
+        url.set_path(&path);
+        url
+    }
+
+    /// Whether requests go where the type alone would send them.
+    pub fn has_default_base_url(&self) -> bool {
+        let host = match (&self.site, &self.gateway) {
+            _ if self.kind.address() == SourceAddress::Server => return false,
+            (Some(site), None) => site,
+            _ => CLOUD_HOST,
+        };
+        self.base_url.as_str() == format!("https://{host}/")
     }
 }
 

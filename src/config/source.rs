@@ -12,8 +12,8 @@ use crate::config::file::{ConfigFile, ErrorLocation, OutputTable, SourceTable, S
 use crate::config::keywords;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{
-    ConnectionSettings, CredentialSpec, GatewayRoute, OutputSettings, SiteRoute, SiteTarget,
-    SourceSettings, SourceTarget,
+    CLOUD_HOST, ConnectionSettings, CredentialSpec, GatewayRoute, OutputSettings, SourceSettings,
+    SourceTarget, server_name,
 };
 use crate::config::validate::{self, duration, nonzero_duration, number};
 use crate::model::address::is_loopback;
@@ -22,8 +22,6 @@ use crate::model::source_kind::SourceAddress;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-const CLOUD_HOST: &str = "api.atlassian.com";
 
 /// Checks one source, whose name stands at `place`. Values are checked in the order of this code:
 /// the first error is reported.
@@ -70,10 +68,9 @@ pub(super) fn check(
 
 /// TOML has dates of its own; a string is read the same way.
 fn expiry(value: &toml::Value) -> Result<NaiveDate, HintedError> {
-    match value {
-        toml::Value::String(text) => validate::date(text),
-        toml::Value::Datetime(day) => validate::date(&day.to_string()),
-        _ => validate::date(""),
+    match value.as_str() {
+        Some(text) => validate::date(text),
+        None => validate::date(&value.to_string()),
     }
 }
 
@@ -109,59 +106,63 @@ pub(super) fn output_layer(
     })
 }
 
-/// The keys that address a source, which depend on its kind.
+/// Checks the keys that address a source, which depend on its kind.
 fn target(
     at: &ErrorLocation<'_>,
     table: &SourceTable,
     kind: SourceKind,
 ) -> Result<SourceTarget, ConfigError> {
-    let base_url = at.text("base_url", &table.base_url, validate::base_url)?;
+    let cloud = validate::base_url(&format!("https://{CLOUD_HOST}"))?;
+    let typed_url = at.text("base_url", &table.base_url, validate::base_url)?;
+    let mut target = SourceTarget {
+        kind,
+        base_url: typed_url.clone().unwrap_or(cloud),
+        org_id: at.text("org_id", &table.org_id, validate::org_id)?,
+        site: at.text("site", &table.site, validate::site)?,
+        account: None,
+        gateway: None,
+        resolve_users: table.resolve_users.as_ref().is_some_and(|yes| *yes.get_ref()),
+    };
     match kind.address() {
-        SourceAddress::Organization => Ok(SourceTarget::OrgEvents {
-            base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
-            org_id: at.text("org_id", &table.org_id, validate::org_id)?,
-        }),
-        SourceAddress::Site => site(at, table, kind, base_url),
+        SourceAddress::Organization => {}
+        SourceAddress::Site => route_to_site(at, table, typed_url, &mut target)?,
         SourceAddress::Server => {
-            let username = at.text("username", &table.username, validate::username)?;
-            let missing =
-                || at.missing("base_url", "add `base_url = \"https://jira.acme.example\"`");
-            Ok(SourceTarget::Datacenter { base_url: base_url.ok_or_else(missing)?, username })
+            target.account = at.text("username", &table.username, validate::username)?;
+            if typed_url.is_none() {
+                let hint = "add `base_url = \"https://jira.acme.example\"`";
+                return Err(at.missing("base_url", hint));
+            }
+            target.site = Some(server_name(&target.base_url));
         }
     }
+    Ok(target)
 }
 
-fn site(
+fn route_to_site(
     at: &ErrorLocation<'_>,
     table: &SourceTable,
-    kind: SourceKind,
-    base_url: Option<Url>,
-) -> Result<SourceTarget, ConfigError> {
-    let site = at
-        .text("site", &table.site, validate::site)?
-        .ok_or_else(|| at.missing("site", "add `site = \"acme.atlassian.net\"`"))?;
-    let email = at.text("email", &table.email, validate::email)?;
+    typed_url: Option<Url>,
+    target: &mut SourceTarget,
+) -> Result<(), ConfigError> {
+    let Some(site) = &target.site else {
+        return Err(at.missing("site", "add `site = \"acme.atlassian.net\"`"));
+    };
+    let site_url = || validate::base_url(&format!("https://{site}"));
+    target.account = at.text("email", &table.email, validate::email)?;
     let cloud_id = at.text("cloud_id", &table.cloud_id, validate::cloud_id)?;
     let gateway = at.value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
         (false, Some(_)) => Err(HintedError::new("`cloud_id` has no effect without the gateway")
             .hint("take one of them out")),
         (yes, _) => Ok(yes),
     })?;
-    let route = match (gateway.unwrap_or(cloud_id.is_some()), base_url) {
-        (false, Some(base_url)) => SiteRoute::Direct(base_url),
-        (false, None) => SiteRoute::Direct(https(&site)?),
-        (true, base_url) => SiteRoute::Gateway(GatewayRoute {
-            // A loopback server replaces all of Atlassian's servers; another gateway is no site.
-            site_url: match &base_url {
-                Some(url) if is_loopback(url) => url.clone(),
-                _ => https(&site)?,
-            },
-            base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
-            cloud_id,
-        }),
-    };
-    let resolve_users = table.resolve_users.as_ref().is_some_and(|yes| *yes.get_ref());
-    Ok(SourceTarget::Site(SiteTarget { kind, site, email, route, resolve_users }))
+    if gateway.unwrap_or(cloud_id.is_some()) {
+        // A loopback server replaces all of Atlassian's servers; another gateway is no site.
+        let site_url = typed_url.filter(is_loopback).map_or_else(site_url, Ok)?;
+        target.gateway = Some(GatewayRoute { site_url, cloud_id });
+    } else {
+        target.base_url = typed_url.map_or_else(site_url, Ok)?;
+    }
+    Ok(())
 }
 
 /// A key that would do nothing is refused: most often it is the `type` that is wrong.
@@ -196,8 +197,4 @@ fn only_for(address: SourceAddress, kind: SourceKind) -> Result<(), HintedError>
     let names = names.join(" and ");
     Err(HintedError::new(format!("belongs to sources of type {names} only"))
         .hint("check the source's `type`, or take the key out"))
-}
-
-fn https(host: &str) -> Result<Url, HintedError> {
-    validate::base_url(&format!("https://{host}"))
 }

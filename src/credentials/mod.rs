@@ -233,7 +233,7 @@ mod tests {
     async fn what_is_configured_wins_over_what_is_kept() {
         let env = ProcessEnv::with([("J", r#"{"api_key": "k", "org_id": "kept"}"#)], "/");
         let mut source = source("env:J");
-        source.target.set_org_id("configured".to_owned());
+        source.target.org_id = Some("configured".to_owned());
         let credential = load(&source, &env).await.unwrap();
         assert_eq!(credential.org_id.as_deref(), Some("configured"));
     }

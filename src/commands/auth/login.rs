@@ -12,7 +12,7 @@ use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
 use crate::config::prompt::{self, UserPrompt as _};
 use crate::config::request::LoginRequest;
-use crate::config::settings::{SourceSettings, SourceTarget};
+use crate::config::settings::SourceSettings;
 use crate::config::validate;
 use crate::credentials::{self, Credential, check_key};
 use crate::error::AppError;
@@ -150,11 +150,12 @@ impl LoginSession<'_> {
     /// Fills in the organization of a key: the configured one, the one of the key before, or the
     /// one that the key itself lists.
     async fn fill_in_organization(&mut self, credential: &mut Credential) -> Result<(), AppError> {
-        let SourceTarget::OrgEvents { org_id, .. } = &self.request.source.target else {
+        let target = &self.request.source.target;
+        if target.kind().address() != SourceAddress::Organization {
             credential.org_id = None;
             return Ok(());
-        };
-        if let Some(id) = org_id.clone().or_else(|| credential.org_id.clone()) {
+        }
+        if let Some(id) = target.org_id.clone().or_else(|| credential.org_id.clone()) {
             credential.org_id = Some(id);
             return Ok(());
         }
@@ -172,7 +173,7 @@ impl LoginSession<'_> {
             (Err(error), _) => return Err(error),
         };
         credential.org_id = Some(found.clone());
-        self.request.source.target.set_org_id(found);
+        self.request.source.target.org_id = Some(found);
         Ok(())
     }
 
@@ -350,7 +351,7 @@ fn changes(
     {
         changes.push((key, account.into()));
     }
-    if after.is_through_gateway() && !before.is_through_gateway() {
+    if after.gateway.is_some() && before.gateway.is_none() {
         changes.push(("gateway", true.into()));
     } else if before.base_url() != after.base_url() {
         changes.push(("base_url", after.base_url().as_str().into()));
