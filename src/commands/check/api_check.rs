@@ -9,15 +9,14 @@ use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
-use crate::http::client::HttpClient;
-use crate::http::error::TransportErrorKind;
-use crate::http::exchange::exchange;
+use crate::http::attempt_observer::LastAttempt;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
-use crate::http::recording_transport::RecordingTransport;
-use crate::model::duration::in_words;
+use crate::http::message::TransportErrorKind;
 use crate::model::number::counted;
 use crate::model::text::printable;
+use crate::model::time::in_words;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
@@ -35,8 +34,8 @@ const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The requests to one source.
 pub struct ApiCheck {
     api: ApiClient,
-    transport: RecordingTransport<HttpClient>,
-    source: Box<dyn Source>,
+    last_attempt: LastAttempt,
+    source: Source,
     origin: RecordOrigin,
     is_secure: bool,
 }
@@ -47,7 +46,7 @@ impl ApiCheck {
         let org_id = connected.origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: RecordingTransport::new(connected.api.transport.clone()),
+            last_attempt: LastAttempt::default(),
             api: connected.api,
             origin: connected.origin,
             is_secure: base_url.scheme() == "https",
@@ -83,9 +82,9 @@ impl ApiCheck {
 
     /// The step that a failure belongs to.
     fn failed_step(&self, failure: &Failure) -> StepName {
-        let last = self.transport.last().map(|seen| seen.outcome);
-        match (last, failure.kind) {
-            (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
+        let failed_at = self.last_attempt.get().and_then(|last| last.failed_at);
+        match (failed_at, failure.kind) {
+            (Some(TransportErrorKind::Tls), _) => StepName::Tls,
             (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => {
                 StepName::Authorised
             }
@@ -97,13 +96,13 @@ impl ApiCheck {
                 | FailureKind::NotFound,
             ) => StepName::Permitted,
             (
-                Some(Ok(_)),
+                None,
                 FailureKind::BadRequest
                 | FailureKind::ErrorInPage
                 | FailureKind::Unreadable
                 | FailureKind::Unexpected,
             ) => StepName::PageRead,
-            (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
+            (Some(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost), _) => {
                 StepName::PageRead
             }
             _ => StepName::Answered,
@@ -120,16 +119,16 @@ impl ApiCheck {
 
     /// The duration of connection, handshake and response.
     fn response_step(&self) -> CheckStep {
-        let Some(seen) = self.transport.last() else {
+        let Some(last) = self.last_attempt.get() else {
             return CheckStep::ok(StepName::Answered, "");
         };
-        let status = seen.outcome.as_ref().map_or(0, |head| head.status);
+        let status = last.response.map_or(0, |response| response.status);
         let with = match self.is_secure {
             true => "connection and TLS included",
             false => "connection included",
         };
         CheckStep::ok(StepName::Answered, format!("{status}, {with}"))
-            .with_duration(seen.took)
+            .with_duration(last.took)
             .with_fact("status", status)
     }
 
@@ -187,18 +186,19 @@ impl ApiCheck {
 
     /// What is left of the server's rate limit.
     pub fn rate_limit_step(&self) -> CheckStep {
-        let Some(quota) = self.transport.last().and_then(|seen| seen.quota()) else {
+        let last = self.last_attempt.get();
+        let header = |name: &str| Some(printable(last.as_ref()?.header(name)?.trim()));
+        let Some(remaining) = header("x-ratelimit-remaining") else {
             return CheckStep::unknown(StepName::LimitLeft, "the server does not say");
         };
-        let remaining = printable(&quota.remaining);
+        let (limit, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
         let hint =
             "the next request has to wait: look for another program that uses the same credential";
         let mut step = CheckStep::ok(StepName::LimitLeft, format!("{remaining} request(s)"))
             .warn_if(remaining == "0", hint)
             .with_fact("remaining", remaining);
-        for (key, word, value) in [("limit", " of", quota.limit), ("reset", ", until", quota.reset)]
-        {
-            if let Some(value) = value.as_deref().map(printable) {
+        for (key, word, value) in [("limit", " of", limit), ("reset", ", until", reset)] {
+            if let Some(value) = value {
                 step.detail.push_str(&format!("{word} {value}"));
                 step = step.with_fact(key, value);
             }
@@ -245,11 +245,20 @@ impl ApiCheck {
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
         let api = &self.api;
-        exchange(&self.transport, &api.limits, &api.retry_budget, &api.meter, &request, read).await
+        send_with_retries(
+            &api.transport,
+            &api.limits,
+            &api.retry_budget,
+            &api.meter,
+            &request,
+            read,
+            &self.last_attempt,
+        )
+        .await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {
-        self.transport.last()?.server_ahead()
+        self.last_attempt.get()?.server_ahead()
     }
 
     fn server_now(&self) -> Timestamp {

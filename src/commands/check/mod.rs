@@ -20,11 +20,11 @@ use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::client::ClientPool;
-use crate::http::error::{TransportError, TransportErrorKind};
+use crate::http::message::{TransportError, TransportErrorKind};
 use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
 use crate::sink::{preflight, stdout};
-use crate::state::lookups::LookupCache;
+use crate::state::caches::LookupCache;
 use crate::state::store::StateStore;
 use crate::telemetry::console::StderrConsole;
 

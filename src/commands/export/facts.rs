@@ -9,9 +9,9 @@ use crate::config::settings::SourceSettings;
 use crate::evidence::manifest::{
     DroppedCounts, ExportParameters, GapEntry, MadeBy, SourceFacts, WindowEntry,
 };
+use crate::model::address::SafeUrl;
 use crate::model::name::SourceKind;
 use crate::model::retention::RetentionLimit;
-use crate::model::safe_url::SafeUrl;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window};

@@ -39,7 +39,7 @@ use crate::pipeline::run::RunMode;
 use crate::sink::bodies::ResponseBodyStore;
 use crate::sink::pack::unpack;
 use crate::state::StateError;
-use crate::state::lookups::LookupCache;
+use crate::state::caches::LookupCache;
 use crate::state::store::StateStore;
 use crate::telemetry::console::StderrConsole;
 
