@@ -197,7 +197,7 @@ impl<'c> SourceCollector<'c> {
         let options = &self.shared.options;
         let expiry = expiry::find_expiry(&settings, credential.as_ref().ok(), None);
         let prepared = credential.and_then(|key| self.connector.connect(&settings, &key));
-        let meter = prepared.as_ref().map(|source| source.meter().clone()).unwrap_or_default();
+        let meter = prepared.as_ref().map(|source| source.api.meter.clone()).unwrap_or_default();
         let job = Arc::new(SourceJob {
             index,
             settings,

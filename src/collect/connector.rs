@@ -274,22 +274,12 @@ pub struct PreparedSource {
     pub origin: RecordOrigin,
     /// The client for the site itself, if its cloud id is looked up unless an earlier run has
     /// stored it.
-    cloud_id_client: Option<HttpClient>,
+    pub cloud_id_client: Option<HttpClient>,
     /// The limits of user lookups, if these are wanted.
     user_limits: Option<Arc<RequestLimiter>>,
 }
 
 impl PreparedSource {
-    /// The meter that counts requests, events and waits.
-    pub fn meter(&self) -> &Arc<SourceMeter> {
-        &self.api.meter
-    }
-
-    /// Whether the site must tell its cloud id first.
-    pub fn needs_cloud_id(&self) -> bool {
-        self.cloud_id_client.is_some()
-    }
-
     /// Looks up what must be known first, and returns the fetcher with the origin of its events.
     /// `attempt_log` receives every attempt.
     ///

@@ -1,5 +1,5 @@
-//! `--metrics-file`: which metrics there are, and when they are written, in Prometheus' text format,
-//! into the file that the node exporter's textfile collector reads.
+//! `--metrics-file`: which metrics there are, and when they are written, in Prometheus' text
+//! format, into the file that the node exporter's textfile collector reads.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -228,13 +228,13 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
 }
 
 /// The label pairs of a sample.
-type Labels<'a> = Vec<(&'a str, &'a str)>;
+type MetricLabels<'a> = Vec<(&'a str, &'a str)>;
 
-fn labels<'a>(source: &'a SourceSnapshot, more: &[(&'a str, &'a str)]) -> Labels<'a> {
+fn labels<'a>(source: &'a SourceSnapshot, more: &[(&'a str, &'a str)]) -> MetricLabels<'a> {
     [&[("source", source.name.as_str()), ("type", source.kind)], more].concat()
 }
 
-fn wait_seconds(source: &SourceSnapshot) -> [(Labels<'_>, f64); 3] {
+fn wait_seconds(source: &SourceSnapshot) -> [(MetricLabels<'_>, f64); 3] {
     let counts = &source.history.totals.counts;
     let waits = [
         ("quota", counts.quota_wait_ms),
@@ -278,7 +278,7 @@ impl MetricsText {
         &mut self,
         kind: &str,
         metric: &str,
-        samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
+        samples: impl IntoIterator<Item = (MetricLabels<'a>, f64)>,
     ) {
         let escape = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
         let name = metric.split(' ').next().unwrap_or_default();

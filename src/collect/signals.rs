@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -21,13 +21,7 @@ const FORCED_EXIT_DELAY: Duration = Duration::from_secs(1);
 /// Returns what signals have requested: the first requests the end after the current commit, the
 /// second the end at once. After it has returned, no signal is missed.
 pub fn watch_signals() -> watch::Receiver<StopRequest> {
-    listen(|_, _| {
-        let mut signals = stop_signals()?;
-        if !is_hangup_ignored() {
-            signals.push(signal(SignalKind::hangup())?);
-        }
-        Ok(signals)
-    })
+    listen(None)
 }
 
 /// The same for a program that SIGHUP does not end: the second receiver counts it. A program that a
@@ -35,64 +29,69 @@ pub fn watch_signals() -> watch::Receiver<StopRequest> {
 pub fn watch_signals_and_reload(
     is_on_terminal: bool,
 ) -> (watch::Receiver<StopRequest>, watch::Receiver<u64>) {
-    let (sender, reloads) = watch::channel(0);
-    let stop = listen(|runtime, asked| {
-        if !is_hangup_ignored() {
-            let mut hangup = signal(SignalKind::hangup())?;
-            runtime.spawn(async move {
-                while hangup.recv().await.is_some() {
-                    match is_on_terminal && !io::stdin().is_terminal() {
-                        true => drop(asked.send_replace(StopRequest::AfterCommit)),
-                        false => sender.send_modify(|count| *count += 1),
-                    }
-                }
-            });
-        }
-        stop_signals()
-    });
-    (stop, reloads)
+    let (count, reloads) = watch::channel(0);
+    (listen(Some(ReloadCounter { is_on_terminal, count })), reloads)
 }
 
-fn listen(
-    signals: impl FnOnce(&Runtime, watch::Sender<StopRequest>) -> io::Result<Vec<Signal>>,
-) -> watch::Receiver<StopRequest> {
+/// Counts how often SIGHUP came.
+struct ReloadCounter {
+    is_on_terminal: bool,
+    count: watch::Sender<u64>,
+}
+
+fn listen(reloads: Option<ReloadCounter>) -> watch::Receiver<StopRequest> {
     let (sender, receiver) = watch::channel(StopRequest::NotRequested);
-    let listen = || {
+    let start = || {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();
-        let signals = signals(&runtime, sender.clone())?;
+        let stops = vec![signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+        let hangup = match is_hangup_ignored() {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
         drop(inside);
-        Ok::<_, io::Error>((runtime, signals))
-    };
-    match listen() {
         // On a thread of its own: the others may be blocked by a standard error that nobody reads.
-        Ok((runtime, signals)) => {
-            let work = move || runtime.block_on(forward_signals(signals, &sender));
-            if let Err(error) = thread::Builder::new().spawn(work) {
-                warn_not_listening(&error);
-            }
-        }
-        Err(error) => warn_not_listening(&error),
+        let work = move || runtime.block_on(forward_signals(stops, hangup, reloads, sender));
+        thread::Builder::new().spawn(work)
+    };
+    if let Err(error) = start() {
+        tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
     }
     receiver
 }
 
-fn warn_not_listening(error: &io::Error) {
-    tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
-}
-
-fn stop_signals() -> io::Result<Vec<Signal>> {
-    Ok(vec![signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?])
-}
-
 #[expect(clippy::exit, reason = "whatever holds the other threads must not hold the program")]
-async fn forward_signals(mut signals: Vec<Signal>, stop: &watch::Sender<StopRequest>) {
+async fn forward_signals(
+    mut stops: Vec<Signal>,
+    hangup: Option<Signal>,
+    reloads: Option<ReloadCounter>,
+    stop: watch::Sender<StopRequest>,
+) {
+    match (hangup, reloads) {
+        (Some(hangup), Some(reloads)) => {
+            tokio::spawn(count_hangups(hangup, reloads, stop.clone()));
+        }
+        (hangup, _) => stops.extend(hangup),
+    }
     for request in [StopRequest::AfterCommit, StopRequest::Immediately] {
-        wait_for_any(&mut signals).await;
+        wait_for_any(&mut stops).await;
         stop.send_replace(request);
     }
     tokio::time::sleep(FORCED_EXIT_DELAY).await;
     std::process::exit(Exit::Incomplete.code().into());
+}
+
+async fn count_hangups(
+    mut hangup: Signal,
+    reloads: ReloadCounter,
+    stop: watch::Sender<StopRequest>,
+) {
+    while hangup.recv().await.is_some() {
+        match reloads.is_on_terminal && !io::stdin().is_terminal() {
+            true => drop(stop.send_replace(StopRequest::AfterCommit)),
+            false => reloads.count.send_modify(|count| *count += 1),
+        }
+    }
 }
 
 async fn wait_for_any(signals: &mut [Signal]) {

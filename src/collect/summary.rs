@@ -22,18 +22,8 @@ const MAX_SOURCE_LINES: usize = 20;
 /// Up to so many files are named.
 const NAMED_FILES: usize = 3;
 
-/// Reports how a run ended; nothing if the reader of all output went away.
-pub fn report(console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
-    report_at(Level::Notice, console, reports, elapsed);
-}
-
-/// The same at `level`.
-pub fn report_at(
-    level: Level,
-    console: &StderrConsole,
-    reports: &[SourceReport],
-    elapsed: Duration,
-) {
+/// Reports how a run ended, at `level`; nothing if the reader of all output went away.
+pub fn report(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.output_closed) {
         let cwd = std::env::current_dir().unwrap_or_default();
         let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);

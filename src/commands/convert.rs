@@ -17,7 +17,7 @@ use crate::model::number::counted;
 use crate::model::source_kind::SourceAddress;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
-use crate::sink::{LineSink, atomic_create};
+use crate::sink::atomic_create;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// How long the current line may take after a signal: a read or a write may block forever.
@@ -46,8 +46,18 @@ pub async fn run(
         console.notice("reading lines from the terminal; Ctrl-D ends them");
     }
     warn_of_no_org_id(&request.raw, console);
-    let (sink, unnamed) = atomic_create::create(&request.output, request.now)?;
-    let working = start(request, sink, stop.clone(), console.clone());
+    let (mut sink, unnamed) = atomic_create::create(&request.output, request.now)?;
+    let (signals, console_of_task) = (stop.clone(), console.clone());
+    // On a thread of its own, because files and pipes block.
+    let working = tokio::task::spawn_blocking(move || {
+        let mut reporter = IssueReporter { console: &console_of_task, counts: [0; 4] };
+        convert::run(ConvertContext {
+            request: &request,
+            sink: sink.as_mut(),
+            report: &mut |issue| reporter.report(&issue),
+            is_stopped: &|| *signals.borrow() != StopRequest::NotRequested,
+        })
+    });
     let tally = wait_for_task(working, stop).await?;
     // If no input could be opened, not even an empty file is left.
     if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
@@ -74,29 +84,9 @@ fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
     }
 }
 
-type ConvertTask = JoinHandle<Result<ConvertCounts, ConvertError>>;
-
-/// Starts the conversion on a thread of its own, because files and pipes block.
-fn start(
-    request: ConvertRequest,
-    mut sink: Box<dyn LineSink>,
-    stop: watch::Receiver<StopRequest>,
-    console: Arc<StderrConsole>,
-) -> ConvertTask {
-    tokio::task::spawn_blocking(move || {
-        let mut reporter = IssueReporter { console: &console, counts: [0; 4] };
-        convert::run(ConvertContext {
-            request: &request,
-            sink: sink.as_mut(),
-            report: &mut |issue| reporter.report(&issue),
-            is_stopped: &|| *stop.borrow() != StopRequest::NotRequested,
-        })
-    })
-}
-
 /// Waits for the end of the conversion; after a signal for [`STOP_TIMEOUT`] at most.
 async fn wait_for_task(
-    mut working: ConvertTask,
+    mut working: JoinHandle<Result<ConvertCounts, ConvertError>>,
     mut stop: watch::Receiver<StopRequest>,
 ) -> Result<ConvertCounts, AppError> {
     let result = tokio::select! {

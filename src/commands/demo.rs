@@ -27,7 +27,7 @@ use crate::model::text::printable;
 use crate::pipeline::run::RunMode;
 use crate::sandbox::{self, SandboxOptions};
 use crate::sink::stdout;
-use crate::telemetry::console::StderrConsole;
+use crate::telemetry::console::{Level, StderrConsole};
 
 /// Events that a person at a terminal is shown.
 const SHOWN: usize = 12;
@@ -64,7 +64,7 @@ pub async fn run(
         report.first_pull = None;
         report.files.clear();
     }
-    summary::report(console, &reports, elapsed);
+    summary::report(Level::Notice, console, &reports, elapsed);
     Ok(exit)
 }
 

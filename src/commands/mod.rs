@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use crate::error::AppError;
 use crate::exit::Exit;
 
-/// Runs `man --dir`: writes `pages`, each with its file's name, into `folder`, which is created if needed.
+/// Runs `man --dir`: writes `pages`, each with its file's name, into `folder`, which is created if
+/// needed.
 ///
 /// # Errors
 /// One cannot be written.

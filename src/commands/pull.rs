@@ -68,7 +68,7 @@ pub async fn run(
             never = metrics.refresh_periodically() => match never {},
         },
     };
-    summary::report(console, &reports, elapsed);
+    summary::report(Level::Notice, console, &reports, elapsed);
     let mut finish = |written: Result<(), AppError>| {
         if let Err(error) = written {
             error.report_to(console);
@@ -261,9 +261,9 @@ async fn describe_plan(
         }
     };
     refuse_unfinished(settings, store)?;
-    let expected = describe_requests(&plan, settings, checkpoint.as_ref(), now);
     let is_first = request.one_off.is_none() && checkpoint.is_none();
-    Ok(describe(settings, order, &plan, is_first, &expected))
+    let pages = checkpoint.and_then(|known| estimate_pages(&plan, &known, settings.page_size, now));
+    Ok(describe(settings, &plan, is_first, pages))
 }
 
 /// The organization or site that the checkpoint must belong to, as far as it can be known here: the
@@ -282,11 +282,11 @@ async fn scope(settings: &SourceSettings, env: &ProcessEnv) -> Result<Option<Str
 
 fn describe(
     settings: &SourceSettings,
-    order: DeliveryOrder,
     plan: &ReadPlan,
     is_first: bool,
-    expected: &str,
+    pages: Option<u64>,
 ) -> String {
+    let order = settings.target.kind().descriptor().order;
     let mut lines = vec![
         format!("{} ({})", settings.name, settings.target.kind()),
         format!("  credential  {}", credentials::describe_location(settings)),
@@ -315,25 +315,19 @@ fn describe(
         OutputPath::File(path) => settings.output.compression.with_suffix(path.clone()),
     };
     lines.push(format!("  writes to   {output}"));
-    lines.push(format!("  requests    {expected}"));
+    lines.push(format!("  requests    {}", describe_requests(settings, pages)));
     lines.push(String::new());
     lines.join("\n")
 }
 
-/// How many requests to expect, from the density of what earlier pulls wrote.
-fn describe_requests(
-    plan: &ReadPlan,
-    settings: &SourceSettings,
-    checkpoint: Option<&Checkpoint>,
-    now: Timestamp,
-) -> String {
+/// How many requests to expect for so many pages, if these can be estimated.
+fn describe_requests(settings: &SourceSettings, pages: Option<u64>) -> String {
     let endpoint = settings.target.kind().descriptor().endpoint;
     let quota = settings.connection.requests_per_minute.or(endpoint.per_minute());
     let limit = quota.map_or(String::new(), |quota| {
         format!(", at most {} a minute", group_digits(quota.into()))
     });
     let size = group_digits(settings.page_size.into());
-    let pages = checkpoint.and_then(|known| estimate_pages(plan, known, settings.page_size, now));
     match pages {
         Some(pages) => {
             format!("about {}, each for up to {size} events{limit}", group_digits(pages))
@@ -342,6 +336,7 @@ fn describe_requests(
     }
 }
 
+/// How many pages to expect, from the density of what earlier pulls wrote.
 fn estimate_pages(
     plan: &ReadPlan,
     checkpoint: &Checkpoint,

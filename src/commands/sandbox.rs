@@ -95,8 +95,8 @@ fn behaviour(request: &SandboxRequest) -> Behaviour {
     behaviour
 }
 
-/// A configuration that pulls from the sandbox at `base_url`: `atlaudit sandbox > sandbox.toml`. The
-/// names of its sources begin with `prefix`.
+/// A configuration that pulls from the sandbox at `base_url`: `atlaudit sandbox > sandbox.toml`.
+/// The names of its sources begin with `prefix`.
 pub fn configuration(prefix: &str, base_url: &str, datacenter_url: &str) -> String {
     let org = format!("org_id = \"{}\"\n", sandbox::ORG_ID);
     let (site, email) = (sandbox::JIRA_SITE, sandbox::JIRA_EMAIL);

@@ -1,5 +1,5 @@
-//! Runs `status`: shows how far each source has been read, and how its last run ended, from what its
-//! last runs left on disk: a table and notes for people, or JSON. It locks and changes nothing.
+//! Runs `status`: shows how far each source has been read, and how its last run ended, from what
+//! its last runs left on disk: a table and notes for people, or JSON. It locks and changes nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +35,11 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppEr
         .map(|settings| SourceStatus::of(settings, &request.state_dir, request.now))
         .collect();
     let text = match request.json {
-        true => json_lines(&sources)?,
+        true => {
+            let lines: Result<Vec<_>, _> = sources.iter().map(serde_json::to_string).collect();
+            let bug = |error| AppError::new(Exit::Unexpected, "a bug in atlaudit").because(&error);
+            lines.map_err(bug)?.into_iter().map(|line| line + "\n").collect()
+        }
         false => text(&sources, request),
     };
     stdout::print(&text)?;
@@ -86,7 +90,7 @@ struct SourceStatus {
     #[serde(flatten)]
     history: Option<ReadHistory>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_run: Option<LastRun>,
+    last_run: Option<LastRunStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_success: Option<MillisTime>,
     runs: u64,
@@ -153,7 +157,7 @@ struct CoverageEntry {
 }
 
 #[derive(Serialize)]
-struct LastRun {
+struct LastRunStatus {
     started: MillisTime,
     finished: MillisTime,
     exit_code: u8,
@@ -214,7 +218,7 @@ impl SourceStatus {
             runs: ledger.runs(),
             failures_in_a_row: ledger.failures_in_a_row,
             totals: ledger.totals.counts,
-            last_run: ledger.last_run.map(LastRun::from),
+            last_run: ledger.last_run.map(LastRunStatus::from),
             ledger_error,
             expires_on,
             expires_in_days: expires_on.map(|end| (end - now.date_naive()).num_days()),
@@ -253,9 +257,9 @@ impl ReadHistory {
     }
 }
 
-impl From<RunRecord> for LastRun {
-    fn from(run: RunRecord) -> LastRun {
-        LastRun {
+impl From<RunRecord> for LastRunStatus {
+    fn from(run: RunRecord) -> LastRunStatus {
+        LastRunStatus {
             started: MillisTime(run.started),
             finished: MillisTime(run.finished),
             exit_code: run.exit_code,
@@ -266,17 +270,6 @@ impl From<RunRecord> for LastRun {
             counts: run.counts,
         }
     }
-}
-
-/// A line of JSON for each source.
-///
-/// # Errors
-/// A bug.
-fn json_lines(sources: &[SourceStatus]) -> Result<String, AppError> {
-    let lines: Result<Vec<_>, _> = sources.iter().map(serde_json::to_string).collect();
-    let lines = lines
-        .map_err(|error| AppError::new(Exit::Unexpected, "a bug in atlaudit").because(&error))?;
-    Ok(lines.into_iter().map(|line| line + "\n").collect())
 }
 
 /// Days before its expiry from which a credential is highlighted.

@@ -60,8 +60,12 @@ pub async fn run(
         ([], Some(error)) => Err(error),
         (findings, error) => {
             error.iter().for_each(|error| error.report_to(console));
+            let unfinished = "the export is not finished, so it cannot be verified";
             Err(match verdict.is_unfinished {
-                true => unfinished_error(),
+                true => AppError::new(Exit::Different, unfinished).hint(
+                    "run the same `export` command again; it continues with the export and \
+                     finishes it",
+                ),
                 false => differences_error(findings),
             })
         }
@@ -116,12 +120,6 @@ fn public_key(typed: &str) -> Result<PublicKey, AppError> {
     PublicKey::read(&text).map_err(|_| {
         refused(format!("`{typed}` is neither a minisign public key nor a file that holds one"))
     })
-}
-
-/// The error for an export that no run has finished: it has nothing that could be verified.
-fn unfinished_error() -> AppError {
-    AppError::new(Exit::Different, "the export is not finished, so it cannot be verified")
-        .hint("run the same `export` command again; it continues with the export and finishes it")
 }
 
 /// The error for an export with findings.
@@ -278,7 +276,10 @@ async fn compare(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<SourceComparison, AppError> {
-    let manifest = manifest(dir)?;
+    let manifest = verify::manifest(dir).ok_or_else(|| {
+        let what = "without its manifest the export cannot be compared with its sources";
+        AppError::new(Exit::Different, what).hint("compare another copy of it")
+    })?;
     let sources = sources(&manifest, request)?;
     let folder =
         tempfile::Builder::new().prefix("atlaudit-verify-").tempdir().map_err(|error| {
@@ -325,16 +326,6 @@ async fn compare(
         warn_incomplete(console, &before.facts, source);
     }
     Ok(compared)
-}
-
-fn manifest(dir: &Path) -> Result<Manifest, AppError> {
-    verify::manifest(dir).ok_or_else(|| {
-        AppError::new(
-            Exit::Different,
-            "without its manifest the export cannot be compared with its sources",
-        )
-        .hint("compare another copy of it")
-    })
 }
 
 /// The settings of the export's sources, or of the one that was named.

@@ -345,7 +345,8 @@ mod tests {
     fn an_error_is_what_failed_then_causes_then_a_hint() {
         assert_eq!(
             text(Level::Error, &message(), false),
-            "error: source `acme`: the server refused the key attempt=2\n  because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
+            "error: source `acme`: the server refused the key attempt=2\n  \
+             because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
         );
     }
 

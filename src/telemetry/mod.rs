@@ -1,6 +1,7 @@
-//! What the program reports about itself while it runs: counters, messages, metrics and the progress line.
+//! What the program reports about itself while it runs: counters, messages and the progress line.
 //!
-//! [`meter`] is at the bottom and is written by every room that does something; only commands use the rest.
+//! [`meter`] is at the bottom and is written by every room that does something; only commands use
+//! the rest.
 
 pub mod console;
 pub mod meter;

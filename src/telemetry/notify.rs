@@ -1,5 +1,6 @@
-//! Notifies systemd that the service is ready, what it does, and that it makes progress (sd_notify(3)). The protocol is a
-//! datagram of `KEY=value` lines; without a socket in the environment nothing is sent.
+//! Notifies systemd that the service is ready, what it does, and that it makes progress
+//! (sd_notify(3)). The protocol is a datagram of `KEY=value` lines; without a socket in the
+//! environment nothing is sent.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -17,7 +18,9 @@ const LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     socket: Option<UnixDatagram>,
-    watchdog: Option<Duration>,
+    /// How often it wants to hear that the program gets on, if at all; past that it ends the
+    /// program.
+    pub watchdog: Option<Duration>,
 }
 
 impl ServiceManager {
@@ -37,39 +40,34 @@ impl ServiceManager {
         }
     }
 
-    /// How often it wants to hear that the program gets on, if at all; past that it ends the program.
-    pub fn watchdog(&self) -> Option<Duration> {
-        self.watchdog
-    }
-
     /// The service has begun its work; `status` is for people.
     pub fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\nSTATUS={}", printable(status)));
+        self.send(&format!("READY=1\nSTATUS={}", printable(status)));
     }
 
     /// What it does now, for people.
     pub fn status(&self, status: &str) {
-        self.tell(&format!("STATUS={}", printable(status)));
+        self.send(&format!("STATUS={}", printable(status)));
     }
 
     /// It reads its configuration again; [`ServiceManager::ready`] ends that.
     pub fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let us = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={us}"));
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={us}"));
     }
 
     /// It gets on.
     pub fn ping_watchdog(&self) {
-        self.tell("WATCHDOG=1");
+        self.send("WATCHDOG=1");
     }
 
     /// It is about to end.
     pub fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=ends after the current commit");
+        self.send("STOPPING=1\nSTATUS=ends after the current commit");
     }
 
-    fn tell(&self, message: &str) {
+    fn send(&self, message: &str) {
         if let Some(socket) = &self.socket
             && let Err(error) = socket.send(message.as_bytes())
         {

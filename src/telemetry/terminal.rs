@@ -24,8 +24,8 @@ impl Terminal {
         Ok(Terminal(tty))
     }
 
-    /// A line without its end; nothing where the person has gone. Read byte by byte, so that no buffer of ours keeps
-    /// what was typed.
+    /// A line without its end; nothing where the person has gone. Read byte by byte, so that no
+    /// buffer of ours keeps what was typed.
     fn read(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::with_capacity(4096);
         let mut byte = [0];

@@ -168,8 +168,8 @@ fn credential_location(source: &SourceSettings) -> String {
 /// The heads of the table of `auth status`.
 const HEADS: [&str; 6] = ["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"];
 
-/// Each column is as wide as its widest cell, as far as the cells are known before the first line is
-/// printed.
+/// Each column is as wide as its widest cell, as far as the cells are known before the first line
+/// is printed.
 fn column_widths(sources: &[SourceSettings]) -> [usize; 6] {
     let mut widths = HEADS.map(str::len);
     for source in sources {

@@ -179,7 +179,7 @@ impl SourceCheck<'_> {
     /// The URL of the API. For the gateway, the site itself must tell its cloud id.
     async fn resolve_base_url(&mut self, connected: &PreparedSource) -> Result<Url, AppError> {
         let lookups = LookupCache::new(&self.request.state_dir);
-        if !connected.needs_cloud_id() {
+        if connected.cloud_id_client.is_none() {
             return connected.product_url(&lookups).await;
         }
         self.report.begin_step(StepName::CloudId);

@@ -68,7 +68,7 @@ impl<'a> FollowHousekeeping<'a> {
         Ok(FollowHousekeeping {
             metrics_timer: timer(now + MetricsFile::interval(), MetricsFile::interval()),
             // Without a watchdog, the timer is not used.
-            ping_timer: timer(now, service.watchdog().unwrap_or(Duration::from_secs(60)) / 2),
+            ping_timer: timer(now, service.watchdog.unwrap_or(Duration::from_secs(60)) / 2),
             request,
             registry,
             metrics: metrics.transpose()?,
@@ -125,7 +125,7 @@ impl<'a> FollowHousekeeping<'a> {
             _ = self.metrics_timer.tick(), if self.metrics.is_some() => {
                 self.metrics.iter().for_each(MetricsFile::refresh);
             }
-            _ = self.ping_timer.tick(), if self.service.watchdog().is_some() => {
+            _ = self.ping_timer.tick(), if self.service.watchdog.is_some() => {
                 let activity = is_pulling.then(|| self.registry.activity(chrono::Utc::now()));
                 self.heartbeat.observe(activity);
                 if self.heartbeat.is_alive(stall_timeout(&self.request.pull.sources)) {

@@ -120,7 +120,7 @@ async fn pull_once(
     // Without events, only with `-v`.
     let is_news = reports.iter().any(|report| report.events > 0);
     let level = if is_news { Level::Notice } else { Level::Info };
-    summary::report_at(level, console, &reports, took);
+    summary::report(level, console, &reports, took);
     Some(reports)
 }
 
