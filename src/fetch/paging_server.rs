@@ -1,15 +1,14 @@
-//! A server of a newest-first source that pages in every way that the documentation leaves open, for tests.
+//! A server of a newest-first source that pages in every way that the documentation leaves open,
+//! for tests.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::tests::{RequestQuery, jira_source, open};
+use super::tests::{RequestQuery, open};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::time::format_millis;
-use crate::source::confluence_audit::ConfluenceAudit;
-use crate::source::datacenter_audit::DatacenterAudit;
 use crate::source::{DuplicateNumbering, RecordIdentity, Source, record_of};
 
 /// How a server pages.
@@ -36,7 +35,8 @@ pub(super) struct PagingBehavior {
     pub(super) refuses_past_end: bool,
     /// The end of a window is not in it.
     pub(super) excludes_end: bool,
-    /// Confluence: the page at this offset comes empty, with a link, as if its records were not to be seen.
+    /// Confluence: the page at this offset comes empty, with a link, as if its records were not to
+    /// be seen.
     pub(super) hole_at: Option<usize>,
     /// Data Center: no page says that it is the last.
     pub(super) never_last: bool,
@@ -69,13 +69,8 @@ pub(super) struct PagingServer {
 }
 
 impl PagingServer {
-    pub(super) fn source(&self, page_size: u32) -> Box<dyn Source> {
-        let url = "https://site.example".parse().unwrap();
-        match self.kind {
-            SourceKind::ConfluenceAudit => Box::new(ConfluenceAudit::new(&url, page_size)),
-            SourceKind::DatacenterAudit => Box::new(DatacenterAudit::new(&url, page_size)),
-            _ => jira_source(page_size),
-        }
+    pub(super) fn source(&self, page_size: u32) -> Source {
+        Source::new(self.kind, &"https://site.example".parse().unwrap(), None, page_size)
     }
 
     fn text(&self, number: usize, (ms, content): (i64, u32)) -> String {
@@ -92,7 +87,8 @@ impl PagingServer {
         }
     }
 
-    /// The records of `window` at the request of this number, newest first; new ones have contents of their own.
+    /// The records of `window` at the request of this number, newest first; new ones have contents
+    /// of their own.
     fn matching(&self, query: &RequestQuery, request: usize) -> Vec<String> {
         let grown = self.paging.grows_at.iter().filter(|at| **at < request);
         let arrived = grown.enumerate().map(|(n, _)| {
@@ -152,7 +148,8 @@ impl PagingServer {
         }
     }
 
-    /// How many records before `start` the page there begins. An offset counts what came, repeats included.
+    /// How many records before `start` the page there begins. An offset counts what came, repeats
+    /// included.
     fn overlap(&self, start: usize, limit: usize) -> usize {
         let is_offset = self.kind != SourceKind::DatacenterAudit;
         match self.paging.overlaps_each && is_offset {

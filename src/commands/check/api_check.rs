@@ -9,12 +9,11 @@ use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
-use crate::http::client::HttpClient;
-use crate::http::error::TransportErrorKind;
-use crate::http::exchange::exchange;
+use crate::http::attempt_observer::LastAttempt;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
-use crate::http::recording_transport::RecordingTransport;
+use crate::http::message::TransportErrorKind;
 use crate::model::duration::in_words;
 use crate::model::number::counted;
 use crate::model::text::printable;
@@ -35,8 +34,8 @@ const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The requests to one source.
 pub struct ApiCheck {
     api: ApiClient,
-    transport: RecordingTransport<HttpClient>,
-    source: Box<dyn Source>,
+    last_attempt: LastAttempt,
+    source: Source,
     origin: RecordOrigin,
     is_secure: bool,
 }
@@ -47,7 +46,7 @@ impl ApiCheck {
         let org_id = connected.origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: RecordingTransport::new(connected.api.transport.clone()),
+            last_attempt: LastAttempt::default(),
             api: connected.api,
             origin: connected.origin,
             is_secure: base_url.scheme() == "https",
@@ -64,18 +63,14 @@ impl ApiCheck {
             Ok(_) => StepName::PageRead,
             Err(failure) => self.failed_step(failure),
         };
-        let passed = |step: StepName| step.index() < reached.index();
-        if passed(StepName::Tls) {
-            report.finish_step(self.tls_step());
-        }
-        if passed(StepName::Answered) {
-            report.finish_step(self.response_step());
-        }
-        if passed(StepName::Authorised) {
-            report.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
-        }
-        if passed(StepName::Permitted) {
-            report.finish_step(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
+        let passed = [
+            self.tls_step(),
+            self.response_step(),
+            CheckStep::ok(StepName::Authorised, "credential accepted"),
+            CheckStep::ok(StepName::Permitted, "allowed to read the audit log"),
+        ];
+        for step in passed.into_iter().filter(|step| step.step < reached) {
+            report.finish_step(step);
         }
         report.begin_step(reached);
         let page = page.map_err(AppError::from)?;
@@ -87,9 +82,9 @@ impl ApiCheck {
 
     /// The step that a failure belongs to.
     fn failed_step(&self, failure: &Failure) -> StepName {
-        let last = self.transport.last().map(|seen| seen.outcome);
-        match (last, failure.kind) {
-            (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
+        let failed_at = self.last_attempt.get().and_then(|last| last.failed_at);
+        match (failed_at, failure.kind) {
+            (Some(TransportErrorKind::Tls), _) => StepName::Tls,
             (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => {
                 StepName::Authorised
             }
@@ -101,13 +96,13 @@ impl ApiCheck {
                 | FailureKind::NotFound,
             ) => StepName::Permitted,
             (
-                Some(Ok(_)),
+                None,
                 FailureKind::BadRequest
                 | FailureKind::ErrorInPage
                 | FailureKind::Unreadable
                 | FailureKind::Unexpected,
             ) => StepName::PageRead,
-            (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
+            (Some(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost), _) => {
                 StepName::PageRead
             }
             _ => StepName::Answered,
@@ -115,28 +110,25 @@ impl ApiCheck {
     }
 
     fn tls_step(&self) -> CheckStep {
-        match self.is_secure {
-            true => CheckStep::ok(
-                StepName::Tls,
-                "a secure connection, with a certificate that is trusted",
-            ),
-            false => CheckStep::ok(StepName::Tls, "not used: plain HTTP to this machine"),
-        }
-        .with_fact("is_used", self.is_secure)
+        let detail = match self.is_secure {
+            true => "a secure connection, with a certificate that is trusted",
+            false => "not used: plain HTTP to this machine",
+        };
+        CheckStep::ok(StepName::Tls, detail).with_fact("is_used", self.is_secure)
     }
 
     /// The duration of connection, handshake and response.
     fn response_step(&self) -> CheckStep {
-        let Some(seen) = self.transport.last() else {
+        let Some(last) = self.last_attempt.get() else {
             return CheckStep::ok(StepName::Answered, "");
         };
-        let status = seen.outcome.as_ref().map_or(0, |head| head.status);
+        let status = last.response.map_or(0, |response| response.status);
         let with = match self.is_secure {
             true => "connection and TLS included",
             false => "connection included",
         };
         CheckStep::ok(StepName::Answered, format!("{status}, {with}"))
-            .with_duration(seen.took)
+            .with_duration(last.took)
             .with_fact("status", status)
     }
 
@@ -155,7 +147,10 @@ impl ApiCheck {
             span = *wider;
             page = match self.fetch_page(span).await {
                 Ok(page) => page,
-                Err(failure) => return report.finish_step(unknown_newest_step(&failure)),
+                Err(failure) => {
+                    let text = format!("a further request failed: {failure}");
+                    return report.finish_step(CheckStep::unknown(StepName::NewestEvent, text));
+                }
             };
         }
         let is_oldest_first = self.source.order() == DeliveryOrder::Ascending;
@@ -179,51 +174,41 @@ impl ApiCheck {
                 CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
             return report.finish_step(step);
         };
-        let seconds = ahead.as_seconds_f64();
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
         let detail = match ahead.num_milliseconds() {
             0 => "in sync with the server (to the second)".to_owned(),
             1.. => format!("ours is {apart} behind the server's"),
             _ => format!("ours is {apart} ahead of the server's"),
         };
-        let step = match ahead.abs() > MAX_SKEW {
-            true => CheckStep::warning(
-                StepName::ClockSkew,
-                detail,
-                "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but \
-                 some is read twice",
-            ),
-            false => CheckStep::ok(StepName::ClockSkew, detail),
-        };
-        report.finish_step(step.with_fact("server_ahead_seconds", seconds));
+        let step = CheckStep::ok(StepName::ClockSkew, detail).warn_if(
+            ahead.abs() > MAX_SKEW,
+            "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is \
+             read twice",
+        );
+        report.finish_step(step.with_fact("server_ahead_seconds", ahead.as_seconds_f64()));
     }
 
     /// Reports what is left of the server's rate limit.
     pub fn check_rate_limit(&self, report: &mut CheckReport) {
-        let quota = self.transport.last().and_then(|seen| seen.quota());
-        let Some(quota) = quota else {
+        let last = self.last_attempt.get();
+        let header = |name: &str| Some(printable(last.as_ref()?.header(name)?.trim()));
+        let Some(remaining) = header("x-ratelimit-remaining") else {
             let step = CheckStep::unknown(StepName::LimitLeft, "the server does not say");
             return report.finish_step(step);
         };
-        let (remaining, reset) = (printable(&quota.remaining), quota.reset);
-        let of = quota.limit.as_deref().map(printable);
+        let (limit, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
         let mut detail = format!("{remaining} request(s)");
-        if let Some(of) = &of {
-            detail.push_str(&format!(" of {of}"));
+        if let Some(limit) = &limit {
+            detail.push_str(&format!(" of {limit}"));
         }
-        if let Some(reset) = reset.as_deref().map(printable) {
+        if let Some(reset) = &reset {
             detail.push_str(&format!(", until {reset}"));
         }
-        let mut step = match remaining == "0" {
-            true => CheckStep::warning(
-                StepName::LimitLeft,
-                detail,
-                "the next request has to wait: look for another program that uses the same \
-                 credential",
-            ),
-            false => CheckStep::ok(StepName::LimitLeft, detail),
-        };
-        for (key, value) in [("remaining", Some(remaining)), ("limit", of), ("reset", reset)] {
+        let mut step = CheckStep::ok(StepName::LimitLeft, detail).warn_if(
+            remaining == "0",
+            "the next request has to wait: look for another program that uses the same credential",
+        );
+        for (key, value) in [("remaining", Some(remaining)), ("limit", limit), ("reset", reset)] {
             if let Some(value) = value {
                 step = step.with_fact(key, value);
             }
@@ -252,16 +237,15 @@ impl ApiCheck {
             (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
             (None, None) => format!("expiry unknown{}", expiry::unknown_reason(listed)),
         };
-        let hint = cautions.into_iter().find_map(|caution| caution.message.hint);
-        let mut step = match (hint, &end) {
-            (Some(hint), _) => CheckStep::warning(StepName::KeyExpires, detail, hint),
-            (None, Some(_)) => CheckStep::ok(StepName::KeyExpires, detail),
-            (None, None) => CheckStep::unknown(StepName::KeyExpires, detail),
-        };
-        if let Some(end) = &end {
-            step = step
+        let hint = cautions.into_iter().find_map(|(_, message)| message.hint);
+        let mut step = match &end {
+            Some(end) => CheckStep::ok(StepName::KeyExpires, detail)
                 .with_fact("expires_on", end.day.to_string())
-                .with_fact("told_by", end.source.as_str());
+                .with_fact("told_by", end.source.as_str()),
+            None => CheckStep::unknown(StepName::KeyExpires, detail),
+        };
+        if let Some(hint) = hint {
+            step = step.warn(hint);
         }
         report.finish_step(step);
     }
@@ -273,11 +257,20 @@ impl ApiCheck {
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
         let api = &self.api;
-        exchange(&self.transport, &api.limits, &api.retry_budget, &api.meter, &request, read).await
+        send_with_retries(
+            &api.transport,
+            &api.limits,
+            &api.retry_budget,
+            &api.meter,
+            &request,
+            read,
+            &self.last_attempt,
+        )
+        .await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {
-        self.transport.last()?.server_ahead()
+        self.last_attempt.get()?.server_ahead()
     }
 
     fn server_now(&self) -> Timestamp {
@@ -290,16 +283,10 @@ fn newest_time(page: &Page) -> Option<Timestamp> {
     page.records.iter().filter_map(|record| record.time).max()
 }
 
-fn unknown_newest_step(failure: &Failure) -> CheckStep {
-    CheckStep::unknown(StepName::NewestEvent, format!("a further request failed: {failure}"))
-}
-
 fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> CheckStep {
     let Some(time) = found else {
         let within = in_words(span.to_std().unwrap_or_default());
-        return CheckStep::warning(
-            StepName::NewestEvent,
-            format!("none within {within}"),
+        return CheckStep::ok(StepName::NewestEvent, format!("none within {within}")).warn(
             "check that this is the right organization or site, and that something happened there",
         );
     };

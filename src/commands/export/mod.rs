@@ -183,8 +183,8 @@ fn run_mode(settings: &SourceSettings, request: &ExportRequest, folder: &ExportF
         request.keep_bodies.then(|| ResponseBodyStore::new(body_folder(folder.path(), settings)));
     RunMode::Export(ExportRun {
         window: Window { from: asked.since, to: Some(asked.until) },
-        transcript: AttemptRecorder::new(bodies),
-        pages: output(folder.path(), "pages", settings),
+        recorder: AttemptRecorder::new(bodies),
+        attempt_log: output(folder.path(), "pages", settings),
     })
 }
 
