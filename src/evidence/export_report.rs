@@ -14,7 +14,7 @@ use crate::model::name::SourceKind;
 use crate::model::number::group_digits;
 use crate::model::source_kind::SourceAddress;
 use crate::report::{
-    EventSource, EventStatistics, ReportInput, ReportSection, SourceSpan, TableColumn,
+    EventStatistics, ReportInput, ReportSection, ReportSource, SourceSpan, TableColumn,
     TruncatedText, counted_noun, date_time, duration, duration_between, events, html_page, minute,
     or_dash, size, table, text, time,
 };
@@ -45,7 +45,7 @@ pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
         let kind: Option<SourceKind> = source.facts.kind.parse().ok();
         let has_own_users = kind.is_some_and(|kind| kind.address() == SourceAddress::Server);
         let label = (manifest.sources.len() > 1).then_some(name);
-        let of = EventSource { index, label, realm: has_own_users.then_some(name) };
+        let of = ReportSource { index, label, realm: has_own_users.then_some(name) };
         // Without a hash there is no file, for nothing was ever read.
         if !source.events.sha256.is_empty() {
             let mut lines = PackedLines::open(&dir.join(&source.events.file), u64::MAX)?;

@@ -371,9 +371,11 @@ pub fn manifest(
 ) -> Option<Manifest> {
     let (first, last) = (facts.runs.first()?, facts.runs.last()?);
     let clocks = found.iter().filter_map(|found| found.clock.clone());
+    let is_described = |name: &String| facts.sources.iter().any(|source| source.name == *name);
+    let are_all_described = facts.asked.sources.iter().all(is_described);
     Some(Manifest {
         schema: SCHEMA.to_owned(),
-        complete: is_complete(facts),
+        complete: are_all_described && facts.sources.iter().all(|source| source.complete),
         asked: facts.asked.clone(),
         started: first.started,
         finished: last.finished.unwrap_or(last.started),
@@ -383,13 +385,6 @@ pub fn manifest(
         sources: found.iter().map(|found| found.manifest_entry()).collect(),
         files,
     })
-}
-
-/// Whether every source that was asked for was read to its end.
-fn is_complete(facts: &ExportFacts) -> bool {
-    let is_described = |name: &String| facts.sources.iter().any(|source| source.name == *name);
-    facts.asked.sources.iter().all(is_described)
-        && facts.sources.iter().all(|source| source.complete)
 }
 
 /// Spans that do not touch. An export's are one, or a few where it was interrupted.

@@ -14,7 +14,7 @@ use maud::Markup;
 use crate::model::time::Timestamp;
 
 pub use page::html_page;
-pub use report_event::EventSource;
+pub use report_event::ReportSource;
 pub use statistics::EventStatistics;
 pub use text::{
     TableColumn, TruncatedText, counted_noun, date_time, duration, duration_between, events,

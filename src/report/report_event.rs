@@ -40,7 +40,7 @@ pub const EVENT_COLUMNS: [TableColumn; 7] = [
 
 /// The source that events are of.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct EventSource<'a> {
+pub struct ReportSource<'a> {
     /// Which of the sources, from 0.
     pub index: usize,
     /// Its name, where there are several.
@@ -122,7 +122,7 @@ impl ReportEvent {
     }
 
     /// Its row in a table of events.
-    pub fn row(&self, source: EventSource<'_>) -> Markup {
+    pub fn row(&self, source: ReportSource<'_>) -> Markup {
         let root = self.doc.root();
         let mut targets = root.get("targets").into_iter().flat_map(Node::items);
         let target = targets.next().and_then(|target| {
@@ -189,7 +189,7 @@ mod tests {
             assert_eq!((seen.time(), seen.outcome()), (None, Outcome::Unknown), "{line}");
             assert!(seen.actor(None).is_none() && seen.client("ip").is_none());
             assert_eq!(seen.administrative_category(), None);
-            let dashes = seen.row(EventSource::default()).into_string().matches('–').count();
+            let dashes = seen.row(ReportSource::default()).into_string().matches('–').count();
             assert_eq!(dashes, EVENT_COLUMNS.len(), "{line}");
         }
         for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {

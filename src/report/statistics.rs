@@ -6,7 +6,7 @@ use bytes::Bytes;
 use maud::Markup;
 
 use super::chart::TimeBuckets;
-use super::report_event::{ADMINISTRATIVE, CountedValue, EventSource, ReportEvent};
+use super::report_event::{ADMINISTRATIVE, CountedValue, ReportEvent, ReportSource};
 use super::text::{EntityLabel, TruncatedText};
 use crate::model::meaning::Outcome;
 use crate::model::time::Timestamp;
@@ -71,7 +71,7 @@ impl EventStatistics {
     }
 
     /// Counts the event in line `number` of its source, if the line holds one.
-    pub fn add_line(&mut self, line: Bytes, source: EventSource<'_>, number: u64) {
+    pub fn add_line(&mut self, line: Bytes, source: ReportSource<'_>, number: u64) {
         let Some(event) = ReportEvent::read(line) else { return };
         let time = event.time();
         let failed = event.outcome() == Outcome::Failure;
