@@ -52,47 +52,41 @@ impl FolderListing {
                 let entry = entry.map_err(failed("read", &path))?;
                 let kind = entry.file_type().map_err(failed("read", &path))?;
                 let name = entry.file_name();
-                let inside = |name: &str| match folder.as_str() {
-                    "" => name.to_owned(),
-                    folder => format!("{folder}/{name}"),
+                let shown = match folder.as_str() {
+                    "" => name.to_string_lossy().into_owned(),
+                    folder => format!("{folder}/{}", name.to_string_lossy()),
                 };
-                let Some(name) = name.to_str().map(inside) else {
-                    let shown = inside(&name.to_string_lossy());
-                    listing.unexpected.push((shown, "has a name that is not UTF-8"));
-                    continue;
-                };
-                if name == STATE && kind.is_dir() {
-                    listing.has_state = true;
-                } else if kind.is_dir() && name.matches('/').count() >= MAX_DEPTH {
-                    // Whatever is in it is no part of an export, and there is no end to how deep it
-                    // may go.
-                    let why = "is a folder that no export has; what is in it was not looked at";
-                    listing.unexpected.push((name, why));
-                } else if kind.is_dir() {
-                    open.push(name.clone());
-                    listing.folders.insert(name);
+                let why = if name.to_str().is_none() {
+                    "has a name that is not UTF-8"
                 } else if kind.is_file() {
-                    listing.files.insert(name);
+                    listing.files.insert(shown);
+                    continue;
+                } else if shown == STATE && kind.is_dir() {
+                    listing.has_state = true;
+                    continue;
+                } else if kind.is_dir() && shown.matches('/').count() >= MAX_DEPTH {
+                    // There is no end to how deep it may go.
+                    "is a folder that no export has; what is in it was not looked at"
+                } else if kind.is_dir() {
+                    open.push(shown.clone());
+                    listing.folders.insert(shown);
+                    continue;
                 } else if kind.is_symlink() {
-                    listing.unexpected.push((name, "is a link, not a file"));
+                    "is a link, not a file"
                 } else {
-                    listing.unexpected.push((name, "is neither a file nor a folder"));
-                }
+                    "is neither a file nor a folder"
+                };
+                listing.unexpected.push((shown, why));
             }
         }
         listing.unexpected.sort();
         Ok(listing)
     }
 
-    /// The files that the sums name: all but the sums and their signature.
-    pub fn files_in_sums(&self) -> impl Iterator<Item = &String> {
-        let files = self.files.iter();
-        files.filter(|file| !matches!(file.as_str(), SUMS | SIGNATURE))
-    }
-
-    /// The files that the manifest names: all that are not made with it or from it.
+    /// The files that the manifest names: all that are not made with it, from it or after
+    /// it.
     pub fn files_in_manifest(&self) -> impl Iterator<Item = &String> {
-        let files = self.files_in_sums();
-        files.filter(|file| !matches!(file.as_str(), MANIFEST | README | REPORT))
+        let others = [SUMS, SIGNATURE, MANIFEST, README, REPORT];
+        self.files.iter().filter(move |file| !others.contains(&file.as_str()))
     }
 }

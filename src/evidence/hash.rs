@@ -95,8 +95,10 @@ impl ChainKind {
 pub struct HashChain {
     kind: ChainKind,
     head: [u8; 32],
-    lines: u64,
-    marks: Vec<[u8; 32]>,
+    /// Lines so far.
+    pub lines: u64,
+    /// The links of every thousandth line, in hex.
+    pub marks: Vec<String>,
 }
 
 impl HashChain {
@@ -123,23 +125,13 @@ impl HashChain {
         self.head = link.finalize().into();
         self.lines += 1;
         if self.lines.is_multiple_of(LINES_PER_MARK) {
-            self.marks.push(self.head);
+            self.marks.push(self.head());
         }
-    }
-
-    /// Lines so far.
-    pub fn lines(&self) -> u64 {
-        self.lines
     }
 
     /// The link of the last line, in hex.
     pub fn head(&self) -> String {
         hex(&self.head)
-    }
-
-    /// The links of every thousandth line, in hex.
-    pub fn marks(&self) -> Vec<String> {
-        self.marks.iter().map(|mark| hex(mark)).collect()
     }
 }
 
@@ -292,10 +284,10 @@ mod tests {
         for number in 1..=2500 {
             chain.push(b"{}");
             if number == 2000 {
-                assert_eq!(chain.marks().last(), Some(&chain.head()));
+                assert_eq!(chain.marks.last(), Some(&chain.head()));
             }
         }
-        assert_eq!((chain.lines(), chain.marks().len()), (2500, 2));
+        assert_eq!((chain.lines, chain.marks.len()), (2500, 2));
     }
 
     proptest! {

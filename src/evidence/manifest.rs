@@ -87,7 +87,7 @@ pub struct DroppedCounts {
 }
 
 /// What is known of one source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFacts {
     /// Its name, which its files bear.
     pub name: String,
@@ -181,6 +181,12 @@ impl Manifest {
         starts.min().filter(|start| *start < self.asked.until).unwrap_or(since)
     }
 
+    /// The sources that were asked for and that it does not describe.
+    pub fn undescribed_sources(&self) -> impl Iterator<Item = &str> {
+        let names = self.asked.sources.iter().map(String::as_str);
+        names.filter(|name| self.sources.iter().all(|source| source.facts.name != *name))
+    }
+
     /// The facts that it was made from.
     pub fn facts(&self) -> ExportFacts {
         ExportFacts {
@@ -212,7 +218,7 @@ pub struct ClockComparison {
 }
 
 /// What is said of one source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
     /// What no file shows.
     #[serde(flatten)]

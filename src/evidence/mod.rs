@@ -11,7 +11,6 @@ pub mod manifest;
 mod packed_lines;
 pub mod page;
 mod readme;
-mod report_sections;
 pub mod request;
 pub mod seal;
 pub mod sign;

@@ -38,9 +38,11 @@ pub enum PackedLineError {
 pub struct PackedLines {
     input: BufReader<Decoder<'static, BufReader<HashingReader<File>>>>,
     longest: usize,
-    text_bytes: u64,
+    /// Bytes of the lines given so far, newlines included.
+    pub text_bytes: u64,
     text_limit: u64,
-    lacks_final_newline: bool,
+    /// Whether the last line had no newline.
+    pub lacks_final_newline: bool,
     /// Whether the file has not even a frame.
     is_empty: bool,
 }
@@ -88,16 +90,6 @@ impl PackedLines {
         read.map_err(|error| PackedLineError::Corrupt(describe_read_error(&error)))?;
         self.lacks_final_newline |= count > 0 && !has_newline;
         Ok((count > 0).then(|| line.into()))
-    }
-
-    /// Bytes of the lines given so far, newlines included.
-    pub fn text_bytes(&self) -> u64 {
-        self.text_bytes
-    }
-
-    /// Whether the last line had no newline.
-    pub fn lacks_final_newline(&self) -> bool {
-        self.lacks_final_newline
     }
 
     /// Length and hash of the file itself, whatever was read of it.
@@ -159,7 +151,7 @@ mod tests {
                 Err(broken) => break Some(broken),
             }
         };
-        let (unended, text_bytes) = (lines.lacks_final_newline(), lines.text_bytes());
+        let (unended, text_bytes) = (lines.lacks_final_newline, lines.text_bytes);
         let summed = lines.finish().unwrap();
         assert_eq!(summed.bytes, bytes.len() as u64);
         assert_eq!(summed.sha256, super::super::hash::sha256(bytes));

@@ -8,21 +8,25 @@ use crate::model::time::{Timestamp, format_millis};
 
 /// The text, for this manifest, whose file has this SHA-256.
 pub fn text(manifest: &Manifest, sha256: &str) -> String {
-    let mut text =
-        String::from("EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n");
-    text.push_str(&describe_export(manifest));
-    text.push_str(&sources(manifest));
-    text.push_str(FILES);
+    let export = describe_export(manifest);
+    let sources = manifest.sources.iter();
+    let sources: String = sources.map(|one| describe_source(one, manifest.asked.since)).collect();
     let unfinished = match manifest.complete {
         true => "",
         false => UNFINISHED,
     };
-    text.push_str(&format!("{CHECK}{unfinished}{CHECKS}\n    {sha256}  manifest.json\n\n{CHAINS}"));
-    text
+    format!(
+        "EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n{export}\
+         THE SOURCES\n-----------\n\n{sources}{FILES}{CHECK}{unfinished}{CHECKS}\n    \
+         {sha256}  manifest.json\n\n{CHAINS}"
+    )
 }
 
 fn describe_export(manifest: &Manifest) -> String {
     let made = &manifest.made_by;
+    let optional = |before: &str, what: &Option<String>| {
+        what.as_ref().map_or_else(String::new, |what| [before, &printable(what)].concat())
+    };
     let complete = match manifest.complete {
         true if manifest.is_limited() => {
             "This export is COMPLETE within what its sources keep: what the servers had to show of \
@@ -51,21 +55,9 @@ fn describe_export(manifest: &Manifest) -> String {
         printable(&made.program),
         printable(&made.version),
         printable(&made.build),
-        optional_part(", user ", made.user.as_deref()),
-        optional_part(", machine ", made.host.as_deref()),
+        optional(", user ", &made.user),
+        optional(", machine ", &made.host),
     )
-}
-
-fn optional_part(before: &str, what: Option<&str>) -> String {
-    what.map(|what| format!("{before}{}", printable(what))).unwrap_or_default()
-}
-
-fn sources(manifest: &Manifest) -> String {
-    let mut text = String::from("THE SOURCES\n-----------\n\n");
-    for source in &manifest.sources {
-        text.push_str(&describe_source(source, manifest.asked.since));
-    }
-    text
 }
 
 fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
@@ -90,7 +82,8 @@ fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
         ));
     }
     if let Some(retention) = source.retention_text(since) {
-        text.push_str(&not_available(&retention));
+        let parts = retention.replace("; ", ";\n        ");
+        text.push_str(&format!("    NOT AVAILABLE: {parts}\n"));
     }
     for gap in &facts.gaps {
         let (from, to) = (format_millis(gap.from), format_millis(gap.to));
@@ -101,12 +94,6 @@ fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
     }
     text.push('\n');
     text
-}
-
-/// The statement about retention, a line for each of its parts.
-fn not_available(text: &str) -> String {
-    let lines: Vec<_> = text.split("; ").collect();
-    format!("    NOT AVAILABLE: {}\n", lines.join(";\n        "))
 }
 
 const FILES: &str = include_str!("readme/files.txt");

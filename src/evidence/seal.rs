@@ -39,7 +39,8 @@ pub fn seal(
         .ok_or(EvidenceError::NoRun)?;
     let text = manifest.text();
     let readme = readme::text(&manifest, &hash::sha256(&text)).into_bytes();
-    let report = export_report::html(dir, &manifest).into_bytes();
+    let report = export_report::html(dir, &manifest).map_err(failed("read the events of", dir))?;
+    let report = report.into_bytes();
     let listed = manifest.files.iter();
     let mut sums: BTreeMap<_, _> =
         listed.map(|entry| (entry.file.as_str(), entry.sha256.clone())).collect();
@@ -49,9 +50,8 @@ pub fn seal(
     }
     let sums = hash::checksum_text(sums.iter().map(|(file, sha256)| (*file, sha256.as_str())));
     if let Some(key) = key {
-        let signature = key
-            .sign(sums.as_bytes(), manifest.finished)
-            .map_err(|error| EvidenceError::Sign(error.to_string()))?;
+        let signature = key.sign(sums.as_bytes(), manifest.finished);
+        let signature = signature.map_err(EvidenceError::Sign)?;
         write(dir, SIGNATURE, signature.as_bytes())?;
     }
     write(dir, SUMS, sums.as_bytes())?;
@@ -79,12 +79,12 @@ fn survey_source(
     source: &SourceFacts,
 ) -> Result<SourceSurvey, EvidenceError> {
     let failed = |kind| failed("read", &dir.join(survey::path_of(kind, &source.name)));
-    let events = survey::events(dir, &facts.asked, source, None);
-    let events = events.map_err(failed(ChainKind::Events))?;
-    check_intact(&events.file)?;
-    let pages = survey::pages(dir, &source.name, None).map_err(failed(ChainKind::Pages))?;
-    check_intact(&pages.file)?;
-    Ok(SourceSurvey { events, pages })
+    let mut found = SourceSurvey::new(source);
+    found.read_events(dir, &facts.asked, None).map_err(failed(ChainKind::Events))?;
+    check_intact(&found.events)?;
+    found.read_pages(dir, None).map_err(failed(ChainKind::Pages))?;
+    check_intact(&found.pages)?;
+    Ok(found)
 }
 
 /// Refuses a file with a line that is no line.

@@ -1,11 +1,10 @@
-//! Signatures, as the program `minisign` makes and checks them. A secret key is never shown.
+//! Signatures, as the program `minisign` makes and checks them. A secret key is never shown, and no
+//! error quotes a key or a signature.
 
 use std::fmt;
 use std::io::Cursor;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use minisign::{PublicKey as Public, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -18,26 +17,11 @@ const COMMENT: &str = "signature from minisign secret key";
 /// How the key of an encrypted file begins: the algorithm `Ed` and the packing `Sc`, in base64.
 const ENCRYPTED: &str = "RWRT";
 
-/// Keys are read with and without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// A secret key in its file.
 const SECRET_KEY_BYTES: usize = 158;
 
 /// A base64 text of 64 bytes.
 const SIGNATURE_CHARS: usize = 88;
-
-/// Why a key or signature cannot be used; in words that quote nothing of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SignError(String);
-
-fn sign_error(what: &str) -> SignError {
-    SignError(what.to_owned())
-}
 
 /// A secret key, ready to sign.
 pub struct SigningKey {
@@ -66,24 +50,24 @@ impl SigningKey {
     pub fn open(
         text: &SecretString,
         password: Option<&SecretString>,
-    ) -> Result<SigningKey, SignError> {
+    ) -> Result<SigningKey, &'static str> {
         let text = text.expose_secret();
         let secret = match (is_encrypted(text), password) {
-            (false, _) => unencrypted_key(text).ok_or_else(|| sign_error(NO_SECRET_KEY))?,
+            (false, _) => unencrypted_key(text).ok_or(NO_SECRET_KEY)?,
             (true, None) => {
-                return Err(sign_error("it is encrypted, and its password is not known"));
+                return Err("it is encrypted, and its password is not known");
             }
             (true, Some(password)) => {
                 let password = Some(password.expose_secret().to_owned());
                 let opened = SecretKeyBox::from(text.to_owned()).into_secret_key(password);
-                opened.map_err(|_| sign_error("its password is wrong, or it is damaged"))?
+                opened.map_err(|_| "its password is wrong, or it is damaged")?
             }
         };
-        let public = Public::from_secret_key(&secret).map_err(|_| sign_error(NO_SECRET_KEY))?;
+        let public = Public::from_secret_key(&secret).map_err(|_| NO_SECRET_KEY)?;
         let key = SigningKey { secret, public };
         // Unless its halves belong together, nobody can check what it signs: better known before an
         // export than after it.
-        key.sign(b"", Timestamp::UNIX_EPOCH).map_err(|_| sign_error("it is damaged"))?;
+        key.sign(b"", Timestamp::UNIX_EPOCH).map_err(|_| "it is damaged")?;
         Ok(key)
     }
 
@@ -102,19 +86,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub fn sign(&self, sums: &[u8], time: Timestamp) -> Result<String, SignError> {
+    pub fn sign(&self, sums: &[u8], time: Timestamp) -> Result<String, String> {
         let trusted = format!("timestamp:{}\tfile:{SUMS}\thashed", time.timestamp());
-        let signed = minisign::sign(
-            Some(&self.public),
-            &self.secret,
-            Cursor::new(sums),
-            Some(&trusted),
-            Some(COMMENT),
-        );
-        match signed {
-            Ok(signature) => Ok(signature.into_string()),
-            Err(error) => Err(SignError(error.to_string())),
-        }
+        let (public, sums) = (Some(&self.public), Cursor::new(sums));
+        let signed = minisign::sign(public, &self.secret, sums, Some(&trusted), Some(COMMENT));
+        signed.map(|signature| signature.into_string()).map_err(|error| error.to_string())
     }
 }
 
@@ -123,9 +99,10 @@ const NO_SECRET_KEY: &str = "it is not a secret key as `minisign -G` makes it";
 /// A key that is not encrypted. `minisign` itself leaves the place of its checksum empty, which the
 /// library refuses.
 fn unencrypted_key(text: &str) -> Option<SecretKey> {
-    let bytes = BASE64.decode(text.lines().nth(1)?.trim()).ok()?;
+    let key = text.lines().nth(1)?.trim().trim_end_matches('=');
+    let bytes = BASE64_STANDARD_NO_PAD.decode(key).ok()?;
     let is_plain = bytes.starts_with(b"Ed\0\0B2") && bytes.len() == SECRET_KEY_BYTES;
-    SecretKey::from_bytes(&bytes).ok().filter(|_| is_plain)
+    is_plain.then(|| SecretKey::from_bytes(&bytes).ok())?
 }
 
 /// A public key.
@@ -137,7 +114,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// It is neither.
-    pub fn read(text: &str) -> Result<PublicKey, SignError> {
+    pub fn read(text: &str) -> Result<PublicKey, &'static str> {
         let text = text.trim();
         let key = match text.contains('\n') {
             true => Public::from_box(PublicKeyBox::from(text.to_owned())),
@@ -145,7 +122,7 @@ impl PublicKey {
         };
         let key = key.ok().filter(|key| key.to_bytes().starts_with(b"Ed"));
         let no_key = "it is not a public key as `minisign -G` makes it";
-        key.map(PublicKey).ok_or_else(|| sign_error(no_key))
+        key.map(PublicKey).ok_or(no_key)
     }
 
     /// Its number, as people name it.
@@ -157,38 +134,35 @@ impl PublicKey {
     ///
     /// # Errors
     /// It is not.
-    pub fn check(&self, signature: &str, sums: &[u8]) -> Result<String, SignError> {
+    pub fn check(&self, signature: &str, sums: &[u8]) -> Result<String, String> {
         let parsed = parse_signature(signature)?;
         if parsed.keynum() != self.0.keynum() {
             let made = id(parsed.keynum());
             let what = format!("it was made with the key {made}, not with {}", self.id());
-            return Err(SignError(what));
+            return Err(what);
         }
         minisign::verify(&self.0, &parsed, Cursor::new(sums), true, false, true)
-            .map_err(|_| sign_error("it is not this key's signature of SHA256SUMS as it is"))?;
+            .map_err(|_| "it is not this key's signature of SHA256SUMS as it is".to_owned())?;
         if parsed.untrusted_comment().is_ok_and(|comment| comment != COMMENT) {
             let what = "its first line is not `minisign`'s own; no signature covers that line";
-            return Err(sign_error(what));
+            return Err(what.to_owned());
         }
-        parsed.trusted_comment().map_err(|_| sign_error(NO_SIGNATURE))
+        parsed.trusted_comment().map_err(|_| NO_SIGNATURE.to_owned())
     }
 }
 
 const NO_SIGNATURE: &str = "it is not a signature as `minisign` writes it";
 
 /// Reads a signature, and nothing that is not written as `minisign` writes it.
-fn parse_signature(text: &str) -> Result<SignatureBox, SignError> {
+fn parse_signature(text: &str) -> Result<SignatureBox, &'static str> {
     // The library takes the length of the last line for granted.
     let last = text.lines().nth(3).unwrap_or_default();
     let is_whole = last.len() == SIGNATURE_CHARS && last.ends_with("==");
     let parsed = SignatureBox::from_string(text).ok().filter(|_| is_whole);
-    let parsed = parsed.ok_or_else(|| sign_error(NO_SIGNATURE))?;
-    // Only then its own writing cannot fail.
-    let is_text = parsed.trusted_comment().is_ok();
-    match is_text && parsed.to_string() == text {
-        true => Ok(parsed),
-        false => Err(sign_error(NO_SIGNATURE)),
-    }
+    // Only with a readable comment its own writing cannot fail.
+    let is_same =
+        |parsed: &SignatureBox| parsed.trusted_comment().is_ok() && parsed.to_string() == text;
+    parsed.filter(is_same).ok_or(NO_SIGNATURE)
 }
 
 /// The key that a signature says it was made with; nothing where it is none.

@@ -13,8 +13,8 @@ use chrono::DateTime;
 use super::hash::{ChainKind, HashChain, is_sha256};
 use super::line_problems::{LineProblem, ProblemList};
 use super::manifest::{
-    ClockComparison, ExportCounts, ExportFacts, ExportParameters, FileEntry, LinesEntry, Manifest,
-    RetryEntry, SCHEMA, SourceEntry, SourceFacts,
+    ClockComparison, ExportFacts, ExportParameters, FileEntry, LinesEntry, Manifest, RetryEntry,
+    SCHEMA, SourceEntry, SourceFacts,
 };
 use super::packed_lines::{PackedLineError, PackedLines};
 use super::page::{BodyDigest, PageLine, RequestedSpan};
@@ -67,44 +67,16 @@ impl SurveyedFile {
 }
 
 /// What was found of one source.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SourceSurvey {
-    /// Its events.
-    pub events: EventsSurvey,
-    /// Its responses.
-    pub pages: PagesSurvey,
-}
-
-/// What a source's events are.
-#[derive(Debug, Default)]
-pub struct EventsSurvey {
-    /// Their file.
-    pub file: SurveyedFile,
-    /// The earliest time.
-    pub first: Option<Timestamp>,
-    /// The latest time.
-    pub last: Option<Timestamp>,
-    /// Events that could not be understood.
-    pub unparsed: u64,
-    /// Events that come after a later one: their source gave them in that order.
-    pub out_of_order: u64,
-}
-
-/// What a source's responses are.
-#[derive(Debug, Default)]
-pub struct PagesSurvey {
-    /// Their file.
-    pub file: SurveyedFile,
-    /// Responses that brought a page of records.
-    pub pages: u64,
-    /// Their records.
-    pub served: u64,
-    /// Every attempt that brought no page.
-    pub retries: Vec<RetryEntry>,
-    /// Milliseconds waited, in all.
-    pub waited_ms: u64,
+    /// What the manifest says of it, but for what [`SourceSurvey::manifest_entry`] adds.
+    entry: SourceEntry,
+    /// The file of its events.
+    pub events: SurveyedFile,
+    /// The file of its responses.
+    pub pages: SurveyedFile,
     /// The clocks, at the first response that had a date.
-    pub clock: Option<ClockComparison>,
+    clock: Option<ClockComparison>,
     /// The spans that pages were requested for, joined.
     pub spans: MergedSpans,
     /// The length of each body that is stored or named, by its hash; nothing where two responses
@@ -123,48 +95,67 @@ pub struct PageClaims<'a> {
     pub has_body: &'a dyn Fn(&str) -> bool,
 }
 
-/// Surveys the events of a source, in the export at `dir`; of a file that the manifest describes as
-/// `said`, little more than that.
-///
-/// # Errors
-/// The file cannot be read. What is wrong with its content is no error.
-pub fn events(
-    dir: &Path,
-    asked: &ExportParameters,
-    source: &SourceFacts,
-    said: Option<&LinesEntry>,
-) -> io::Result<EventsSurvey> {
-    let mut surveyor = EventSurveyor {
-        source,
-        window: Window { from: asked.since, to: Some(asked.until) },
-        found: EventsSurvey::default(),
-        latest: None,
-        ids: QuickMap::default(),
-    };
-    let file =
-        survey_lines(dir, ChainKind::Events, &source.name, said, |line, number, problems| {
-            surveyor.add(line, number, problems);
-        })?;
-    Ok(EventsSurvey { file, ..surveyor.found })
-}
+impl SourceSurvey {
+    /// A survey of the source with these facts that has read nothing yet.
+    pub fn new(facts: &SourceFacts) -> SourceSurvey {
+        let entry = SourceEntry { facts: facts.clone(), ..SourceEntry::default() };
+        SourceSurvey { entry, ..SourceSurvey::default() }
+    }
 
-/// Surveys the responses of a source, in the export at `dir`; with `claims`, little more than they
-/// name.
-///
-/// # Errors
-/// As with [`events`].
-pub fn pages(dir: &Path, name: &str, claims: Option<PageClaims<'_>>) -> io::Result<PagesSurvey> {
-    let said = claims.as_ref().map(|claims| &claims.entry.pages);
-    let mut surveyor = PageSurveyor {
-        name,
-        claims: claims.as_ref(),
-        retries_differ: false,
-        found: PagesSurvey::default(),
-    };
-    let file = survey_lines(dir, ChainKind::Pages, name, said, |line, number, problems| {
-        surveyor.add(&line, number, problems);
-    })?;
-    Ok(PagesSurvey { file, ..surveyor.found })
+    /// Reads the events, in the export at `dir`; of a file that the manifest describes as `said`,
+    /// little more than that.
+    ///
+    /// # Errors
+    /// The file cannot be read. What is wrong with its content is no error.
+    pub fn read_events(
+        &mut self,
+        dir: &Path,
+        asked: &ExportParameters,
+        said: Option<&LinesEntry>,
+    ) -> io::Result<()> {
+        let name = self.entry.facts.name.clone();
+        let mut surveyor = EventSurveyor {
+            entry: &mut self.entry,
+            window: Window { from: asked.since, to: Some(asked.until) },
+            latest: None,
+            ids: QuickMap::default(),
+        };
+        self.events =
+            survey_lines(dir, ChainKind::Events, &name, said, |line, number, problems| {
+                surveyor.add(line, number, problems);
+            })?;
+        Ok(())
+    }
+
+    /// Reads the responses, in the export at `dir`; with `claims`, little more than they name.
+    ///
+    /// # Errors
+    /// As with [`SourceSurvey::read_events`].
+    pub fn read_pages(&mut self, dir: &Path, claims: Option<PageClaims<'_>>) -> io::Result<()> {
+        let name = self.entry.facts.name.clone();
+        let said = claims.as_ref().map(|claims| &claims.entry.pages);
+        let claims = claims.as_ref();
+        let mut surveyor = PageSurveyor { found: self, claims, retries_differ: false };
+        self.pages = survey_lines(dir, ChainKind::Pages, &name, said, |line, number, problems| {
+            surveyor.add(&line, number, problems);
+        })?;
+        Ok(())
+    }
+
+    /// What the manifest says of the source.
+    fn manifest_entry(&self) -> SourceEntry {
+        let mut entry = self.entry.clone();
+        let (counts, dropped) = (&mut entry.counts, entry.facts.dropped);
+        counts.responses = self.pages.entry.lines;
+        counts.written = self.events.entry.lines;
+        counts.repeats = dropped.repeats;
+        counts.outside = dropped.outside;
+        let known = counts.written.saturating_add(dropped.repeats).saturating_add(dropped.outside);
+        counts.read_again = counts.served.saturating_sub(known);
+        entry.events = self.events.entry.clone();
+        entry.pages = self.pages.entry.clone();
+        entry
+    }
 }
 
 /// Shows each line of a source's file to `read_line`, with its number.
@@ -190,14 +181,14 @@ fn survey_lines(
         said.map_or((u64::MAX, u64::MAX), |said| (said.lines, said.text_bytes));
     let most_lines = said_lines.saturating_add(EXTRA_LINES);
     let end = loop {
-        let next = chain.lines() + 1;
+        let next = chain.lines + 1;
         match lines.next() {
             Ok(Some(line)) if next <= most_lines => {
                 chain.push(&line);
                 read_line(line, next, &mut found.problems);
             }
-            Ok(None) if lines.lacks_final_newline() => {
-                break Some((chain.lines(), LineProblem::NoFinalNewline));
+            Ok(None) if lines.lacks_final_newline => {
+                break Some((chain.lines, LineProblem::NoFinalNewline));
             }
             Ok(None) => break None,
             Ok(Some(_)) | Err(PackedLineError::LimitReached) => {
@@ -212,25 +203,24 @@ fn survey_lines(
         found.is_broken = problem.stops_reading();
         found.problems.add(line, problem);
     }
-    let text_bytes = lines.text_bytes();
+    let text_bytes = lines.text_bytes;
     let digest = lines.finish()?;
     found.entry = LinesEntry {
         file,
-        lines: chain.lines(),
+        lines: chain.lines,
         bytes: digest.bytes,
         text_bytes,
         sha256: digest.sha256,
         chain: chain.head(),
-        marks: chain.marks(),
+        marks: chain.marks,
     };
     Ok(found)
 }
 
 /// Reads the lines of a source's events.
 struct EventSurveyor<'a> {
-    source: &'a SourceFacts,
+    entry: &'a mut SourceEntry,
     window: Window,
-    found: EventsSurvey,
     latest: Option<Timestamp>,
     /// All that grows with the events: 16 bytes for each line that the manifest lists.
     ids: QuickMap<Fingerprint, ()>,
@@ -259,10 +249,11 @@ impl EventSurveyor<'_> {
             }
         }
         let name = source.and_then(|source| source.text_of("name")).unwrap_or_default();
-        if *name != *self.source.name {
+        if *name != *self.entry.facts.name {
             problems.add(number, LineProblem::ForeignSource(printable(&name)));
         }
-        self.found.unparsed += u64::from(action.is_some_and(|action| action.is(event::UNPARSED)));
+        self.entry.counts.unparsed +=
+            u64::from(action.is_some_and(|action| action.is(event::UNPARSED)));
         let read = |time: Option<Node<'_>>| parse_api_time(&time?.text()?);
         self.add_times(read(time), read(processed), number, problems);
     }
@@ -275,16 +266,16 @@ impl EventSurveyor<'_> {
         problems: &mut ProblemList,
     ) {
         if let Some(time) = time {
-            self.found.first = self.found.first.into_iter().chain([time]).min();
-            self.found.last = self.found.last.max(Some(time));
+            self.entry.first = self.entry.first.into_iter().chain([time]).min();
+            self.entry.last = self.entry.last.max(Some(time));
             if !self.window.contains(time) {
                 problems.add(number, LineProblem::OutsideWindow(format_millis(time)));
             }
         }
-        let processed = processed.filter(|_| self.source.order == BY_PROCESSING);
+        let processed = processed.filter(|_| self.entry.facts.order == BY_PROCESSING);
         // An event without a time has no position.
         if let Some(position) = processed.or(time) {
-            self.found.out_of_order +=
+            self.entry.counts.out_of_order +=
                 u64::from(self.latest.is_some_and(|latest| position < latest));
             self.latest = self.latest.max(Some(position));
         }
@@ -293,10 +284,9 @@ impl EventSurveyor<'_> {
 
 /// Reads the lines of a source's responses.
 struct PageSurveyor<'a> {
-    name: &'a str,
+    found: &'a mut SourceSurvey,
     claims: Option<&'a PageClaims<'a>>,
     retries_differ: bool,
-    found: PagesSurvey,
 }
 
 impl PageSurveyor<'_> {
@@ -309,18 +299,18 @@ impl PageSurveyor<'_> {
                 return problems.add(number, LineProblem::Unreadable(why));
             }
         };
-        let found = &mut self.found;
+        let SourceSurvey { entry, clock: first_clock, spans, .. } = &mut *self.found;
         if page.n != number {
             problems.add(number, LineProblem::WrongNumber(page.n));
         }
-        if found.clock.is_none() {
-            found.clock = clock(&page);
+        if first_clock.is_none() {
+            *first_clock = clock(&page);
         }
-        found.waited_ms = found.waited_ms.saturating_add(page.waited_ms.unwrap_or(0));
+        entry.waited_ms = entry.waited_ms.saturating_add(page.waited_ms.unwrap_or(0));
         if let Some(records) = page.records {
-            found.pages += 1;
-            found.served = found.served.saturating_add(records);
-            page.span.into_iter().for_each(|span| found.spans.add(span));
+            entry.counts.pages += 1;
+            entry.counts.served = entry.counts.served.saturating_add(records);
+            page.span.into_iter().for_each(|span| spans.add(span));
         }
         match page.body {
             Some(body) if !is_sha256(&body.sha256) => {
@@ -348,14 +338,14 @@ impl PageSurveyor<'_> {
             let known = self.found.bodies.entry(body.sha256).or_insert(Some(body.bytes));
             *known = known.filter(|bytes| *bytes == body.bytes);
         } else if is_page {
-            let path = body_path(self.name, &body.sha256);
+            let path = body_path(&self.found.entry.facts.name, &body.sha256);
             self.found.missing_bodies.add(number, LineProblem::MissingBody(path));
         }
     }
 
     /// After the first that differs from the manifest no more are needed.
     fn add_retry(&mut self, retry: RetryEntry) {
-        let retries = &mut self.found.retries;
+        let retries = &mut self.found.entry.retries;
         if !self.retries_differ {
             let said = self.claims.map(|claims| claims.entry.retries.get(retries.len()));
             self.retries_differ = said.is_some_and(|said| said != Some(&retry));
@@ -372,7 +362,7 @@ fn clock(page: &PageLine) -> Option<ClockComparison> {
     Some(ClockComparison { skew_ms, at: page.received, server })
 }
 
-/// The manifest of an export with these facts, whose sources' files are `found`, in the same order;
+/// The manifest of an export with these facts, of whose sources, in their order, this was found;
 /// nothing where the facts know of no run.
 pub fn manifest(
     facts: &ExportFacts,
@@ -380,54 +370,21 @@ pub fn manifest(
     files: Vec<FileEntry>,
 ) -> Option<Manifest> {
     let (first, last) = (facts.runs.first()?, facts.runs.last()?);
-    let sources = facts.sources.iter();
-    let clocks = found.iter().filter_map(|found| found.pages.clock.clone());
+    let clocks = found.iter().filter_map(|found| found.clock.clone());
+    let is_described = |name: &String| facts.sources.iter().any(|source| source.name == *name);
+    let are_all_described = facts.asked.sources.iter().all(is_described);
     Some(Manifest {
         schema: SCHEMA.to_owned(),
-        complete: is_complete(facts),
+        complete: are_all_described && facts.sources.iter().all(|source| source.complete),
         asked: facts.asked.clone(),
         started: first.started,
         finished: last.finished.unwrap_or(last.started),
         runs: facts.runs.clone(),
         made_by: facts.made_by.clone(),
         clock: clocks.min_by_key(|clock| clock.at),
-        sources: sources.zip(found).map(|(facts, found)| source_entry(facts, found)).collect(),
+        sources: found.iter().map(|found| found.manifest_entry()).collect(),
         files,
     })
-}
-
-/// Whether every source that was asked for was read to its end.
-fn is_complete(facts: &ExportFacts) -> bool {
-    let is_described = |name: &String| facts.sources.iter().any(|source| source.name == *name);
-    facts.asked.sources.iter().all(is_described)
-        && facts.sources.iter().all(|source| source.complete)
-}
-
-fn source_entry(facts: &SourceFacts, found: &SourceSurvey) -> SourceEntry {
-    let SourceSurvey { events, pages } = found;
-    let dropped = facts.dropped;
-    let written = events.file.entry.lines;
-    let known = written.saturating_add(dropped.repeats).saturating_add(dropped.outside);
-    SourceEntry {
-        facts: facts.clone(),
-        counts: ExportCounts {
-            responses: pages.file.entry.lines,
-            pages: pages.pages,
-            served: pages.served,
-            repeats: dropped.repeats,
-            outside: dropped.outside,
-            read_again: pages.served.saturating_sub(known),
-            written,
-            unparsed: events.unparsed,
-            out_of_order: events.out_of_order,
-        },
-        first: events.first,
-        last: events.last,
-        retries: pages.retries.clone(),
-        waited_ms: pages.waited_ms,
-        events: events.file.entry.clone(),
-        pages: pages.file.entry.clone(),
-    }
 }
 
 /// Spans that do not touch. An export's are one, or a few where it was interrupted.

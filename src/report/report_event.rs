@@ -4,51 +4,71 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use maud::{Markup, html};
 
-use super::frequency::CountedValue;
-use super::text::{EntityLabel, TruncatedText};
+use super::text::{
+    EntityLabel, TableColumn, TruncatedText, or_dash, table_row, text, time as time_text,
+};
 use crate::model::json::{Document, Node};
 use crate::model::meaning::{Category, Outcome};
+use crate::model::number::group_digits;
 use crate::model::time::{Timestamp, parse_api_time};
 
-/// The categories whose events are administrative changes, in the order of the page.
-pub const ADMINISTRATIVE: [Category; 8] = [
-    Category::Account,
-    Category::Group,
-    Category::Permission,
-    Category::Token,
-    Category::App,
-    Category::Policy,
-    Category::Configuration,
-    Category::DataExport,
+/// The categories whose events are administrative changes, in the order of the page, and what such
+/// changes are of.
+pub const ADMINISTRATIVE: [(Category, &str); 8] = [
+    (Category::Account, "Accounts"),
+    (Category::Group, "Groups"),
+    (Category::Permission, "Permissions"),
+    (Category::Token, "Tokens"),
+    (Category::App, "Apps"),
+    (Category::Policy, "Policies"),
+    (Category::Configuration, "Configuration"),
+    (Category::DataExport, "Data exports"),
 ];
+
+/// The columns of a table of events.
+pub const EVENT_COLUMNS: [TableColumn; 7] = [
+    ("Time (UTC)", "t"),
+    ("Actor", "d"),
+    ("Action", "d"),
+    ("Target", "d"),
+    ("Address", "d a"),
+    ("Outcome", "o"),
+    ("Message", "d m"),
+];
+
+/// The source that events are of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReportSource<'a> {
+    /// Which of the sources, from 0.
+    pub index: usize,
+    /// Its name, where there are several.
+    pub label: Option<&'a str>,
+    /// Keeps the actors of servers apart that number their users for themselves.
+    pub realm: Option<&'a str>,
+}
+
+/// A value of an event.
+#[derive(Debug, Clone)]
+pub struct CountedValue {
+    /// What it is counted by.
+    pub key: TruncatedText,
+    /// How it is shown.
+    pub label: EntityLabel,
+}
+
+impl CountedValue {
+    /// A value that is its own label.
+    pub fn plain(text: TruncatedText) -> CountedValue {
+        let label = EntityLabel { name: text.clone(), note: None, has_name: true };
+        CountedValue { key: text, label }
+    }
+}
 
 /// The event of a line.
 pub struct ReportEvent {
     doc: Document,
-}
-
-/// A line of a table of events.
-#[derive(Debug)]
-pub struct EventRow {
-    /// When.
-    pub time: Option<Timestamp>,
-    /// Which of the sources, from 0.
-    pub source: usize,
-    /// Who.
-    pub actor: Option<EntityLabel>,
-    /// What.
-    pub action: Option<TruncatedText>,
-    /// To what.
-    pub target: Option<EntityLabel>,
-    /// Further targets.
-    pub more_targets: u64,
-    /// From where.
-    pub address: Option<TruncatedText>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// In words.
-    pub message: Option<TruncatedText>,
 }
 
 impl ReportEvent {
@@ -66,34 +86,29 @@ impl ReportEvent {
 
     /// How it ended.
     pub fn outcome(&self) -> Outcome {
-        let text = self.doc.root().text_of("outcome");
-        let known = [Outcome::Success, Outcome::Failure];
-        let found = known.into_iter().find(|known| text.as_deref() == Some(known.as_str()));
-        found.unwrap_or(Outcome::Unknown)
+        let outcome = self.doc.root().get("outcome");
+        let is = |known: &Outcome| outcome.is_some_and(|outcome| outcome.is(known.as_str()));
+        [Outcome::Success, Outcome::Failure].into_iter().find(is).unwrap_or(Outcome::Unknown)
     }
 
     /// Which of [`ADMINISTRATIVE`] it is of.
     pub fn administrative_category(&self) -> Option<usize> {
-        let text = self.doc.root().text_of("category")?;
-        ADMINISTRATIVE.iter().position(|category| *text == *category.as_str())
+        let category = self.doc.root().get("category")?;
+        ADMINISTRATIVE.iter().position(|(known, _)| category.is(known.as_str()))
     }
 
     /// What was done.
     pub fn action(&self) -> Option<TruncatedText> {
-        self.name(&["action"])
+        self.doc.root().scalar_of("action").map(|text| TruncatedText::name(&text))
     }
 
-    /// From which country.
-    pub fn country(&self) -> Option<TruncatedText> {
-        self.name(&["client", "country"])
+    /// The `country` or the `ip` that it came from.
+    pub fn client(&self, key: &str) -> Option<TruncatedText> {
+        let client = self.doc.root().get("client")?;
+        client.scalar_of(key).map(|text| TruncatedText::name(&text))
     }
 
-    /// From which address.
-    pub fn address(&self) -> Option<TruncatedText> {
-        self.name(&["client", "ip"])
-    }
-
-    /// Who did it. `realm` keeps the ids of servers apart that number their users for themselves.
+    /// Who did it, in this realm.
     pub fn actor(&self, realm: Option<&str>) -> Option<CountedValue> {
         let actor = self.doc.root().get("actor")?;
         let [id, name, email, kind] = scalars(actor, ["id", "name", "email", "type"]);
@@ -106,33 +121,36 @@ impl ReportEvent {
         Some(CountedValue { key, label })
     }
 
-    /// Its line in a table.
-    pub fn row(&self, source: usize) -> EventRow {
+    /// Its row in a table of events.
+    pub fn row(&self, source: ReportSource<'_>) -> Markup {
         let root = self.doc.root();
         let mut targets = root.get("targets").into_iter().flat_map(Node::items);
         let target = targets.next().and_then(|target| {
             let [kind, id, name, email] = scalars(target, ["type", "id", "name", "email"]);
             entity_label([&name, &email, &id, &kind], [&kind])
         });
-        EventRow {
-            time: self.time(),
-            source,
-            actor: self.actor(None).map(|actor| actor.label),
-            action: self.action(),
-            target,
-            more_targets: targets.count() as u64,
-            address: self.address(),
-            outcome: self.outcome(),
-            message: root.scalar_of("message").map(|text| TruncatedText::sentence(&text)),
-        }
-    }
-
-    fn name(&self, path: &[&str]) -> Option<TruncatedText> {
-        let mut node = self.doc.root();
-        for key in path {
-            node = node.get(key)?;
-        }
-        Some(TruncatedText::name(&node.scalar()?))
+        let more_targets = targets.count() as u64;
+        let outcome = self.outcome();
+        let message = root.scalar_of("message").map(|text| TruncatedText::sentence(&text));
+        let cells = [
+            or_dash(self.time().map(time_text)),
+            or_dash(self.actor(None).map(|actor| actor.label)),
+            html! {
+                (or_dash(self.action().map(|action| action.with_breaks())))
+                @if let Some(label) = source.label { small class="note" { (text(label)) } }
+            },
+            html! {
+                (or_dash(target))
+                @if more_targets > 0 {
+                    small class="note" { "and " (group_digits(more_targets)) " more" }
+                }
+            },
+            or_dash(self.client("ip")),
+            or_dash((outcome != Outcome::Unknown).then(|| outcome.as_str())),
+            or_dash(message),
+        ];
+        let class = (outcome == Outcome::Failure).then_some("failed");
+        table_row(class, &EVENT_COLUMNS, &cells)
     }
 }
 
@@ -168,10 +186,11 @@ mod tests {
             r#"{"client":{"ip":[]}}"#,
         ] {
             let seen = ReportEvent::read(Bytes::from(line.to_owned())).unwrap();
-            let row = seen.row(0);
-            assert_eq!((row.time, row.outcome), (None, Outcome::Unknown), "{line}");
-            assert!(row.actor.is_none() && row.target.is_none() && row.address.is_none());
+            assert_eq!((seen.time(), seen.outcome()), (None, Outcome::Unknown), "{line}");
+            assert!(seen.actor(None).is_none() && seen.client("ip").is_none());
             assert_eq!(seen.administrative_category(), None);
+            let dashes = seen.row(ReportSource::default()).into_string().matches('–').count();
+            assert_eq!(dashes, EVENT_COLUMNS.len(), "{line}");
         }
         for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {
             assert!(ReportEvent::read(Bytes::from(line.to_owned())).is_none(), "{line}");

@@ -1,12 +1,13 @@
 //! What is counted in one pass over the events, in memory that does not grow with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use maud::Markup;
 
-use super::frequency::{CountedValue, EventSample, FrequencyCounter};
-use super::report_event::{ADMINISTRATIVE, EventRow, ReportEvent};
-use super::time_buckets::TimeBuckets;
+use super::chart::TimeBuckets;
+use super::report_event::{ADMINISTRATIVE, CountedValue, ReportEvent, ReportSource};
+use super::text::{EntityLabel, TruncatedText};
 use crate::model::meaning::Outcome;
 use crate::model::time::Timestamp;
 
@@ -14,6 +15,8 @@ use crate::model::time::Timestamp;
 const MAX_EVENTS: usize = 1_000;
 /// Rows in the table of failures, and in that of changes.
 const MAX_SELECTED: usize = 100;
+/// Values of one kind that are counted.
+const MAX_VALUES: usize = 10_000;
 
 /// Everything that the page says of the events themselves.
 #[derive(Debug)]
@@ -39,26 +42,27 @@ pub struct EventStatistics {
     /// Changes, by category.
     pub changes_by_kind: [u64; ADMINISTRATIVE.len()],
     /// The first events.
-    pub first: FirstN<EventRow>,
+    pub first: FirstN<Markup>,
     /// The first failures.
-    pub failures: FirstN<EventRow>,
+    pub failures: FirstN<Markup>,
     /// The first changes.
-    pub changes: FirstN<EventRow>,
+    pub changes: FirstN<Markup>,
 }
 
 impl EventStatistics {
     /// Counts nothing yet; the chart is of the time range from `since` to before `until`.
     pub fn new(since: Timestamp, until: Timestamp) -> EventStatistics {
+        let counter = || FrequencyCounter::new(MAX_VALUES);
         EventStatistics {
             events: 0,
             span: None,
             buckets: TimeBuckets::new(since, until),
-            actors: FrequencyCounter::default(),
-            actions: FrequencyCounter::default(),
-            countries: FrequencyCounter::default(),
-            addresses: FrequencyCounter::default(),
-            failed_actions: FrequencyCounter::default(),
-            changers: FrequencyCounter::default(),
+            actors: counter(),
+            actions: counter(),
+            countries: counter(),
+            addresses: counter(),
+            failed_actions: counter(),
+            changers: counter(),
             changes_by_kind: [0; ADMINISTRATIVE.len()],
             first: FirstN::new(MAX_EVENTS),
             failures: FirstN::new(MAX_SELECTED),
@@ -66,22 +70,13 @@ impl EventStatistics {
         }
     }
 
-    /// Counts the event in line `number` of the source with this index; false if it holds no event.
-    /// `realm` keeps the actors of servers apart that number their users for themselves.
-    pub fn add_line(
-        &mut self,
-        line: Bytes,
-        source: usize,
-        number: u64,
-        realm: Option<&str>,
-    ) -> bool {
-        let Some(event) = ReportEvent::read(line) else {
-            return false;
-        };
+    /// Counts the event in line `number` of its source, if the line holds one.
+    pub fn add_line(&mut self, line: Bytes, source: ReportSource<'_>, number: u64) {
+        let Some(event) = ReportEvent::read(line) else { return };
         let time = event.time();
         let failed = event.outcome() == Outcome::Failure;
-        let sample = EventSample { time, failed };
-        let position = RowPosition::new(time, source, number);
+        let is_undated = time.is_none();
+        let position = RowPosition { is_undated, time, source: source.index, line: number };
         self.events += 1;
         if let Some(time) = time {
             let (first, last) = self.span.unwrap_or((time, time));
@@ -90,22 +85,106 @@ impl EventStatistics {
         self.buckets.add(time, failed);
         self.first.offer(position, || event.row(source));
         let action = event.action().map(CountedValue::plain);
-        let actor = event.actor(realm);
+        let actor = event.actor(source.realm);
         if failed {
             self.failures.offer(position, || event.row(source));
-            self.failed_actions.add(action.as_ref(), sample);
+            self.failed_actions.add(action.as_ref(), time, failed);
         } else if let Some(kind) = event.administrative_category() {
             if let Some(count) = self.changes_by_kind.get_mut(kind) {
                 *count += 1;
             }
             self.changes.offer(position, || event.row(source));
-            self.changers.add(actor.as_ref(), sample);
+            self.changers.add(actor.as_ref(), time, failed);
         }
-        self.actors.add(actor.as_ref(), sample);
-        self.actions.add(action.as_ref(), sample);
-        self.countries.add(event.country().map(CountedValue::plain).as_ref(), sample);
-        self.addresses.add(event.address().map(CountedValue::plain).as_ref(), sample);
-        true
+        let [country, address] =
+            ["country", "ip"].map(|key| event.client(key).map(CountedValue::plain));
+        self.actors.add(actor.as_ref(), time, failed);
+        self.actions.add(action.as_ref(), time, failed);
+        self.countries.add(country.as_ref(), time, failed);
+        self.addresses.add(address.as_ref(), time, failed);
+    }
+}
+
+/// How often each value was seen, in memory that is bounded however many values there are.
+///
+/// Up to `capacity` values the counts are exact. After that the frequent values are kept (Misra and
+/// Gries): each value too many takes one from every count, so that all counts are too low by at
+/// most the number of such values.
+#[derive(Debug)]
+pub struct FrequencyCounter {
+    counts: HashMap<TruncatedText, ValueCount>,
+    /// The most values that are counted.
+    pub capacity: usize,
+    /// By how much a count may be too low.
+    pub max_error: u64,
+    /// Events with a value.
+    pub counted: u64,
+    /// Events without one.
+    pub without: u64,
+}
+
+/// What is known of one value.
+#[derive(Debug, Clone)]
+pub struct ValueCount {
+    /// How it is shown.
+    pub label: EntityLabel,
+    /// Events with it.
+    pub events: u64,
+    /// Of them, those that failed.
+    pub failed: u64,
+    /// The earliest time.
+    pub first: Option<Timestamp>,
+    /// The latest time.
+    pub last: Option<Timestamp>,
+}
+
+impl FrequencyCounter {
+    fn new(capacity: usize) -> FrequencyCounter {
+        FrequencyCounter { counts: HashMap::new(), capacity, max_error: 0, counted: 0, without: 0 }
+    }
+
+    /// Counts an event with this value, or without one.
+    fn add(&mut self, value: Option<&CountedValue>, time: Option<Timestamp>, failed: bool) {
+        let Some(CountedValue { key, label }) = value else {
+            self.without += 1;
+            return;
+        };
+        self.counted += 1;
+        if self.counts.len() >= self.capacity && !self.counts.contains_key(key) {
+            self.max_error += 1;
+            return self.counts.retain(|_, count| {
+                count.events -= 1;
+                count.failed = count.failed.min(count.events);
+                count.events > 0
+            });
+        }
+        let count = self.counts.entry(key.clone()).or_insert_with(|| ValueCount {
+            label: label.clone(),
+            events: 0,
+            failed: 0,
+            first: None,
+            last: None,
+        });
+        if label.has_name && !count.label.has_name {
+            count.label = label.clone();
+        }
+        count.events += 1;
+        count.failed += u64::from(failed);
+        count.first = count.first.into_iter().chain(time).min();
+        count.last = count.last.max(time);
+    }
+
+    /// How many values are counted.
+    pub fn value_count(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// The `limit` most frequent values.
+    pub fn top(&self, limit: usize) -> Vec<&ValueCount> {
+        let mut all: Vec<_> = self.counts.iter().collect();
+        // The order of the map must not show: the page is made again and compared.
+        all.sort_by(|(a_key, a), (b_key, b)| b.events.cmp(&a.events).then(a_key.cmp(b_key)));
+        all.into_iter().map(|(_, count)| count).take(limit).collect()
     }
 }
 
@@ -119,18 +198,13 @@ struct RowPosition {
     line: u64,
 }
 
-impl RowPosition {
-    fn new(time: Option<Timestamp>, source: usize, line: u64) -> RowPosition {
-        RowPosition { is_undated: time.is_none(), time, source, line }
-    }
-}
-
 /// The earliest rows, whatever order they come in.
 #[derive(Debug)]
 pub struct FirstN<T> {
     rows: BTreeMap<RowPosition, T>,
     limit: usize,
-    offered: u64,
+    /// How many rows there were.
+    pub offered: u64,
 }
 
 impl<T> FirstN<T> {
@@ -160,11 +234,6 @@ impl<T> FirstN<T> {
     pub fn row_count(&self) -> u64 {
         self.rows.len() as u64
     }
-
-    /// How many rows there were.
-    pub fn offered(&self) -> u64 {
-        self.offered
-    }
 }
 
 #[cfg(test)]
@@ -172,14 +241,61 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn count_all(capacity: usize, values: &[u8]) -> FrequencyCounter {
+        let mut counter = FrequencyCounter::new(capacity);
+        for value in values {
+            let value = CountedValue::plain(TruncatedText::name(&value.to_string()));
+            counter.add(Some(&value), None, false);
+        }
+        counter
+    }
+
+    #[test]
+    fn the_most_frequent_come_first_and_the_rest_is_counted() {
+        let counter = count_all(10, &[3, 1, 2, 1, 3, 4]);
+        let top = counter.top(2);
+        let rows = top.iter().map(|row| (row.label.name.clone(), row.events));
+        assert_eq!(
+            rows.collect::<Vec<_>>(),
+            [(TruncatedText::name("1"), 2), (TruncatedText::name("3"), 2)]
+        );
+        assert_eq!((counter.value_count(), counter.counted, counter.max_error), (4, 6, 0));
+    }
+
     proptest! {
+        #[test]
+        fn a_count_is_too_low_by_no_more_than_is_said(
+            values in prop::collection::vec(0_u8..30, 0..400), capacity in 1_usize..12,
+        ) {
+            let counter = count_all(capacity, &values);
+            let (count, bound) = (values.len() as u64, values.len() as u64 / (capacity as u64 + 1));
+            prop_assert!(counter.counts.len() <= capacity);
+            prop_assert!(counter.max_error <= bound);
+            let top = counter.top(30);
+            prop_assert_eq!(counter.counted, count);
+            for value in 0..30_u8 {
+                let truly = values.iter().filter(|&&seen| seen == value).count() as u64;
+                let name = TruncatedText::name(&value.to_string());
+                let row = top.iter().find(|row| row.label.name == name);
+                let said = row.map_or(0, |row| row.events);
+                let error = counter.max_error;
+                prop_assert!(
+                    said <= truly && truly <= said + error,
+                    "{value}: {said} of {truly}, {error} lost"
+                );
+            }
+        }
+
         #[test]
         fn the_earliest_are_kept_in_their_order(
             times in prop::collection::vec(prop::option::of(0_i64..50), 0..60),
             limit in 0_usize..20,
         ) {
-            let place = |at: usize, time: Option<i64>| {
-                RowPosition::new(time.and_then(Timestamp::from_timestamp_millis), at % 3, at as u64)
+            let place = |at: usize, time: Option<i64>| RowPosition {
+                is_undated: time.is_none(),
+                time: time.and_then(Timestamp::from_timestamp_millis),
+                source: at % 3,
+                line: at as u64,
             };
             let mut earliest = FirstN::new(limit);
             for (at, time) in times.iter().enumerate() {
@@ -190,7 +306,7 @@ mod tests {
             all.sort_by_key(|&at| (times[at].is_none(), times[at], at % 3, at));
             all.truncate(limit);
             prop_assert_eq!(earliest.rows().copied().collect::<Vec<_>>(), all);
-            prop_assert_eq!(earliest.offered(), times.len() as u64);
+            prop_assert_eq!(earliest.offered, times.len() as u64);
         }
     }
 }

@@ -1,13 +1,16 @@
-//! Text from outside on its way into the page: it is escaped, nothing in it hides, and it is cut
-//! where it is long.
+//! The texts of the page. What comes from outside is escaped, nothing in it hides, and it is cut
+//! where it is long; numbers, times and lists are put into words.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use chrono::Timelike as _;
 use maud::{Escaper, Markup, PreEscaped, Render, html};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::number::{group_digits, hex};
+use crate::model::time::in_words;
+pub use crate::model::number::plural as counted_noun;
+use crate::model::number::{counted, group_digits, hex};
 use crate::model::time::Timestamp;
 
 /// The longest text that [`text`] shows whole, in characters: a changed manifest must not fill the
@@ -37,12 +40,7 @@ pub fn text(text: &str) -> Markup {
 
 /// `value`, or a dash: an empty cell looks like a fault of the page.
 pub fn or_dash(value: Option<impl Render>) -> Markup {
-    html! {
-        @match value {
-            Some(value) => (value),
-            None => span class="no" { "–" },
-        }
-    }
+    value.map_or_else(|| html! { span class="no" { "–" } }, |value| value.render())
 }
 
 /// `2026-11-20 09:30:00.123`; UTC, as the head of the column says.
@@ -51,6 +49,114 @@ pub fn time(time: Timestamp) -> Markup {
     html! {
         (time.format("%Y-%m-%d %H:%M:%S").to_string())
         @if millis > 0 { small { (format!(".{millis:03}")) } }
+    }
+}
+
+/// `3,600 events`.
+pub fn events(count: u64) -> String {
+    counted(count, "event")
+}
+
+/// `20 November 2026, 09:30 UTC`, with seconds where it has some.
+pub fn date_time(time: Timestamp) -> String {
+    time.format(&format!("%-d %B %Y, %H:%M{} UTC", seconds_format(time))).to_string()
+}
+
+/// `2026-11-20 09:30`, of milliseconds; with seconds where it has some.
+pub fn minute(millis: i64) -> String {
+    let time = Timestamp::from_timestamp_millis(millis).unwrap_or_default();
+    time.format(&format!("%Y-%m-%d %H:%M{}", seconds_format(time))).to_string()
+}
+
+fn seconds_format(time: Timestamp) -> &'static str {
+    match (time.second(), time.nanosecond()) {
+        (0, 0) => "",
+        (_, 0) => ":%S",
+        _ => ":%S%.3f",
+    }
+}
+
+/// How long it is from one time to another, in words: `30 days`.
+pub fn duration_between(from: Timestamp, to: Timestamp) -> String {
+    duration((to - from).num_milliseconds().try_into().unwrap_or(0))
+}
+
+/// `millis` in words; nothing is `no time`.
+pub fn duration(millis: u64) -> String {
+    match millis {
+        0 => "no time".to_owned(),
+        1..1_000 => "less than a second".to_owned(),
+        _ => in_words(Duration::from_millis(millis)),
+    }
+}
+
+/// `a, b and c`; of more than five the first three.
+pub fn list(names: &[&str]) -> String {
+    match names {
+        [] => "no source".to_owned(),
+        [one] => (*one).to_owned(),
+        [first, second, third, rest @ ..] if rest.len() > 2 => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        [names @ .., last] => format!("{} and {last}", names.join(", ")),
+    }
+}
+
+/// `12.3 MB`.
+pub fn size(bytes: u64) -> String {
+    if bytes < 1_000 {
+        return counted_noun(bytes, "byte", "bytes");
+    }
+    let mut value = bytes as f64 / 1_000.0;
+    for unit in ["kB", "MB", "GB"] {
+        if value < 999.95 {
+            return format!("{value:.1} {unit}");
+        }
+        value /= 1_000.0;
+    }
+    format!("{value:.1} TB")
+}
+
+/// A column of a table: its heading, and the class of its cells.
+pub type TableColumn = (&'static str, &'static str);
+
+/// A table; the columns of the class `n` are of numbers.
+pub fn table<const N: usize>(
+    class: &str,
+    columns: [TableColumn; N],
+    rows: impl Iterator<Item = [Markup; N]>,
+) -> Markup {
+    table_of_rows(class, &columns, rows.map(|cells| table_row(None, &columns, &cells)))
+}
+
+/// A table of whole rows.
+pub fn table_of_rows(
+    class: &str,
+    columns: &[TableColumn],
+    rows: impl Iterator<Item = impl Render>,
+) -> Markup {
+    html! {
+        table class=(class) {
+            thead {
+                tr {
+                    @for (heading, class) in columns {
+                        th class=[(*class == "n").then_some(class)] { (heading) }
+                    }
+                }
+            }
+            tbody { @for row in rows { (row) } }
+        }
+    }
+}
+
+/// A row with one cell for each column.
+pub fn table_row(class: Option<&str>, columns: &[TableColumn], cells: &[Markup]) -> Markup {
+    html! {
+        tr class=[class] {
+            @for ((_, class), cell) in columns.iter().zip(cells) {
+                td class=[(!class.is_empty()).then_some(class)] { (cell) }
+            }
+        }
     }
 }
 
@@ -289,6 +395,31 @@ mod tests {
         let shown = long("a").render().into_string();
         assert!(shown.len() < 200, "{shown}");
         assert!(shown.contains("10,001 characters, SHA-256 "), "{shown}");
+    }
+
+    #[test]
+    fn figures_are_words() {
+        assert_eq!(events(1), "1 event");
+        assert_eq!(events(3_600), "3,600 events");
+        assert_eq!(
+            [size(1), size(999), size(1_000), size(999_999), size(u64::MAX)],
+            ["1 byte", "999 bytes", "1.0 kB", "1.0 MB", "18446744.1 TB"]
+        );
+        assert_eq!(
+            [duration(0), duration(5), duration(20_000), duration(u64::MAX)]
+                .map(|text| text.len() > 3),
+            [true; 4]
+        );
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(list(&["a", "b", "c", "d", "e", "f"]), "a, b, c and 3 more");
+    }
+
+    #[test]
+    fn times_are_as_exact_as_they_are() {
+        let at = |text| parse_api_time(text).unwrap();
+        assert_eq!(date_time(at("2026-11-02T09:30:00Z")), "2 November 2026, 09:30 UTC");
+        assert_eq!(date_time(at("2026-11-02T09:30:01.5Z")), "2 November 2026, 09:30:01.500 UTC");
+        assert_eq!(minute(at("2026-11-02T09:30:01Z").timestamp_millis()), "2026-11-02 09:30:01");
     }
 
     proptest! {

@@ -334,7 +334,7 @@ impl<'a> ExportCheck<'a> {
                 let Some(sums) = sums else { return Signature::Bad };
                 match key.check(&text, &sums) {
                     Ok(says) => return Signature::Good { key: key.id(), says },
-                    Err(error) => error.to_string(),
+                    Err(error) => error,
                 }
             }
         };

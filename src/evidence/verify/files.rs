@@ -157,13 +157,17 @@ impl ExportCheck<'_> {
         }
         if self.can_recreate_report(manifest, found) {
             let page = export_report::html(self.dir, manifest);
-            match read_limited(&self.dir.join(REPORT), page.len() as u64) {
-                Err(error) if error.kind() != ErrorKind::FileTooLarge => {}
-                file => {
-                    let is_same = file.is_ok_and(|file| file == page.as_bytes());
-                    self.derived.insert(REPORT, is_same);
+            let file = page.and_then(|page| {
+                let file = read_limited(&self.dir.join(REPORT), page.len() as u64)?;
+                Ok(file == page.as_bytes())
+            });
+            match file {
+                Ok(is_same) => self.derived.insert(REPORT, is_same),
+                Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                    self.derived.insert(REPORT, false)
                 }
-            }
+                Err(_) => None,
+            };
         }
     }
 
@@ -180,7 +184,7 @@ impl ExportCheck<'_> {
             is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
         });
         // What unpacks to more than the manifest says is not unpacked a second time.
-        let is_whole = |found: &SourceSurvey| !found.events.file.is_broken;
+        let is_whole = |found: &SourceSurvey| !found.events.is_broken;
         are_as_listed
             && found.iter().flatten().all(is_whole)
             && listing.unexpected.is_empty()

@@ -15,10 +15,8 @@ use crate::model::time::{Timestamp, format_millis};
 /// What an export says is missing from it, a line each.
 pub fn missing(manifest: &Manifest) -> Vec<String> {
     let mut lines = Vec::new();
-    for name in &manifest.asked.sources {
-        if !manifest.sources.iter().any(|source| source.facts.name == *name) {
-            lines.push(format!("source `{}`: nothing was read", printable(name)));
-        }
+    for name in manifest.undescribed_sources() {
+        lines.push(format!("source `{}`: nothing was read", printable(name)));
     }
     for source in &manifest.sources {
         let facts = &source.facts;
@@ -77,18 +75,18 @@ impl ExportCheck<'_> {
     /// The pages that were read cover what is said to be read.
     pub fn check_spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
-            let Some(SourceSurvey { pages, .. }) = found else { continue };
+            let Some(SourceSurvey { pages, spans, .. }) = found else { continue };
             // Responses that were changed were reported, and show nothing.
-            if !pages.file.is_all_of(&said.pages) {
+            if !pages.is_all_of(&said.pages) {
                 continue;
             }
             for window in &said.facts.windows {
-                if window.complete && !pages.spans.cover(window.from, window.to) {
+                if window.complete && !spans.cover(window.from, window.to) {
                     let (from, to) = (format_millis(window.from), format_millis(window.to));
                     let what = format!(
                         "no pages cover all of {from} to {to}, which manifest.json says was read"
                     );
-                    self.findings.add(&pages.file.entry.file, what);
+                    self.findings.add(&pages.entry.file, what);
                 }
             }
         }
@@ -123,7 +121,7 @@ impl ExportCheck<'_> {
             }
         }
         let mut pairs = said.sources.iter().zip(&found);
-        let are_pages_same = pairs.all(|(said, found)| found.pages.file.is_all_of(&said.pages));
+        let are_pages_same = pairs.all(|(said, found)| found.pages.is_all_of(&said.pages));
         if said.clock != made.clock && are_pages_same {
             let what = "`clock` does not follow from the first response";
             self.findings.add(MANIFEST, what);
@@ -133,8 +131,8 @@ impl ExportCheck<'_> {
     fn check_source_entry(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
         let name = &made.facts.name;
         // Where a file was changed, that was reported, and what follows from it differs too.
-        let events = found.events.file.is_all_of(&said.events);
-        let pages = found.pages.file.is_all_of(&said.pages);
+        let events = found.events.is_all_of(&said.events);
+        let pages = found.pages.is_all_of(&said.pages);
         let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
         let number = |number: u64| number.to_string();
         let (counts, actual) = (&said.counts, &made.counts);

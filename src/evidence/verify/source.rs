@@ -51,34 +51,38 @@ impl ExportCheck<'_> {
                 || bodies.contains(file.as_str())
         };
         let claims = PageClaims { entry: said, has_body: &has_body };
-        let events = survey::events(self.dir, asked, source, Some(&said.events));
-        let pages = survey::pages(self.dir, &source.name, Some(claims));
-        let errors =
-            [(ChainKind::Events, events.as_ref().err()), (ChainKind::Pages, pages.as_ref().err())];
-        for (kind, error) in errors {
-            if let Some(error) = error {
+        let mut found = SourceSurvey::new(source);
+        let read = [
+            (ChainKind::Events, found.read_events(self.dir, asked, Some(&said.events))),
+            (ChainKind::Pages, found.read_pages(self.dir, Some(claims))),
+        ];
+        let is_read = read.iter().all(|(_, read)| read.is_ok());
+        for (kind, read) in read {
+            if let Err(error) = read {
                 let file = survey::path_of(kind, &source.name);
                 self.findings.add(&file, format!("cannot be read: {error}"));
             }
         }
-        let (events, pages) = (events.ok()?, pages.ok()?);
+        if !is_read {
+            return None;
+        }
         self.counts.sources += 1;
-        self.counts.events += events.file.entry.lines;
-        self.counts.pages += pages.file.entry.lines;
-        for LinesEntry { file, bytes, sha256, .. } in [&events.file.entry, &pages.file.entry] {
+        self.counts.events += found.events.entry.lines;
+        self.counts.pages += found.pages.entry.lines;
+        for LinesEntry { file, bytes, sha256, .. } in [&found.events.entry, &found.pages.entry] {
             if self.listing.files.contains(file) {
                 self.record_file(file, FileDigest { bytes: *bytes, sha256: sha256.clone() });
             }
         }
-        Some(SourceSurvey { events, pages })
+        Some(found)
     }
 
     /// Compares the lines of every source.
     pub fn check_lines(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
-            if let Some(SourceSurvey { events, pages }) = found {
-                self.check_line_file(&said.events, &events.file);
-                self.check_line_file(&said.pages, &pages.file);
+            if let Some(found) = found {
+                self.check_line_file(&said.events, &found.events);
+                self.check_line_file(&said.pages, &found.pages);
             }
         }
     }
@@ -196,7 +200,7 @@ impl ExportCheck<'_> {
         for (said, found) in manifest.sources.iter().zip(found) {
             let name = &said.facts.name;
             let prefix = format!("bodies/{name}/");
-            let Some(SourceSurvey { pages, .. }) = found else {
+            let Some(SourceSurvey { pages, bodies, missing_bodies, .. }) = found else {
                 if self.listing.files.iter().any(|file| file.starts_with(&prefix)) {
                     let what = "the responses that they belong to cannot be read";
                     self.not_checked.push(format!("{prefix}: {what}"));
@@ -204,12 +208,12 @@ impl ExportCheck<'_> {
                 unknown.push(prefix);
                 continue;
             };
-            if !pages.file.is_all_of(&said.pages) {
+            if !pages.is_all_of(&said.pages) {
                 unknown.push(prefix);
             } else if manifest.asked.keep_bodies {
-                self.report_problems(&pages.file.entry.file, &pages.missing_bodies, |_| true);
+                self.report_problems(&pages.entry.file, missing_bodies, |_| true);
             }
-            for (sha256, bytes) in &pages.bodies {
+            for (sha256, bytes) in bodies {
                 wanted.insert(body_path(name, sha256), (sha256, *bytes));
             }
         }
