@@ -11,8 +11,8 @@ use tokio::task::block_in_place;
 use crate::evidence::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
+use crate::model::address::SafeUrl;
 use crate::model::number::hex;
-use crate::model::safe_url::SafeUrl;
 use crate::model::time::{Window, truncate_to_millis};
 use crate::sink::SinkError;
 use crate::sink::bodies::ResponseBodyStore;
@@ -197,6 +197,7 @@ mod tests {
             ended: parse_api_time("2026-11-20T12:00:00.123456Z").unwrap(),
             took: Duration::from_micros(1999),
             response,
+            failed_at: None,
             error: None,
             waits: Some(Duration::from_secs(3)),
         }

@@ -9,10 +9,10 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::error::{TransportError, TransportErrorKind, flatten};
+use super::message::{TransportError, TransportErrorKind, flatten};
 use crate::config::env::ProcessEnv;
 use crate::config::settings::ConnectionSettings;
-use crate::model::safe_url::is_loopback;
+use crate::model::address::is_loopback;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn refused(address: SocketAddr, error: &io::Error) -> TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::safe_url::SafeUrl;
+    use crate::model::address::SafeUrl;
 
     const LIMIT: Duration = Duration::from_secs(5);
 

@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::config::settings::Compression;
-use crate::model::json::terminal;
+use crate::model::json::escape::escape_controls;
 
 /// zstd's own default.
 const ZSTD_LEVEL: i32 = 3;
@@ -50,7 +50,7 @@ impl LineEncoder {
             (Compression::None, false) => return Ok(lines),
             // A source's own object (`raw`) may hold anything.
             (Compression::None, true) => {
-                self.packed = terminal::escaped(lines).into_owned();
+                self.packed = escape_controls(lines).into_owned();
                 return Ok(&self.packed);
             }
             _ => {}

@@ -16,24 +16,6 @@ const ALONE: &[&str] = &["sandbox", "model", "exit"];
 
 /// Files that still import each other in a circle. The list may only become shorter.
 const STILL_IN_CIRCLES: &[&str] = &[
-    "cli/convert.rs",
-    "cli/export.rs",
-    "cli/login.rs",
-    "cli/paths.rs",
-    "cli/pull.rs",
-    "cli/resolve.rs",
-    "config/source.rs",
-    "config/target.rs",
-    "http/attempt_observer.rs",
-    "model/event.rs",
-    "model/json/mod.rs",
-    "model/json/scan.rs",
-    "model/meaning.rs",
-    "normalise/confluence_audit.rs",
-    "normalise/datacenter_audit.rs",
-    "normalise/jira_audit.rs",
-    "normalise/mod.rs",
-    "normalise/taxonomy/mod.rs",
     "pipeline/export_run.rs",
     "pipeline/run.rs",
     "sink/file.rs",
@@ -43,13 +25,6 @@ const STILL_IN_CIRCLES: &[&str] = &[
     "sink/path.rs",
     "sink/recovery.rs",
     "sink/stdout.rs",
-    "source/confluence_audit.rs",
-    "source/datacenter_audit.rs",
-    "source/jira_audit.rs",
-    "source/mod.rs",
-    "source/org_events.rs",
-    "state/permissions.rs",
-    "state/store.rs",
 ];
 
 /// A module and what it imports, both as paths from the crate's root.

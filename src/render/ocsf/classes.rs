@@ -1,4 +1,4 @@
-//! The numbers of OCSF 1.8.0: `class_uid`, and `activity_id` by class and deed.
+//! The classes of OCSF 1.8.0: their numbers, categories and activities.
 
 use crate::model::event::{Event, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};
@@ -6,27 +6,16 @@ use crate::model::meaning::{Deed, OcsfClass};
 /// `activity_id` of what the class has no activity for; the source's own word stands beside it.
 const OTHER: u8 = 99;
 
-/// `activity_id` and `activity_name`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OcsfActivity<'e> {
-    /// The number within the class.
-    pub id: u8,
-    /// The schema's caption of that number, or the action.
-    pub name: &'e str,
-}
-
-impl<'e> OcsfActivity<'e> {
-    /// What `event` did, within `class`.
-    ///
-    /// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and has a label in the
-    /// source. An action that we do not know is of the second kind: the source says what was done. Only where
-    /// the action itself could not be read is nothing known.
-    pub fn of(class: OcsfClass, event: &'e Event<'_>) -> OcsfActivity<'e> {
-        match activity_id(class, event.meaning.deed) {
-            _ if event.action == UNPARSED => OcsfActivity { id: 0, name: "Unknown" },
-            Some((id, deed)) => OcsfActivity { id, name: deed.as_str() },
-            None => OcsfActivity { id: OTHER, name: &event.action },
-        }
+/// `activity_id` and `activity_name` of `event` within `class`: the number, and the schema's caption of it or the action.
+///
+/// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and has a label in the
+/// source. An action that we do not know is of the second kind: the source says what was done. Only where
+/// the action itself could not be read is nothing known.
+pub fn activity<'e>(class: OcsfClass, event: &'e Event<'_>) -> (u8, &'e str) {
+    match activity_id(class, event.meaning.deed) {
+        _ if event.action == UNPARSED => (0, "Unknown"),
+        Some((id, deed)) => (id, deed.as_str()),
+        None => (OTHER, &event.action),
     }
 }
 
@@ -43,37 +32,13 @@ pub fn class_uid(class: OcsfClass) -> u16 {
     }
 }
 
-/// The fields that are the same in every event of a class.
-pub fn class_fields(class: OcsfClass) -> &'static str {
-    macro_rules! fields {
-        ($class:literal, $name:literal, $category:literal, $category_name:literal) => {
-            concat!(
-                r#""class_uid":"#,
-                $class,
-                r#","class_name":""#,
-                $name,
-                r#"","category_uid":"#,
-                $category,
-                r#","category_name":""#,
-                $category_name,
-                r#"""#
-            )
-        };
-        (iam $class:literal, $name:literal) => {
-            fields!($class, $name, 3, "Identity & Access Management")
-        };
-        (app $class:literal, $name:literal) => {
-            fields!($class, $name, 6, "Application Activity")
-        };
-    }
+/// The fields of the category that a class is of.
+pub fn category_fields(class: OcsfClass) -> &'static str {
     match class {
-        OcsfClass::AccountChange => fields!(iam 3001, "Account Change"),
-        OcsfClass::Authentication => fields!(iam 3002, "Authentication"),
-        OcsfClass::EntityManagement => fields!(iam 3004, "Entity Management"),
-        OcsfClass::UserAccess => fields!(iam 3005, "User Access Management"),
-        OcsfClass::GroupManagement => fields!(iam 3006, "Group Management"),
-        OcsfClass::WebResources => fields!(app 6001, "Web Resources Activity"),
-        OcsfClass::Api => fields!(app 6003, "API Activity"),
+        OcsfClass::WebResources | OcsfClass::Api => {
+            r#""category_uid":6,"category_name":"Application Activity""#
+        }
+        _ => r#""category_uid":3,"category_name":"Identity & Access Management""#,
     }
 }
 

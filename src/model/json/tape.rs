@@ -1,10 +1,50 @@
-//! Scans a JSON text in one pass: is it valid (RFC 8259, as strict as serde_json), where do its
+//! The index of the values of a JSON text, and the scanner that makes it in one pass: is it valid (RFC 8259, as strict as serde_json), where do its
 //! values lie, and which whitespace has to go.
 
 use bytestring::ByteString;
 
-use super::plain::plain_end;
-use super::{CONTAINER, ESCAPED, JsonTape, TOO_LONG, TapeEntry};
+use super::escape::plain_end;
+
+/// A valid JSON text without whitespace between tokens, and where its values lie.
+#[derive(Debug)]
+pub struct JsonTape {
+    pub text: ByteString,
+    pub entries: Vec<TapeEntry>,
+}
+
+/// Where a value, or a key of an object, lies. In the order of the text; a container has a mark where
+/// it opens and one where it closes, and those of its parts between them.
+///
+/// Most of what a record held in memory costs beside its text: keep it small.
+#[derive(Debug, Clone, Copy)]
+pub struct TapeEntry {
+    /// Where the value starts; for the close of a container, where the container ends.
+    /// With [`ESCAPED`] for a string that holds a backslash, [`CONTAINER`] for an object or array.
+    pub start: u32,
+    /// Where the value ends; for the opening of a container, the index of the mark of its close.
+    pub link: u32,
+}
+
+/// A bit of [`TapeEntry::start`].
+const ESCAPED: u32 = 1 << 31;
+/// A bit of [`TapeEntry::start`].
+const CONTAINER: u32 = 1 << 30;
+/// Texts are shorter than this (1 GiB), so that no offset needs those bits.
+const TOO_LONG: u32 = CONTAINER;
+
+impl TapeEntry {
+    pub fn start(self) -> usize {
+        (self.start & !(ESCAPED | CONTAINER)) as usize
+    }
+
+    pub fn is_container(self) -> bool {
+        self.start & CONTAINER != 0
+    }
+
+    pub fn is_escaped(self) -> bool {
+        self.start & ESCAPED != 0
+    }
+}
 
 /// Containers inside each other for which there is room from the start.
 const USUAL_DEPTH: usize = 16;
