@@ -22,7 +22,7 @@ pub enum CrashPoint {
     StateDurable,
     /// A file was cut back, and the disk does not know for sure.
     CutBack,
-    /// What stood behind the committed end was copied aside, and is still there.
+    /// What stood after the committed end was copied aside, and is still there.
     SetAside,
     /// A new output file exists, and the folder does not know for sure.
     OutputCreated,

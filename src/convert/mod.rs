@@ -48,7 +48,7 @@ pub enum ConvertIssue<'a> {
     UnreadableLine(&'a ConvertInput, u64, String),
     /// An input cannot be read from the line of this number on, and why.
     UnreadableRest(&'a ConvertInput, u64, String),
-    /// A line holds bytes that are no UTF-8.
+    /// A line holds bytes that are not valid UTF-8.
     InvalidUtf8(&'a ConvertInput, u64),
     /// A record could not be understood.
     Unparsed(&'a ConvertInput, u64),
@@ -89,7 +89,7 @@ pub enum ConvertError {
         /// The line.
         number: u64,
     },
-    /// A signal asked for the end.
+    /// A signal stopped it.
     #[error("interrupted before everything was converted")]
     Interrupted,
 }
@@ -120,7 +120,7 @@ impl ConvertError {
 /// Converts all inputs. What cannot be read is reported and counted, and does not stop the rest.
 ///
 /// # Errors
-/// The output cannot be written, a raw record has no site, or a signal asked for the end.
+/// The output cannot be written, a raw record has no site, or a signal stopped it.
 pub fn run(context: ConvertContext<'_>) -> Result<ConvertCounts, ConvertError> {
     let request = context.request;
     let mut run = ConvertRun {
@@ -148,7 +148,7 @@ struct ConvertRun<'a> {
     numbering: DuplicateNumbering,
     format: OutputFormat,
     now: Timestamp,
-    /// Rendered lines on their way out; kept for its allocation.
+    /// Rendered lines that are not written yet.
     out: Vec<u8>,
     uncommitted: usize,
     counts: ConvertCounts,

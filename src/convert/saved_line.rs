@@ -14,7 +14,7 @@ use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::RecordOrigin;
 use crate::source;
 
-/// Tells what lines are.
+/// Recognises lines.
 #[derive(Debug)]
 pub struct SavedLineReader {
     /// The type of raw lines, where the user says it.
@@ -25,7 +25,7 @@ pub struct SavedLineReader {
     last: (String, Rc<RecordOrigin>),
 }
 
-/// A record that was kept, and what was kept beside it.
+/// A saved record, and what was saved beside it.
 #[derive(Debug)]
 pub struct SavedRecord {
     /// The source's object.
@@ -49,10 +49,10 @@ pub enum UnusableLine {
     /// Its source is of a type that this version does not know.
     #[error("its source is of type `{0}`, which this version does not know")]
     UnknownType(String),
-    /// Neither its shape nor the user tells what it is.
+    /// Neither its shape nor the user says what it is.
     #[error("it is neither a normalized event nor a record of a known shape")]
     UnknownShape,
-    /// A line that was rendered in a form which does not tell all of it again.
+    /// A line in a format that does not contain the whole record.
     #[error("it is an event as `{0}`, from which no other form can be made")]
     RenderedFormat(&'static str),
     /// Its shape says otherwise than the user.
@@ -192,7 +192,10 @@ mod tests {
         Document::new(bytes::Bytes::copy_from_slice(line.as_bytes()))
     }
 
-    const EVENT: &str = r#"{"schema":"atlaudit/1","id":"org:1~ab","source":{"name":"acme","type":"org-events","org_id":"o"},"observed_time":"2026-11-21T00:00:00.000Z","raw":RAW}"#;
+    const EVENT: &str = concat!(
+        r#"{"schema":"atlaudit/1","id":"org:1~ab","source":{"name":"acme","type":"org-events","#,
+        r#""org_id":"o"},"observed_time":"2026-11-21T00:00:00.000Z","raw":RAW}"#
+    );
 
     fn reader(kind: Option<SourceKind>) -> SavedLineReader {
         SavedLineReader::new(&RawLines {
@@ -208,9 +211,9 @@ mod tests {
         line: &str,
     ) -> Result<(SourceKind, String, String), UnusableLine> {
         let mut reader = reader(kind);
-        let kept = reader.read(doc(line))?;
-        let text = String::from_utf8(kept.record.doc.text().to_vec()).unwrap();
-        Ok((kept.origin.kind, kept.origin.name.clone(), text))
+        let saved = reader.read(doc(line))?;
+        let text = String::from_utf8(saved.record.doc.text().to_vec()).unwrap();
+        Ok((saved.origin.kind, saved.origin.name.clone(), text))
     }
 
     #[test]
@@ -221,8 +224,8 @@ mod tests {
             (r#"{"id":1,"created":"2026"}"#, SourceKind::JiraAudit),
             (r#"{"objectItem":{}}"#, SourceKind::JiraAudit),
         ] {
-            let kept = read(None, line).unwrap();
-            assert_eq!(kept, (kind, kind.as_str().to_owned(), line.to_owned()));
+            let saved = read(None, line).unwrap();
+            assert_eq!(saved, (kind, kind.as_str().to_owned(), line.to_owned()));
         }
         for line in ["{}", "null", "7", "[{}]", r#"{"attributes":[]}"#, r#"{"schema":"x"}"#] {
             assert_eq!(read(None, line), Err(UnusableLine::UnknownShape), "{line}");
@@ -249,8 +252,8 @@ mod tests {
             }
         }
         let mut reader = reader(None);
-        let kept = reader.read(doc(&EVENT.replace("RAW", "{}"))).unwrap();
-        let (id, observed) = kept.event.unwrap();
+        let saved = reader.read(doc(&EVENT.replace("RAW", "{}"))).unwrap();
+        let (id, observed) = saved.event.unwrap();
         assert_eq!(id, "org:1~ab");
         assert_eq!(parse_api_time("2026-11-21T00:00:00Z"), Some(observed));
     }

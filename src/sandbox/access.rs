@@ -7,7 +7,7 @@ use super::{
     DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER, DATACENTER_USER_NOT_ADMIN, JIRA_EMAIL,
     JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE, JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
     reply::{ApiReply, error, gateway_error},
-    request::{Endpoint, ParsedRequest},
+    request::{ParsedRequest, SandboxEndpoint},
     server_state::ServerState,
 };
 
@@ -17,30 +17,31 @@ const JIRA_NOT_ADMIN: &str =
 const CONFLUENCE_NOT_ADMIN: &str = "User is not permitted to perform this operation: Confluence \
     administrator permission is required.";
 const DATACENTER_NOT_ADMIN: &str = "You need to be a system administrator to see the audit log.";
-/// "Free plan" is what tells this 403 from the other one (quoted in jira.js' live tests).
+/// "Free plan" distinguishes this 403 from the other one (quoted in jira.js' live tests).
 const JIRA_FREE_PLAN: &str = "Audit logs aren't available for this site as all of its Jira Cloud \
     products are on Free plans.";
-/// "Free edition" is what tells this 403 from the other one (airbytehq/airbyte 23862).
+/// "Free edition" distinguishes this 403 from the other one (airbytehq/airbyte 23862).
 const CONFLUENCE_FREE_PLAN: &str = "Cannot make this request because you are on Free edition. \
     Please upgrade to standard or premium.";
 
 /// The refusal of a request whose credential is not enough for its endpoint.
 pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply> {
     match request.endpoint {
-        Endpoint::TenantInfo | Endpoint::Unknown => return None,
-        Endpoint::Whoami => captcha(state),
-        Endpoint::Orgs | Endpoint::Org | Endpoint::ApiKeys | Endpoint::Audit(Api::OrgEvents) => {
-            org_refusal(request)
-        }
-        Endpoint::Audit(Api::DatacenterAudit) => {
+        SandboxEndpoint::TenantInfo | SandboxEndpoint::Unknown => return None,
+        SandboxEndpoint::Whoami => captcha(state),
+        SandboxEndpoint::Orgs
+        | SandboxEndpoint::Org
+        | SandboxEndpoint::ApiKeys
+        | SandboxEndpoint::Audit(Api::OrgEvents) => org_refusal(request),
+        SandboxEndpoint::Audit(Api::DatacenterAudit) => {
             captcha(state).or_else(|| match datacenter_user(request) {
                 Some(DATACENTER_USER) => None,
                 Some(_) => Some(error(Api::DatacenterAudit, 403, DATACENTER_NOT_ADMIN)),
                 None => Some(error(Api::DatacenterAudit, 401, UNAUTHENTICATED)),
             })
         }
-        Endpoint::JiraUsers => site_permission(request).err(),
-        Endpoint::Audit(api @ (Api::JiraAudit | Api::ConfluenceAudit)) => {
+        SandboxEndpoint::JiraUsers => site_permission(request).err(),
+        SandboxEndpoint::Audit(api @ (Api::JiraAudit | Api::ConfluenceAudit)) => {
             site_refusal(api, state.behaviour.free_plan, request)
         }
     }
@@ -127,7 +128,7 @@ fn unknown_site(request: &ParsedRequest) -> Option<ApiReply> {
     (!is_known).then(|| gateway_error(404, "Not Found"))
 }
 
-/// The refusal of an account that is locked until somebody solves a CAPTCHA at the login page,
+/// The refusal of an account that is locked until its owner solves a CAPTCHA at the login page,
 /// whatever the credential (developer.atlassian.com/server/jira/platform/basic-authentication).
 fn captcha(state: &ServerState) -> Option<ApiReply> {
     let status = state.behaviour.datacenter_captcha?;

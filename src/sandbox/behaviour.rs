@@ -139,8 +139,8 @@ pub struct Behaviour {
     pub key_pages: Vec<String>,
     /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
-    /// After each Jira page that holds records, this many new ones are recorded inside the asked
-    /// window.
+    /// After each Jira page that holds records, this many new ones are recorded inside the
+    /// requested window.
     pub insert_on_jira_page: usize,
     /// How many more pages `insert_on_jira_page` happens on; counts down.
     pub insert_on_jira_pages: Option<usize>,
@@ -173,7 +173,7 @@ pub struct Behaviour {
     pub jira_end: RangeEnd,
     /// The same for Confluence.
     pub confluence_fails_from: Option<usize>,
-    /// The same for Data Center, also where the page is asked for with a cursor.
+    /// The same for Data Center, also where the page is requested with a cursor.
     pub datacenter_fails_from: Option<usize>,
     /// The Confluence page at this offset is first empty, with a link to its records, as where an
     /// account may not see what is on a page.
@@ -237,7 +237,7 @@ pub fn count_down(left: &mut Option<usize>) -> bool {
 pub enum EndOfStream {
     /// Null, bounded or not (elastic/integrations' fixture).
     Null,
-    /// A cursor that stays good for polling; an empty page repeats the cursor it was asked with
+    /// A cursor that stays good for polling; an empty page repeats the cursor of its request
     /// ("How to Harden").
     CursorAlways,
     /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles

@@ -9,7 +9,7 @@ use super::{
     server_state::ServerState,
 };
 
-/// Records on a page, when nothing is asked.
+/// Records on a page without a `limit`.
 const DEFAULT_LIMIT: usize = 1000;
 
 /// `GET /wiki/rest/api/audit`
@@ -52,7 +52,7 @@ fn is_invisible(state: &ServerState, request: &ParsedRequest, query: &RecordQuer
     is_there && request.param("shown").is_none()
 }
 
-/// What is asked; nothing where a parameter cannot be read.
+/// The requested records; nothing if a parameter cannot be read.
 fn query(state: &ServerState, request: &ParsedRequest, fault: &Fault) -> Option<RecordQuery> {
     let offset = match (request.param("cursor"), state.behaviour.confluence_ignores_offset) {
         (_, true) => 0,

@@ -17,7 +17,7 @@ pub fn whoami(request: &ParsedRequest) -> ApiReply {
     ApiReply::new(200, "text/plain;charset=UTF-8", user)
 }
 
-/// Events on a page, when nothing is asked.
+/// Events on a page without a `limit`.
 const DEFAULT_LIMIT: usize = 200;
 /// Most events on a page.
 const MOST_EVENTS: usize = 100_000;
@@ -67,7 +67,7 @@ pub fn events(state: &mut ServerState, request: &ParsedRequest, fault: &Fault) -
     ApiReply::json(200, body)
 }
 
-/// What is asked; else what is wrong with it.
+/// The requested records; else what is wrong with the request.
 fn query(state: &ServerState, request: &ParsedRequest) -> Result<RecordQuery, &'static str> {
     let limit = request
         .number("limit", DEFAULT_LIMIT)
@@ -112,7 +112,7 @@ fn date(
 }
 
 /// `pagingInfo`: on the last page nothing but `lastPage` and `size`. The link to the next one has
-/// the dates as they were asked.
+/// the dates of the request.
 fn paging(
     state: &ServerState,
     request: &ParsedRequest,

@@ -29,7 +29,7 @@ const MIB: usize = 1024 * 1024;
 
 /// A reply and how it is sent.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct ReplyDelivery {
     /// What is sent.
     pub reply: ApiReply,
     /// What goes wrong.
@@ -42,7 +42,7 @@ pub struct Delivery {
     pub clock_skew: i64,
 }
 
-impl Delivery {
+impl ReplyDelivery {
     /// The response, with the fault played out on `line`.
     pub async fn response(self, shared: &SharedServerState, line: &ConnectionHandle) -> Response {
         match self.fault {
@@ -182,7 +182,7 @@ async fn fail(sender: &mpsc::Sender<io::Result<Bytes>>) {
     let _ = sender.send(Err(ErrorKind::ConnectionAborted.into())).await;
 }
 
-/// `body` with a byte that is no UTF-8 where `text` begins.
+/// `body` with a byte that is not valid UTF-8 where `text` begins.
 fn spoilt(body: &Bytes, text: &str) -> Bytes {
     let mut bytes = body.to_vec();
     let place = bytes.windows(text.len().max(1)).position(|window| window == text.as_bytes());

@@ -8,7 +8,7 @@ use super::{
     json_text::{self, object},
     org, page_changes,
     reply::{self, ApiReply},
-    request::{Endpoint, ParsedRequest},
+    request::{ParsedRequest, SandboxEndpoint},
     server_state::ServerState,
     throttle,
 };
@@ -71,20 +71,20 @@ fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault
         return reply;
     }
     let mut reply = match request.endpoint {
-        Endpoint::Audit(api) => {
+        SandboxEndpoint::Audit(api) => {
             let (limit_headers, limited) = throttled(state, api);
             let mut reply = limited.unwrap_or_else(|| page(state, request, api, fault));
             page_changes::apply(state, api, &mut reply);
             reply.headers.extend(limit_headers);
             reply
         }
-        Endpoint::Orgs => org::list(state),
-        Endpoint::Org => org::one(request),
-        Endpoint::ApiKeys => org::api_keys(state, request),
-        Endpoint::TenantInfo => ApiReply::json(200, object! {"cloudId": CLOUD_ID}),
-        Endpoint::JiraUsers => jira::users(request),
-        Endpoint::Whoami => datacenter::whoami(request),
-        Endpoint::Unknown => reply::UNKNOWN_RESOURCE.into(),
+        SandboxEndpoint::Orgs => org::list(state),
+        SandboxEndpoint::Org => org::one(request),
+        SandboxEndpoint::ApiKeys => org::api_keys(state, request),
+        SandboxEndpoint::TenantInfo => ApiReply::json(200, object! {"cloudId": CLOUD_ID}),
+        SandboxEndpoint::JiraUsers => jira::users(request),
+        SandboxEndpoint::Whoami => datacenter::whoami(request),
+        SandboxEndpoint::Unknown => reply::UNKNOWN_RESOURCE.into(),
     };
     if state.behaviour.pretty_json && reply.is_json() {
         reply.body = json_text::pretty(&String::from_utf8_lossy(&reply.body)).into();

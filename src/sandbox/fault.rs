@@ -41,7 +41,8 @@ pub enum Fault {
     WrongLength(usize),
     /// The normal answer cut half-way; a `content-length` that agrees with the cut.
     TruncatedJson,
-    /// The normal answer, but where this text first stands in it, its first byte is 0xFF: no UTF-8.
+    /// The normal answer, but where this text first stands in it, its first byte is 0xFF, which is
+    /// not valid UTF-8.
     BadByte(String),
     /// 200 `application/json` whose body is no JSON.
     NotJson,
@@ -61,11 +62,11 @@ pub enum Fault {
     GzipBomb(u64),
     /// The last 200 answer of this API once more, byte for byte. Without one, the normal answer.
     RepeatPage,
-    /// The normal page, but it goes on where it was asked: events-stream's `meta.next`, Data
+    /// The normal page, but it goes on where the request did: events-stream's `meta.next`, Data
     /// Center's `nextPageCursor` and Confluence's `_links.next` name the cursor or `start` of the
     /// request. Without one, and for Jira, the normal answer.
     SameCursor,
-    /// The page begins this many events before its place, and those behind follow it: pages
+    /// The page begins this many events before its place, and those after it follow: pages
     /// overlap.
     Overlap(usize),
     /// No data, though there is some; all but Jira give a good cursor or link that has it.

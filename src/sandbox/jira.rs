@@ -74,12 +74,12 @@ fn played(behaviour: &Behaviour, query: RecordQuery) -> Option<RecordQuery> {
     })
 }
 
-/// Users on a page, when nothing is asked.
+/// Users on a page without `maxResults`.
 const DEFAULT_USERS: usize = 10;
 /// Most users on a page.
 const MOST_USERS: usize = 200;
 
-/// The users whose ids are asked for, in the order of the ids; an id that nobody has is left out.
+/// The users with the requested ids, in the order of the ids; an unknown id is left out.
 pub fn users(request: &ParsedRequest) -> ApiReply {
     let refused = |message| error(Api::JiraAudit, 400, message);
     let numbers = request.number("startAt", 0).zip(request.number("maxResults", DEFAULT_USERS));

@@ -21,7 +21,7 @@ use super::{
 const DEFAULT_LIMIT: usize = 200;
 /// Largest page of events-stream.
 const MAX_LIMIT: usize = 500;
-/// How long organization events are kept: 180 days.
+/// How long organization events are stored: 180 days.
 const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
 
 /// `GET /orgs`: nothing for a scoped key.
@@ -53,7 +53,7 @@ fn is_known(request: &ParsedRequest) -> bool {
     request.path.split('/').any(|segment| segment == ORG_ID)
 }
 
-/// `GET /admin/api-access/v1/orgs/{org_id}/api-keys`: the page of keys that the cursor asks for.
+/// `GET /admin/api-access/v1/orgs/{org_id}/api-keys`: the page of keys that the cursor names.
 ///
 /// Path, scope and parameters are documented, the fields of a response are not. By default they are
 /// named like those of the list of user tokens, and a test may serve any other text. A key without
@@ -141,8 +141,8 @@ fn page(
     Ok(ApiReply::json(200, body(state, request, &found, next.as_deref())))
 }
 
-fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
-    match asked.map(str::parse) {
+fn limit(behaviour: &Behaviour, requested: Option<&str>) -> Result<usize, AdminError> {
+    match requested.map(str::parse) {
         None => Ok(DEFAULT_LIMIT),
         Some(Ok(0) | Err(_)) => Err(reply::INVALID_SYNTAX),
         Some(Ok(limit)) if limit > MAX_LIMIT && behaviour.over_limit == OverLimit::Reject => {
@@ -197,7 +197,7 @@ fn resumed(
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
     if too_old || walk.generation != state.cursor_generation {
         return match behaviour.expired_cursor_status {
-            // It begins again, as if it had been asked for everything.
+            // It begins again, as if everything had been requested.
             Some(200) => fresh(state, request),
             Some(500) => Err(reply::INTERNAL),
             _ => Err(reply::INVALID_CURSOR),

@@ -177,12 +177,18 @@ mod tests {
             (
                 Api::OrgEvents,
                 r#"{"time":"2026-11-20T09:30:00Z","ip":"1.2.3.4","name":"a\"b"}"#,
-                r#"{"time":"2026-11-20T09:30:00","ip":"1.2.3.4, 203.0.113.80","name":"CONTROLSa\"b"}"#,
+                concat!(
+                    r#"{"time":"2026-11-20T09:30:00","ip":"1.2.3.4, 203.0.113.80","#,
+                    r#""name":"CONTROLSa\"b"}"#
+                ),
             ),
             (
                 Api::JiraAudit,
                 r#"[{"created":"2026-11-20T09:30:00.123+0000","remoteAddress":""},{"created":7}]"#,
-                r#"[{"created":"2026-11-20T09:30:00.123","remoteAddress":""},{"created":"1970-01-01T00:00:00.007"}]"#,
+                concat!(
+                    r#"[{"created":"2026-11-20T09:30:00.123","remoteAddress":""},"#,
+                    r#"{"created":"1970-01-01T00:00:00.007"}]"#
+                ),
             ),
             (
                 Api::ConfluenceAudit,

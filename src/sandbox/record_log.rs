@@ -1,4 +1,4 @@
-//! The log of one API: records kept as JSON text, in the order of their times.
+//! The log of one API: records stored as JSON text, in the order of their times.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub struct SandboxRecord {
 }
 
 impl SandboxRecord {
-    /// A record of somebody's own making. What cannot be read from it counts as absent.
+    /// A record with this text. What cannot be read from it counts as absent.
     pub fn verbatim(text: String, created_ms: i64) -> Self {
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         let id = match &value["id"] {
@@ -43,7 +43,7 @@ pub struct RecordPosition {
     pub number: u64,
 }
 
-/// What a page is asked for.
+/// A request for a page.
 #[derive(Clone, Debug, Default)]
 pub struct RecordQuery {
     /// Oldest first, instead of newest first.
@@ -134,7 +134,7 @@ impl RecordLog {
         self.stored.iter().map(|stored| &stored.record)
     }
 
-    /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations
+    /// How many records there are, whatever the query: what Jira's `total` is (elastic/integrations
     /// 18106).
     pub fn len(&self) -> usize {
         self.stored.len()
@@ -162,7 +162,7 @@ impl RecordLog {
         self.stored.get(at.checked_add_signed(by)?).map(StoredRecord::position)
     }
 
-    /// The page that `query` asks for.
+    /// The page of `query`.
     pub fn page(&self, query: &RecordQuery) -> RecordPage<'_> {
         let range = self.range(query).iter();
         let ordered: Box<dyn Iterator<Item = &StoredRecord>> = match query.is_ascending {

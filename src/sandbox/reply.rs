@@ -118,14 +118,21 @@ mod tests {
         let body = |reply: ApiReply| String::from_utf8(reply.body.to_vec()).unwrap();
         assert_eq!(
             body(ApiReply::from(INTERNAL)),
-            r#"{"errors":[{"id":"5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43","status":"500","code":"ADMIN-500-1","title":"Internal error","detail":"Something went wrong."}]}"#
+            concat!(
+                r#"{"errors":[{"id":"5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43","status":"500","#,
+                r#""code":"ADMIN-500-1","title":"Internal error","#,
+                r#""detail":"Something went wrong."}]}"#
+            )
         );
         for (api, shape) in [
             (Api::OrgEvents, r#"{"code":403,"message":"No."}"#),
             (Api::JiraAudit, r#"{"errorMessages":["No."],"errors":{}}"#),
             (
                 Api::ConfluenceAudit,
-                r#"{"statusCode":403,"data":{"authorized":false,"valid":true,"errors":[],"successful":false},"message":"No."}"#,
+                concat!(
+                    r#"{"statusCode":403,"data":{"authorized":false,"valid":true,"errors":[],"#,
+                    r#""successful":false},"message":"No."}"#
+                ),
             ),
             (Api::DatacenterAudit, r#"{"message":"No.","status-code":403}"#),
         ] {

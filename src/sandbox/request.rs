@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, Method, Request, header};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-/// The audited endpoints: faults, rate limits and counts are kept for each.
+/// The audited endpoints: faults, rate limits and counts are separate for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// `GET /admin/v1/orgs/{org_id}/events-stream`.
@@ -24,7 +24,7 @@ impl Api {
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum SandboxEndpoint {
     /// `/admin/v1/orgs`
     Orgs,
     /// `/admin/v1/orgs/{org_id}`
@@ -43,7 +43,7 @@ pub enum Endpoint {
     Unknown,
 }
 
-impl Endpoint {
+impl SandboxEndpoint {
     /// The endpoint at `rest`, the path below `product`: the product's part of the gateway, the
     /// context path of Data Center, or nothing.
     fn of(product: &str, rest: &[&str]) -> Self {
@@ -83,7 +83,7 @@ pub struct ParsedRequest {
     /// The path as sent.
     pub path: String,
     /// The endpoint.
-    pub endpoint: Endpoint,
+    pub endpoint: SandboxEndpoint,
     /// The cloud id, where a product is reached through the gateway, `/ex/{product}/{cloud_id}`.
     pub cloud_id: Option<String>,
     /// The query, percent-decoded, `+` read as a space.
@@ -114,7 +114,7 @@ impl ParsedRequest {
         Self {
             is_get: request.method() == Method::GET,
             path: path.to_owned(),
-            endpoint: Endpoint::of(product, rest),
+            endpoint: SandboxEndpoint::of(product, rest),
             cloud_id,
             query: url::form_urlencoded::parse(query).into_owned().collect(),
             authorization: header(header::AUTHORIZATION),
@@ -128,7 +128,7 @@ impl ParsedRequest {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// A query parameter that is a number; None when it is there and is none.
+    /// A query parameter that is a number; None if it is there and is not a number.
     pub fn number(&self, name: &str, default: usize) -> Option<usize> {
         self.param(name).map_or(Some(default), |text| text.parse().ok())
     }
@@ -147,8 +147,8 @@ pub enum ParsedDate {
 }
 
 impl ParsedDate {
-    /// Reads `...Z`, `...+00:00` and `...+0000`, with or without a fraction; what has no zone is
-    /// told apart.
+    /// Reads `...Z`, `...+00:00` and `...+0000`, with or without a fraction. A date
+    /// without a zone is distinguished.
     ///
     /// An unescaped `+0000` arrives as ` 0000`, and counts as no zone.
     pub fn parse(text: &str) -> Self {
@@ -180,26 +180,26 @@ mod tests {
     #[test]
     fn every_served_path_is_known() {
         let (jira, confluence) =
-            (Endpoint::Audit(Api::JiraAudit), Endpoint::Audit(Api::ConfluenceAudit));
-        let datacenter = Endpoint::Audit(Api::DatacenterAudit);
+            (SandboxEndpoint::Audit(Api::JiraAudit), SandboxEndpoint::Audit(Api::ConfluenceAudit));
+        let datacenter = SandboxEndpoint::Audit(Api::DatacenterAudit);
         for (path, endpoint, cloud_id) in [
-            ("/admin/v1/orgs", Endpoint::Orgs, None),
-            ("/admin/v1/orgs/x", Endpoint::Org, None),
-            ("/admin/api-access/v1/orgs/x/api-keys", Endpoint::ApiKeys, None),
-            ("/admin/v1/orgs/x/events-stream", Endpoint::Audit(Api::OrgEvents), None),
-            ("/admin/v1/orgs/x/events", Endpoint::Unknown, None),
+            ("/admin/v1/orgs", SandboxEndpoint::Orgs, None),
+            ("/admin/v1/orgs/x", SandboxEndpoint::Org, None),
+            ("/admin/api-access/v1/orgs/x/api-keys", SandboxEndpoint::ApiKeys, None),
+            ("/admin/v1/orgs/x/events-stream", SandboxEndpoint::Audit(Api::OrgEvents), None),
+            ("/admin/v1/orgs/x/events", SandboxEndpoint::Unknown, None),
             ("/rest/api/3/auditing/record", jira, None),
             ("/ex/jira/c1/rest/api/3/auditing/record", jira, Some("c1")),
-            ("/rest/api/3/user/bulk", Endpoint::JiraUsers, None),
-            ("/ex/jira/c1/rest/api/3/user/bulk", Endpoint::JiraUsers, Some("c1")),
+            ("/rest/api/3/user/bulk", SandboxEndpoint::JiraUsers, None),
+            ("/ex/jira/c1/rest/api/3/user/bulk", SandboxEndpoint::JiraUsers, Some("c1")),
             ("/wiki/rest/api/audit", confluence, None),
             ("/ex/confluence/c1/wiki/rest/api/audit", confluence, Some("c1")),
-            ("/ex/confluence/c1/rest/api/audit", Endpoint::Unknown, Some("c1")),
-            ("/ex/jira/c1/wiki/rest/api/audit", Endpoint::Unknown, Some("c1")),
+            ("/ex/confluence/c1/rest/api/audit", SandboxEndpoint::Unknown, Some("c1")),
+            ("/ex/jira/c1/wiki/rest/api/audit", SandboxEndpoint::Unknown, Some("c1")),
             ("/rest/auditing/1.0/events", datacenter, None),
             ("/dc/rest/auditing/1.0/events/", datacenter, None),
-            ("/dc/plugins/servlet/applinks/whoami", Endpoint::Whoami, None),
-            ("/dc/rest/api/3/user/bulk", Endpoint::Unknown, None),
+            ("/dc/plugins/servlet/applinks/whoami", SandboxEndpoint::Whoami, None),
+            ("/dc/rest/api/3/user/bulk", SandboxEndpoint::Unknown, None),
         ] {
             let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
             assert_eq!(

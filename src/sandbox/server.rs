@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use super::{
     SandboxControl, SandboxOptions,
     connection::{ConnectionHandle, SeverableListener},
-    delivery::Delivery,
+    delivery::ReplyDelivery,
     exchange,
     request::ParsedRequest,
     server_state::{LoggedRequest, ServerState, SharedServerState},
@@ -95,7 +95,7 @@ async fn handle(
             user_agent: request.user_agent,
             authorization_present: request.authorization.is_some(),
         });
-        (Delivery { reply, fault, gzip, content_encoding, clock_skew }, latency)
+        (ReplyDelivery { reply, fault, gzip, content_encoding, clock_skew }, latency)
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;

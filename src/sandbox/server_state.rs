@@ -1,4 +1,4 @@
-//! Everything the server knows: what is kept, how it behaves, what was scripted and what was
+//! Everything the server knows: its records, how it behaves, what was scripted and what was
 //! requested.
 
 use std::{
@@ -56,7 +56,7 @@ pub struct ApiState {
     pub last_page: Bytes,
 }
 
-/// The server's state, behind one lock that is never held across an await.
+/// The server's state, under one lock that is never held across an await.
 #[derive(Debug)]
 pub struct ServerState {
     apis: [ApiState; 4],
