@@ -13,8 +13,7 @@ use crate::config::file::ConfigFile;
 use crate::config::settings::{CredentialSpec, OutputPath, OutputSettings, SourceSettings};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::sink::location::FileIdentity;
-use crate::sink::path::expand;
+use crate::sink::location::{FileIdentity, expand};
 
 /// The paths of one command.
 pub struct CommandPaths<'a> {

@@ -54,6 +54,7 @@ pub async fn send_with_retries<T: Transport, P>(
             });
         }
         failure.attempts = failure.attempts.saturating_add(1);
+        let sent = Instant::now();
         let ended = send_once(transport, request, failure.attempts, meter, observer).await;
         let failed = match ended.read(request, &read) {
             Ok(page) => {
@@ -64,7 +65,7 @@ pub async fn send_with_retries<T: Transport, P>(
         };
         if let Some((reason, delay)) = waited {
             // Not the time spent in `admit` for our own quota: the server did not cause it.
-            history.add(reason, delay.saturating_add(ended.took));
+            history.add(reason, delay.saturating_add(sent.elapsed()));
         }
         let decision = decide(&failed.outcome, &history, budget, fastrand::f64());
         let attempt = ended.attempt(request, failure.attempts);

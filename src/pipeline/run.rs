@@ -27,9 +27,8 @@ use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::silence::SourceSilence;
 use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::identity::is_locked;
-use crate::sink::path::path_at;
-use crate::sink::{self, SinkError};
+use crate::sink::location::{is_locked, path_at};
+use crate::sink::{self, SinkError, UnexpectedFile};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
@@ -347,7 +346,7 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
     let mut others = store.outputs_of_others(&settings.name)?;
     match others.find(|(_, output)| output.is_open && output.path == path) {
         None => Ok(()),
-        Some(_) if is_locked(&path) => Err(SinkError::LockedByOtherRun { path }.into()),
+        Some(_) if is_locked(&path) => Err(UnexpectedFile::LockedByOtherRun.at(&path).into()),
         Some((other, _)) => Err(RunError::Unfinished { path, other: other.clone() }),
     }
 }

@@ -16,7 +16,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::{RecordCounts, RecordProcessor};
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::LineSink;
-use crate::sink::file::WrittenFiles;
+use crate::sink::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
 
 /// Records that are rendered before their lines are written: their lines are twice as long as they are.

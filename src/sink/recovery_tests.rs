@@ -3,7 +3,7 @@ use crate::config::output::OutputLayer;
 use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
 use crate::sink::LineSink as _;
-use crate::sink::file::FileSink;
+use crate::sink::output_file::FileSink;
 use crate::sink::pack::LineEncoder;
 use std::io::Write as _;
 
@@ -285,14 +285,23 @@ fn what_was_committed_stays_and_nothing_else() {
     for other in ["commit", "Xommitted", ""] {
         fs::write(&path, other).unwrap();
         let refused = truncate_to_checkpoint(&path, Some(&known));
-        assert!(matches!(refused, Err(SinkError::CommittedDataMissing { .. })), "{other}");
+        assert!(
+            matches!(
+                refused,
+                Err(SinkError::UnexpectedFile { state: UnexpectedFile::CommittedDataMissing, .. })
+            ),
+            "{other}"
+        );
         assert_eq!(fs::read(&path).unwrap(), other.as_bytes());
     }
     truncate_to_checkpoint(&path, None).unwrap();
     assert!(!path.exists());
     truncate_to_checkpoint(&path, None).unwrap();
     let gone = truncate_to_checkpoint(&path, Some(&known));
-    assert!(matches!(gone, Err(SinkError::CommittedDataMissing { .. })));
+    assert!(matches!(
+        gone,
+        Err(SinkError::UnexpectedFile { state: UnexpectedFile::CommittedDataMissing, .. })
+    ));
 }
 
 /// The contents of `tail`, as they are found in an uncompressed file.

@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use bytestring::ByteString;
 
 use crate::config::settings::Compression;
+use crate::model::json::{Document, Node};
 use crate::model::name::{SourceKind, SourceName};
 use crate::sink::pack::{
     GZIP_MAGIC, ZSTD_MAGIC, detect_file_compression, magic, starts_alike, unpack_member,
@@ -136,13 +136,15 @@ impl TailContents {
     }
 
     fn add_line(&mut self, line: &[u8], source: &SourceName) {
-        match source_of(line) {
+        let text = ByteString::try_from(line.to_vec());
+        let Some(line) = text.ok().and_then(|text| Document::parse(text).ok()) else {
+            self.not_json = true;
+            return;
+        };
+        match source_of(line.root()) {
             Some(name) if name == source.as_str() => self.this_source = true,
             Some(_) => self.other_source = true,
-            None => match serde_json::from_slice::<IgnoredAny>(line) {
-                Ok(_) => self.unidentified = true,
-                Err(_) => self.not_json = true,
-            },
+            None => self.unidentified = true,
         }
     }
 
@@ -207,22 +209,20 @@ fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
     Ok(text.map(char::len_utf8).sum::<usize>() >= TEXT_LENGTH)
 }
 
-/// Returns the name of the source that the whole line is an event of, where its format names one.
-fn source_of(line: &[u8]) -> Option<String> {
-    let normalized = || {
-        let event: NormalizedProbe<'_> = serde_json::from_slice(line).ok()?;
-        event.source_name()
+/// The name of the source that the line `root` is an event of, where its format names one.
+fn source_of(root: Node<'_>) -> Option<Cow<'_, str>> {
+    let in_ocsf = || {
+        let metadata = root.get("metadata")?;
+        metadata.text_of("log_name")?.parse::<SourceKind>().ok()?;
+        metadata.text_of("source")
     };
-    let ecs = || {
-        let event: EcsProbe<'_> = serde_json::from_slice(line).ok()?;
-        event.atlassian.source_name()
-    };
-    let ocsf = || {
-        let event: OcsfProbe<'_> = serde_json::from_slice(line).ok()?;
-        let kind = event.metadata.log_name.parse::<SourceKind>();
-        kind.ok().map(|_| event.metadata.source.into_owned())
-    };
-    normalized().or_else(ecs).or_else(ocsf)
+    let in_ecs = || source_of_normalized(root.get("atlassian")?);
+    source_of_normalized(root).or_else(in_ecs).or_else(in_ocsf)
+}
+
+fn source_of_normalized(event: Node<'_>) -> Option<Cow<'_, str>> {
+    let is_ours = event.text_of("schema")?.starts_with("atlaudit/");
+    event.get("source")?.text_of("name").filter(|_| is_ours)
 }
 
 /// Whether an incomplete line begins as a line of this program does, or holds no text at all: after
@@ -238,48 +238,6 @@ fn is_own_fragment(line: &[u8]) -> bool {
         || GZIP_MAGIC.starts_with(line)
         || ZSTD_MAGIC.starts_with(line)
         || line.iter().all(|&byte| byte == 0)
-}
-
-/// The part of a normalized event that says whose it is. An ECS event has the same in `atlassian`.
-#[derive(Deserialize)]
-struct NormalizedProbe<'a> {
-    #[serde(borrow)]
-    schema: Cow<'a, str>,
-    #[serde(borrow)]
-    source: SourceProbe<'a>,
-}
-
-impl NormalizedProbe<'_> {
-    fn source_name(self) -> Option<String> {
-        let is_ours = self.schema.starts_with("atlaudit/");
-        is_ours.then(|| self.source.name.into_owned())
-    }
-}
-
-#[derive(Deserialize)]
-struct SourceProbe<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct EcsProbe<'a> {
-    #[serde(borrow)]
-    atlassian: NormalizedProbe<'a>,
-}
-
-#[derive(Deserialize)]
-struct OcsfProbe<'a> {
-    #[serde(borrow)]
-    metadata: MetadataProbe<'a>,
-}
-
-#[derive(Deserialize)]
-struct MetadataProbe<'a> {
-    #[serde(borrow)]
-    log_name: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
 }
 
 #[cfg(test)]

@@ -50,13 +50,6 @@ const STILL_IN_CIRCLES: &[&str] = &[
     "sandbox/exchange.rs",
     "sandbox/org/mod.rs",
     "sandbox/org/page.rs",
-    "sink/file.rs",
-    "sink/identity.rs",
-    "sink/mod.rs",
-    "sink/output_file.rs",
-    "sink/path.rs",
-    "sink/recovery.rs",
-    "sink/stdout.rs",
     "state/permissions.rs",
     "state/store.rs",
 ];
