@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, ResolveError, generate};
 use crate::commands::{
-    auth, check, convert, demo, export, follow, man, pull, sandbox, status, verify,
+    self, auth, check, convert, demo, export, follow, pull, sandbox, status, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -161,7 +161,9 @@ async fn act(
         CommandRequest::Status(request) => status::run(&request, console)?,
         CommandRequest::Completions(shell) => stdout::print(&generate::completions(shell))?,
         CommandRequest::Man(None) => stdout::print(&generate::man())?,
-        CommandRequest::Man(Some(folder)) => man::write(&folder, generate::pages())?,
+        CommandRequest::Man(Some(folder)) => {
+            commands::write_manual_pages(&folder, generate::pages())?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -88,9 +88,9 @@ impl Load {
         for page in &self.pages {
             let page = self.source.read(&PageLocator::Start, page).ok()?;
             lines.clear();
-            step.brought(&page.records);
-            step.take(&page.records, now, &mut lines);
-            step.passed(None);
+            step.mark_batch(&page.records);
+            step.process(&page.records, now, &mut lines);
+            step.prune(None);
             length += lines.len();
         }
         Some(length)

@@ -4,32 +4,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use chrono::NaiveDate;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::collect::connector::{PreparedSource, SourceConnector};
 use crate::collect::expiry;
-use crate::collect::message_throttle::MessageThrottle;
-use crate::collect::run_registry::{RecordOutcome, RunRecorder, RunRegistry};
+use crate::collect::run_registry::{RecordOutcome, RunRegistry};
+use crate::collect::summary::{self, MessageThrottle};
 use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
-use crate::config::settings::{OutputSettings, SourceSettings};
+use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
+use crate::pipeline::checkpoint_writer::ReleasedSource;
 use crate::pipeline::error::RunError;
-use crate::pipeline::export_run::SourceContext;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, SourceRun};
+use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped};
 use crate::sink::stdout::is_stored;
 use crate::state::lookups::LookupCache;
 use crate::state::notices::NoticeStore;
+use crate::state::run_history::{RunHistoryStore, RunRecord};
 use crate::state::store::StateStore;
-use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
+use crate::telemetry::console::StderrConsole;
+use crate::telemetry::meter::SourceMeter;
 use crate::telemetry::progress::ProgressLine;
 
 /// Sources that start without waiting. Each takes up to a megabyte: its dedup cache, its buffers.
@@ -42,6 +46,8 @@ const MAX_START_DELAY: Duration = Duration::from_millis(100);
 pub struct CollectOptions {
     /// The folder of the checkpoints.
     pub state_dir: PathBuf,
+    /// The checkpoints.
+    pub store: StateStore,
     /// What earlier runs have looked up.
     pub lookups: LookupCache,
     /// The start of the run.
@@ -54,8 +60,6 @@ pub struct CollectOptions {
     pub stop: watch::Receiver<StopRequest>,
     /// Where messages for people go.
     pub console: Arc<StderrConsole>,
-    /// Whether the progress of each source may be shown; see [`may_show_progress`].
-    pub shows_progress: bool,
     /// Where metrics and the watchdog see the sources while they run.
     pub registry: Arc<RunRegistry>,
     /// Suppresses repeated messages if sources are pulled continuously.
@@ -71,13 +75,13 @@ impl CollectOptions {
     ) -> CollectOptions {
         CollectOptions {
             state_dir: state_dir.to_owned(),
+            store: StateStore::new(state_dir),
             lookups: LookupCache::new(state_dir),
             start: chrono::Utc::now(),
             max_events: None,
             trust_idle_cursor: Duration::ZERO,
             stop,
             console: console.clone(),
-            shows_progress: true,
             registry: Arc::default(),
             throttle: None,
         }
@@ -89,16 +93,14 @@ impl CollectOptions {
         stop: watch::Receiver<StopRequest>,
         console: &Arc<StderrConsole>,
     ) -> CollectOptions {
-        let outputs = request.sources.iter().map(|source| &source.output);
         CollectOptions {
             start: request.now,
             max_events: request.max_events,
-            shows_progress: may_show_progress(outputs),
             ..CollectOptions::new(&request.state_dir, stop, console)
         }
     }
 
-    /// Relimiter the credential of each source, or why there is none. Warns once a day of one that
+    /// Returns the credential of each source, or why there is none. Warns once a day of one that
     /// expires soon.
     pub async fn load_credentials(
         &self,
@@ -108,13 +110,10 @@ impl CollectOptions {
         let mut credentials = Vec::with_capacity(sources.len());
         let notices = NoticeStore::new(&self.state_dir);
         for settings in sources {
-            let loading = credentials::load(settings, env);
             // A keyring may take long, or ask a person who wants to stop instead.
-            let loaded = unless_stopped(&self.stop, loading).await;
-            let credential = match loaded {
-                Ok(loaded) => loaded.map_err(AppError::from),
-                Err(stopped) => Err(stopped.into()),
-            };
+            let loaded = unless_stopped(&self.stop, credentials::load(settings, env)).await;
+            let loaded = loaded.map_err(AppError::from);
+            let credential = loaded.and_then(|loaded| loaded.map_err(AppError::from));
             let known = credential.as_ref().ok();
             expiry::warn_daily(settings, known, &notices, self.start, &self.console);
             credentials.push(credential);
@@ -124,35 +123,32 @@ impl CollectOptions {
     }
 }
 
-/// Whether progress may be drawn while events go to `outputs`. Drawing erases lines upwards from
-/// the cursor. If events, or what another program makes of them, reach the same terminal, it would
-/// erase those.
-pub fn may_show_progress<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> bool {
-    outputs.into_iter().all(is_stored)
-}
-
 /// A source to read: its settings, its credential, and which part of it is read.
 pub type SourceToRead = (SourceSettings, Result<Credential, AppError>, RunMode);
 
 /// Sources that run at once.
 pub struct SourceCollector<'c> {
-    options: Arc<CollectOptions>,
+    shared: Arc<SharedByJobs>,
     connector: &'c mut SourceConnector,
-    store: StateStore,
-    start_limiter: StartLimiter,
-    running: JoinSet<(Arc<RunRecorder>, CollectedSource)>,
-    finished: Vec<CollectedSource>,
+    running: JoinSet<(Arc<SourceJob>, SourceEnd)>,
+    /// Each source that has ended, with its position among the requested ones.
+    finished: Vec<(usize, SourceReport)>,
     began: Instant,
 }
 
+struct SharedByJobs {
+    options: CollectOptions,
+    start_limiter: StartLimiter,
+    /// Whether progress may be drawn. Drawing erases lines upwards from the cursor. If events, or
+    /// what another program makes of them, reach the same terminal, it would erase those.
+    may_show_progress: bool,
+}
+
 /// How one source ended.
-struct CollectedSource {
-    /// Its position among the requested sources.
-    index: usize,
+struct SourceEnd {
     report: SourceReport,
     error: Option<AppError>,
-    /// What became of its entry in the run history, once that was tried.
-    recorded: Option<RecordOutcome>,
+    recorded: RecordOutcome,
 }
 
 impl<'c> SourceCollector<'c> {
@@ -187,11 +183,11 @@ impl<'c> SourceCollector<'c> {
                 connector.register_rate(settings, credential);
             }
         }
+        let may_show_progress = sources.iter().all(|(settings, ..)| is_stored(&settings.output));
+        let start_limiter = StartLimiter::default();
         let mut collector = SourceCollector {
-            store: StateStore::new(&options.state_dir),
-            start_limiter: StartLimiter::default(),
+            shared: Arc::new(SharedByJobs { options, start_limiter, may_show_progress }),
             connector,
-            options: Arc::new(options),
             running: JoinSet::new(),
             finished: Vec::new(),
             began: Instant::now(),
@@ -203,47 +199,31 @@ impl<'c> SourceCollector<'c> {
     }
 
     fn start_source(&mut self, index: usize, (settings, credential, mode): SourceToRead) {
-        let options = &self.options;
-        let name = settings.name.clone();
-        let kind = settings.target.kind().as_str();
-        let end = expiry::find_expiry(&settings, credential.as_ref().ok(), None);
+        let options = &self.shared.options;
+        let expiry = expiry::find_expiry(&settings, credential.as_ref().ok(), None);
         let prepared = credential.and_then(|key| self.connector.connect(&settings, &key));
-        let meter = prepared.as_ref().map(|source| source.meter().clone());
-        let recorder = Arc::new(RunRecorder {
-            name: name.clone(),
-            meter: meter.unwrap_or_default(),
-            registry: options.registry.clone(),
+        let meter = prepared.as_ref().map(|source| source.meter().clone()).unwrap_or_default();
+        let job = Arc::new(SourceJob {
+            index,
+            settings,
+            meter: meter.clone(),
             is_one_off: mode.window().is_some(),
-            state_dir: options.state_dir.clone(),
-            store: self.store.clone(),
-            start: options.start,
-            credential_ends: end.map(|end| end.day),
+            credential_ends: expiry.map(|expiry| expiry.day),
+            shared: self.shared.clone(),
         });
         let source = match prepared {
             Ok(source) => source,
-            Err(error) => {
-                let ended = CollectedSource::not_started(index, name.as_str(), kind, error);
-                return self.finish_source(&recorder, ended);
-            }
+            Err(error) => return self.finish_source(&job, job.not_started(error)),
         };
-        let meter = recorder.meter.clone();
-        options.registry.run_started(&name, meter.clone());
-        let bars = options.console.bars().filter(|_| options.shows_progress);
+        let name = &job.settings.name;
+        options.registry.run_started(name, meter.clone());
+        let bars = options.console.bars().filter(|_| self.shared.may_show_progress);
         let progress = bars.map(|bars| ProgressLine::start(bars, name.as_str(), meter));
         let span = tracing::error_span!("pull", source = name.as_str());
-        let job = SourceJob {
-            index,
-            settings,
-            source,
-            mode,
-            options: options.clone(),
-            store: self.store.clone(),
-            start_limiter: self.start_limiter.clone(),
-        };
-        let own = recorder.clone();
+        let own = job.clone();
         let pulling = async move {
             let began = Instant::now();
-            let mut ended = job.pull(&own).await;
+            let mut ended = own.pull(source, mode).await;
             ended.report.duration = began.elapsed();
             drop(progress);
             ended
@@ -251,149 +231,105 @@ impl<'c> SourceCollector<'c> {
         // In a task of its own, so that a bug in one source does not stop the others.
         let task = tokio::spawn(pulling.instrument(span));
         self.running.spawn(async move {
-            let ended = task.await.unwrap_or_else(|died| {
-                let error = RunError::TaskDied(died).into();
-                CollectedSource::not_started(index, name.as_str(), kind, error)
-            });
-            (recorder, ended)
+            let ended = task.await;
+            let died = |died| job.not_started(RunError::TaskDied(died).into());
+            let ended = ended.unwrap_or_else(died);
+            (job, ended)
         });
     }
 
-    /// Waits for all sources and reports what went wrong. Relimiter their reports in the order in
+    /// Waits for all sources and reports what went wrong. Returns their reports in the order in
     /// which they were started, the exit code of the worst, and how long it took.
     pub async fn finish(mut self) -> (Vec<SourceReport>, Exit, Duration) {
         while let Some(joined) = self.running.join_next().await {
             // These tasks only wait for others; none of them can die.
-            if let Ok((recorder, ended)) = joined {
-                self.finish_source(&recorder, ended);
+            if let Ok((job, ended)) = joined {
+                self.finish_source(&job, ended);
             }
         }
-        self.finished.sort_by_key(|ended| ended.index);
-        let exits = self.finished.iter().map(CollectedSource::exit);
-        let exit = exits.fold(Exit::Done, Exit::worst);
-        let reports = self.finished.into_iter().map(CollectedSource::into_report);
-        (reports.collect(), exit, self.began.elapsed())
+        self.finished.sort_by_key(|(index, _)| *index);
+        let reports: Vec<_> = self.finished.into_iter().map(|(_, report)| report).collect();
+        let exit = summary::worst_exit(&reports);
+        (reports, exit, self.began.elapsed())
     }
 
-    /// Reports how a source ended, and records it if its task has not.
-    fn finish_source(&mut self, recorder: &RunRecorder, mut ended: CollectedSource) {
-        self.report_end(&ended);
-        let recorded = ended.recorded.take();
-        let recorded = recorded.unwrap_or_else(|| recorder.record(ended.error.as_ref(), None));
-        let registry = &self.options.registry;
-        registry.run_recorded(&recorder.name, recorded);
-        self.finished.push(ended);
-    }
-
-    fn report_end(&self, ended: &CollectedSource) {
-        let (console, report) = (&self.options.console, &ended.report);
-        let say = |level, text: &str| {
-            let text = format!("source `{}`: {text}", report.source);
-            let message = ConsoleMessage::new(text);
-            console.say(
-                level,
-                &match level {
-                    Level::Warning => message.fact("source", report.source.as_str()),
-                    _ => message,
-                },
-            );
+    /// Reports how a source ended.
+    fn finish_source(&mut self, job: &SourceJob, ended: SourceEnd) {
+        let SourceEnd { report, error, recorded } = ended;
+        let options = &self.shared.options;
+        let throttle = options.throttle.as_deref();
+        summary::report_end(&options.console, throttle, &report, error.as_ref());
+        options.registry.run_recorded(&job.settings.name, recorded);
+        let report = SourceReport {
+            exit_code: error.as_ref().map_or(Exit::Done, AppError::exit).code(),
+            interrupted: error.as_ref().is_some_and(AppError::is_interruption),
+            output_closed: error.as_ref().is_some_and(AppError::is_quiet),
+            error: error.map(|error| error.text().to_owned()),
+            ..report
         };
-        let error = ended.error.as_ref();
-        let Some(throttle) = &self.options.throttle else {
-            let warnings = report.warnings.iter();
-            warnings.for_each(|text| say(Level::Warning, text));
-            let notices = report.notices.iter();
-            notices.for_each(|text| say(Level::Notice, text));
-            error.into_iter().for_each(|error| error.report_to(console));
-            return;
-        };
-        if error.is_some_and(AppError::is_interruption) {
-            // The person who stopped it knows.
-            return;
-        }
-        let news = throttle.select_new(&report.source, &report.warnings, error.map(AppError::text));
-        for (text, is_new) in report.warnings.iter().zip(news.warnings) {
-            match is_new {
-                true => say(Level::Warning, text),
-                false => tracing::info!(source = report.source, "as before: {text}"),
-            }
-        }
-        match error {
-            Some(error) if news.error => error.report_to(console),
-            Some(error) => tracing::info!("as before: {}", error.text()),
-            None if news.recovered => {
-                let text = format!("source `{}`: it works again", report.source);
-                let message = ConsoleMessage::new(text).fact("source", report.source.as_str());
-                console.say(Level::Notice, &message);
-            }
-            None => {}
-        }
+        self.finished.push((job.index, report));
     }
 
     /// How many sources have ended because of their configuration.
     pub fn count_misconfigured(&self) -> usize {
-        let exits = self.finished.iter().map(CollectedSource::exit);
-        exits.filter(|exit| *exit == Exit::Config).count()
+        let codes = self.finished.iter().map(|(_, report)| report.exit_code);
+        codes.filter(|code| *code == Exit::Config.code()).count()
     }
 }
 
-/// One source while it runs.
+/// One source of a run.
 struct SourceJob {
     index: usize,
     settings: SourceSettings,
-    source: PreparedSource,
-    mode: RunMode,
-    options: Arc<CollectOptions>,
-    store: StateStore,
-    start_limiter: StartLimiter,
+    /// Counts for the run.
+    meter: Arc<SourceMeter>,
+    /// A one-off run is not part of the source's history.
+    is_one_off: bool,
+    /// The last day of the credential, if known. Recorded, because `status` loads no credential.
+    credential_ends: Option<NaiveDate>,
+    shared: Arc<SharedByJobs>,
 }
 
 impl SourceJob {
     /// Looks up what must be known first, then pulls.
-    async fn pull(self, recorder: &RunRecorder) -> CollectedSource {
-        let options = self.options;
-        let settings = self.settings.clone();
-        let origin = self.source.origin.clone();
+    async fn pull(&self, source: PreparedSource, mode: RunMode) -> SourceEnd {
+        let (options, settings) = (&self.shared.options, &self.settings);
+        let mut context = SourceContext {
+            settings: settings.clone(),
+            origin: source.origin.clone(),
+            store: options.store.clone(),
+            start: options.start,
+        };
         let begun = async {
-            let permit = self.start_limiter.acquire().await;
-            let attempt_log = self.mode.attempt_recorder();
-            let fetcher = self.source.into_fetcher(&options.lookups, attempt_log);
+            let permit = self.shared.start_limiter.acquire().await;
+            let fetcher = source.into_fetcher(&options.lookups, mode.attempt_recorder());
             Ok::<_, AppError>((permit, fetcher.await?))
         };
         let ready = unless_stopped(&options.stop, begun).await;
-        let (_permit, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
-            Ok(ready) => ready,
+        let (_permit, fetcher) = match ready.map_err(AppError::from).flatten() {
+            Ok((permit, (origin, fetcher))) => {
+                context.origin = origin;
+                (permit, fetcher)
+            }
             Err(error) => {
-                let context = SourceContext {
-                    settings: &settings,
-                    origin: &origin,
-                    store: &self.store,
-                    start: options.start,
-                };
-                let saved = block_in_place(|| self.mode.persist_failed_start(context));
-                let error = saved.err().map_or(error, AppError::from);
-                let error = error.for_settings(&settings);
-                let (name, kind) = (settings.name.as_str(), settings.target.kind());
-                return CollectedSource::not_started(self.index, name, kind.as_str(), error);
+                let saved = block_in_place(|| mode.persist_failed_start(&context));
+                return self.not_started(saved.err().map_or(error, AppError::from));
             }
         };
         let outcome = run::pull(SourceRun {
-            settings: self.settings,
-            origin,
+            context,
             fetcher,
-            store: self.store,
-            mode: self.mode,
+            mode,
             max_events: options.max_events,
             trust_idle_cursor: options.trust_idle_cursor,
-            start: options.start,
             stop: options.stop.clone(),
         });
-        let mut outcome = outcome.await;
+        let outcome = outcome.await;
         let error = outcome.result.err().map(AppError::from);
-        let error = error.map(|error| error.for_settings(&settings));
+        let error = error.map(|error| error.for_settings(settings));
         // While the start permit is held, on the thread that has just written the checkpoint: so no
         // more sources wait for the disk at once.
-        let recorded = block_in_place(|| recorder.record(error.as_ref(), outcome.released.take()));
+        let recorded = block_in_place(|| self.record(error.as_ref(), outcome.released));
         if settings.target.is_through_gateway()
             && let Some(site) = settings.target.site()
             && error.as_ref().map(AppError::exit) == Some(Exit::Credential)
@@ -401,73 +337,74 @@ impl SourceJob {
             // The site may have been recreated since its cloud id was looked up.
             options.lookups.update(&site, |facts| facts.cloud_id = None);
         }
-        CollectedSource {
-            index: self.index,
-            report: outcome.report,
-            error,
-            recorded: Some(recorded),
-        }
+        SourceEnd { report: outcome.report, error, recorded }
     }
-}
 
-impl CollectedSource {
-    /// A source that sent no request for a page.
-    fn not_started(
-        index: usize,
-        name: &str,
-        kind: &'static str,
-        error: AppError,
-    ) -> CollectedSource {
-        CollectedSource {
-            index,
-            report: SourceReport::new(name, kind),
-            error: Some(error.of_source(name)),
-            recorded: None,
+    /// The end of a source that sent no request for a page.
+    fn not_started(&self, error: AppError) -> SourceEnd {
+        let (name, kind) = (self.settings.name.as_str(), self.settings.target.kind());
+        let error = error.for_settings(&self.settings);
+        SourceEnd {
+            report: SourceReport::new(name, kind.as_str()),
+            recorded: self.record(Some(&error), None),
+            error: Some(error),
         }
     }
 
-    fn exit(&self) -> Exit {
-        self.error.as_ref().map_or(Exit::Done, AppError::exit)
-    }
-
-    fn into_report(self) -> SourceReport {
-        let error = self.error.as_ref();
-        SourceReport {
-            exit_code: self.exit().code(),
-            interrupted: error.is_some_and(AppError::is_interruption),
-            output_closed: error.is_some_and(AppError::is_quiet),
+    /// Writes the run, which ended with `error` or well, into the run history while the source is
+    /// locked. If another run holds the source, nothing is written: that run writes the history. A
+    /// first run that failed before it could read is recorded too, in a new state folder; otherwise
+    /// `status` would show a source that was never pulled. Blocks.
+    fn record(&self, error: Option<&AppError>, released: Option<ReleasedSource>) -> RecordOutcome {
+        if self.is_one_off {
+            return RecordOutcome::NotTracked;
+        }
+        let (options, name) = (&self.shared.options, &self.settings.name);
+        let run = RunRecord {
+            started: options.start,
+            finished: chrono::Utc::now(),
+            exit_code: error.map_or(Exit::Done, AppError::exit).code(),
             error: error.map(|error| error.text().to_owned()),
-            ..self.report
+            causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
+            hint: error.and_then(AppError::hint_text).map(str::to_owned),
+            interrupted: error.is_some_and(AppError::is_interruption),
+            credential_ends: self.credential_ends,
+            counts: options.registry.run_finished(name, &self.meter),
+        };
+        let (progress, lock) = match released {
+            Some(source) => (source.progress, Some(source.lock)),
+            None => (None, options.store.lock(name).ok()),
+        };
+        if lock.is_none() {
+            return RecordOutcome::NotRecorded(run);
         }
+        let histories = RunHistoryStore::new(&options.state_dir);
+        let history = histories.change(name, |history| history.record(run, progress));
+        RecordOutcome::Recorded(Box::new(history))
     }
 }
 
 /// Decides when each source of a run starts: some at once, the others when one ends, in the order
 /// in which they ask. After [`MAX_START_DELAY`] a source starts anyway, so that slow sources cannot
 /// block others.
-#[derive(Debug, Clone)]
 struct StartLimiter {
-    permits: Arc<Semaphore>,
-    queue: Arc<Mutex<()>>,
+    permits: Semaphore,
+    queue: Mutex<()>,
 }
 
 impl Default for StartLimiter {
     fn default() -> StartLimiter {
-        StartLimiter {
-            permits: Arc::new(Semaphore::new(MAX_IMMEDIATE_STARTS)),
-            queue: Arc::default(),
-        }
+        StartLimiter { permits: Semaphore::new(MAX_IMMEDIATE_STARTS), queue: Mutex::default() }
     }
 }
 
 impl StartLimiter {
     /// Waits until the source may start. Its permit, if it got one in time, is returned when
     /// dropped.
-    async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
+    async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
         // One after the other, so that sources whose delay is over do not all start at once.
         let _queue = self.queue.lock().await;
-        let permit = timeout(MAX_START_DELAY, self.permits.clone().acquire_owned()).await;
-        permit.ok().and_then(Result::ok)
+        timeout(MAX_START_DELAY, self.permits.acquire()).await.ok()?.ok()
     }
 }
 

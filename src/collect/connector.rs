@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio_util::task::TaskTracker;
@@ -47,16 +48,10 @@ pub struct SourceConnector {
     clients: ClientPool,
     memory_budget: MemoryBudget,
     rates: HashMap<Fingerprint, u32>,
-    limits: KnownLimits,
-    /// The limits before the last resets: what they have counted must not be forgotten.
-    earlier_limits: KnownLimits,
-}
-
-/// The limits of credentials, each with the rate that was configured for it, and of endpoints.
-#[derive(Default)]
-struct KnownLimits {
-    credentials: HashMap<Fingerprint, (Option<u32>, Arc<CredentialLimit>)>,
-    endpoints: HashMap<String, Arc<RequestLimiter>>,
+    /// How often it was reset. Limits of earlier settings are replaced when they are used again.
+    generation: u64,
+    credential_limits: HashMap<Fingerprint, (u64, Option<u32>, Arc<CredentialLimit>)>,
+    endpoint_limits: HashMap<String, (u64, Arc<RequestLimiter>)>,
 }
 
 impl SourceConnector {
@@ -68,8 +63,9 @@ impl SourceConnector {
             clients: ClientPool::default(),
             memory_budget: MemoryBudget::default(),
             rates: HashMap::new(),
-            limits: KnownLimits::default(),
-            earlier_limits: KnownLimits::default(),
+            generation: 0,
+            credential_limits: HashMap::new(),
+            endpoint_limits: HashMap::new(),
         }
     }
 
@@ -84,9 +80,7 @@ impl SourceConnector {
     pub fn reset(&mut self) {
         self.clients = ClientPool::default();
         self.rates.clear();
-        let KnownLimits { credentials, endpoints } = std::mem::take(&mut self.limits);
-        self.earlier_limits.credentials.extend(credentials);
-        self.earlier_limits.endpoints.extend(endpoints);
+        self.generation += 1;
     }
 
     /// Allows credentials that met a CAPTCHA in the last run to be tried again.
@@ -113,33 +107,22 @@ impl SourceConnector {
         credential: &Credential,
     ) -> Result<PreparedSource, AppError> {
         let origin = origin(settings, credential)?;
-        let lookup = match &settings.target {
+        let cloud_id_client = match &settings.target {
             SourceTarget::Site(SiteTarget { route: SiteRoute::Gateway(gateway), .. })
                 if gateway.cloud_id.is_none() =>
             {
                 // Without the credential, which is only for the gateway.
-                let client = self.client(&settings.connection, &gateway.site_url, None)?;
-                Some(RequiredLookup::CloudId(client))
+                Some(self.client(&settings.connection, &gateway.site_url, None)?)
             }
-            SourceTarget::Datacenter { .. } if credential.account.is_none() => {
-                Some(RequiredLookup::TokenAccount)
-            }
-            SourceTarget::OrgEvents { .. }
-            | SourceTarget::Site(_)
-            | SourceTarget::Datacenter { .. } => None,
+            _ => None,
         };
         let api = self.api_client(settings, credential)?;
-        let resolves_users = settings.target.resolves_users();
-        Ok(PreparedSource {
-            target: settings.target.clone(),
-            page_size: settings.page_size,
-            concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
-            api,
-            origin,
-            lookup,
-            user_limits: resolves_users
-                .then(|| self.limits(Endpoint::JiraUsers, settings, credential)),
-        })
+        let user_limits = settings
+            .target
+            .resolves_users()
+            .then(|| self.limits(Endpoint::JiraUsers, settings, credential));
+        let settings = settings.clone();
+        Ok(PreparedSource { settings, api, origin, cloud_id_client, user_limits })
     }
 
     /// The client for all requests of a source.
@@ -188,50 +171,67 @@ impl SourceConnector {
         credential: &Credential,
     ) -> Arc<RequestLimiter> {
         let name = endpoint_name(endpoint, &settings.target, credential);
-        if let Some(limits) = self.limits.endpoints.get(&name) {
+        let earlier = self.endpoint_limits.get(&name);
+        if let Some((generation, limits)) = earlier
+            && *generation == self.generation
+        {
             return limits.clone();
         }
-        self.register_rate(settings, credential);
-        let key = key_fingerprint(credential);
-        let rate = self.rates.get(&key).copied();
-        let earlier = self.earlier_limits.credentials.get(&key);
-        let earlier = earlier.filter(|(known_rate, _)| *known_rate == rate).cloned();
-        let (_, overall) = self.limits.credentials.entry(key).or_insert_with(|| {
-            earlier.unwrap_or_else(|| (rate, Arc::new(CredentialLimit::new(rate))))
-        });
+        let earlier = earlier.map(|(_, limits)| limits.clone());
         let limits = Arc::new(RequestLimiter::new(
             endpoint,
             settings.connection.requests_per_minute,
-            overall.clone(),
+            self.credential_limit(settings, credential),
             self.quota_dir.open(&name, credential.account.as_deref()),
         ));
-        if let Some(earlier) = self.earlier_limits.endpoints.get(&name) {
-            limits.continue_from(earlier);
+        if let Some(earlier) = earlier {
+            limits.continue_from(&earlier);
         }
-        self.limits.endpoints.insert(name, limits.clone());
+        self.endpoint_limits.insert(name, (self.generation, limits.clone()));
         limits
+    }
+
+    /// The limit of a key, with the rate that was configured when it was first used.
+    fn credential_limit(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Arc<CredentialLimit> {
+        self.register_rate(settings, credential);
+        let key = key_fingerprint(credential);
+        let (generation, rate) = (self.generation, self.rates.get(&key).copied());
+        let new = || (generation, rate, Arc::new(CredentialLimit::new(rate)));
+        let known = self.credential_limits.entry(key).or_insert_with(new);
+        match known.0 == generation || known.1 == rate {
+            true => known.0 = generation,
+            false => *known = new(),
+        }
+        known.2.clone()
     }
 }
 
 /// Identifies an endpoint by its address and its owner: the organization in its path, or the
 /// account that a site counts by.
 fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credential) -> String {
-    let whose = match target {
-        SourceTarget::OrgEvents { .. } => &credential.org_id,
-        SourceTarget::Site(_) | SourceTarget::Datacenter { .. } => &credential.account,
+    let kind = target.kind();
+    let owner = match kind.address() {
+        SourceAddress::Organization => &credential.org_id,
+        SourceAddress::Site | SourceAddress::Server => &credential.account,
     };
-    let whose = whose.as_deref().unwrap_or_default();
+    let owner = owner.as_deref().unwrap_or_default();
     // One gateway leads to many sites.
-    let site = match target {
-        SourceTarget::Site(SiteTarget { site, route: SiteRoute::Gateway(_), .. }) => {
-            format!("{site} ")
-        }
-        SourceTarget::OrgEvents { .. }
-        | SourceTarget::Site(_)
-        | SourceTarget::Datacenter { .. } => String::new(),
-    };
-    let what = if endpoint == Endpoint::JiraUsers { "users" } else { target.kind().as_str() };
-    format!("{what} {} {site}{whose}", target.base_url())
+    let site = target.site().filter(|_| target.is_through_gateway());
+    let site = site.map_or(String::new(), |site| format!("{site} "));
+    let what = if endpoint == Endpoint::JiraUsers { "users" } else { kind.as_str() };
+    format!("{what} {} {site}{owner}", target.base_url())
+}
+
+/// `source`, with every request sent only once: a person waits for the result.
+pub fn without_retries(source: &SourceSettings) -> SourceSettings {
+    let mut source = source.clone();
+    source.connection.retry_for = Duration::ZERO;
+    source.connection.max_wait = Duration::ZERO;
+    source
 }
 
 /// Identifies a key without revealing it.
@@ -241,9 +241,9 @@ pub fn key_fingerprint(credential: &Credential) -> Fingerprint {
 
 fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOrigin, AppError> {
     let kind = settings.target.kind();
-    let org_id =
-        credential.org_id.clone().filter(|_| kind.address() == SourceAddress::Organization);
-    if kind.address() == SourceAddress::Organization && org_id.is_none() {
+    let is_organization = kind.address() == SourceAddress::Organization;
+    let org_id = credential.org_id.clone().filter(|_| is_organization);
+    if is_organization && org_id.is_none() {
         let what = format!(
             "no organization id, neither in the configuration nor in the {}",
             credential.origin
@@ -273,24 +273,16 @@ fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredenti
 
 /// A source that is ready to send requests.
 pub struct PreparedSource {
-    target: SourceTarget,
-    page_size: u32,
-    concurrency: usize,
+    settings: SourceSettings,
     /// The client for all its requests.
     pub api: ApiClient,
     /// What its events say of their source.
     pub origin: RecordOrigin,
-    lookup: Option<RequiredLookup>,
+    /// The client for the site itself, if its cloud id is looked up unless an earlier run has
+    /// stored it.
+    cloud_id_client: Option<HttpClient>,
     /// The limits of user lookups, if these are wanted.
     user_limits: Option<Arc<RequestLimiter>>,
-}
-
-/// What must be looked up unless an earlier run has stored it.
-enum RequiredLookup {
-    /// The site's cloud id; the client is for the site itself.
-    CloudId(HttpClient),
-    /// The account of a Data Center token.
-    TokenAccount,
 }
 
 impl PreparedSource {
@@ -301,7 +293,7 @@ impl PreparedSource {
 
     /// Whether the site must tell its cloud id first.
     pub fn needs_cloud_id(&self) -> bool {
-        matches!(self.lookup, Some(RequiredLookup::CloudId(_)))
+        self.cloud_id_client.is_some()
     }
 
     /// Looks up what must be known first, and returns the fetcher with the origin of its events.
@@ -316,14 +308,16 @@ impl PreparedSource {
     ) -> Result<(RecordOrigin, Fetcher<HttpClient>), AppError> {
         self.api.attempt_log = attempt_log.cloned();
         let base_url = self.product_url(lookups).await?;
-        if let Some(RequiredLookup::TokenAccount) = self.lookup {
+        let target = &self.settings.target;
+        // A Data Center token does not say whose it is.
+        if target.kind().address() == SourceAddress::Server && self.origin.reader.is_none() {
             self.origin.reader = self.token_account(lookups).await?;
         }
         let user_directory = self.user_directory(&base_url, lookups);
         let org_id = self.origin.org_id.as_deref();
         let reader = PageReader {
             user_directory,
-            source: source::of(&self.target, &base_url, org_id, self.page_size),
+            source: source::of(target, &base_url, org_id, self.settings.page_size),
             transport: self.api.transport,
             limiter: self.api.limits,
             retry_budget: self.api.retry_budget,
@@ -334,7 +328,7 @@ impl PreparedSource {
         };
         let fetcher = Fetcher {
             reader: Arc::new(reader),
-            concurrency: self.concurrency,
+            concurrency: usize::try_from(self.settings.concurrency).unwrap_or(usize::MAX),
             slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
         };
         Ok((self.origin, fetcher))
@@ -361,8 +355,8 @@ impl PreparedSource {
     /// # Errors
     /// The site's cloud id cannot be looked up.
     pub async fn product_url(&self, lookups: &LookupCache) -> Result<Url, AppError> {
-        let SourceTarget::Site(site) = &self.target else {
-            return Ok(self.target.base_url().clone());
+        let SourceTarget::Site(site) = &self.settings.target else {
+            return Ok(self.settings.target.base_url().clone());
         };
         let gateway = match &site.route {
             SiteRoute::Direct(url) => return Ok(url.clone()),
@@ -377,12 +371,12 @@ impl PreparedSource {
         if let Some(id) = gateway.cloud_id.clone().or_else(cached) {
             return Ok(gateway.product_url(site.kind, &id));
         }
-        let Some(RequiredLookup::CloudId(client)) = &self.lookup else {
+        let Some(client) = &self.cloud_id_client else {
             return Ok(gateway.base_url.clone());
         };
         let request = lookup::cloud_id_request(&gateway.site_url);
-        let response = self.api.send(client, &request, lookup::read_cloud_id);
-        let id = response.await?;
+        let api = ApiClient { transport: client.clone(), ..self.api.clone() };
+        let id = api.request(&request, lookup::read_cloud_id).await?;
         let cached = CachedValue::new((server, id.clone()), now);
         lookups.update(&site.site, |facts| facts.cloud_id = Some(cached));
         Ok(gateway.product_url(site.kind, &id))
@@ -401,7 +395,7 @@ impl PreparedSource {
         {
             return Ok(account.clone());
         }
-        let request = lookup::whoami_request(self.target.base_url());
+        let request = lookup::whoami_request(self.settings.target.base_url());
         let client = self.api.without_retries();
         let account = match client.request(&request, lookup::read_whoami).await {
             Ok(account) => account,
@@ -452,17 +446,8 @@ impl ApiClient {
         request: &Request,
         read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, Failure> {
-        self.send(&self.transport, request, read).await
-    }
-
-    async fn send<P>(
-        &self,
-        transport: &HttpClient,
-        request: &Request,
-        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
-    ) -> Result<P, Failure> {
         send_with_retries(
-            transport,
+            &self.transport,
             &self.limits,
             &self.retry_budget,
             &self.meter,

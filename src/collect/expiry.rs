@@ -48,14 +48,8 @@ impl ExpirySource {
     }
 }
 
-/// A reason to create a new credential.
-#[derive(Debug)]
-pub struct ExpiryWarning {
-    /// The key under which it is remembered.
-    pub kind: &'static str,
-    /// The warning.
-    pub message: ConsoleMessage,
-}
+/// A reason to create a new credential, and the key under which it is remembered.
+pub type ExpiryWarning = (&'static str, ConsoleMessage);
 
 /// Looks up the key in use in the organization's list of keys; `server_now` is the time by the
 /// server's clock.
@@ -92,17 +86,16 @@ pub fn find_expiry(
     credential: Option<&Credential>,
     found: Option<&KeyMatch>,
 ) -> Option<CredentialExpiry> {
+    let expiry = |day, source| CredentialExpiry { day, source };
     let listed = match found {
-        Some(KeyMatch::Key(key)) => key.expires_at.map(|end| CredentialExpiry {
-            day: end.date_naive(),
-            source: ExpirySource::KeyList(key.name()),
-        }),
+        Some(KeyMatch::Key(key)) => {
+            key.expires_at.map(|end| expiry(end.date_naive(), ExpirySource::KeyList(key.name())))
+        }
         _ => None,
     };
-    let by = |by: ExpirySource| move |on| CredentialExpiry { day: on, source: by };
     listed
-        .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
-        .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
+        .or_else(|| Some(expiry(source.expires_on?, ExpirySource::Config)))
+        .or_else(|| Some(expiry(credential?.expires?, ExpirySource::Login)))
 }
 
 /// Why the list of keys does not show the expiry.
@@ -141,48 +134,40 @@ pub fn warnings(
     end: Option<&CredentialExpiry>,
     now: Timestamp,
 ) -> Vec<ExpiryWarning> {
-    let today = now.date_naive();
-    let mut cautions = Vec::new();
-    if let Some(CredentialExpiry { day: on, .. }) =
-        end.filter(|end| (end.day - today).num_days() <= END_NOTICE_DAYS)
-    {
-        let when = match (*on - today).num_days() {
-            ..0 => format!("expired on {on}"),
+    let mut warnings = Vec::new();
+    let left = |end: &CredentialExpiry| (end.day - now.date_naive()).num_days();
+    if let Some(end) = end.filter(|end| left(end) <= END_NOTICE_DAYS) {
+        let day = end.day;
+        let when = match left(end) {
+            ..0 => format!("expired on {day}"),
             0 => "expires today".to_owned(),
             1 => "expires tomorrow".to_owned(),
-            days => format!("expires in {days} days, on {on}"),
+            days => format!("expires in {days} days, on {day}"),
         };
-        cautions.push(warning(source, "end", &when));
+        warnings.push(("end", warning(source, &when)));
     }
-    let is_old = |stored: Timestamp| {
-        let limit = stored.checked_add_months(Months::new(OLD_MONTHS));
-        limit.is_some_and(|limit| limit <= now)
-    };
-    if let Some(stored) = credential.and_then(|credential| credential.stored)
-        && is_old(stored)
+    let stored = credential.and_then(|credential| credential.stored);
+    if let Some(stored) = stored
+        && stored.checked_add_months(Months::new(OLD_MONTHS)).is_some_and(|limit| limit <= now)
     {
         let days = (now - stored).num_days();
         let what = format!("is {days} days old, of {}", stored.date_naive());
-        cautions.push(warning(source, "age", &what));
+        warnings.push(("age", warning(source, &what)));
     }
-    cautions
+    warnings
 }
 
-fn warning(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWarning {
+fn warning(source: &SourceSettings, what: &str) -> ConsoleMessage {
     let name = &source.name;
-    let mut message = ConsoleMessage::new(format!("source `{name}`: the credential {what}"));
-    let day = match source.expires_on {
-        Some(_) => ", and set `expires_on` to its end",
-        None => "",
-    };
-    message.hint = Some(match &source.credential {
+    let day = source.expires_on.map_or("", |_| ", and set `expires_on` to its end");
+    let hint = match &source.credential {
         CredentialSpec::Keyring => format!(
             "make a new one, then `atlaudit auth login {name}`: the old one stays until the new \
              one works{day}"
         ),
         place => format!("make a new one, and put it where this one is ({place}){day}"),
-    });
-    ExpiryWarning { kind, message }
+    };
+    ConsoleMessage::new(format!("source `{name}`: the credential {what}")).hint(hint)
 }
 
 /// Warns of a credential that expires soon or is old, once a day each.
@@ -194,9 +179,9 @@ pub fn warn_daily(
     console: &StderrConsole,
 ) {
     let end = find_expiry(source, credential, None);
-    for warning in warnings(source, credential, end.as_ref(), now) {
-        if notices.first_today(&source.name, warning.kind, now.date_naive()) {
-            console.say(Level::Warning, &warning.message);
+    for (kind, message) in warnings(source, credential, end.as_ref(), now) {
+        if notices.first_today(&source.name, kind, now.date_naive()) {
+            console.say(Level::Warning, &message);
         }
     }
 }
@@ -237,7 +222,7 @@ mod tests {
         let end = find_expiry(source, Some(credential), None);
         warnings(source, Some(credential), end.as_ref(), at(now))
             .into_iter()
-            .map(|caution| caution.message.text)
+            .map(|(_, message)| message.text)
             .collect()
     }
 
@@ -307,8 +292,8 @@ mod tests {
         let of = credential(None, Some("2027-01-01"));
         let hint = |source: &SourceSettings| {
             let end = find_expiry(source, Some(&of), None);
-            let cautions = warnings(source, Some(&of), end.as_ref(), at("2027-01-01T00:00:00Z"));
-            cautions[0].message.hint.clone().unwrap()
+            let warnings = warnings(source, Some(&of), end.as_ref(), at("2027-01-01T00:00:00Z"));
+            warnings[0].1.hint.clone().unwrap()
         };
         assert!(hint(&source("")).contains("`atlaudit auth login acme`"));
         assert!(hint(&source("credential = 'env:K'")).contains("(env:K)"));

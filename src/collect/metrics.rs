@@ -1,6 +1,10 @@
-//! `--metrics-file`: which metrics there are, and when they are written.
+//! `--metrics-file`: which metrics there are, and when they are written, in Prometheus' text format,
+//! into the file that the node exporter's textfile collector reads.
 
 use std::convert::Infallible;
+use std::fs::Permissions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +16,9 @@ use crate::collect::run_registry::{RunRegistry, SourceSnapshot};
 use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::files::{Durability, FileReplacement};
 use crate::model::time::Timestamp;
 use crate::state::run_history::{CheckpointPosition, RunCounts};
-use crate::telemetry::prometheus::{MetricKind, MetricsText, replace};
 
 /// How often the metrics are written while something runs, in milliseconds.
 const INTERVAL_MS: usize = 15_000;
@@ -58,77 +62,56 @@ const GAUGES: [GaugeDefinition; 12] = [
     (
         "atlaudit_complete_until_timestamp_seconds",
         "Until when every event has been read.",
-        |facts, _| complete_until(facts).map(seconds),
+        |source, _| Some(seconds(position(source)?.complete_until?)),
     ),
     (
         "atlaudit_lag_seconds",
         "How long ago that is, at the time of writing; \
          time() - atlaudit_complete_until_timestamp_seconds is never stale.",
-        |facts, now| complete_until(facts).map(|until| seconds(now) - seconds(until)),
+        |source, now| Some(seconds(now) - seconds(position(source)?.complete_until?)),
     ),
     (
         "atlaudit_newest_event_timestamp_seconds",
         "The place of the newest event written.",
-        |facts, _| position(facts)?.newest.map(seconds),
+        |source, _| Some(seconds(position(source)?.newest?)),
     ),
     (
         "atlaudit_checkpoint_timestamp_seconds",
         "When the checkpoint was last written.",
-        |facts, _| Some(seconds(position(facts)?.updated)),
+        |source, _| Some(seconds(position(source)?.updated)),
     ),
-    ("atlaudit_running", "Whether the source is being pulled.", |facts, _| {
-        Some(f64::from(u8::from(facts.is_running)))
+    ("atlaudit_running", "Whether the source is being pulled.", |source, _| {
+        Some(f64::from(u8::from(source.is_running)))
     }),
-    ("atlaudit_last_run_timestamp_seconds", "When the last run ended.", |facts, _| {
-        Some(seconds(facts.last_run.as_ref()?.finished))
+    ("atlaudit_last_run_timestamp_seconds", "When the last run ended.", |source, _| {
+        Some(seconds(source.history.last_run.as_ref()?.finished))
     }),
-    ("atlaudit_last_run_duration_seconds", "How long the last run took.", |facts, _| {
-        let run = facts.last_run.as_ref()?;
+    ("atlaudit_last_run_duration_seconds", "How long the last run took.", |source, _| {
+        let run = source.history.last_run.as_ref()?;
         Some(seconds(run.finished) - seconds(run.started))
     }),
-    ("atlaudit_last_run_exit_code", "How the last run ended; 0 is a success.", |facts, _| {
-        Some(f64::from(facts.last_run.as_ref()?.exit_code))
+    ("atlaudit_last_run_exit_code", "How the last run ended; 0 is a success.", |source, _| {
+        Some(f64::from(source.history.last_run.as_ref()?.exit_code))
     }),
     (
         "atlaudit_last_success_timestamp_seconds",
         "When the last successful run ended.",
-        |facts, _| facts.last_success.map(seconds),
+        |source, _| source.history.last_success.map(seconds),
     ),
-    ("atlaudit_failures_in_a_row", "Failed runs since the last successful one.", |facts, _| {
-        Some(facts.failures_in_a_row as f64)
+    ("atlaudit_failures_in_a_row", "Failed runs since the last successful one.", |source, _| {
+        Some(source.history.failures_in_a_row as f64)
     }),
     (
         "atlaudit_coverage_holes",
         "Spans of time between those read that were never read.",
-        |facts, _| Some(facts.holes as f64),
+        |source, _| Some(holes(source) as f64),
     ),
     (
         "atlaudit_credential_expiry_timestamp_seconds",
         "The end of the last day of the source's credential, where it is known.",
-        |facts, _| facts.expires_on.and_then(end_of_day).map(seconds),
+        |source, _| source.expires_on.and_then(end_of_day).map(seconds),
     ),
 ];
-
-const BUILD: (&str, &str) = ("atlaudit_build_info", "Which atlaudit wrote this.");
-
-const UP: (&str, &str) = ("atlaudit_up", "Whether the process that wrote this was to go on.");
-
-const STARTED: (&str, &str) = (
-    "atlaudit_process_start_time_seconds",
-    "When the process that wrote this began; counters go on over processes, from the ledgers.",
-);
-
-const WAITS: (&str, &str) = (
-    "atlaudit_wait_seconds_total",
-    "Seconds in which at least one request waited: for our own limits (quota), as the server requested \
-     (server), before a repeat (backoff).",
-);
-
-const RUNS: (&str, &str) = (
-    "atlaudit_runs_total",
-    "Runs in the ledger, by exit code; 0 is a success. One that never held its source is not in \
-     it.",
-);
 
 impl MetricsFile {
     /// Writes the metrics to `path` for the first time, so that a wrong path is refused at once.
@@ -202,77 +185,95 @@ impl MetricsFile {
 /// The metrics of all sources as Prometheus text.
 fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timestamp) -> String {
     let mut text = MetricsText::default();
-    add_process_metrics(&mut text, started, is_up);
+    let process: [(&str, &str, Labels<'_>, f64); 3] = [
+        (
+            "atlaudit_build_info",
+            "Which atlaudit wrote this.",
+            vec![("version", env!("CARGO_PKG_VERSION"))],
+            1.0,
+        ),
+        (
+            "atlaudit_up",
+            "Whether the process that wrote this was to go on.",
+            vec![],
+            f64::from(u8::from(is_up)),
+        ),
+        (
+            "atlaudit_process_start_time_seconds",
+            "When the process that wrote this began; counters go on over processes, from the \
+             ledgers.",
+            vec![],
+            seconds(started),
+        ),
+    ];
+    for (name, help, labels, value) in process {
+        text.add("gauge", name, help, [(labels, value)]);
+    }
     for (name, help, count) in COUNTERS {
         let samples = sources.iter();
-        let samples = samples.map(|facts| (labels(facts), count(&facts.totals.counts) as f64));
-        text.family(name, MetricKind::Counter, help, samples);
+        let samples = samples
+            .map(|source| (labels(source, &[]), count(&source.history.totals.counts) as f64));
+        text.add("counter", name, help, samples);
     }
-    let (name, help) = WAITS;
-    let samples = sources.iter().flat_map(wait_seconds);
-    text.family(name, MetricKind::Counter, help, samples);
+    text.add(
+        "counter",
+        "atlaudit_wait_seconds_total",
+        "Seconds in which at least one request waited: for our own limits (quota), as the server \
+         requested (server), before a repeat (backoff).",
+        sources.iter().flat_map(wait_seconds),
+    );
     let ends: Vec<_> = sources.iter().map(runs_by_exit_code).collect();
-    let samples = sources.iter().zip(&ends).flat_map(|(facts, ends)| {
+    let samples = sources.iter().zip(&ends).flat_map(|(source, ends)| {
         ends.iter().map(move |(code, count)| {
-            let mut labels = labels(facts);
-            labels.push(("exit_code", code.as_str()));
-            (labels, *count as f64)
+            (labels(source, &[("exit_code", code.as_str())]), *count as f64)
         })
     });
-    let (name, help) = RUNS;
-    text.family(name, MetricKind::Counter, help, samples);
+    text.add(
+        "counter",
+        "atlaudit_runs_total",
+        "Runs in the ledger, by exit code; 0 is a success. One that never held its source is not \
+         in it.",
+        samples,
+    );
     for (name, help, value) in GAUGES {
         let samples = sources.iter();
-        let samples = samples.filter_map(|facts| Some((labels(facts), value(facts, now)?)));
-        text.family(name, MetricKind::Gauge, help, samples);
+        let samples = samples.filter_map(|source| Some((labels(source, &[]), value(source, now)?)));
+        text.add("gauge", name, help, samples);
     }
-    text.into_text()
+    text.0
 }
 
-/// Adds the metrics of the process.
-fn add_process_metrics(text: &mut MetricsText, started: Timestamp, is_up: bool) {
-    let (name, help) = BUILD;
-    let version = vec![("version", env!("CARGO_PKG_VERSION"))];
-    text.family(name, MetricKind::Gauge, help, [(version, 1.0)]);
-    let (name, help) = UP;
-    let is_up = f64::from(u8::from(is_up));
-    text.family(name, MetricKind::Gauge, help, [(vec![], is_up)]);
-    let (name, help) = STARTED;
-    text.family(name, MetricKind::Gauge, help, [(vec![], seconds(started))]);
+/// The label pairs of a sample.
+type Labels<'a> = Vec<(&'a str, &'a str)>;
+
+fn labels<'a>(source: &'a SourceSnapshot, more: &[(&'a str, &'a str)]) -> Labels<'a> {
+    [&[("source", source.name.as_str()), ("type", source.kind)], more].concat()
 }
 
-fn labels(facts: &SourceSnapshot) -> Vec<(&str, &str)> {
-    vec![("source", &facts.name), ("type", facts.kind)]
-}
-
-fn wait_seconds(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
-    let counts = &facts.totals.counts;
-    [
+fn wait_seconds(source: &SourceSnapshot) -> [(Labels<'_>, f64); 3] {
+    let counts = &source.history.totals.counts;
+    let waits = [
         ("quota", counts.quota_wait_ms),
         ("server", counts.server_wait_ms),
         ("backoff", counts.backoff_wait_ms),
-    ]
-    .map(|(reason, ms)| {
-        let mut labels = labels(facts);
-        labels.push(("reason", reason));
-        (labels, ms as f64 / 1000.0)
-    })
+    ];
+    waits.map(|(reason, ms)| (labels(source, &[("reason", reason)]), ms as f64 / 1000.0))
 }
 
 /// How many runs ended with each exit code. 0 is always there, so that the first success is an
 /// increase.
-fn runs_by_exit_code(facts: &SourceSnapshot) -> Vec<(String, u64)> {
-    let mut ends = facts.totals.ends.clone();
+fn runs_by_exit_code(source: &SourceSnapshot) -> Vec<(String, u64)> {
+    let mut ends = source.history.totals.ends.clone();
     ends.entry(0).or_default();
     ends.into_iter().map(|(code, count)| (code.to_string(), count)).collect()
 }
 
-fn position(facts: &SourceSnapshot) -> Option<&CheckpointPosition> {
-    facts.position.as_ref()
+fn position(source: &SourceSnapshot) -> Option<&CheckpointPosition> {
+    source.history.position.as_ref()
 }
 
-fn complete_until(facts: &SourceSnapshot) -> Option<Timestamp> {
-    position(facts)?.complete_until
+fn holes(source: &SourceSnapshot) -> u64 {
+    position(source).map_or(0, |position| source.history.coverage.count_holes(&position.scope))
 }
 
 fn seconds(time: Timestamp) -> f64 {
@@ -281,4 +282,93 @@ fn seconds(time: Timestamp) -> f64 {
 
 fn end_of_day(day: NaiveDate) -> Option<Timestamp> {
     Some(day.succ_opt()?.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// Metric families as Prometheus text.
+#[derive(Debug, Default)]
+struct MetricsText(String);
+
+impl MetricsText {
+    /// Adds the family `name` with its samples; nothing where there is none.
+    fn add<'a>(
+        &mut self,
+        kind: &str,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
+    ) {
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
+        let samples = samples.into_iter().map(|(labels, value)| {
+            let label = |(key, value): &(&str, &str)| {
+                format!("{key}=\"{}\"", escape(value).replace('"', "\\\""))
+            };
+            let labels: Vec<_> = labels.iter().map(label).collect();
+            match labels.is_empty() {
+                true => format!("{name} {value}\n"),
+                false => format!("{name}{{{}}} {value}\n", labels.join(",")),
+            }
+        });
+        let samples: String = samples.collect();
+        if !samples.is_empty() {
+            let help = escape(help);
+            self.0.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{samples}"));
+        }
+    }
+}
+
+/// Replaces the file `path` with `text`, whole or not at all, with the permission bits `mode`. The
+/// temporary file beside it does not end as the collector's files do.
+///
+/// # Errors
+/// What the file system says; an old file is still there.
+fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    // After a crash nobody wants the old metrics.
+    FileReplacement::new(path, Durability::None).named(".atlaudit-metrics-", ".tmp").write(|out| {
+        out.write_all(text.as_bytes())?;
+        out.get_ref().set_permissions(Permissions::from_mode(mode))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_family_is_written_as_the_format_wants_it() {
+        let mut text = MetricsText::default();
+        let samples = [(vec![("source", "a\"b\\c\nd"), ("type", "x")], 12.0), (vec![], 1.5)];
+        text.add("counter", "x_total", "All\nof \\ it.", samples);
+        text.add("gauge", "none", "Nothing.", []);
+        assert_eq!(
+            text.0,
+            "# HELP x_total All\\nof \\\\ it.\n# TYPE x_total counter\nx_total{source=\"a\\\"b\\\\c\\nd\",type=\"x\"} 12\nx_total 1.5\n"
+        );
+    }
+
+    #[test]
+    fn large_numbers_stay_exact() {
+        let mut text = MetricsText::default();
+        text.add("gauge", "x", "", [(vec![], 9_007_199_254_740_991.0)]);
+        assert!(text.0.ends_with("x 9007199254740991\n"));
+    }
+
+    #[test]
+    fn the_file_is_replaced_and_has_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.prom");
+        for (text, mode) in [("one\n", 0o644), ("two\n", 0o640)] {
+            replace(&path, text, mode).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            let found = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        replace(folder.path(), "x", 0o644).unwrap_err();
+        replace(Path::new("/dev/null"), "x", 0o644).unwrap_err();
+        replace(&folder.path().join("no/x.prom"), "x", 0o644).unwrap_err();
+    }
 }

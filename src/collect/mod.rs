@@ -4,7 +4,6 @@
 pub mod collector;
 pub mod connector;
 pub mod expiry;
-pub mod message_throttle;
 pub mod metrics;
 pub mod run_registry;
 pub mod signals;

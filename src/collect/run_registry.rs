@@ -2,21 +2,15 @@
 //! meters of the runs that are under way. The metrics and the watchdog read it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::config::settings::SourceSettings;
-use crate::error::AppError;
-use crate::exit::Exit;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
-use crate::pipeline::checkpoint_writer::ReleasedSource;
-use crate::state::run_history::{
-    CheckpointPosition, RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals,
-};
-use crate::state::store::StateStore;
+use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals};
 use crate::telemetry::meter::{MonotonicCounter, SourceMeter, WaitReason};
 
 /// How long after its announced end a wait still explains why nothing moves.
@@ -34,7 +28,7 @@ struct RegistryEntry {
     kind: SourceKind,
     /// The last day of its credential, by the configuration; else the last run may have known it.
     expires_on: Option<NaiveDate>,
-    ledger: RunHistory,
+    history: RunHistory,
     running: Option<ActiveRun>,
     /// What was reported last: a counter that falls looks like a restarted one.
     last_reported: RunTotals,
@@ -72,18 +66,8 @@ pub struct SourceSnapshot {
     pub expires_on: Option<NaiveDate>,
     /// Whether it is being pulled.
     pub is_running: bool,
-    /// The totals of all its runs, including the current one.
-    pub totals: RunTotals,
-    /// How the last run ended.
-    pub last_run: Option<RunRecord>,
-    /// The end of the last run that read everything.
-    pub last_success: Option<Timestamp>,
-    /// Failed runs since then.
-    pub failures_in_a_row: u64,
-    /// The position of its checkpoint.
-    pub position: Option<CheckpointPosition>,
-    /// Time ranges that were never read, between those that were.
-    pub holes: u64,
+    /// Its runs; the totals include the current one.
+    pub history: RunHistory,
 }
 
 /// The activity of all running sources.
@@ -98,7 +82,7 @@ pub struct PullActivity {
 impl RunRegistry {
     /// Replaces the sources. The run history of new ones is read from the state folder.
     pub fn set_sources(&self, sources: &[SourceSettings], state_dir: &Path) {
-        let ledgers = RunHistoryStore::new(state_dir);
+        let histories = RunHistoryStore::new(state_dir);
         let mut known = self.sources();
         known.retain(|name, _| sources.iter().any(|source| source.name == *name));
         for source in sources {
@@ -106,7 +90,7 @@ impl RunRegistry {
                 kind: source.target.kind(),
                 expires_on: None,
                 // A history that cannot be read is reported when it is written.
-                ledger: ledgers.read(&source.name).ok().flatten().unwrap_or_default(),
+                history: histories.read(&source.name).ok().flatten().unwrap_or_default(),
                 running: None,
                 last_reported: RunTotals::default(),
             });
@@ -139,9 +123,9 @@ impl RunRegistry {
         if let Some(entry) = self.sources().get_mut(name) {
             entry.running = None;
             match outcome {
-                RecordOutcome::Recorded(ledger) => entry.ledger = *ledger,
+                RecordOutcome::Recorded(history) => entry.history = *history,
                 // Not added to the totals: the counters of the next process would fall below them.
-                RecordOutcome::NotRecorded(run) => entry.ledger.ended(run),
+                RecordOutcome::NotRecorded(run) => entry.history.ended(run),
                 RecordOutcome::NotTracked => {}
             }
         }
@@ -165,13 +149,8 @@ impl RunRegistry {
             let Some(ActiveRun::Counting(meter)) = &entry.running else {
                 continue;
             };
-            for count in [
-                &meter.requests,
-                &meter.received_bytes,
-                &meter.pages,
-                &meter.events,
-                &meter.committed,
-            ] {
+            let SourceMeter { requests, received_bytes, pages, events, committed, .. } = &**meter;
+            for count in [requests, received_bytes, pages, events, committed] {
                 progress_mark = progress_mark.wrapping_add(count.get());
             }
             let wait = meter.current_wait();
@@ -188,34 +167,27 @@ impl RunRegistry {
 
 impl RegistryEntry {
     fn snapshot(&mut self, name: &SourceName) -> SourceSnapshot {
-        let ledger = &self.ledger;
-        let mut totals = ledger.totals.clone();
-        let mut position = ledger.position.clone();
+        let mut history = self.history.clone();
         match &self.running {
             Some(ActiveRun::Counting(meter)) => {
-                totals.counts.add(&read_counts(meter));
-                if let (Some(position), Some(time)) = (&mut position, meter.checkpoint_time()) {
+                history.totals.counts.add(&read_counts(meter));
+                if let (Some(position), Some(time)) =
+                    (&mut history.position, meter.checkpoint_time())
+                {
                     position.updated = time;
                 }
             }
-            Some(ActiveRun::Finished(counts)) => totals.counts.add(counts),
+            Some(ActiveRun::Finished(counts)) => history.totals.counts.add(counts),
             None => {}
         }
-        totals.at_least(&self.last_reported);
-        self.last_reported = totals.clone();
-        let scope = position.as_ref().map(|position| position.scope.as_str());
-        let holes = scope.map_or(0, |scope| ledger.coverage.count_holes(scope));
+        history.totals.at_least(&self.last_reported);
+        self.last_reported = history.totals.clone();
         SourceSnapshot {
             name: name.to_string(),
             kind: self.kind.as_str(),
-            expires_on: self.expires_on.or(ledger.credential_ends()),
+            expires_on: self.expires_on.or(history.credential_ends()),
             is_running: self.running.is_some(),
-            totals,
-            last_run: ledger.last_run.clone(),
-            last_success: ledger.last_success,
-            failures_in_a_row: ledger.failures_in_a_row,
-            holes,
-            position,
+            history,
         }
     }
 }
@@ -231,63 +203,5 @@ fn read_counts(meter: &SourceMeter) -> RunCounts {
         quota_wait_ms: meter.waited_for_ms(WaitReason::Quota),
         server_wait_ms: meter.waited_for_ms(WaitReason::Server),
         backoff_wait_ms: meter.waited_for_ms(WaitReason::Backoff),
-    }
-}
-
-/// Records one run of a source in its run history.
-#[derive(Debug)]
-pub struct RunRecorder {
-    /// The source.
-    pub name: SourceName,
-    /// Counts for the run.
-    pub meter: Arc<SourceMeter>,
-    /// Where the run is visible meanwhile.
-    pub registry: Arc<RunRegistry>,
-    /// A one-off run is not part of the source's history.
-    pub is_one_off: bool,
-    /// The folder of the run histories.
-    pub state_dir: PathBuf,
-    /// Holds the lock of the source.
-    pub store: StateStore,
-    /// The start of the run.
-    pub start: Timestamp,
-    /// The last day of the credential, if known. Recorded, because `status` loads no credential.
-    pub credential_ends: Option<NaiveDate>,
-}
-
-impl RunRecorder {
-    /// Writes the run, which ended with `error` or well, into the run history while the source is
-    /// locked. If another run holds the source, nothing is written: that run writes the history. A
-    /// first run that failed before it could read is recorded too, in a new state folder; otherwise
-    /// `status` would show a source that was never pulled. Blocks.
-    pub fn record(
-        &self,
-        error: Option<&AppError>,
-        released: Option<ReleasedSource>,
-    ) -> RecordOutcome {
-        if self.is_one_off {
-            return RecordOutcome::NotTracked;
-        }
-        let run = RunRecord {
-            started: self.start,
-            finished: chrono::Utc::now(),
-            exit_code: error.map_or(Exit::Done, AppError::exit).code(),
-            error: error.map(|error| error.text().to_owned()),
-            causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
-            hint: error.and_then(AppError::hint_text).map(str::to_owned),
-            interrupted: error.is_some_and(AppError::is_interruption),
-            credential_ends: self.credential_ends,
-            counts: self.registry.run_finished(&self.name, &self.meter),
-        };
-        let (progress, lock) = match released {
-            Some(source) => (source.progress, Some(source.lock)),
-            None => (None, self.store.lock(&self.name).ok()),
-        };
-        if lock.is_none() {
-            return RecordOutcome::NotRecorded(run);
-        }
-        let histories = RunHistoryStore::new(&self.state_dir);
-        let history = histories.change(&self.name, |history| history.record(run, progress));
-        RecordOutcome::Recorded(Box::new(history))
     }
 }

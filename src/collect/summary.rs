@@ -1,8 +1,13 @@
-//! The summary that ends every run.
+//! What a run says: the messages at the end of each source, and the summary at the end of all.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::duration::in_words;
 use crate::model::number::{counted, group_digits};
@@ -108,28 +113,35 @@ fn minute(time: &str) -> String {
 /// The line of the whole run, with its numbers for programs. Those of a single source carry its
 /// name.
 fn total_message(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessage {
-    let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
-    let message = ConsoleMessage::new(total_line(reports, elapsed, cwd))
-        .fact("sources", reports.len())
-        .fact("events", sum(|report| report.events))
-        .fact("requests", sum(|report| report.requests))
-        .fact("exit_code", worst_exit_code(reports))
-        .fact("waited_ms", sum(|report| report.waited_ms))
-        .fact("duration_ms", millis(elapsed));
+    let message = ConsoleMessage::new(total_line(reports, elapsed, cwd));
+    let message = with_counts(message.fact("sources", reports.len()), reports, elapsed);
     match reports {
         [only] => message.fact("source", only.source.as_str()),
         _ => message,
     }
 }
 
-/// The exit code of the worst source.
-fn worst_exit_code(reports: &[SourceReport]) -> u8 {
-    let exits = reports.iter().filter_map(|report| Exit::of_code(report.exit_code));
-    exits.fold(Exit::Done, Exit::worst).code()
+fn with_counts(
+    message: ConsoleMessage,
+    reports: &[SourceReport],
+    elapsed: Duration,
+) -> ConsoleMessage {
+    message
+        .fact("events", sum(reports, |report| report.events))
+        .fact("requests", sum(reports, |report| report.requests))
+        .fact("exit_code", worst_exit(reports).code())
+        .fact("waited_ms", sum(reports, |report| report.waited_ms))
+        .fact("duration_ms", u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+fn sum(reports: &[SourceReport], count: fn(&SourceReport) -> u64) -> u64 {
+    reports.iter().map(count).sum()
+}
+
+/// The exit code of the worst source.
+pub fn worst_exit(reports: &[SourceReport]) -> Exit {
+    let exits = reports.iter().filter_map(|report| Exit::of_code(report.exit_code));
+    exits.fold(Exit::Done, Exit::worst)
 }
 
 /// A line for each source if there are several; of many, only of those with events or problems.
@@ -137,11 +149,11 @@ fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> 
     if reports.len() < 2 {
         return Vec::new();
     }
-    let is_told = |report: &&SourceReport| {
+    let is_shown = |report: &&SourceReport| {
         let is_news = report.events > 0 || report.error.is_some() || !report.warnings.is_empty();
         reports.len() <= MAX_SOURCE_LINES || is_news
     };
-    let named = reports.iter().filter(is_told);
+    let named = reports.iter().filter(is_shown);
     let mut lines: Vec<_> = named.map(|report| source_message(report, cwd)).collect();
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
@@ -168,13 +180,8 @@ fn source_message(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
             Some(reason) => format!("; failed: {reason}"),
         });
     }
-    ConsoleMessage::new(line)
-        .fact("source", report.source.as_str())
-        .fact("events", report.events)
-        .fact("requests", report.requests)
-        .fact("exit_code", report.exit_code)
-        .fact("waited_ms", report.waited_ms)
-        .fact("duration_ms", millis(report.duration))
+    let message = ConsoleMessage::new(line).fact("source", report.source.as_str());
+    with_counts(message, std::slice::from_ref(report), report.duration)
 }
 
 fn has_failed(report: &SourceReport) -> bool {
@@ -199,7 +206,6 @@ fn reason(report: &SourceReport) -> Option<String> {
 /// `2,980 events from 2 sources in 1.3s, 8 requests`, and anomalies. A single source is named, with
 /// its files.
 fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
-    let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
     let from = match reports {
         [report] => format!("{}{}", report.source, time_range_and_files(report, cwd)),
         several => counted(several.len() as u64, "source"),
@@ -207,26 +213,28 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String
     // Separates the files from the time that it took.
     let comma = if from.contains(", ") { "," } else { "" };
     let mut line = format!(
-        "{} from {from}{comma} in {}",
-        counted(sum(|report| report.events), "event"),
+        "{} from {from}{comma} in {}, {}",
+        counted(sum(reports, |report| report.events), "event"),
         seconds(elapsed),
+        counted(sum(reports, |report| report.requests), "request"),
     );
-    line.push_str(&format!(", {}", counted(sum(|report| report.requests), "request")));
-    let odd: [(u64, &str); 5] = [
-        (sum(|report| report.repeats), "already seen"),
-        (sum(|report| report.outside_window), "outside the time range"),
-        (sum(|report| report.unparsed), "unparsed"),
-        (sum(|report| report.unreadable_times), "with an unreadable time"),
-        (sum(|report| report.id_clashes), "with a repeated id"),
+    let odd: [(fn(&SourceReport) -> u64, &str); 5] = [
+        (|report| report.repeats, "already seen"),
+        (|report| report.outside_window, "outside the time range"),
+        (|report| report.unparsed, "unparsed"),
+        (|report| report.unreadable_times, "with an unreadable time"),
+        (|report| report.id_clashes, "with a repeated id"),
     ];
-    for (count, what) in odd.into_iter().filter(|(count, _)| *count > 0) {
-        line.push_str(&format!(", {} {what}", group_digits(count)));
+    for (count, what) in odd {
+        match sum(reports, count) {
+            0 => {}
+            count => line.push_str(&format!(", {} {what}", group_digits(count))),
+        }
     }
     let failed = reports.iter().filter(|report| has_failed(report));
     let (open, failed): (Vec<_>, Vec<_>) = failed.partition(|report| reason(report).is_none());
     if !open.is_empty() {
-        let open = counted(open.len() as u64, "source");
-        line.push_str(&format!("; incomplete: {open}"));
+        line.push_str(&format!("; incomplete: {}", counted(open.len() as u64, "source")));
     }
     match failed.as_slice() {
         [] => {}
@@ -234,8 +242,7 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String
             line.push_str(&format!("; failed: {}", reason(one).unwrap_or_default()));
         }
         several => {
-            let several = counted(several.len() as u64, "source");
-            line.push_str(&format!("; failed: {several}"));
+            line.push_str(&format!("; failed: {}", counted(several.len() as u64, "source")));
         }
     }
     line
@@ -247,6 +254,105 @@ pub fn seconds(elapsed: Duration) -> String {
         0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
         whole => humantime::format_duration(Duration::from_secs(whole)).to_string(),
     }
+}
+
+/// Reports how the run of one source ended; with `throttle` only what is new since its last run.
+pub fn report_end(
+    console: &StderrConsole,
+    throttle: Option<&MessageThrottle>,
+    report: &SourceReport,
+    error: Option<&AppError>,
+) {
+    let source = report.source.as_str();
+    let say = |level, text: &str| {
+        let message = ConsoleMessage::new(format!("source `{source}`: {text}"));
+        console.say(level, &message.fact("source", source));
+    };
+    let all_new = || NewMessages {
+        warnings: vec![true; report.warnings.len()],
+        error: true,
+        recovered: false,
+    };
+    let new = match throttle {
+        // The person who stopped it knows.
+        Some(_) if error.is_some_and(AppError::is_interruption) => return,
+        Some(known) => known.select_new(source, &report.warnings, error.map(AppError::text)),
+        None => all_new(),
+    };
+    for (text, is_new) in report.warnings.iter().zip(new.warnings) {
+        match is_new {
+            true => say(Level::Warning, text),
+            false => tracing::info!(source, "as before: {text}"),
+        }
+    }
+    if throttle.is_none() {
+        let notices = report.notices.iter();
+        notices.for_each(|text| console.notice(format!("source `{source}`: {text}")));
+    }
+    match error {
+        Some(error) if new.error => error.report_to(console),
+        Some(error) => tracing::info!("as before: {}", error.text()),
+        None if new.recovered => say(Level::Notice, "it works again"),
+        None => {}
+    }
+}
+
+/// For how long a message is not repeated.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// When each message of a source's last pull was last reported, by whether it was its error, and
+/// by its text without numbers.
+type ReportedMessages = HashMap<(bool, String), Instant>;
+
+/// The messages of each source when it was last pulled.
+#[derive(Debug, Default)]
+pub struct MessageThrottle {
+    sources: Mutex<HashMap<String, ReportedMessages>>,
+}
+
+/// Which messages are new.
+struct NewMessages {
+    /// Each warning, in its order.
+    warnings: Vec<bool>,
+    /// The error.
+    error: bool,
+    /// The absence of an error, after one.
+    recovered: bool,
+}
+
+impl MessageThrottle {
+    /// Returns which of the messages of a pull of `source` are new.
+    fn select_new(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = sources.remove(source).unwrap_or_default();
+        let mut reported = ReportedMessages::default();
+        let mut is_new = |is_error: bool, text: &str| {
+            let key = (is_error, without_numbers(text));
+            let last = before.get(&key).filter(|last| last.elapsed() < REPEAT_INTERVAL);
+            reported.insert(key, last.copied().unwrap_or_else(Instant::now));
+            last.is_none()
+        };
+        let new = NewMessages {
+            warnings: warnings.iter().map(|warning| is_new(false, warning)).collect(),
+            error: error.is_some_and(|error| is_new(true, error)),
+            recovered: error.is_none() && before.keys().any(|(is_error, _)| *is_error),
+        };
+        sources.insert(source.to_owned(), reported);
+        new
+    }
+
+    /// Forgets all sources but `names`.
+    pub fn retain_sources<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|source, _| names.clone().any(|name| name == source));
+    }
+}
+
+/// The part of a text that stays the same when it counts seconds and attempts.
+fn without_numbers(text: &str) -> String {
+    let parts = text.split(|c: char| c.is_ascii_digit());
+    let parts: Vec<_> = parts.filter(|part| !matches!(*part, "" | "." | "," | ":")).collect();
+    parts.join("#")
 }
 
 #[cfg(test)]
@@ -366,5 +472,45 @@ mod tests {
         assert_eq!(first_pulls(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
         let many = first_pulls(&reports);
         assert!(many.len() == 1 && many[0].contains("21 sources"), "{many:?}");
+    }
+
+    fn is_reported(repeats: &MessageThrottle, error: &str) -> bool {
+        repeats.select_new("a", &[], Some(error)).error
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
+        let repeats = MessageThrottle::default();
+        assert!(is_reported(&repeats, "no answer after 3 attempts in 60.1 s"));
+        assert!(!is_reported(&repeats, "no answer after 12 attempts in 9 s"));
+        assert!(is_reported(&repeats, "the key was refused"));
+        tokio::time::advance(REPEAT_INTERVAL / 2).await;
+        assert!(!is_reported(&repeats, "the key was refused"));
+        tokio::time::advance(REPEAT_INTERVAL / 2).await;
+        assert!(is_reported(&repeats, "the key was refused"));
+        assert!(!is_reported(&repeats, "the key was refused"));
+    }
+
+    #[test]
+    fn a_recovery_is_reported_once_and_the_next_failure_again() {
+        let repeats = MessageThrottle::default();
+        let news = |error| repeats.select_new("a", &[], error);
+        assert!(!news(None).recovered);
+        assert!(news(Some("x")).error);
+        assert!(news(None).recovered);
+        assert!(!news(None).recovered);
+        assert!(news(Some("x")).error);
+    }
+
+    #[test]
+    fn warnings_and_sources_are_throttled_separately() {
+        let repeats = MessageThrottle::default();
+        let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
+        assert_eq!(repeats.select_new("a", &both, None).warnings, [true, true]);
+        let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
+        assert_eq!(repeats.select_new("a", &later, None).warnings, [false, true]);
+        assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
+        repeats.retain_sources(["a"].into_iter());
+        assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
     }
 }

@@ -43,8 +43,7 @@ pub async fn run(
     let stop = signals::watch_signals();
     let began = Instant::now();
     if env.stdin_is_terminal && request.inputs.contains(&ConvertInput::Stdin) {
-        let text = "reading lines from the terminal; Ctrl-D ends them";
-        console.say(Level::Notice, &ConsoleMessage::new(text));
+        console.notice("reading lines from the terminal; Ctrl-D ends them");
     }
     warn_of_no_org_id(&request.raw, console);
     let (sink, unnamed) = atomic_create::create(&request.output, request.now)?;
@@ -54,7 +53,7 @@ pub async fn run(
     if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
         unnamed.publish()?;
     }
-    console.say(Level::Notice, &ConsoleMessage::new(summary(&tally, began.elapsed())));
+    console.notice(summary(&tally, began.elapsed()));
     Ok(match tally.lines_lost + tally.inputs_lost {
         0 => Exit::Done,
         _ => Exit::Incomplete,
@@ -67,11 +66,11 @@ fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
     let is_organization =
         raw.kind.is_some_and(|kind| kind.address() == SourceAddress::Organization);
     if let (Some(name), true, None) = (&raw.name, is_organization, &raw.org_id) {
-        let what = "the configuration does not say its organization's id; raw lines become events \
-                    without it";
-        let mut message = ConsoleMessage::new(format!("source `{name}`: {what}"));
-        message.hint = Some("add `--org-id ID`".to_owned());
-        console.say(Level::Warning, &message);
+        let message = ConsoleMessage::new(format!(
+            "source `{name}`: the configuration does not say its organization's id; raw lines \
+             become events without it"
+        ));
+        console.say(Level::Warning, &message.hint("add `--org-id ID`"));
     }
 }
 
@@ -85,11 +84,11 @@ fn start(
     console: Arc<StderrConsole>,
 ) -> ConvertTask {
     tokio::task::spawn_blocking(move || {
-        let mut reporter = IssueReporter::new(&console);
+        let mut reporter = IssueReporter { console: &console, counts: [0; 4] };
         convert::run(ConvertContext {
             request: &request,
             sink: sink.as_mut(),
-            report: &mut |trouble| reporter.report(&trouble),
+            report: &mut |issue| reporter.report(&issue),
             is_stopped: &|| *stop.borrow() != StopRequest::NotRequested,
         })
     })
@@ -115,82 +114,64 @@ async fn wait_for_task(
 /// Reports what cannot be read.
 struct IssueReporter<'a> {
     console: &'a StderrConsole,
-    lines: u64,
-    invalid_utf8: u64,
-    unparsed: u64,
-    unreadable_times: u64,
+    /// How many lines had each kind of issue.
+    counts: [u64; 4],
 }
 
-impl<'a> IssueReporter<'a> {
-    fn new(console: &'a StderrConsole) -> IssueReporter<'a> {
-        IssueReporter { console, lines: 0, invalid_utf8: 0, unparsed: 0, unreadable_times: 0 }
-    }
-
-    fn report(&mut self, trouble: &ConvertIssue<'_>) {
-        match trouble {
+impl IssueReporter<'_> {
+    fn report(&mut self, issue: &ConvertIssue<'_>) {
+        let [lines, invalid_utf8, unparsed, unreadable_times] = &mut self.counts;
+        let count = match issue {
+            ConvertIssue::UnreadableInput(..) | ConvertIssue::UnreadableRest(..) => &mut 0,
+            ConvertIssue::UnreadableLine(..) => lines,
+            ConvertIssue::InvalidUtf8(..) => invalid_utf8,
+            ConvertIssue::Unparsed(..) => unparsed,
+            ConvertIssue::UnreadableTime(..) => unreadable_times,
+        };
+        *count += 1;
+        // Warns of the first of its kind, reports the others with `-v`.
+        let first = if *count == 1 { Level::Warning } else { Level::Info };
+        let (level, message) = match issue {
             ConvertIssue::UnreadableInput(input, why) => {
-                let mut message = ConsoleMessage::new(format!("cannot read {input}"));
-                message.causes.push(why.to_string());
-                message.hint = Some("check the name, and that this user may read it".to_owned());
-                self.console.say(Level::Error, &message);
+                let message = ConsoleMessage::new(format!("cannot read {input}"));
+                let hint = "check the name, and that this user may read it";
+                (Level::Error, message.because(why.to_string()).hint(hint))
             }
             ConvertIssue::UnreadableRest(input, number, why) => {
                 let what = format!("cannot read {input} from line {number} on");
-                let mut message = ConsoleMessage::new(what);
-                message.causes.push(why.clone());
                 let hint = "everything before it is converted; get an undamaged copy for the rest";
-                message.hint = Some(hint.to_owned());
-                self.console.say(Level::Error, &message);
+                (Level::Error, ConsoleMessage::new(what).because(why).hint(hint))
             }
             ConvertIssue::UnreadableLine(input, number, why) => {
-                self.report_line(input, *number, why)
+                let what = format!("cannot read line {number} of {input}");
+                let hint = (*count == 1).then(|| CONVERTIBLE_FORMATS.to_owned());
+                let level = if *count <= MAX_LINE_ERRORS { Level::Error } else { Level::Info };
+                (level, ConsoleMessage { hint, ..ConsoleMessage::new(what).because(why) })
             }
             ConvertIssue::InvalidUtf8(input, number) => {
                 let what = "contains invalid UTF-8; replaced with U+FFFD in the output";
-                let text = format!("line {number} of {input} {what}");
-                self.invalid_utf8 = self.report_first(self.invalid_utf8, text);
+                (first, ConsoleMessage::new(format!("line {number} of {input} {what}")))
             }
             ConvertIssue::Unparsed(input, number) => {
                 let what =
                     "could not be understood; it is written as `unparsed`, with its raw text";
                 let text = format!("the record in line {number} of {input} {what}");
-                self.unparsed = self.report_first(self.unparsed, text);
+                (first, ConsoleMessage::new(text))
             }
             ConvertIssue::UnreadableTime(input, number) => {
                 let what = "has a time that cannot be read; its event has no time, and \
                             `labels.time_unreadable` (or `processed_time_unreadable`) holds what \
                             the source wrote";
                 let text = format!("the record in line {number} of {input} {what}");
-                self.unreadable_times = self.report_first(self.unreadable_times, text);
+                (first, ConsoleMessage::new(text))
             }
-        }
-    }
-
-    fn report_line(&mut self, input: &ConvertInput, number: u64, why: &str) {
-        let mut message = ConsoleMessage::new(format!("cannot read line {number} of {input}"));
-        message.causes.push(why.to_owned());
-        if self.lines == 0 {
-            message.hint = Some(CONVERTIBLE_FORMATS.to_owned());
-        }
-        self.lines += 1;
-        match self.lines <= MAX_LINE_ERRORS {
-            true => self.console.say(Level::Error, &message),
-            false => self.console.say(Level::Info, &message),
-        }
-        if self.lines == MAX_LINE_ERRORS + 1 {
-            let text = "more lines cannot be read; `-v` shows each, the summary has their count";
-            self.console.say(Level::Warning, &ConsoleMessage::new(text));
-        }
-    }
-
-    /// Warns of the first of its kind, reports the others with `-v`. Returns the new count.
-    fn report_first(&self, before: u64, text: String) -> u64 {
-        let level = match before {
-            0 => Level::Warning,
-            _ => Level::Info,
         };
-        self.console.say(level, &ConsoleMessage::new(text));
-        before + 1
+        self.console.say(level, &message);
+        let is_line = matches!(issue, ConvertIssue::UnreadableLine(..));
+        if is_line && *count == MAX_LINE_ERRORS + 1 {
+            let text = "more lines cannot be read; `-v` shows each, the summary has their count";
+            self.console.warn(text);
+        }
     }
 }
 
@@ -198,12 +179,12 @@ impl<'a> IssueReporter<'a> {
 /// not be read`
 fn summary(tally: &ConvertCounts, elapsed: Duration) -> String {
     let mut line = format!("converted {} in {}", counted(tally.events, "event"), seconds(elapsed));
-    if tally.unparsed > 0 {
-        line.push_str(&format!(", {} unparsed", tally.unparsed));
-    }
-    if tally.unreadable_times > 0 {
-        let count = tally.unreadable_times;
-        line.push_str(&format!(", {count} with an unreadable time"));
+    for (count, what) in
+        [(tally.unparsed, "unparsed"), (tally.unreadable_times, "with an unreadable time")]
+    {
+        if count > 0 {
+            line.push_str(&format!(", {count} {what}"));
+        }
     }
     let lost = [(tally.lines_lost, "line"), (tally.inputs_lost, "file")];
     let lost = lost.iter().filter(|(count, _)| *count > 0);

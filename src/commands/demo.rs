@@ -2,18 +2,19 @@
 //! leaving anything.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::collect::collector::{CollectOptions, SourceCollector, SourceToRead, may_show_progress};
+use crate::collect::collector::{CollectOptions, SourceCollector, SourceToRead};
 use crate::collect::connector::SourceConnector;
 use crate::collect::{signals, summary};
-use crate::config::check::{self, LoginFlags};
+use crate::commands::sandbox::{configuration, start};
+use crate::config::check;
 use crate::config::env::ProcessEnv;
+use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::request::DemoRequest;
 use crate::config::settings::{OutputPath, SourceSettings};
@@ -21,23 +22,15 @@ use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::quota::QuotaDir;
-use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 use crate::pipeline::run::RunMode;
-use crate::sandbox::{self, Sandbox, SandboxOptions};
+use crate::sandbox::{self, SandboxOptions};
 use crate::sink::stdout;
 use crate::telemetry::console::StderrConsole;
 
 /// Events that a person at a terminal is shown.
 const SHOWN: usize = 12;
-
-/// The demo's sources.
-const NAMES: [&str; SourceKind::ALL.len()] =
-    ["demo-org", "demo-jira", "demo-confluence", "demo-datacenter"];
-
-/// The sandbox's history is a month long.
-const DEMO_LOOKBACK: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// Runs the demo; returns how the pull ended.
 ///
@@ -55,24 +48,16 @@ pub async fn run(
     })?;
     let sandbox = start(SandboxOptions::default()).await?;
     let is_watched = env.stdout_is_terminal;
-    let shown = folder.path().join("{source}.jsonl");
-    let path = match is_watched {
-        true => OutputPath::File(shown.display().to_string()),
-        false => OutputPath::Stdout,
-    };
-    let sources = sources(&sandbox, path, &request)?;
+    let events = is_watched.then_some(folder.path());
+    let sources = sources(&sandbox.base_url(), events, &request)?;
     let state_dir = folder.path().join("state");
-    let outputs = sources.iter().map(|(settings, ..)| &settings.output);
-    let options = CollectOptions {
-        shows_progress: may_show_progress(outputs),
-        ..CollectOptions::new(&state_dir, signals::watch_signals(), console)
-    };
+    let options = CollectOptions::new(&state_dir, signals::watch_signals(), console);
     // No other process uses this sandbox.
     let mut connector = SourceConnector::new(QuotaDir::off());
     let collection = SourceCollector::start(options, &mut connector, sources);
     let (mut reports, exit, elapsed) = collection.finish().await;
     if is_watched {
-        print_events(folder.path())?;
+        print_events(folder.path(), reports.iter().map(|report| report.source.as_str()))?;
     }
     for report in &mut reports {
         // There will be no later pull, and the files are about to be removed.
@@ -83,78 +68,51 @@ pub async fn run(
     Ok(exit)
 }
 
-/// Starts a sandbox.
-pub async fn start(options: SandboxOptions) -> Result<Sandbox, AppError> {
-    let port = options.port;
-    Sandbox::start(options).await.map_err(|error| {
-        // Only a requested port can be a wrong one.
-        let (exit, hint) = match port {
-            0 => (Exit::Output, "look at the limits of this user, and at the loopback interface"),
-            _ => (Exit::Usage, "`--port 0` takes a free port, `--port N` another one"),
-        };
-        AppError::new(exit, format!("cannot listen on 127.0.0.1:{port}")).hint(hint).because(&error)
-    })
-}
-
-/// All of the sandbox's APIs as sources, with the keys that it knows.
+/// All of the sandbox's APIs as sources, with the keys that it knows. Their events go to `folder`,
+/// or to standard output.
 fn sources(
-    sandbox: &Sandbox,
-    path: OutputPath,
+    base_url: &str,
+    folder: Option<&Path>,
     request: &DemoRequest,
 ) -> Result<Vec<SourceToRead>, AppError> {
-    let base_url = Some(sandbox.base_url());
-    let named = NAMES.into_iter().zip(SourceKind::ALL);
-    named
-        .map(|(name, kind)| {
-            let own = LoginFlags {
-                kind: Some(kind),
-                base_url: base_url.clone(),
-                ..LoginFlags::default()
-            };
-            let (flags, key) = match kind.address() {
-                SourceAddress::Organization => {
-                    let org_id = Some(sandbox::ORG_ID.to_owned());
-                    (LoginFlags { org_id, ..own }, sandbox::API_KEY)
-                }
-                SourceAddress::Site => {
-                    let site = Some(sandbox::JIRA_SITE.to_owned());
-                    let email = Some(sandbox::JIRA_EMAIL.to_owned());
-                    (LoginFlags { site, email, ..own }, sandbox::JIRA_TOKEN)
-                }
-                SourceAddress::Server => (own, sandbox::DATACENTER_TOKEN),
-            };
-            let mut settings = settings(name, &flags)?;
-            settings.initial_lookback = DEMO_LOOKBACK;
-            settings.output.format = request.format;
-            settings.output.path = match &path {
-                OutputPath::Stdout => OutputPath::Stdout,
-                OutputPath::File(template) => OutputPath::File(template.replace("{source}", name)),
-            };
-            let credential = Credential {
-                key: SecretString::from(key),
-                org_id: flags.org_id,
-                account: flags.email,
-                origin: "sandbox".to_owned(),
-                stored: None,
-                expires: None,
-            };
-            Ok((settings, Ok(credential), RunMode::Incremental))
-        })
-        .collect()
+    let unexpected = |error: ConfigError| AppError::new(Exit::Unexpected, error.to_string());
+    let text = configuration("demo", base_url, base_url);
+    let file = ConfigFile::parse(Path::new("demo.toml"), text).map_err(unexpected)?;
+    let settings = check::settings(&file, &ProcessEnv::default(), PathBuf::new());
+    let sources = settings.map_err(unexpected)?.sources.into_iter();
+    let sources = sources.map(|mut source: SourceSettings| {
+        source.output.format = request.format;
+        source.output.path = match folder {
+            None => OutputPath::Stdout,
+            Some(folder) => OutputPath::File(file_of(folder, source.name.as_str())),
+        };
+        let key = match source.target.kind().address() {
+            SourceAddress::Organization => sandbox::API_KEY,
+            SourceAddress::Site => sandbox::JIRA_TOKEN,
+            SourceAddress::Server => sandbox::DATACENTER_TOKEN,
+        };
+        let credential = Credential {
+            key: SecretString::from(key),
+            org_id: source.target.org_id().map(str::to_owned),
+            account: source.target.account().map(str::to_owned),
+            origin: "sandbox".to_owned(),
+            stored: None,
+            expires: None,
+        };
+        (source, Ok(credential), RunMode::Incremental)
+    });
+    Ok(sources.collect())
 }
 
-fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> {
-    let unexpected = |what: String| AppError::new(Exit::Unexpected, what);
-    let name = name.parse().map_err(unexpected)?;
-    check::login_source(&ConfigFile::absent(), &name, flags)
-        .map_err(|error| unexpected(error.to_string()))
+fn file_of(folder: &Path, source: &str) -> String {
+    folder.join(format!("{source}.jsonl")).display().to_string()
 }
 
-/// Prints a readable few of the events in `folder` and how to see the rest.
-fn print_events(folder: &Path) -> Result<(), AppError> {
+/// Prints a readable few of the events of `sources` and how to see the rest.
+fn print_events<'n>(folder: &Path, sources: impl Iterator<Item = &'n str>) -> Result<(), AppError> {
     let mut events = Vec::new();
-    for name in NAMES {
-        let text = fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap_or_default();
+    for source in sources {
+        let text = fs::read_to_string(file_of(folder, source)).unwrap_or_default();
         events.extend(text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()));
     }
     events.sort_by_cached_key(|event| text_at(event, "/time"));

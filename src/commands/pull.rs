@@ -22,9 +22,11 @@ use crate::model::name::SourceName;
 use crate::model::number::group_digits;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::{Timestamp, format_millis};
-use crate::pipeline::checkpoint_writer;
+use crate::pipeline::checkpoint_writer::{self, scope_of};
 use crate::pipeline::report::{RunReport, SourceReport};
-use crate::pipeline::run::{current_output_file, lookback_settings, refuse_unfinished, scope_of};
+use crate::pipeline::run::refuse_unfinished;
+use crate::pipeline::run_output::current_output_file;
+use crate::pipeline::source_context::lookback_settings;
 use crate::sink::location::{is_same_file, path_before_rotation, real_path};
 use crate::sink::stdout;
 use crate::source::DeliveryOrder;
@@ -43,25 +45,21 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     refuse_owned(&request)?;
-    let report_output = request.report.as_ref();
-    let report_output = report_output.map(|target| ReportOutput::open(target, request.file_mode));
-    let report_output = report_output.transpose()?;
+    let report_path = request.report.as_ref().and_then(ReportTarget::file);
+    let report_file = report_path.map(|path| open_report(path, request.file_mode)).transpose()?;
     let options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
-    let metrics = match &request.metrics_file {
-        None => None,
-        Some(path) => {
-            let registry = &options.registry;
-            registry.set_sources(&request.sources, &request.state_dir);
-            Some(MetricsFile::open(path, request.file_mode, registry.clone())?)
-        }
-    };
+    let metrics = request.metrics_file.as_deref().map(|path| {
+        options.registry.set_sources(&request.sources, &request.state_dir);
+        MetricsFile::open(path, request.file_mode, options.registry.clone())
+    });
+    let metrics = metrics.transpose()?;
     let pulling = async {
         let mut connector = SourceConnector::of_process(env);
         let credentials = options.load_credentials(&request.sources, env).await;
         let collector = SourceCollector::start_pull(options, &mut connector, &request, credentials);
         collector.finish().await
     };
-    let (reports, exit, elapsed) = match &metrics {
+    let (reports, mut exit, elapsed) = match &metrics {
         None => pulling.await,
         Some(metrics) => tokio::select! {
             ended = pulling => ended,
@@ -69,51 +67,32 @@ pub async fn run(
         },
     };
     summary::report(console, &reports, elapsed);
-    let mut exit = exit;
-    if let Some(Err(error)) = metrics.map(|metrics| metrics.close()) {
-        error.report_to(console);
-        exit = exit.worst(Exit::Output);
-    }
-    if let Some(output) = report_output {
-        let text = report_text(reports, request.now, exit);
-        if let Err(error) = text.and_then(|text| output.write(&text)) {
+    let mut finish = |written: Result<(), AppError>| {
+        if let Err(error) = written {
             error.report_to(console);
             exit = exit.worst(Exit::Output);
         }
+        exit
+    };
+    let exit = finish(metrics.map_or(Ok(()), |metrics| metrics.close()));
+    if request.report.is_none() {
+        return Ok(exit);
     }
-    Ok(exit)
+    let text = report_text(reports, request.now, exit);
+    Ok(finish(text.and_then(|text| match report_path.zip(report_file) {
+        None => Ok(stdout::print(&text)?),
+        Some((path, mut file)) => file.write_all(text.as_bytes()).map_err(|error| {
+            let hint = "the run itself is complete, with its output and checkpoint";
+            report_error(path, &error).hint(hint)
+        }),
+    })))
 }
 
-/// Where the report of the run goes.
-enum ReportOutput<'a> {
-    Stdout,
-    File(&'a Path, File),
-}
-
-impl ReportOutput<'_> {
-    /// Opens the report before anything else is done, so that a wrong path is refused at once. A
-    /// new file gets the permission bits `mode`, or 0600 if the configuration sets none.
-    fn open(target: &ReportTarget, mode: Option<u32>) -> Result<ReportOutput<'_>, AppError> {
-        let path = match target {
-            ReportTarget::Stdout => return Ok(ReportOutput::Stdout),
-            ReportTarget::File(path) => path,
-        };
-        let file = create_with_mode(path, mode.unwrap_or(0o600))
-            .map_err(|error| report_error(path, &error).hint("check the path of `--report`"))?;
-        Ok(ReportOutput::File(path, file))
-    }
-
-    fn write(self, text: &str) -> Result<(), AppError> {
-        match self {
-            ReportOutput::Stdout => Ok(stdout::print(text)?),
-            ReportOutput::File(path, mut file) => {
-                file.write_all(text.as_bytes()).map_err(|error| {
-                    report_error(path, &error)
-                        .hint("the run itself is complete, with its output and checkpoint")
-                })
-            }
-        }
-    }
+/// Opens the report before anything else is done, so that a wrong path is refused at once. A new
+/// file gets the permission bits `mode`, or 0600 if the configuration sets none.
+fn open_report(path: &Path, mode: Option<u32>) -> Result<File, AppError> {
+    create_with_mode(path, mode.unwrap_or(0o600))
+        .map_err(|error| report_error(path, &error).hint("check the path of `--report`"))
 }
 
 /// An existing file is truncated and keeps its permissions.
@@ -152,9 +131,8 @@ fn report_text(
         sources,
     };
     let text = serde_json::to_string_pretty(&report).map_err(|error| {
-        AppError::new(Exit::Unexpected, "the report cannot be written as JSON")
-            .because(&error)
-            .hint("please report it")
+        let what = "the report cannot be written as JSON";
+        AppError::new(Exit::Unexpected, what).because(&error).hint("please report it")
     })?;
     Ok(text + "\n")
 }
@@ -349,19 +327,14 @@ fn describe_requests(
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
 ) -> String {
-    let quota = settings.connection.requests_per_minute.or(settings
-        .target
-        .kind()
-        .descriptor()
-        .endpoint
-        .per_minute());
+    let endpoint = settings.target.kind().descriptor().endpoint;
+    let quota = settings.connection.requests_per_minute.or(endpoint.per_minute());
     let limit = quota.map_or(String::new(), |quota| {
         format!(", at most {} a minute", group_digits(quota.into()))
     });
     let size = group_digits(settings.page_size.into());
-    match checkpoint
-        .and_then(|checkpoint| estimate_pages(plan, checkpoint, settings.page_size, now))
-    {
+    let pages = checkpoint.and_then(|known| estimate_pages(plan, known, settings.page_size, now));
+    match pages {
         Some(pages) => {
             format!("about {}, each for up to {size} events{limit}", group_digits(pages))
         }
@@ -377,17 +350,14 @@ fn estimate_pages(
 ) -> Option<u64> {
     let watermark = checkpoint.watermark?;
     let covered = (watermark - checkpoint.since).num_milliseconds();
-    let ahead: i64 = plan
-        .windows
-        .iter()
-        .map(|open| {
-            let from = if open.cursor.is_some() { watermark } else { open.from };
-            (open.to.unwrap_or(now) - from).num_milliseconds().max(0)
-        })
-        .sum();
     if covered <= 0 {
         return None;
     }
+    let ahead = plan.windows.iter().map(|open| {
+        let from = if open.cursor.is_some() { watermark } else { open.from };
+        (open.to.unwrap_or(now) - from).num_milliseconds().max(0)
+    });
+    let ahead: i64 = ahead.sum();
     let events = checkpoint.events as f64 * ahead as f64 / covered as f64;
     Some((events / f64::from(page_size)).ceil() as u64 + 1)
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::collect::signals;
-use crate::commands::demo;
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
+use crate::exit::Exit;
 use crate::pipeline::stop::StopRequest;
 use crate::sandbox::{
-    self, ApiQuirk, Behaviour, DataOptions, RateLimit, SandboxControl, SandboxOptions,
+    self, ApiQuirk, Behaviour, DataOptions, RateLimit, Sandbox, SandboxControl, SandboxOptions,
 };
 use crate::sink::stdout;
-use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
+use crate::telemetry::console::StderrConsole;
 
 /// Serves until SIGINT or SIGTERM. Prints a configuration for it to standard output.
 ///
@@ -20,7 +20,7 @@ use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 /// The port is taken, or standard output cannot be written.
 pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Result<(), AppError> {
     let mut stop = signals::watch_signals();
-    let server = demo::start(SandboxOptions {
+    let server = start(SandboxOptions {
         port: request.port,
         data: DataOptions {
             seed: request.seed,
@@ -33,17 +33,13 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
         behaviour: behaviour(&request),
     })
     .await?;
-    stdout::print(&configuration(&server.base_url()))?;
-    let text = format!(
+    let base_url = server.base_url();
+    stdout::print(&configuration("sandbox", &base_url, &format!("{base_url}/dc")))?;
+    console.notice(format!(
         "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center \
-         events on {}; the configuration above pulls them. Ctrl-C ends it",
-        request.events,
-        request.records,
-        request.confluence_records,
-        request.datacenter_events,
-        server.base_url()
-    );
-    console.say(Level::Notice, &ConsoleMessage::new(text));
+         events on {base_url}; the configuration above pulls them. Ctrl-C ends it",
+        request.events, request.records, request.confluence_records, request.datacenter_events,
+    ));
     let control = server.control();
     tokio::select! {
         () = server.run_until_stopped() => {}
@@ -51,6 +47,19 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
         _ = stop.wait_for(|&stop| stop != StopRequest::NotRequested) => {}
     }
     Ok(())
+}
+
+/// Starts a sandbox.
+pub async fn start(options: SandboxOptions) -> Result<Sandbox, AppError> {
+    let port = options.port;
+    Sandbox::start(options).await.map_err(|error| {
+        // Only a requested port can be a wrong one.
+        let (exit, hint) = match port {
+            0 => (Exit::Output, "look at the limits of this user, and at the loopback interface"),
+            _ => (Exit::Usage, "`--port 0` takes a free port, `--port N` another one"),
+        };
+        AppError::new(exit, format!("cannot listen on 127.0.0.1:{port}")).hint(hint).because(&error)
+    })
 }
 
 /// Adds an event to each API every so often; never returns.
@@ -88,46 +97,29 @@ fn behaviour(request: &SandboxRequest) -> Behaviour {
     behaviour
 }
 
-/// A configuration that pulls from the sandbox at `base_url`: `atlaudit sandbox > sandbox.toml`.
-fn configuration(base_url: &str) -> String {
-    format!(
-        r#"# atlaudit --config THIS pull
-[sources.sandbox-org]
-type = "org-events"
-org_id = "{org_id}"
-base_url = "{base_url}"
-credential = "command:echo {api_key}"
+/// A configuration that pulls from the sandbox at `base_url`: `atlaudit sandbox > sandbox.toml`. The
+/// names of its sources begin with `prefix`.
+pub fn configuration(prefix: &str, base_url: &str, datacenter_url: &str) -> String {
+    let org = format!("org_id = \"{}\"\n", sandbox::ORG_ID);
+    let (site, email) = (sandbox::JIRA_SITE, sandbox::JIRA_EMAIL);
+    let site = format!("site = \"{site}\"\nemail = \"{email}\"\n");
+    let sources = [
+        ("org", "org-events", org.as_str(), base_url, sandbox::API_KEY),
+        ("jira", "jira-audit", &site, base_url, sandbox::JIRA_TOKEN),
+        ("confluence", "confluence-audit", &site, base_url, sandbox::JIRA_TOKEN),
+        ("datacenter", "datacenter-audit", "", datacenter_url, sandbox::DATACENTER_TOKEN),
+    ];
+    let tables = sources.map(|(name, kind, owner, url, key)| {
+        format!(
+            r#"[sources.{prefix}-{name}]
+type = "{kind}"
+{owner}base_url = "{url}"
+credential = "command:echo {key}"
 initial_lookback = "31d"
-
-[sources.sandbox-jira]
-type = "jira-audit"
-site = "{site}"
-email = "{email}"
-base_url = "{base_url}"
-credential = "command:echo {token}"
-initial_lookback = "31d"
-
-[sources.sandbox-confluence]
-type = "confluence-audit"
-site = "{site}"
-email = "{email}"
-base_url = "{base_url}"
-credential = "command:echo {token}"
-initial_lookback = "31d"
-
-[sources.sandbox-datacenter]
-type = "datacenter-audit"
-base_url = "{base_url}/dc"
-credential = "command:echo {datacenter_token}"
-initial_lookback = "31d"
-"#,
-        org_id = sandbox::ORG_ID,
-        api_key = sandbox::API_KEY,
-        site = sandbox::JIRA_SITE,
-        email = sandbox::JIRA_EMAIL,
-        token = sandbox::JIRA_TOKEN,
-        datacenter_token = sandbox::DATACENTER_TOKEN,
-    )
+"#
+        )
+    });
+    format!("# atlaudit --config THIS pull\n{}", tables.join("\n"))
 }
 
 #[cfg(test)]
@@ -139,7 +131,8 @@ mod tests {
 
     #[test]
     fn the_printed_configuration_is_accepted() {
-        let text = configuration("http://127.0.0.1:8417");
+        let url = "http://127.0.0.1:8417";
+        let text = configuration("sandbox", url, url);
         let loaded = ConfigFile::parse("sandbox.toml".as_ref(), text).unwrap();
         let settings = check::settings(&loaded, &ProcessEnv::default(), "/state".into()).unwrap();
         assert_eq!(settings.sources.len(), 4);

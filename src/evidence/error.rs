@@ -33,7 +33,7 @@ pub enum EvidenceError {
         /// Its path within the export.
         name: String,
         /// Why it cannot.
-        why: String,
+        why: &'static str,
     },
     /// The facts lack what the manifest needs.
     #[error("the export knows of no run of its own")]
@@ -41,21 +41,15 @@ pub enum EvidenceError {
     /// The signature cannot be made.
     #[error("cannot sign SHA256SUMS: {0}")]
     Sign(String),
-    /// The folder is none.
-    #[error("there is no folder `{path}`", path = path.display())]
-    NoFolder {
-        /// What was named.
-        path: PathBuf,
-    },
+    /// There is no such folder.
+    #[error("there is no folder `{path}`", path = .0.display())]
+    NoFolder(PathBuf),
     /// The folder holds nothing of an export.
     #[error(
         "`{path}` is not an export: it has no manifest.json, no SHA256SUMS and no events",
-        path = path.display()
+        path = .0.display()
     )]
-    NoExport {
-        /// The folder.
-        path: PathBuf,
-    },
+    NoExport(PathBuf),
 }
 
 impl EvidenceError {
@@ -63,7 +57,7 @@ impl EvidenceError {
     pub fn exit(&self) -> Exit {
         match self {
             EvidenceError::NoRun => Exit::Unexpected,
-            EvidenceError::NoFolder { .. } | EvidenceError::NoExport { .. } => Exit::Usage,
+            EvidenceError::NoFolder(_) | EvidenceError::NoExport(_) => Exit::Usage,
             _ => Exit::Output,
         }
     }
@@ -86,7 +80,7 @@ impl EvidenceError {
                 "nothing was sealed; run the same command again, and see that the key is a good one"
             }
             EvidenceError::NoRun => "please report it",
-            EvidenceError::NoFolder { .. } | EvidenceError::NoExport { .. } => {
+            EvidenceError::NoFolder(_) | EvidenceError::NoExport(_) => {
                 "name the folder that `atlaudit export --output DIR` made"
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytestring::ByteString;
 
-use super::packed_lines::{PackedLineError, PackedLines};
+use super::packed_lines::PackedLines;
 use crate::model::hashing::QuickMap;
 use crate::model::json::{Document, Node};
 use crate::model::record::Fingerprint;
@@ -45,13 +45,7 @@ pub struct EventSummary {
     pub action: String,
 }
 
-/// What is remembered of an event of the export: 40 bytes.
-struct ExportedEvent {
-    raw: Fingerprint,
-    is_seen: bool,
-}
-
-/// Tells every event that differs between the file of lines `before`, of at most `most` bytes of
+/// Reports every event that differs between the file of lines `before`, of at most `most` bytes of
 /// text, and the file `now`; nothing of what vanished where `now` is not whole.
 ///
 /// # Errors
@@ -63,29 +57,26 @@ pub fn compare(
     is_whole: bool,
     report: &mut dyn FnMut(EventDifferenceKind, EventSummary),
 ) -> io::Result<()> {
+    // For each event of the export its content, and whether it was read again: 40 bytes.
     let mut known = QuickMap::default();
     for_each_event(before, most, &mut |id, event| {
-        let raw = raw_fingerprint(event);
-        let is_seen = false;
-        known.insert(id, ExportedEvent { raw, is_seen });
+        known.insert(id, (raw_fingerprint(event), false));
     })?;
     for_each_event(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
         None => report(EventDifferenceKind::Appeared, summarize(event)),
-        Some(known) => {
-            if known.raw != raw_fingerprint(event) && !known.is_seen {
+        Some((raw, is_seen)) => {
+            if *raw != raw_fingerprint(event) && !*is_seen {
                 report(EventDifferenceKind::Changed, summarize(event));
             }
-            known.is_seen = true;
+            *is_seen = true;
         }
     })?;
-    if !is_whole || known.values().all(|known| known.is_seen) {
+    if !is_whole || known.values().all(|(_, is_seen)| *is_seen) {
         return Ok(());
     }
     for_each_event(before, most, &mut |id, event| {
-        if let Some(known) = known.get_mut(&id)
-            && !known.is_seen
-        {
-            known.is_seen = true;
+        if let Some((_, is_seen @ false)) = known.get_mut(&id) {
+            *is_seen = true;
             report(EventDifferenceKind::Vanished, summarize(event));
         }
     })
@@ -98,25 +89,16 @@ fn for_each_event(
     most: u64,
     see: &mut dyn FnMut(Fingerprint, Node<'_>),
 ) -> io::Result<()> {
-    let mut lines = match PackedLines::open(path) {
+    let mut lines = match PackedLines::open(path, most) {
         // Nothing was ever read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         lines => lines?,
     };
-    lines.limit_text(most);
-    let broken = |broken| match broken {
-        PackedLineError::Corrupt(why) => io::Error::other(why),
-        PackedLineError::TooLong(limit) => {
-            io::Error::other(format!("a line is longer than {limit} bytes"))
-        }
-        PackedLineError::LimitReached => io::Error::other("it has more than its manifest says"),
-    };
-    while let Some(line) = lines.next().map_err(broken)? {
+    while let Some(line) = lines.next().map_err(io::Error::other)? {
         let text = ByteString::try_from(line).ok();
-        let Some(doc) = text.and_then(|text| Document::parse(text).ok()) else {
-            continue;
-        };
-        if let Some(id) = doc.root().text_of("id") {
+        if let Some(doc) = text.and_then(|text| Document::parse(text).ok())
+            && let Some(id) = doc.root().text_of("id")
+        {
             see(Fingerprint::of(id.as_bytes()), doc.root());
         }
     }

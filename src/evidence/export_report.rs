@@ -5,8 +5,7 @@ use std::path::{Component, Path};
 
 use maud::{Markup, html};
 
-use super::facts::GapEntry;
-use super::manifest::{Manifest, SourceEntry};
+use super::manifest::{GapEntry, Manifest, SourceEntry};
 use super::packed_lines::PackedLines;
 use super::report_sections::{MAX_SOURCES, arguments, flow, omitted, proof};
 use crate::model::name::SourceKind;
@@ -102,7 +101,7 @@ fn read_lines(
         read.problem = Some(UNREADABLE);
         return read;
     }
-    let mut lines = match PackedLines::open(&dir.join(file)) {
+    let mut lines = match PackedLines::open(&dir.join(file), u64::MAX) {
         Ok(lines) => lines,
         Err(error) => {
             let is_missing = error.kind() == ErrorKind::NotFound;

@@ -1,4 +1,5 @@
-//! SHA-256 over what is read, and SHA256SUMS: what `sha256sum` writes, and reads with `--check`.
+//! SHA-256 over what is read, the hash chain over the lines of a file, and SHA256SUMS: what
+//! `sha256sum` writes, and reads with `--check`.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,12 +8,6 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::number::hex;
-
-/// A SHA-256.
-pub type Sha256Bytes = [u8; 32];
-
-/// Bytes read at once.
-const CHUNK_SIZE: usize = 128 * 1024;
 
 /// The SHA-256 of `bytes`, in hex.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -46,15 +41,7 @@ impl<R: Read> HashingReader<R> {
     /// # Errors
     /// The reader's.
     pub fn finish(mut self) -> io::Result<FileDigest> {
-        let mut piece = vec![0; CHUNK_SIZE];
-        loop {
-            match self.read(&mut piece) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        io::copy(&mut self, &mut io::sink())?;
         Ok(FileDigest { bytes: self.bytes, sha256: hex(&self.hash.finalize()) })
     }
 }
@@ -76,44 +63,124 @@ pub fn digest_file(path: &Path) -> io::Result<FileDigest> {
     HashingReader::new(File::open(path)?).finish()
 }
 
-/// A line of SHA256SUMS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChecksumLine {
-    /// The SHA-256, in hex.
-    pub sha256: String,
-    /// The path.
-    pub file: String,
+/// Lines between two marks.
+pub const LINES_PER_MARK: u64 = 1000;
+
+/// What begins the member of an event's line that says when it was received.
+const OBSERVED_TIME_KEY: &[u8] = b"\"observed_time\":\"";
+
+/// What the lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChainKind {
+    /// Events.
+    Events,
+    /// Responses.
+    Pages,
 }
 
-/// The text of SHA256SUMS, as `sha256sum` writes it, for `sums` in their order.
-pub fn checksum_text<'a>(sums: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let lines = sums.into_iter().map(|(file, sha256)| format_checksum_line(file, sha256));
-    lines.collect()
+impl ChainKind {
+    /// The word for it, which is also the name of its folder.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChainKind::Events => "events",
+            ChainKind::Pages => "pages",
+        }
+    }
 }
 
+/// The hash chain over the lines of a file: each link covers the one before, so a line can only
+/// be changed, moved, added or left out together with every later link. SHA-256 alone is enough
+/// to compute it; README.txt says how.
+#[derive(Debug)]
+pub struct HashChain {
+    kind: ChainKind,
+    head: [u8; 32],
+    lines: u64,
+    marks: Vec<[u8; 32]>,
+}
+
+impl HashChain {
+    /// A chain over nothing.
+    pub fn new(kind: ChainKind) -> HashChain {
+        let seed = format!("atlaudit/chain/1\n{}\n", kind.as_str());
+        HashChain { kind, head: Sha256::digest(seed).into(), lines: 0, marks: Vec::new() }
+    }
+
+    /// Takes the next line, without its newline.
+    pub fn push(&mut self, line: &[u8]) {
+        let mut entry = Sha256::new();
+        match self.kind {
+            ChainKind::Events => {
+                let (before, after) = without_observed_time(line);
+                entry.update(before);
+                entry.update(after);
+            }
+            ChainKind::Pages => entry.update(line),
+        }
+        let mut link = Sha256::new();
+        link.update(self.head);
+        link.update(entry.finalize());
+        self.head = link.finalize().into();
+        self.lines += 1;
+        if self.lines.is_multiple_of(LINES_PER_MARK) {
+            self.marks.push(self.head);
+        }
+    }
+
+    /// Lines so far.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The link of the last line, in hex.
+    pub fn head(&self) -> String {
+        hex(&self.head)
+    }
+
+    /// The links of every thousandth line, in hex.
+    pub fn marks(&self) -> Vec<String> {
+        self.marks.iter().map(|mark| hex(mark)).collect()
+    }
+}
+
+/// An event's line without its first `"observed_time":"...",`: the same event, whenever it was
+/// received. No string can hold these bytes, for a quote inside one is escaped.
+fn without_observed_time(line: &[u8]) -> (&[u8], &[u8]) {
+    for start in memchr::memmem::find_iter(line, OBSERVED_TIME_KEY) {
+        let value = line.get(start + OBSERVED_TIME_KEY.len()..).unwrap_or_default();
+        if let Some(end) = memchr::memchr(b'"', value)
+            && value.get(end + 1) == Some(&b',')
+        {
+            let before = line.get(..start).unwrap_or_default();
+            return (before, value.get(end + 2..).unwrap_or_default());
+        }
+    }
+    (line, &[])
+}
+
+/// The text of SHA256SUMS, as `sha256sum` writes it, for files with their hashes.
+///
 /// A name with a backslash or a line's end is escaped, and a backslash at the line's beginning says
 /// so.
-fn format_checksum_line(file: &str, sha256: &str) -> String {
-    if !file.contains(['\\', '\n', '\r']) {
-        return format!("{sha256}  {file}\n");
-    }
-    let escaped = file.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-    format!("\\{sha256}  {escaped}\n")
+pub fn checksum_text<'a>(sums: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let line = |(file, sha256): (&str, &str)| {
+        let escaped = file.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+        let mark = if escaped == file { "" } else { "\\" };
+        format!("{mark}{sha256}  {escaped}\n")
+    };
+    sums.into_iter().map(line).collect()
 }
 
-/// Reads a line without its newline; nothing where `sha256sum` would not have written it.
-pub fn parse_checksum_line(text: &str) -> Option<ChecksumLine> {
-    let (is_escaped, text) = match text.strip_prefix('\\') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+/// The file and the hash of a line without its newline; nothing where `sha256sum` would not have
+/// written it.
+pub fn parse_checksum_line(text: &str) -> Option<(String, String)> {
+    let escaped = text.strip_prefix('\\');
+    let (sha256, file) = escaped.unwrap_or(text).split_once("  ")?;
+    let file = match escaped {
+        Some(_) => unescape(file)?,
+        None => file.to_owned(),
     };
-    let (sha256, file) = text.split_once("  ")?;
-    let file = match is_escaped {
-        true => unescape(file)?,
-        false => file.to_owned(),
-    };
-    let sum = ChecksumLine { sha256: sha256.to_owned(), file };
-    is_sha256(sha256).then_some(sum)
+    is_sha256(sha256).then(|| (file, sha256.to_owned()))
 }
 
 /// Whether `text` is a SHA-256 in lower-case hex.
@@ -175,7 +242,72 @@ mod tests {
             let text = checksum_text([(file.as_str(), hash.as_str())]);
             let line = text.strip_suffix('\n').unwrap();
             prop_assert!(!line.contains('\n'));
-            prop_assert_eq!(parse_checksum_line(line), Some(ChecksumLine { sha256: hash, file }));
+            prop_assert_eq!(parse_checksum_line(line), Some((file, hash)));
+        }
+    }
+
+    fn chain(kind: ChainKind, lines: &[&str]) -> String {
+        let mut chain = HashChain::new(kind);
+        lines.iter().for_each(|line| chain.push(line.as_bytes()));
+        chain.head()
+    }
+
+    #[test]
+    fn the_time_of_receipt_is_no_part_of_an_event() {
+        let event = |time: &str| format!(r#"{{"id":"x","observed_time":"{time}","action":"y"}}"#);
+        let one = chain(ChainKind::Events, &[&event("2026-11-20T09:30:00.000Z")]);
+        assert_eq!(one, chain(ChainKind::Events, &[&event("")]));
+        assert_eq!(one, chain(ChainKind::Events, &[r#"{"id":"x","action":"y"}"#]));
+        let page = chain(ChainKind::Pages, &[&event("2026-11-20T09:30:00.000Z")]);
+        assert_ne!(page, chain(ChainKind::Pages, &[&event("")]));
+    }
+
+    #[test]
+    fn only_the_first_whole_member_is_cut() {
+        for (line, wanted) in [
+            (
+                r#"{"observed_time":"a","b":1,"observed_time":"c","d":2}"#,
+                r#"{"b":1,"observed_time":"c","d":2}"#,
+            ),
+            (r#"{"observed_time":"a"}"#, r#"{"observed_time":"a"}"#),
+            (
+                r#"{"observed_time":"a"} {"observed_time":"b","c":1}"#,
+                r#"{"observed_time":"a"} {"c":1}"#,
+            ),
+            (
+                r#"{"a":"\"observed_time\":\"x\",","observed_time":"b","c":1}"#,
+                r#"{"a":"\"observed_time\":\"x\",","c":1}"#,
+            ),
+            (r#"{"observed_time":"a"#, r#"{"observed_time":"a"#),
+            ("", ""),
+        ] {
+            let (before, after) = without_observed_time(line.as_bytes());
+            assert_eq!([before, after].concat(), wanted.as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_thousandth_line_leaves_a_mark() {
+        let mut chain = HashChain::new(ChainKind::Pages);
+        for number in 1..=2500 {
+            chain.push(b"{}");
+            if number == 2000 {
+                assert_eq!(chain.marks().last(), Some(&chain.head()));
+            }
+        }
+        assert_eq!((chain.lines(), chain.marks().len()), (2500, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn other_lines_have_another_chain(
+            lines in proptest::collection::vec("[a-c]{0,3}", 0..6),
+            others in proptest::collection::vec("[a-c]{0,3}", 0..6),
+        ) {
+            let of = |lines: &[String]| {
+                chain(ChainKind::Events, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(of(&lines) == of(&others), lines == others);
         }
     }
 }

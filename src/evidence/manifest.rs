@@ -2,13 +2,140 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::chain::{ChainKind, HashChain};
-use super::facts::{ExportParameters, MadeBy, RunEntry, SourceFacts};
 use crate::model::retention::RetentionLimit;
 use crate::model::time::Timestamp;
 
 /// The format of this manifest.
 pub const SCHEMA: &str = "atlaudit/manifest/1";
+
+/// What was asked for: two exports with equal ones are the same export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportParameters {
+    /// Events at or after this time.
+    pub since: Timestamp,
+    /// Events before this time.
+    pub until: Timestamp,
+    /// The sources' names, in the order of the configuration.
+    pub sources: Vec<String>,
+    /// Whether the bodies of the responses are stored.
+    pub keep_bodies: bool,
+}
+
+/// One start of the program for this export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEntry {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; unknown of one that was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+    /// `finished`, `interrupted`, `killed`, or what failed.
+    pub ended: String,
+}
+
+/// Who made it, with what, where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeBy {
+    /// `atlaudit`.
+    pub program: String,
+    /// Its version.
+    pub version: String,
+    /// What it was built for, and how: `x86_64-unknown-linux-gnu, release`.
+    pub build: String,
+    /// The command line, without the program; no secret can stand in it.
+    pub command: Vec<String>,
+    /// The machine's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The account's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The machine's time zone, as it names it; all times of the export are UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+}
+
+/// A span of time of a source that was asked for as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowEntry {
+    /// Its start, included.
+    pub from: Timestamp,
+    /// Its end, not included: after `until` by the margin for late events.
+    pub to: Timestamp,
+    /// Whether it was read to its end.
+    pub complete: bool,
+}
+
+/// A span of time that was asked for and not read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapEntry {
+    /// Its start, included.
+    pub from: Timestamp,
+    /// Its end, not included.
+    pub to: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+/// Records that were served and are not among the events, over all runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedCounts {
+    /// Repeats of records that were written.
+    pub repeats: u64,
+    /// Records of the margin, from outside of the window.
+    pub outside: u64,
+}
+
+/// What is known of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// Its name, which its files bear.
+    pub name: String,
+    /// Its type, such as `org-events`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The organization, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    /// The site, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Where it was asked.
+    pub base_url: String,
+    /// Where its credential came from, such as `keyring` or `env:NAME`; never more.
+    pub credential: String,
+    /// Whether every window was read to its end.
+    pub complete: bool,
+    /// What failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What its lines are ordered by: `processed_time` or `time`.
+    pub order: String,
+    /// How far back the source can show events, where the time range that was asked for begins
+    /// earlier. `complete` speaks only of what comes after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionLimit>,
+    /// What was read.
+    pub windows: Vec<WindowEntry>,
+    /// What was not.
+    pub gaps: Vec<GapEntry>,
+    /// What was served and not written.
+    pub dropped: DroppedCounts,
+}
+
+/// What an export knows of its own making and no file of it shows; it goes into the manifest as it
+/// is. Counts, times, retries, waits and the clock are surveyed from the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportFacts {
+    /// What was asked for.
+    pub asked: ExportParameters,
+    /// Every start of the program for it, this one last and ended.
+    pub runs: Vec<RunEntry>,
+    /// Who made it.
+    pub made_by: MadeBy,
+    /// Its sources.
+    pub sources: Vec<SourceFacts>,
+}
 
 /// What an export says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +154,7 @@ pub struct Manifest {
     pub runs: Vec<RunEntry>,
     /// Who made it.
     pub made_by: MadeBy,
-    /// How this machine's clock stood against a server's; nothing where no answer had a date.
+    /// How this machine's clock stood against a server's; nothing where no response had a date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockComparison>,
     /// A source each.
@@ -54,6 +181,16 @@ impl Manifest {
         starts.min().filter(|start| *start < self.asked.until).unwrap_or(since)
     }
 
+    /// The facts that it was made from.
+    pub fn facts(&self) -> ExportFacts {
+        ExportFacts {
+            asked: self.asked.clone(),
+            runs: self.runs.clone(),
+            made_by: self.made_by.clone(),
+            sources: self.sources.iter().map(|source| source.facts.clone()).collect(),
+        }
+    }
+
     /// The text of its file.
     pub fn text(&self) -> Vec<u8> {
         // Into memory, of what has only text for keys: it cannot fail.
@@ -68,7 +205,7 @@ impl Manifest {
 pub struct ClockComparison {
     /// Ours minus theirs, in milliseconds.
     pub skew_ms: i64,
-    /// Ours, when the answer came.
+    /// Ours, when the response came.
     pub at: Timestamp,
     /// Theirs.
     pub server: Timestamp,
@@ -94,7 +231,7 @@ pub struct SourceEntry {
     pub waited_ms: u64,
     /// Its events.
     pub events: LinesEntry,
-    /// Its answers.
+    /// Its responses.
     pub pages: LinesEntry,
 }
 
@@ -115,7 +252,7 @@ impl SourceEntry {
 /// How many of what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportCounts {
-    /// Answers and attempts without one: the lines of its pages.
+    /// Responses and attempts without one: the lines of its pages.
     pub responses: u64,
     /// Those that brought a page of records.
     pub pages: u64,
@@ -137,6 +274,15 @@ pub struct ExportCounts {
     pub out_of_order: u64,
 }
 
+impl ExportCounts {
+    /// Records that were written or dropped: all that were served, if the counts are right. Nothing
+    /// where the sum is too large.
+    pub fn accounted(&self) -> Option<u64> {
+        let parts = [self.written, self.repeats, self.outside, self.read_again];
+        parts.into_iter().try_fold(0_u64, u64::checked_add)
+    }
+}
+
 /// An attempt that brought no page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryEntry {
@@ -144,7 +290,7 @@ pub struct RetryEntry {
     pub at: Timestamp,
     /// The line of its pages, from 1.
     pub line: u64,
-    /// The answer's status, if there was one.
+    /// The response's status, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// What failed.
@@ -154,7 +300,7 @@ pub struct RetryEntry {
     pub waited_ms: Option<u64>,
 }
 
-/// A file of lines: what [`super::facts`] cannot know and a survey finds.
+/// A file of lines: what no [`SourceFacts`] can know and a survey finds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinesEntry {
     /// Its path within the export.
@@ -172,21 +318,6 @@ pub struct LinesEntry {
     /// The chain's links of every thousandth line, in hex.
     #[serde(deserialize_with = "marks")]
     pub marks: Vec<String>,
-}
-
-impl LinesEntry {
-    /// Of a file that is not there, because nothing was ever read.
-    pub fn of_missing_file(kind: ChainKind, file: String) -> LinesEntry {
-        LinesEntry {
-            file,
-            lines: 0,
-            bytes: 0,
-            text_bytes: 0,
-            sha256: String::new(),
-            chain: HashChain::new(kind).head(),
-            marks: Vec::new(),
-        }
-    }
 }
 
 /// Reads marks, and no shorter text in their place: that would take many times its length in

@@ -1,14 +1,12 @@
 //! What makes an export evidence: hash chains over its lines, manifest, checksums, signature and
 //! report, and their verification.
 
-mod atomic_file;
-pub mod chain;
 pub mod error;
 pub mod event_comparison;
 mod export_report;
-pub mod facts;
 pub mod folder;
 mod hash;
+mod line_problems;
 pub mod manifest;
 mod packed_lines;
 pub mod page;

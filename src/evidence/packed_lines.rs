@@ -2,11 +2,10 @@
 //! length and hash at the end, also where its lines cannot be read to theirs.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
 use std::path::Path;
 
 use bytes::Bytes;
-use memchr::memchr;
 use zstd::stream::read::Decoder;
 
 use super::hash::{FileDigest, HashingReader};
@@ -14,7 +13,7 @@ use super::hash::{FileDigest, HashingReader};
 /// Bytes read and unpacked at once.
 const CHUNK_SIZE: usize = 256 * 1024;
 
-/// The longest line. An answer is refused beyond 64 MiB, and an event says the most of it twice
+/// The longest line. A response is refused beyond 64 MiB, and an event says the most of it twice
 /// beside its raw text.
 const MAX_LINE: usize = 256 * 1024 * 1024;
 
@@ -22,22 +21,22 @@ const MAX_LINE: usize = 256 * 1024 * 1024;
 const WINDOW_LOG: u32 = 23;
 
 /// Why the rest of the lines cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PackedLineError {
     /// What is packed breaks off, or is no zstd.
+    #[error("{0}")]
     Corrupt(String),
     /// The next line is longer than any that is kept in memory.
+    #[error("a line is longer than {0} bytes")]
     TooLong(usize),
     /// With the next line there would be more text than was to be read.
+    #[error("it has more than its manifest says")]
     LimitReached,
 }
 
-type DecodedInput = BufReader<Decoder<'static, BufReader<HashingReader<File>>>>;
-
 /// The lines of a file.
 pub struct PackedLines {
-    input: DecodedInput,
-    line: Vec<u8>,
+    input: BufReader<Decoder<'static, BufReader<HashingReader<File>>>>,
     longest: usize,
     text_bytes: u64,
     text_limit: u64,
@@ -47,32 +46,22 @@ pub struct PackedLines {
 }
 
 impl PackedLines {
-    /// Opens the file at `path`.
+    /// Opens the file at `path`, to read no more than so many bytes of text.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn open(path: &Path) -> io::Result<PackedLines> {
-        PackedLines::with_max_line(path, MAX_LINE)
-    }
-
-    fn with_max_line(path: &Path, longest: usize) -> io::Result<PackedLines> {
+    pub fn open(path: &Path, text_limit: u64) -> io::Result<PackedLines> {
         let mut packed =
             BufReader::with_capacity(CHUNK_SIZE, HashingReader::new(open_regular_file(path)?));
         let is_empty = packed.fill_buf()?.is_empty();
         Ok(PackedLines {
             is_empty,
             input: BufReader::with_capacity(CHUNK_SIZE, unpack(packed)?),
-            line: Vec::new(),
-            longest,
+            longest: MAX_LINE,
             text_bytes: 0,
-            text_limit: u64::MAX,
+            text_limit,
             lacks_final_newline: false,
         })
-    }
-
-    /// Reads no more text than so many bytes.
-    pub fn limit_text(&mut self, text_bytes: u64) {
-        self.text_limit = text_bytes;
     }
 
     /// The next line without its newline; nothing at the end.
@@ -83,33 +72,22 @@ impl PackedLines {
         if self.is_empty {
             return Ok(None);
         }
-        loop {
-            let piece = match self.input.fill_buf() {
-                Ok(piece) => piece,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(PackedLineError::Corrupt(describe_read_error(&error))),
-            };
-            let end = memchr(b'\n', piece);
-            let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
-            if self.line.len() + part.len() > self.longest {
-                return Err(PackedLineError::TooLong(self.longest));
-            }
-            if piece.is_empty() {
-                let last = std::mem::take(&mut self.line);
-                self.lacks_final_newline |= !last.is_empty();
-                return Ok((!last.is_empty()).then(|| last.into()));
-            }
-            let count = part.len() + usize::from(end.is_some());
-            if self.text_bytes.saturating_add(count as u64) > self.text_limit {
-                return Err(PackedLineError::LimitReached);
-            }
-            self.line.extend_from_slice(part);
-            self.input.consume(count);
-            self.text_bytes += count as u64;
-            if end.is_some() {
-                return Ok(Some(std::mem::take(&mut self.line).into()));
-            }
+        let mut line = Vec::new();
+        let most = self.text_limit.saturating_sub(self.text_bytes).min(self.longest as u64 + 1);
+        // One byte more shows whether there is more.
+        let read = (&mut self.input).take(most + 1).read_until(b'\n', &mut line);
+        let count = line.len() as u64;
+        let has_newline = line.pop_if(|byte| *byte == b'\n').is_some();
+        if line.len() > self.longest {
+            return Err(PackedLineError::TooLong(self.longest));
         }
+        if count > most {
+            return Err(PackedLineError::LimitReached);
+        }
+        self.text_bytes += count;
+        read.map_err(|error| PackedLineError::Corrupt(describe_read_error(&error)))?;
+        self.lacks_final_newline |= count > 0 && !has_newline;
+        Ok((count > 0).then(|| line.into()))
     }
 
     /// Bytes of the lines given so far, newlines included.
@@ -171,7 +149,8 @@ mod tests {
     fn read(bytes: &[u8], longest: usize) -> (Vec<Bytes>, Option<PackedLineError>, bool, u64) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        let mut lines = PackedLines::with_max_line(file.path(), longest).unwrap();
+        let mut lines = PackedLines::open(file.path(), u64::MAX).unwrap();
+        lines.longest = longest;
         let mut found = Vec::new();
         let broken = loop {
             match lines.next() {
@@ -225,8 +204,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), pack(b"one\ntwo\nthree\n")).unwrap();
         for (most, count) in [(0, 0), (3, 0), (4, 1), (7, 1), (8, 2), (13, 2), (14, 3)] {
-            let mut lines = PackedLines::open(file.path()).unwrap();
-            lines.limit_text(most);
+            let mut lines = PackedLines::open(file.path(), most).unwrap();
             let read = std::iter::from_fn(|| match lines.next() {
                 Err(broken) => {
                     assert_eq!(broken, PackedLineError::LimitReached);

@@ -2,8 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::facts::RunEntry;
-use super::manifest::{ClockComparison, ExportCounts, Manifest, RetryEntry, SourceEntry};
+use super::manifest::{ClockComparison, Manifest, RetryEntry, RunEntry, SourceEntry};
 use crate::model::number::group_digits;
 use crate::report::{
     ReportSection, TruncatedText, counted_noun, date_time, duration, minute, or_dash, size, table,
@@ -216,17 +215,11 @@ fn source_flow(source: &SourceEntry) -> Markup {
                     }
                 }
             }
-            @if !adds_up(counts) { p class="warning" { "These numbers do not add up." } }
+            @if counts.accounted() != Some(counts.served) { p class="warning" { "These numbers do not add up." } }
             p class="fine" { (describe_requests(source)) }
             (retries(&source.retries))
         }
     }
-}
-
-fn adds_up(counts: &ExportCounts) -> bool {
-    let parts = [counts.written, counts.repeats, counts.outside, counts.read_again];
-    let sum = parts.into_iter().try_fold(0_u64, u64::checked_add);
-    sum == Some(counts.served)
 }
 
 fn describe_requests(source: &SourceEntry) -> String {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ExportParameters, RunEntry};
+use super::manifest::{ExportParameters, RunEntry};
 use crate::model::time::{Timestamp, TypedTime, truncate_to_millis};
 
 /// The format of what is remembered.

@@ -1,17 +1,23 @@
 //! Seals an export: from its files of lines and its facts to the manifest, README.txt,
 //! report.html, SHA256SUMS and its signature. An export is sealed once SHA256SUMS is there.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
-use super::chain::ChainKind;
 use super::error::{EvidenceError, failed};
-use super::facts::{ExportFacts, SourceFacts};
 use super::folder::{FolderListing, MANIFEST, README, REPORT, SIGNATURE, SUMS};
-use super::hash;
-use super::manifest::{FileEntry, Manifest};
+use super::hash::ChainKind;
+use super::manifest::{ExportFacts, FileEntry, Manifest, SourceFacts};
 use super::sign::SigningKey;
-use super::survey::{self, ProblemList, SourceSurvey, SurveyLimits};
-use super::{atomic_file, export_report, readme};
+use super::survey::{self, SourceSurvey, SurveyedFile};
+use super::{export_report, hash, readme};
+use crate::files::{Durability, FileReplacement, sync_folder};
+
+/// What the names of unfinished files begin and end with.
+const TEMP_PREFIX: &str = ".atlaudit-";
+const TEMP_SUFFIX: &str = ".part";
 
 /// Seals the export at `dir`, in the place of what an earlier seal wrote.
 ///
@@ -24,94 +30,96 @@ pub fn seal(
     key: Option<&SigningKey>,
 ) -> Result<Manifest, EvidenceError> {
     // First of all: old sums would call what follows a forgery.
-    atomic_file::remove_leftovers(dir, &[SIGNATURE, SUMS])?;
-    let found = facts
-        .sources
-        .iter()
-        .map(|source| survey_one(dir, facts, source))
-        .collect::<Result<Vec<_>, _>>()?;
-    let files = file_entries(dir, &found)?;
+    remove_leftovers(dir)?;
+    let found: Result<Vec<_>, _> =
+        facts.sources.iter().map(|source| survey_source(dir, facts, source)).collect();
+    let found = found?;
+    let files = file_entries(dir)?;
     let manifest = survey::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
         .ok_or(EvidenceError::NoRun)?;
     let text = manifest.text();
-    atomic_file::write(dir, MANIFEST, &text)?;
-    let readme = readme::text(&manifest, &hash::sha256(&text));
-    atomic_file::write(dir, README, readme.as_bytes())?;
-    let report = export_report::html(dir, &manifest);
-    atomic_file::write(dir, REPORT, report.as_bytes())?;
-    let sums = checksum_text(dir, &manifest)?;
+    let readme = readme::text(&manifest, &hash::sha256(&text)).into_bytes();
+    let report = export_report::html(dir, &manifest).into_bytes();
+    let listed = manifest.files.iter();
+    let mut sums: BTreeMap<_, _> =
+        listed.map(|entry| (entry.file.as_str(), entry.sha256.clone())).collect();
+    for (name, bytes) in [(MANIFEST, text), (README, readme), (REPORT, report)] {
+        write(dir, name, &bytes)?;
+        sums.insert(name, hash::sha256(&bytes));
+    }
+    let sums = hash::checksum_text(sums.iter().map(|(file, sha256)| (*file, sha256.as_str())));
     if let Some(key) = key {
         let signature = key
             .sign(sums.as_bytes(), manifest.finished)
             .map_err(|error| EvidenceError::Sign(error.to_string()))?;
-        atomic_file::write(dir, SIGNATURE, signature.as_bytes())?;
+        write(dir, SIGNATURE, signature.as_bytes())?;
     }
-    atomic_file::write(dir, SUMS, sums.as_bytes())?;
+    write(dir, SUMS, sums.as_bytes())?;
     Ok(manifest)
 }
 
-fn survey_one(
+/// Removes the sums, their signature, and what dead runs left of unfinished files.
+fn remove_leftovers(dir: &Path) -> Result<(), EvidenceError> {
+    for entry in fs::read_dir(dir).map_err(failed("read", dir))? {
+        let entry = entry.map_err(failed("read", dir))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_unfinished = name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX);
+        if is_unfinished || [SIGNATURE, SUMS].contains(&&*name) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(failed("remove", &path))?;
+        }
+    }
+    sync_folder(dir).map_err(failed("sync", dir))
+}
+
+fn survey_source(
     dir: &Path,
     facts: &ExportFacts,
     source: &SourceFacts,
 ) -> Result<SourceSurvey, EvidenceError> {
-    let file = survey::path_of(ChainKind::Events, &source.name);
-    let events = survey::events(dir, &facts.asked, source, SurveyLimits::NONE);
-    let events = events.map_err(failed("read", &dir.join(&file)))?;
-    check_intact(&file, &events.file.problems)?;
-    let file = survey::path_of(ChainKind::Pages, &source.name);
-    let pages = survey::pages(dir, source, SurveyLimits::NONE, None);
-    let pages = pages.map_err(failed("read", &dir.join(&file)))?;
-    check_intact(&file, &pages.file.problems)?;
+    let failed = |kind| failed("read", &dir.join(survey::path_of(kind, &source.name)));
+    let events = survey::events(dir, &facts.asked, source, None);
+    let events = events.map_err(failed(ChainKind::Events))?;
+    check_intact(&events.file)?;
+    let pages = survey::pages(dir, &source.name, None).map_err(failed(ChainKind::Pages))?;
+    check_intact(&pages.file)?;
     Ok(SourceSurvey { events, pages })
 }
 
-/// A file with a line that is no line must not be sealed.
-fn check_intact(file: &str, problems: &ProblemList) -> Result<(), EvidenceError> {
-    let mut damage = problems.listed().iter().filter(|problem| problem.problem.is_damage());
-    match damage.next() {
+/// Refuses a file with a line that is no line.
+fn check_intact(file: &SurveyedFile) -> Result<(), EvidenceError> {
+    let mut problems = file.problems.listed.iter();
+    match problems.find(|(_, problem)| problem.is_damage()) {
         None => Ok(()),
-        Some(problem) => Err(EvidenceError::Damaged {
-            file: file.to_owned(),
-            what: format!("line {}: {}", problem.line, problem.problem),
+        Some((line, problem)) => Err(EvidenceError::Damaged {
+            file: file.entry.file.clone(),
+            what: format!("line {line}: {problem}"),
         }),
     }
 }
 
 /// Every file that is there, with its hash.
-fn file_entries(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceError> {
+fn file_entries(dir: &Path) -> Result<Vec<FileEntry>, EvidenceError> {
     let listing = FolderListing::of(dir)?;
     if let Some((name, why)) = listing.unexpected.first() {
-        return Err(EvidenceError::UnexpectedEntry { name: name.clone(), why: (*why).to_owned() });
+        return Err(EvidenceError::UnexpectedEntry { name: name.clone(), why });
     }
-    let known = found.iter().flat_map(|found| [&found.events.file.entry, &found.pages.file.entry]);
-    let known: Vec<_> = known.collect();
     let entry = |file: &String| {
-        if let Some(entry) = known.iter().find(|entry| entry.file == *file) {
-            return Ok(FileEntry {
-                file: file.clone(),
-                bytes: entry.bytes,
-                sha256: entry.sha256.clone(),
-            });
-        }
         let path = dir.join(file);
-        let summed = hash::digest_file(&path).map_err(failed("read", &path))?;
-        Ok(FileEntry { file: file.clone(), bytes: summed.bytes, sha256: summed.sha256 })
+        let digest = hash::digest_file(&path).map_err(failed("read", &path))?;
+        Ok(FileEntry { file: file.clone(), bytes: digest.bytes, sha256: digest.sha256 })
     };
     listing.files_in_manifest().map(entry).collect()
 }
 
-/// The text of SHA256SUMS.
-fn checksum_text(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
-    let known = manifest.files.iter();
-    let mut all: Vec<_> = known.map(|entry| (entry.file.clone(), entry.sha256.clone())).collect();
-    for made in [MANIFEST, README, REPORT] {
-        let path = dir.join(made);
-        let summed = hash::digest_file(&path).map_err(failed("read", &path))?;
-        all.push((made.to_owned(), summed.sha256));
-    }
-    all.sort();
-    Ok(hash::checksum_text(all.iter().map(|(file, sha256)| (file.as_str(), sha256.as_str()))))
+/// Writes a file for its owner only, so that it is there whole or not at all, and durable.
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
+    let path = dir.join(name);
+    FileReplacement::new(&path, Durability::FileAndDir)
+        .named(TEMP_PREFIX, TEMP_SUFFIX)
+        .write(|out| out.write_all(bytes))
+        .map_err(failed("write", &path))
 }
 
 #[cfg(test)]

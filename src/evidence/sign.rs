@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io::Cursor;
 
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use minisign::{PublicKey as Public, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -14,6 +17,12 @@ const COMMENT: &str = "signature from minisign secret key";
 
 /// How the key of an encrypted file begins: the algorithm `Ed` and the packing `Sc`, in base64.
 const ENCRYPTED: &str = "RWRT";
+
+/// Keys are read with and without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A secret key in its file.
 const SECRET_KEY_BYTES: usize = 158;
@@ -114,35 +123,9 @@ const NO_SECRET_KEY: &str = "it is not a secret key as `minisign -G` makes it";
 /// A key that is not encrypted. `minisign` itself leaves the place of its checksum empty, which the
 /// library refuses.
 fn unencrypted_key(text: &str) -> Option<SecretKey> {
-    let bytes = decode_base64(text.lines().nth(1)?.trim())?;
+    let bytes = BASE64.decode(text.lines().nth(1)?.trim()).ok()?;
     let is_plain = bytes.starts_with(b"Ed\0\0B2") && bytes.len() == SECRET_KEY_BYTES;
-    match is_plain {
-        true => SecretKey::from_bytes(&bytes).ok(),
-        false => None,
-    }
-}
-
-/// The bytes that a base64 text without padding stands for, or with `=` up to a whole group.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(SECRET_KEY_BYTES);
-    let (mut bits, mut count) = (0_u32, 0);
-    for c in text.trim_end_matches('=').bytes() {
-        let digit = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6 | u32::from(digit)) & 0xffff;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
+    SecretKey::from_bytes(&bytes).ok().filter(|_| is_plain)
 }
 
 /// A public key.

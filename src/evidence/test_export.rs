@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
-use super::facts::{
+use super::hash::sha256;
+use super::manifest::{
     DroppedCounts, ExportFacts, ExportParameters, MadeBy, RunEntry, SourceFacts, WindowEntry,
 };
-use super::hash::sha256;
 use super::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};

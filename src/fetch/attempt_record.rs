@@ -1,5 +1,5 @@
 //! Records every attempt at every request of one source, for an export: as lines that the pipeline
-//! writes to [`AttemptFile`](crate::pipeline::attempt_file::AttemptFile).
+//! writes to [`AttemptFile`](crate::pipeline::run_output::AttemptFile).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::sink::SinkError;
 use crate::sink::bodies::ResponseBodyStore;
 use crate::source::{Page, PageLocator};
 
-/// Headers that tell of an answer and not of who asked: their names, or what those begin with.
+/// Headers that describe the response and not the client: their names, or prefixes of names.
 const HEADERS: [&str; 7] = [
     "date",
     "content-type",
@@ -31,14 +31,14 @@ const HEADERS: [&str; 7] = [
 const HEADERS_LIKE: [&str; 2] = ["x-ratelimit-", "ratelimit"];
 const TRACES: [&str; 2] = ["x-request-id", "x-arequestid"];
 
-/// Takes down the attempts of one source; its clones take down the same.
+/// Records the attempts of one source; its clones share the record.
 #[derive(Debug, Clone)]
 pub struct AttemptRecorder {
     taken: Arc<Mutex<PendingAttempts>>,
     bodies: Option<ResponseBodyStore>,
 }
 
-/// What was taken down and is not written yet.
+/// Attempts that are not written yet.
 #[derive(Debug, Default)]
 struct PendingAttempts {
     lines: Vec<PageLine>,
@@ -46,21 +46,22 @@ struct PendingAttempts {
 }
 
 impl AttemptRecorder {
-    /// A transcript that nothing was taken down in; the bodies of answers go into `bodies`, if they are kept.
+    /// An empty record; response bodies go into `bodies`, if they are stored.
     pub fn new(bodies: Option<ResponseBodyStore>) -> AttemptRecorder {
         AttemptRecorder { taken: Arc::default(), bodies }
     }
 
-    /// Whether nothing was taken down since the last [`AttemptRecorder::take`].
+    /// Whether nothing was recorded since the last [`AttemptRecorder::take`].
     pub fn is_empty(&self) -> bool {
         let taken = self.taken();
         taken.lines.is_empty() && taken.failed.is_none()
     }
 
-    /// What was taken down since the last time, by when the answers came, without numbers; the bodies that the lines name are durable.
+    /// The attempts since the last call, by the time of their response, without numbers. The bodies
+    /// that the lines name are durable.
     ///
     /// # Errors
-    /// A body could not be kept.
+    /// A body could not be stored.
     pub fn take(&self) -> Result<Vec<PageLine>, SinkError> {
         let PendingAttempts { mut lines, failed } = std::mem::take(&mut *self.taken());
         if let Some(error) = failed {
@@ -69,28 +70,28 @@ impl AttemptRecorder {
         if let Some(bodies) = self.bodies.as_ref().filter(|_| !lines.is_empty()) {
             bodies.commit()?;
         }
-        // Those that came at once were read and hashed beside each other.
+        // Responses that came at once were hashed in parallel.
         lines.sort_by_key(|line| line.received);
         Ok(lines)
     }
 
-    /// What takes down the attempts to get a page of `window`.
+    /// Records the attempts to get a page of `window`.
     pub fn for_window<'a>(&'a self, window: &'a Window) -> WindowAttemptObserver<'a> {
-        WindowAttemptObserver { transcript: self, window }
+        WindowAttemptObserver { recorder: self, window }
     }
 
     fn note(&self, line: PageLine, body: Option<&Bytes>) {
-        let keep = || match (&self.bodies, &line.body, body) {
+        let store = || match (&self.bodies, &line.body, body) {
             (Some(bodies), Some(named), Some(body)) => {
-                // Its own thread's work waits for a disk.
+                // Other tasks of this thread must not wait for the disk.
                 block_in_place(|| bodies.store(&named.sha256, body))
             }
             _ => Ok(()),
         };
-        let kept = keep();
+        let stored = store();
         let mut taken = self.taken();
         taken.lines.push(line);
-        if let Err(error) = kept {
+        if let Err(error) = stored {
             taken.failed.get_or_insert(error);
         }
     }
@@ -107,10 +108,10 @@ impl<P> AttemptObserver<P> for AttemptRecorder {
     }
 }
 
-/// Takes down the attempts to get a page of a window.
+/// Records the attempts to get a page of a window.
 #[derive(Debug)]
 pub struct WindowAttemptObserver<'a> {
-    transcript: &'a AttemptRecorder,
+    recorder: &'a AttemptRecorder,
     window: &'a Window,
 }
 
@@ -123,7 +124,7 @@ impl<M> AttemptObserver<(Page, M)> for WindowAttemptObserver<'_> {
             next: page.and_then(|page| page.next.as_ref()).map(describe_locator),
             ..line(attempt)
         };
-        self.transcript.note(line, body(attempt));
+        self.recorder.note(line, body(attempt));
     }
 }
 
@@ -135,7 +136,7 @@ fn line(attempt: &RequestAttempt<'_>) -> PageLine {
     let response = attempt.response;
     PageLine {
         n: 0,
-        request: asked(attempt.request),
+        request: page_request(attempt.request),
         span: None,
         status: response.map(|response| response.status),
         headers: response.map(recorded_headers).unwrap_or_default(),
@@ -150,8 +151,8 @@ fn line(attempt: &RequestAttempt<'_>) -> PageLine {
     }
 }
 
-/// A credential stands in a header, which the client alone knows; in a URL nobody should have written one.
-fn asked(request: &Request) -> PageRequest {
+/// A credential is in a header that only the client sees. A URL should have none; one is removed.
+fn page_request(request: &Request) -> PageRequest {
     PageRequest { method: "GET".to_owned(), url: SafeUrl::new(request.url.clone()).to_string() }
 }
 
@@ -169,7 +170,7 @@ fn digest_body(body: &Bytes) -> BodyDigest {
     BodyDigest { bytes: body.len() as u64, sha256: hex(&hash) }
 }
 
-/// Where the next page lies, as the API's requests word it.
+/// The place of the next page, as in the requests of the API.
 fn describe_locator(place: &PageLocator) -> String {
     match place {
         PageLocator::Start => "0".to_owned(),

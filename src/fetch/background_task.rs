@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-/// A task of the runtime, and its result once it is there. Dropped, it is aborted.
+/// A task of the runtime and, once it has ended, its result. Dropped, it is aborted.
 #[derive(Debug)]
 pub struct BackgroundTask<R> {
     handle: AbortHandle,
@@ -21,7 +21,7 @@ struct TaskState<R> {
     is_done: AtomicBool,
 }
 
-/// Tells that a task is at its end, also where it panics.
+/// Signals the end of a task, also if it panics.
 struct CompletionSignal<R>(Arc<TaskState<R>>, Arc<Notify>);
 
 impl<R> Drop for CompletionSignal<R> {
@@ -32,8 +32,8 @@ impl<R> Drop for CompletionSignal<R> {
 }
 
 impl<R: Send + 'static> BackgroundTask<R> {
-    /// Starts `work` as one of `tasks`, and tells `done` at its end. What it logs is of the source that the caller
-    /// works for.
+    /// Starts `work` as one of `tasks`, and notifies `done` at its end. It logs in the span of the
+    /// caller.
     pub fn start(
         tasks: &TaskTracker,
         done: &Arc<Notify>,
@@ -41,20 +41,20 @@ impl<R: Send + 'static> BackgroundTask<R> {
     ) -> BackgroundTask<R> {
         let shared =
             Arc::new(TaskState { result: Mutex::new(None), is_done: AtomicBool::new(false) });
-        let telling = CompletionSignal(shared.clone(), done.clone());
+        let signal = CompletionSignal(shared.clone(), done.clone());
         let work = async move {
             let result = work.await;
-            *telling.0.lock_result() = Some(result);
+            *signal.0.lock_result() = Some(result);
         };
         BackgroundTask { handle: tasks.spawn(work.in_current_span()).abort_handle(), state: shared }
     }
 
-    /// Whether its work is at its end.
+    /// Whether it has ended.
     pub fn is_done(&self) -> bool {
         self.state.is_done.load(Ordering::Acquire)
     }
 
-    /// What its work brought; nothing before the end, and where it panicked.
+    /// Its result; `None` before the end, or if it panicked.
     pub fn into_result(self) -> Option<R> {
         self.state.lock_result().take()
     }

@@ -1,5 +1,5 @@
-//! Reads a window of a source that delivers oldest first: through one cursor after the other, and by
-//! time where the server refuses one, ends without one, or may hide something from it.
+//! Reads a window of a source that delivers oldest first: through one cursor after the other, and
+//! by time if the server refuses a cursor, ends without one, or may not show everything through it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,38 +22,39 @@ use crate::model::user_profiles::UserProfiles;
 use crate::source::PageLocator;
 use crate::state::checkpoint::OpenWindow;
 
-/// Empty pages with a new cursor that a pull follows in a row: a stream that keeps its cursor at the
-/// end may give a few, and the next pull goes on from there.
+/// Empty pages with a new cursor that a pull follows in a row: a server may give a few at the end,
+/// and the next pull resumes there.
 const EMPTY_PAGES: u32 = 3;
 
-/// Fall-backs from a refused cursor that may bring nothing newer, before the server is given up.
-const VAIN_FALL_BACKS: u32 = 3;
+/// Fallbacks from refused cursors that bring nothing newer, before the run fails.
+const MAX_FALLBACKS: u32 = 3;
 
-/// Records that a restarted stream begins with, at least.
+/// The fewest records on a first page that look like a restart of the whole history.
 const RESTART_RECORDS: usize = 10;
 
-/// What the present walk was begun from.
+/// How the current pagination began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PaginationOrigin {
-    /// A cursor that an earlier run kept. It may hide what came later, so its end may need a check.
-    KeptCursor,
-    /// A time, so that the server was asked for everything since then.
+    /// With the cursor of an earlier run. It may not show what came later, so its end may need a
+    /// check.
+    SavedCursor,
+    /// With a time: everything since then was requested.
     Time,
-    /// The same, to find what a kept cursor has not shown. It may end at this position, which the
-    /// cursor had reached.
+    /// The same, to find what a saved cursor has not shown. It may end at this position, up to
+    /// which the cursor had read.
     CheckTo(Option<Timestamp>),
 }
 
-/// What a check of the cursor has found.
+/// What a check of the cursor found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CheckOutcome {
-    /// No record after the position that the cursor had reached.
+    /// No record after the position up to which the cursor had read.
     NothingNew,
     /// Records that the cursor did not show.
     More,
 }
 
-/// What all windows of a run have in common.
+/// The settings that all windows of a run share.
 #[derive(Debug, Clone, Copy)]
 pub struct CursorReaderOptions {
     /// The watermark at the start of the run.
@@ -62,7 +63,7 @@ pub struct CursorReaderOptions {
     pub since: Timestamp,
     /// When the cursor is checked.
     pub check: CursorCheck,
-    /// Parts of a window that may be read at once.
+    /// Segments of a window that may be read at once.
     pub concurrency: usize,
 }
 
@@ -71,23 +72,23 @@ pub struct CursorReader<T> {
     reader: Arc<PageReader<T>>,
     index: usize,
     open: OpenWindow,
-    walk: Pagination,
+    pagination: Pagination,
     origin: PaginationOrigin,
-    fall_backs: CursorFallbacks,
+    fallbacks: CursorFallbacks,
     since: Timestamp,
     check: CursorCheck,
-    /// Whether a kept cursor brought any record.
+    /// Whether the saved cursor brought any record.
     cursor_brought: bool,
-    /// A kept cursor that led to empty pages without an end.
+    /// A saved cursor that led to empty pages without an end.
     unfinished_cursor: Option<String>,
-    /// The place of the last record taken.
+    /// The position of the last record handed on.
     position: Option<Timestamp>,
-    /// Whether the server refused to read from the window's start, and is read from a later one.
+    /// Whether the server refused the start of the window, which is read from a later one.
     is_shortened: bool,
-    /// The smallest place on the last page: from here a fall-back reads.
+    /// The smallest position on the last page: a fallback reads from before it.
     watermark: Option<Timestamp>,
     prefetcher: Prefetcher<T>,
-    /// The page taken last, if prefetching after it may pay.
+    /// The last page, if prefetching after it may pay.
     last: Option<LastPage>,
     out: mpsc::Sender<FetchMessage>,
 }
@@ -97,27 +98,27 @@ impl<T: Transport + 'static> CursorReader<T> {
     pub fn new(
         reader: Arc<PageReader<T>>,
         (index, open): (usize, OpenWindow),
-        terms: CursorReaderOptions,
+        options: CursorReaderOptions,
         out: mpsc::Sender<FetchMessage>,
     ) -> CursorReader<T> {
         CursorReader {
-            walk: Pagination::new(open.cursor.as_deref(), empty_pages(&open)),
-            // A cursor met while reading again belongs to a read by time that was interrupted.
+            pagination: Pagination::new(open.cursor.as_deref(), empty_pages(&open)),
+            // During a reread, the cursor belongs to a read by time that was interrupted.
             origin: match open.cursor.is_some() && !open.rereads {
-                true => PaginationOrigin::KeptCursor,
+                true => PaginationOrigin::SavedCursor,
                 false => PaginationOrigin::Time,
             },
-            prefetcher: Prefetcher::new(reader.clone(), terms.concurrency),
+            prefetcher: Prefetcher::new(reader.clone(), options.concurrency),
             reader,
             index,
             open,
-            fall_backs: CursorFallbacks::default(),
-            since: terms.since,
-            check: terms.check,
+            fallbacks: CursorFallbacks::default(),
+            since: options.since,
+            check: options.check,
             cursor_brought: false,
             unfinished_cursor: None,
-            position: terms.watermark,
-            watermark: terms.watermark,
+            position: options.watermark,
+            watermark: options.watermark,
             is_shortened: false,
             last: None,
             out,
@@ -127,23 +128,23 @@ impl<T: Transport + 'static> CursorReader<T> {
     /// Reads it to its end.
     ///
     /// # Errors
-    /// What was read before is handed on all the same.
+    /// Everything read before the error was handed on.
     pub async fn read(mut self) -> Result<FetchOutcome, FetchError> {
         loop {
-            let reached = match self.next_page().await? {
+            let end = match self.next_page().await? {
                 None => self.prefetch().await?,
                 end => end,
             };
-            match reached {
+            match end {
                 None => {}
                 Some(FetchOutcome::ReceiverClosed) => return Ok(FetchOutcome::ReceiverClosed),
-                Some(reached) if self.check_is_due() => self.begin_check(reached).await,
-                Some(reached) => return Ok(reached),
+                Some(outcome) if self.check_is_due() => self.begin_check(outcome).await,
+                Some(outcome) => return Ok(outcome),
             }
         }
     }
 
-    /// Prefetches after the last page where that pays, and hands on what it brings.
+    /// Prefetches after the last page if that pays, and hands the pages on.
     async fn prefetch(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
         let last = self.last.take();
         let Some(mut queue) = last.and_then(|last| self.prefetcher.start(last, self.open.to))
@@ -151,7 +152,7 @@ impl<T: Transport + 'static> CursorReader<T> {
             return Ok(None);
         };
         loop {
-            let place = self.walk.next_page();
+            let place = self.pagination.next_page();
             match self.prefetcher.next(&mut queue, place).await? {
                 PrefetchStep::Page(page) => {
                     if let Some(outcome) = self.take(page).await? {
@@ -172,17 +173,17 @@ impl<T: Transport + 'static> CursorReader<T> {
         }
     }
 
-    /// Requests the next page and hands it on, or goes on by time where the cursor is of no use.
+    /// Requests the next page and hands it on, or restarts by time if the cursor cannot be used.
     async fn next_page(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
-        let (window, place) = (self.open.window(), self.walk.next_page().clone());
+        let (window, place) = (self.open.window(), self.pagination.next_page().clone());
         if !self.reader.can_request(&window, &place) {
             self.restart_by_time("it is too long to be sent").await;
             return Ok(None);
         }
         match self.reader.page(&window, &place).await {
             Ok(page) => match self.take(ReceivedPage::now(place, page)).await {
-                Err(FetchError::PagingLoop(circle)) if self.may_doubt_cursor() => {
-                    self.restart_by_time(&circle.to_string()).await;
+                Err(FetchError::PagingLoop(paging_loop)) if self.may_doubt_cursor() => {
+                    self.restart_by_time(&paging_loop.to_string()).await;
                     Ok(None)
                 }
                 taken => taken,
@@ -196,20 +197,20 @@ impl<T: Transport + 'static> CursorReader<T> {
         }
     }
 
-    /// Whether the kept cursor, which led to an end, must not be the last word.
+    /// Whether the end of a saved cursor must be checked by time.
     fn check_is_due(&self) -> bool {
         let (last, now) = (self.open.read_by_time, chrono::Utc::now());
-        self.origin == PaginationOrigin::KeptCursor
+        self.origin == PaginationOrigin::SavedCursor
             && self.open.to.is_none()
             && (self.open.cursor.is_none() || self.check.is_due(last, self.cursor_brought, now))
     }
 
     /// Reads by time what may have become visible since the last check.
-    async fn begin_check(&mut self, reached: FetchOutcome) {
+    async fn begin_check(&mut self, outcome: FetchOutcome) {
         let from = self.overlap_start();
         tracing::debug!(from = %format_millis(from), "checking the cursor by time");
-        // More may come after the empty pages: unless the check shows more, the next run goes on there.
-        self.unfinished_cursor = match reached {
+        // More may follow the empty pages: unless the check finds more, the next run resumes there.
+        self.unfinished_cursor = match outcome {
             FetchOutcome::EmptyPages => self.open.cursor.clone(),
             FetchOutcome::Complete | FetchOutcome::ReceiverClosed => None,
         };
@@ -217,8 +218,8 @@ impl<T: Transport + 'static> CursorReader<T> {
         self.origin = PaginationOrigin::CheckTo(self.position);
     }
 
-    /// Where a read by time begins that follows a complete one: what had become visible until then
-    /// was read, and what became visible later is at most an overlap older.
+    /// The start of a read by time after a complete one: that one read everything visible then, and
+    /// what becomes visible later is at most an overlap older.
     fn overlap_start(&self) -> Timestamp {
         let Some(position) = self.position else {
             return self.open.from;
@@ -227,27 +228,28 @@ impl<T: Transport + 'static> CursorReader<T> {
         self.not_before_history(before(position.min(checked), self.check.overlap))
     }
 
-    /// A clock that was ahead may have begun the history in the future; its windows are corrected.
+    /// If our clock was ahead at the first pull, the history began in the future, and its windows
+    /// were corrected since.
     fn not_before_history(&self, from: Timestamp) -> Timestamp {
         from.max(self.since.min(self.open.from))
     }
 
-    /// Hands a page on, and says how far that is where it is the end.
+    /// Hands a page on. Returns how the reading ended, if this was the last page.
     async fn take(&mut self, received: ReceivedPage) -> Result<Option<FetchOutcome>, FetchError> {
         let ReceivedPage { place, mut page, at, known } = received;
-        self.walk.seek(place);
+        self.pagination.seek(place);
         if self.is_restart(&page.records) && self.note_restart().await.is_err() {
             return Ok(Some(FetchOutcome::ReceiverClosed));
         }
         self.note_records(&page.records);
         if let Some(next) = page.next.take_if(|_| is_known(&page.records, &known)) {
-            // Read twice by our own doing: no sign of a circle.
-            self.walk.seek(next);
+            // We read it twice ourselves, so it is no sign of a loop.
+            self.pagination.seek(next);
             return Ok(None);
         }
-        let stood = self.walk.next_page().clone();
+        let previous = self.pagination.next_page().clone();
         let has_next = page.next.is_some();
-        let mut advance = self.walk.advance(&page.records, page.next);
+        let mut advance = self.pagination.advance(&page.records, page.next);
         match self.check_outcome(&page.records) {
             Some(CheckOutcome::NothingNew) if advance == Ok(PageAdvance::HasNext) => {
                 advance = Ok(PageAdvance::Complete);
@@ -265,15 +267,15 @@ impl<T: Transport + 'static> CursorReader<T> {
         if !known.is_empty() {
             page.records.retain(|record| !known.contains(&record_key(record)));
         }
-        let delivery = FetchMessage::Records {
+        let message = FetchMessage::Records {
             records: page.records,
             received: at,
             users: UserProfiles::default(),
             window: self.index,
             window_after: Some(self.open.clone()),
-            advances: *self.walk.next_page() != stood,
+            advances: *self.pagination.next_page() != previous,
         };
-        if self.out.send(delivery).await.is_err() {
+        if self.out.send(message).await.is_err() {
             return Ok(Some(FetchOutcome::ReceiverClosed));
         }
         match advance? {
@@ -289,44 +291,46 @@ impl<T: Transport + 'static> CursorReader<T> {
         }
     }
 
-    /// Whether the first page of a kept cursor holds only records that lie before what is remembered:
-    /// the server has forgotten the cursor, and began again. A few such records may be late ones.
+    /// Whether the first page of a saved cursor holds only records from before the dedup cache:
+    /// then the server no longer knows the cursor and starts again. A few such records may be late
+    /// ones.
     fn is_restart(&self, records: &[Record]) -> bool {
         let Some(position) = self.position else {
             return false;
         };
         let remembered = before(position, self.check.overlap);
-        self.origin == PaginationOrigin::KeptCursor
+        self.origin == PaginationOrigin::SavedCursor
             && !self.cursor_brought
             && records.len() >= RESTART_RECORDS
             && watermark_positions(records).all(|place| place < remembered)
     }
 
-    /// Updates what is known of the walk from the records of its next page.
+    /// Updates the positions and counts from the records of the next page.
     fn note_records(&mut self, records: &[Record]) {
-        // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
+        // The smallest: a wrong date in the future must not make a fallback skip records.
         self.watermark = watermark_positions(records).min().or(self.watermark);
         self.position = watermark_positions(records).last().or(self.position);
-        self.cursor_brought |= self.origin == PaginationOrigin::KeptCursor && !records.is_empty();
-        self.fall_backs.saw(records);
+        self.cursor_brought |= self.origin == PaginationOrigin::SavedCursor && !records.is_empty();
+        self.fallbacks.observe(records);
         self.last = match self.prefetcher.may_pay() {
             true => LastPage::from_records(records),
             false => None,
         };
     }
 
-    /// From now on records come that may have been written before.
+    /// The next records may have been written before.
     async fn note_restart(&mut self) -> Result<(), mpsc::error::SendError<FetchMessage>> {
         tracing::warn!(
-            "the server does not know the saved cursor and begins again; events that were written before are dropped"
+            "the server does not know the saved cursor and begins again; events that were written \
+             before are dropped"
         );
         self.origin = PaginationOrigin::Time;
         self.out.send(FetchMessage::RereadStarted).await
     }
 
-    /// Updates where the window stands after a page.
+    /// Updates the resume point of the window after a page.
     fn note_place(&mut self, is_end: bool, has_next: bool) {
-        if let Some(cursor) = self.walk.cursor() {
+        if let Some(cursor) = self.pagination.cursor() {
             self.open.cursor = Some(cursor.to_owned());
         }
         // From the end on, only new records come.
@@ -336,7 +340,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         }
         let now = chrono::Utc::now();
         if has_next {
-            if self.origin != PaginationOrigin::KeptCursor {
+            if self.origin != PaginationOrigin::SavedCursor {
                 self.open.read_by_time = Some(now);
             }
         } else {
@@ -368,19 +372,19 @@ impl<T: Transport + 'static> CursorReader<T> {
         }
     }
 
-    /// Whether `failure` is of the cursor, and reading by time may help.
+    /// Whether `failure` is about the cursor, and reading by time may help.
     fn may_fall_back(&self, failure: &Failure) -> bool {
-        let place = self.walk.next_page();
-        (is_refused_cursor(failure, place) && self.fall_backs.may_help())
+        let place = self.pagination.next_page();
+        (is_refused_cursor(failure, place) && self.fallbacks.may_help())
             || (is_broken_cursor(failure, place) && self.may_doubt_cursor())
     }
 
-    /// Whether a cursor that an earlier run kept is in the way, and reading by time was not tried.
+    /// Whether a saved cursor may be the cause, and reading by time was not tried yet.
     fn may_doubt_cursor(&self) -> bool {
-        self.origin == PaginationOrigin::KeptCursor && self.open.to.is_none()
+        self.origin == PaginationOrigin::SavedCursor && self.open.to.is_none()
     }
 
-    /// Goes on by time where the cursor is of no use, which `reason` explains.
+    /// Restarts by time because the cursor cannot be used; `reason` says why.
     async fn restart_by_time(&mut self, reason: &str) {
         let from = match self.watermark {
             Some(watermark) => self.not_before_history(before(watermark, CURSOR_FALLBACK)),
@@ -389,30 +393,32 @@ impl<T: Transport + 'static> CursorReader<T> {
         tracing::warn!(
             %reason,
             from = %format_millis(from),
-            "the cursor cannot be used; reading by time instead, without events that were written before"
+            "the cursor cannot be used; reading by time instead, without events that were written \
+             before"
         );
-        self.fall_backs.note();
+        self.fallbacks.note();
         self.read_from(from).await;
     }
 
-    /// Begins a walk by time. A receiver that has gone is noticed at the next page.
+    /// Starts a reread at `from`. A receiver that is gone is noticed at the next page.
     async fn read_from(&mut self, from: Timestamp) {
         self.open = OpenWindow { from, cursor: None, rereads: true, ..self.open.clone() };
-        self.walk = Pagination::new(None, empty_pages(&self.open));
+        self.pagination = Pagination::new(None, empty_pages(&self.open));
         self.origin = PaginationOrigin::Time;
         self.last = None;
         let _ = self.out.send(FetchMessage::RereadStarted).await;
     }
 
-    /// Whether `failure` may mean that the window begins before the earliest event that is kept.
+    /// Whether `failure` may mean that the window begins before the earliest event that the server
+    /// has.
     fn refuses_start(&self, failure: &Failure) -> bool {
         failure.kind == FailureKind::BadRequest
-            && *self.walk.next_page() == PageLocator::Start
+            && *self.pagination.next_page() == PageLocator::Start
             && !self.is_shortened
     }
 
-    /// Reads on from the earliest time that the server keeps, because it refused the window's own
-    /// start. Servers that show less than was asked for, without an error, need none of this.
+    /// Continues at the earliest time that the server has, because it refused the start of the
+    /// window. Servers that show less than was requested, without an error, do not need this.
     async fn shorten(&mut self, failure: Failure) -> Result<Option<FetchOutcome>, FetchError> {
         let now = chrono::Utc::now();
         let retention = self.reader.source.retention();
@@ -426,7 +432,8 @@ impl<T: Transport + 'static> CursorReader<T> {
         tracing::warn!(
             server = %failure.message,
             from = %format_millis(start),
-            "the server refused to read from before the earliest event that it keeps; reading from there instead"
+            "the server refused to read from before the earliest event that it keeps; reading from \
+             there instead"
         );
         self.open.from = start;
         self.is_shortened = true;
@@ -435,7 +442,7 @@ impl<T: Transport + 'static> CursorReader<T> {
     }
 }
 
-/// Whether all of `records`, and there are some, were taken before.
+/// Whether there are records, and all of them are in `known`.
 fn is_known(records: &[Record], known: &HashSet<RecordKey>) -> bool {
     let has_all = || records.iter().all(|record| known.contains(&record_key(record)));
     !known.is_empty() && !records.is_empty() && has_all()
@@ -448,25 +455,26 @@ fn empty_pages(open: &OpenWindow) -> u32 {
     }
 }
 
-/// The fall-backs of one walk: a server that refuses its cursors again and again, with nothing newer
-/// in between, leads to the same place again and again.
+/// The fallbacks of one window: a server that refuses cursor after cursor, with nothing newer in
+/// between, would lead to the same position forever.
 #[derive(Debug, Default)]
 struct CursorFallbacks {
-    /// The newest place seen, as the records say: ours, held to the present, moves with the clock.
+    /// The newest position, as in the records: the watermark is limited to the present, so it moves
+    /// with the clock.
     newest_position: Option<Timestamp>,
     newest_at_last_fallback: Option<Timestamp>,
     without_progress: u32,
 }
 
 impl CursorFallbacks {
-    fn saw(&mut self, records: &[Record]) {
+    fn observe(&mut self, records: &[Record]) {
         let positions = records.iter().filter_map(|record| record.position);
         self.newest_position = self.newest_position.max(positions.max());
     }
 
     fn may_help(&self) -> bool {
         self.newest_position != self.newest_at_last_fallback
-            || self.without_progress < VAIN_FALL_BACKS
+            || self.without_progress < MAX_FALLBACKS
     }
 
     fn note(&mut self) {
@@ -478,7 +486,7 @@ impl CursorFallbacks {
     }
 }
 
-/// Whether the server failed at this cursor again and again. It may be this cursor alone.
+/// Whether every attempt with this cursor failed. It may be this cursor alone.
 fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
     matches!(place, PageLocator::Cursor(_))
         && matches!(
@@ -487,7 +495,7 @@ fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
         )
 }
 
-/// Whether the server refused the cursor that it was asked with.
+/// Whether the server refused the cursor in the request.
 fn is_refused_cursor(failure: &Failure, place: &PageLocator) -> bool {
     matches!(place, PageLocator::Cursor(_))
         && matches!(failure.kind, FailureKind::BadRequest | FailureKind::NotFound)

@@ -322,8 +322,8 @@ async fn empty_pages_without_end_are_no_end() {
     }
 }
 
-/// A Jira log with a record every `step` milliseconds from the window's start, newest first; ids are
-/// numbered against time, to show that their order is not relied on.
+/// A Jira log with a record every `step` milliseconds from the window's start, newest first; ids
+/// are numbered against time, to show that their order is not relied on.
 pub(super) fn jira(query: &RequestQuery, count: i64, step: i64) -> (u16, String) {
     let base = open(None).from;
     let (from, to) = (query.time("from"), query.time("to"));
@@ -368,8 +368,8 @@ async fn slices_come_oldest_first_and_whole() {
 
 #[tokio::test]
 async fn a_log_that_grows_while_it_is_paged_is_read_again() {
-    // From the second request on, 12 instead of 11 records: the first page's last one comes again. Each reading ends
-    // with an empty page, and a look at what is older.
+    // From the second request on, 12 instead of 11 records: the first page's last one comes again.
+    // Each reading ends with an empty page, and a look at what is older.
     let fetcher =
         fetcher(jira_source(10), |asked, query| jira(query, if asked == 0 { 11 } else { 12 }, 7));
     let (handed, _) = read(&fetcher, jira_window(), None).await;

@@ -1,17 +1,15 @@
-//! Reads the windows of a plan: requests pages, and hands their records on, oldest first, each batch
-//! together with the window as it will stand when the batch is committed.
+//! Reads the windows of a plan: requests pages, and hands their records on, oldest first, each
+//! batch together with the window as it will stand when the batch is committed.
 //!
-//! Reading runs ahead of writing by the capacity of the channel. [`cursor_reader`] reads a source that
-//! delivers oldest first, with [`prefetch`] where the server is slow; [`slice_reader`] reads one that
-//! delivers newest first, slice by slice with [`slice_pages`]. Both use [`page_reader`] for one page.
-//! [`plan`], [`pagination`], [`paging_facts`], [`segment_queue`], [`slice_scan`] and [`density`] do no I/O.
-//! See `docs/design.md`, sections 5 to 8.
+//! Reading runs ahead of writing by the capacity of the channel. [`cursor_reader`] reads a source
+//! that delivers oldest first, with [`prefetch`] where the server is slow; [`slice_reader`] reads
+//! one that delivers newest first, slice by slice with [`slice_pages`]. Both use [`page_reader`]
+//! for one page. [`plan`], [`pagination`], [`paging_facts`], [`segment_queue`] and [`slice_scan`]
+//! do no I/O. See `docs/design.md`, sections 5 to 8.
 
 pub mod attempt_record;
 mod background_task;
-mod compressed_page;
 mod cursor_reader;
-mod density;
 pub mod page_reader;
 pub mod pagination;
 mod paging_facts;
@@ -53,7 +51,8 @@ pub struct Fetcher<T> {
 }
 
 impl<T: Transport + 'static> Fetcher<T> {
-    /// Reads the windows of `plan` to their ends into `out`; `check` says when a cursor is not trusted.
+    /// Reads the windows of `plan` to their ends into `out`; `check` says when a cursor is not
+    /// trusted.
     ///
     /// # Errors
     /// Records that were read before the error are still handed on.

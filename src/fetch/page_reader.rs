@@ -1,4 +1,5 @@
-//! Requests one page of a source, for any task that reads.
+//! Requests one page of a source, for any task that reads; and keeps prefetched pages compressed,
+//! which takes a tenth of their memory.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
 use crate::fetch::attempt_record::{AttemptRecorder, WindowAttemptObserver};
-use crate::fetch::compressed_page::CompressedPage;
 use crate::fetch::plan::watermark_of;
 use crate::fetch::types::{FetchError, RecordKey};
 use crate::fetch::user_directory::UserDirectory;
@@ -18,7 +18,7 @@ use crate::http::message::UnreadableBody;
 use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
-use crate::http::memory_budget::{MemoryBudget, MemoryPermit};
+use crate::http::memory_budget::{CompressedPermit, MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
 use crate::http::retry::RetryBudget;
 use crate::model::record::Record;
@@ -27,32 +27,32 @@ use crate::model::user_profiles::UserProfiles;
 use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::SourceMeter;
 
-/// What the quickest answer of a server must take before several are asked for at once. Below it, one
-/// page after the other keeps up with whatever is done with them.
+/// Prefetching pays only if the quickest response of the server takes at least this long. Below it,
+/// reading page by page keeps up with the writer.
 const SLOW_RESPONSE: Duration = Duration::from_millis(100);
 
 /// The longest URL that the HTTP library sends (`http::Uri`).
 const MAX_URL_LENGTH: usize = 65_534;
 
-/// Asks for pages; shared by the tasks that read a source.
+/// Requests pages; shared by the tasks that read a source.
 pub struct PageReader<T> {
     /// How the API is read.
     pub source: Source,
     /// Sends requests.
     pub transport: T,
-    /// What requests must wait for.
+    /// The limits that requests wait for.
     pub limiter: Arc<RequestLimiter>,
-    /// How long failures are borne.
+    /// How long failed requests are retried.
     pub retry_budget: RetryBudget,
-    /// Where answers wait.
+    /// The memory that responses may take.
     pub memory_budget: MemoryBudget,
     /// Counts what happens.
     pub meter: Arc<SourceMeter>,
     /// Looks up the names of users, if configured.
     pub user_directory: Option<UserDirectory<T>>,
-    /// Takes down every attempt, where that is wanted.
+    /// Records every attempt at a request, in an export.
     pub attempt_recorder: Option<AttemptRecorder>,
-    /// The tasks that ask for pages on its behalf.
+    /// The tasks that request pages for it.
     pub tasks: TaskTracker,
 }
 
@@ -60,16 +60,16 @@ impl<T: Transport> PageReader<T> {
     /// The page at `place` of `window`.
     ///
     /// # Errors
-    /// Why it was given up.
+    /// Why no attempt succeeded.
     pub async fn page(&self, window: &Window, place: &PageLocator) -> Result<Page, Failure> {
         let (page, _) = self.page_and_body(window, place).await?;
         Ok(page)
     }
 
-    /// The same, and the text that it was read from.
+    /// The same, with the body that it was parsed from.
     ///
     /// # Errors
-    /// Why it was given up.
+    /// As with [`PageReader::page`].
     pub async fn page_and_body(
         &self,
         window: &Window,
@@ -78,10 +78,10 @@ impl<T: Transport> PageReader<T> {
         self.page_with_limit(window, place, None).await
     }
 
-    /// The same, of at most `limit` records, where that is given.
+    /// The same, with a page size of `limit`, if that is given.
     ///
     /// # Errors
-    /// Why it was given up.
+    /// As with [`PageReader::page`].
     pub async fn page_with_limit(
         &self,
         window: &Window,
@@ -94,7 +94,7 @@ impl<T: Transport> PageReader<T> {
         }
         let read = |response: &Response| {
             let page = self.source.read(place, response)?;
-            // Before it gets into a checkpoint, which could not be read on from.
+            // Checked before it gets into a checkpoint, from which no run could resume.
             match page.next.as_ref().is_none_or(|next| self.can_request(window, next)) {
                 true => Ok((page, response.body.clone())),
                 false => Err(UnreadableBody::new(
@@ -102,8 +102,8 @@ impl<T: Transport> PageReader<T> {
                 )),
             }
         };
-        let transcript = self.attempt_recorder.as_ref();
-        let witness = PageObserver(transcript.map(|transcript| transcript.for_window(window)));
+        let recorder = self.attempt_recorder.as_ref();
+        let observer = PageObserver(recorder.map(|recorder| recorder.for_window(window)));
         let (page, body) = send_with_retries(
             &self.transport,
             &self.limiter,
@@ -111,7 +111,7 @@ impl<T: Transport> PageReader<T> {
             &self.meter,
             &request,
             read,
-            &witness,
+            &observer,
         )
         .await?;
         self.meter.pages.add(1);
@@ -130,20 +130,21 @@ impl<T: Transport> PageReader<T> {
         request.url.as_str().len() <= MAX_URL_LENGTH
     }
 
-    /// The page that was packed, now in the room of `share`.
+    /// The page that was compressed, which now takes memory of `permit`.
     ///
     /// # Errors
-    /// [`FetchError::TaskDied`], which for a page that could be read before is a lack of memory.
+    /// [`FetchError::TaskDied`]: the page was parsed before, so only a lack of memory makes it
+    /// fail.
     pub fn decompress_page(
         &self,
         packed: CompressedPage,
-        share: &Arc<MemoryPermit>,
+        permit: &Arc<MemoryPermit>,
     ) -> Result<Page, FetchError> {
         let place = packed.locator.clone();
         let response = Response {
             status: 200,
             headers: Vec::new(),
-            body: share.keep(packed.unpack().map_err(|_| FetchError::TaskDied)?),
+            body: permit.keep(packed.unpack().map_err(|_| FetchError::TaskDied)?),
         };
         let page = self.source.read(&place, &response);
         page.map_err(|_| FetchError::TaskDied)
@@ -155,20 +156,20 @@ impl<T: Transport> PageReader<T> {
         self.tasks.wait().await;
     }
 
-    /// Whom `records` may mean, as far as that is known or wanted.
+    /// Profiles of the users that `records` may name, as far as they are known and wanted.
     pub async fn users_of(&self, records: &[Record]) -> UserProfiles {
         match &self.user_directory {
-            Some(directory) => directory.people_of(records).await,
+            Some(directory) => directory.users_of(records).await,
             None => UserProfiles::default(),
         }
     }
 
-    /// Whether what it reads is to prove itself.
+    /// Whether it reads for an export.
     pub fn is_evidence(&self) -> bool {
         self.attempt_recorder.is_some()
     }
 
-    /// How many requests must be under way at once to use all of the quota.
+    /// How many requests must be in flight to use all of the quota.
     pub fn needed_concurrency(&self) -> usize {
         let latency = self.meter.quickest_response().unwrap_or_default();
         let interval = self.limiter.interval().max(Duration::from_micros(1));
@@ -176,14 +177,14 @@ impl<T: Transport> PageReader<T> {
         usize::try_from(needed).unwrap_or(usize::MAX)
     }
 
-    /// Whether reading several parts of a window at once pays: the server takes its time, and longer
-    /// than the quota makes us wait for the next request anyway.
+    /// Whether reading several segments of a window at once pays: the server is slow, and slower
+    /// than the quota lets us send requests.
     pub fn is_slow(&self) -> bool {
         let quickest = self.meter.quickest_response();
         quickest.is_some_and(|quickest| quickest >= SLOW_RESPONSE.max(self.limiter.interval()))
     }
 
-    /// Tells the first page with bytes that are no UTF-8; the report has their count.
+    /// Logs the first page with invalid UTF-8; the report has their number.
     fn warn_of_invalid_utf8(&self) {
         if self.meter.mended_pages.get() == 0 {
             tracing::warn!("a response contains invalid UTF-8; replaced with U+FFFD in the output");
@@ -192,7 +193,7 @@ impl<T: Transport> PageReader<T> {
     }
 }
 
-/// Takes down the attempts to get a page, where that is wanted, and counts the page's records.
+/// Records the attempts to get a page, in an export, and counts the page's records.
 struct PageObserver<'a>(Option<WindowAttemptObserver<'a>>);
 
 impl AttemptObserver<(Page, Bytes)> for PageObserver<'_> {
@@ -205,7 +206,7 @@ impl AttemptObserver<(Page, Bytes)> for PageObserver<'_> {
     }
 }
 
-/// Where the watermark would move with each of `records`, received just now.
+/// The watermark after each of `records`, if they were received now.
 pub fn watermark_positions(records: &[Record]) -> impl Iterator<Item = Timestamp> {
     let now = chrono::Utc::now();
     let positions = records.iter().filter_map(|record| record.position);
@@ -218,7 +219,7 @@ pub struct ReceivedPage {
     pub place: PageLocator,
     pub page: Page,
     pub at: Timestamp,
-    /// Records on it that were taken with the page before.
+    /// Records on it that were handed on with the page before.
     pub known: HashSet<RecordKey>,
 }
 
@@ -234,5 +235,64 @@ impl ReceivedPage {
     /// The same, of which `known` was taken before.
     pub fn without(self, known: HashSet<RecordKey>) -> ReceivedPage {
         ReceivedPage { known, ..self }
+    }
+}
+
+/// zstd's quickest: a page in about a millisecond.
+const COMPRESSION_LEVEL: i32 = 1;
+
+/// A page that waits to be handed on.
+#[derive(Debug)]
+pub struct CompressedPage {
+    /// Its position in the pagination.
+    pub locator: PageLocator,
+    /// When it was received.
+    pub at: Timestamp,
+    body: CompressedBody,
+    share: CompressedPermit,
+}
+
+#[derive(Debug)]
+enum CompressedBody {
+    Zstd(Box<[u8]>),
+    Plain(Bytes),
+}
+
+impl CompressedBody {
+    fn length(&self) -> usize {
+        match self {
+            CompressedBody::Zstd(packed) => packed.len(),
+            CompressedBody::Plain(body) => body.len(),
+        }
+    }
+}
+
+impl CompressedPage {
+    /// Compresses the body of the page at `place`, received just now.
+    pub fn new(place: PageLocator, body: &Bytes, room: &MemoryBudget) -> CompressedPage {
+        // It fails only for a lack of memory.
+        let body = match zstd::bulk::compress(body, COMPRESSION_LEVEL) {
+            // zstd returns a larger buffer than it filled.
+            Ok(packed) => CompressedBody::Zstd(packed.into_boxed_slice()),
+            Err(_) => CompressedBody::Plain(body.clone()),
+        };
+        CompressedPage {
+            locator: place,
+            at: chrono::Utc::now(),
+            share: room.pack(body.length()),
+            body,
+        }
+    }
+
+    /// The body that the page is parsed from.
+    ///
+    /// # Errors
+    /// zstd's: only a lack of memory, for what it compressed itself.
+    pub fn unpack(self) -> std::io::Result<Bytes> {
+        drop(self.share);
+        match self.body {
+            CompressedBody::Zstd(packed) => Ok(Bytes::from(zstd::stream::decode_all(&*packed)?)),
+            CompressedBody::Plain(body) => Ok(body),
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! The pagination of a source that delivers oldest first: the next page, the end, and whether the server
-//! leads in a loop. Pure. See `docs/design.md`, section 6.
+//! The pagination of a source that delivers oldest first: the next page, the end, and whether the
+//! server leads in a loop. Pure. See `docs/design.md`, section 6.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -7,11 +7,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::model::record::Record;
 use crate::source::PageLocator;
 
-/// Pages in a row that were read before, each with a new cursor, that are followed: a server may send
-/// a page once more, and go on.
+/// Pages in a row that were read before, each with a new cursor, that are followed: a server may
+/// repeat a page and continue.
 const MAX_STALE_PAGES: u32 = 3;
 
-/// One walk over a window.
+/// The pagination of one window.
 #[derive(Debug)]
 pub struct Pagination {
     locator: PageLocator,
@@ -25,26 +25,26 @@ pub struct Pagination {
     empty_in_a_row: u32,
 }
 
-/// Where a walk goes after a page.
+/// What follows a page.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PageAdvance {
     /// There is another page.
     HasNext,
-    /// Everything there is was read.
+    /// This was the last page.
     Complete,
-    /// Page after page was empty, each with a new cursor: whether there is more is not known.
+    /// Too many pages in a row were empty, each with a new cursor: there may be more.
     TooManyEmptyPages,
 }
 
-/// The server leads in a circle: a cursor that was used before, or one page after the other without a
-/// new record. An empty page behind its own cursor is none: it is how a stream ends.
+/// The server leads in a loop: by a cursor that was used before, or page after page without a new
+/// record. An empty page that returns its own cursor is not a loop; it marks the end of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server repeats pages that were read before, so its paging leads in a circle")]
 pub struct PagingLoop;
 
 impl Pagination {
-    /// A walk that starts at the window's first page, or behind `cursor`, and follows so many empty
-    /// pages with new cursors in a row.
+    /// A pagination that starts at the first page of the window, or after `cursor`, and follows at
+    /// most `empty_pages` empty pages with new cursors in a row.
     pub fn new(cursor: Option<&str>, empty_pages: u32) -> Pagination {
         let place = match cursor {
             Some(cursor) => PageLocator::Cursor(cursor.to_owned()),
@@ -60,7 +60,7 @@ impl Pagination {
         }
     }
 
-    /// Goes to another place: what follows is read from there.
+    /// Continues at `place`.
     pub fn seek(&mut self, place: PageLocator) {
         self.locator = place;
     }
@@ -70,15 +70,16 @@ impl Pagination {
         &self.locator
     }
 
-    /// The newest cursor, to go on from another time.
+    /// The newest cursor, from which a later run resumes.
     pub fn cursor(&self) -> Option<&str> {
         self.locator.cursor()
     }
 
-    /// Takes note of the page at [`Pagination::locator`]: its records, and where it said it goes on. The place stays when the page named none: the next pull asks there again.
+    /// Advances past a page with `records`, which named `next`. Stays where it is if the page named
+    /// nothing: the next pull requests that page again.
     ///
     /// # Errors
-    /// [`PagingLoop`]; the place stays.
+    /// [`PagingLoop`]; it stays where it is.
     pub fn advance(
         &mut self,
         records: &[Record],
@@ -105,7 +106,7 @@ impl Pagination {
         })
     }
 
-    /// Counts the pages that were read before; an empty one says nothing.
+    /// Counts the pages that were read before; an empty page counts for nothing.
     fn count_stale_pages(&mut self, records: &[Record]) {
         if !records.is_empty() {
             self.stale_in_a_row = match self.page_hashes.insert(page_hash(records)) {

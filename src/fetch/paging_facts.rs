@@ -61,8 +61,8 @@ impl PagingFacts {
         (records >= *known).then(|| failure.clone())
     }
 
-    /// Why a window's paging failed first, in the place of `failure` at a first page: such a failure
-    /// after a paging failure says that the server is down.
+    /// Why a window's paging failed first, in the place of `failure` at a first page: such a
+    /// failure after a paging failure says that the server is down.
     pub fn original_failure(&self, failure: Failure) -> Failure {
         match &self.lock().first_failure {
             Some((_, original_failure)) if is_page_specific(failure.kind) => {
@@ -105,8 +105,8 @@ impl PagingFacts {
     }
 }
 
-/// Whether a request that was given up like this may fail for the one page alone. A refused credential, a quota
-/// and a host that cannot be reached concern every page.
+/// Whether a request that was given up like this may fail for the one page alone. A refused
+/// credential, a quota and a host that cannot be reached concern every page.
 pub fn is_page_specific(kind: FailureKind) -> bool {
     match kind {
         FailureKind::Unavailable
@@ -177,12 +177,13 @@ impl PageDigest {
     }
 }
 
-/// Decides how cursors are to be used, from the page after `previous` by its cursor `alone`, and by the cursor with
-/// the `offset` that the server named.
+/// Decides how cursors are to be used, from the page after `previous` by its cursor `alone`, and by
+/// the cursor with the `offset` that the server named.
 ///
-/// The documentation does not say what `nextPageOffset` is counted from. Counted from the cursor, the cursor alone
-/// repeats as many events of the last page. Counted from the first event, the server ignores the cursor, or else it
-/// skips events that nobody has read. Nothing where both pages are equal, but might be of equal events.
+/// The documentation does not say what `nextPageOffset` is counted from. Counted from the cursor,
+/// the cursor alone repeats as many events of the last page. Counted from the first event, the
+/// server ignores the cursor, or else it skips events that nobody has read. Nothing where both
+/// pages are equal, but might be of equal events.
 pub fn cursor_use(
     previous: &PageDigest,
     offset: u64,
@@ -269,7 +270,8 @@ mod tests {
         let used = |offset, alone: &[u64], both: &[u64]| {
             cursor_use(&last, offset, &page(alone), &page(both)).unwrap()
         };
-        // Counted from the cursor, which lies one event, or a whole page, before the end of the last page.
+        // Counted from the cursor, which lies one event, or a whole page, before the end of the
+        // last page.
         assert_eq!(used(1, &[7, 6, 5], &[6, 5, 4]), CursorUse::WithOffset);
         assert_eq!(used(3, &[9, 8, 7], &[6, 5, 4]), CursorUse::WithOffset);
         assert_eq!(used(1, &[7], &[]), CursorUse::WithOffset);

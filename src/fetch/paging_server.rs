@@ -1,4 +1,5 @@
-//! A server of a newest-first source that pages in every way that the documentation leaves open, for tests.
+//! A server of a newest-first source that pages in every way that the documentation leaves open,
+//! for tests.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,8 @@ pub(super) struct PagingBehavior {
     pub(super) refuses_past_end: bool,
     /// The end of a window is not in it.
     pub(super) excludes_end: bool,
-    /// Confluence: the page at this offset comes empty, with a link, as if its records were not to be seen.
+    /// Confluence: the page at this offset comes empty, with a link, as if its records were not to
+    /// be seen.
     pub(super) hole_at: Option<usize>,
     /// Data Center: no page says that it is the last.
     pub(super) never_last: bool,
@@ -85,7 +87,8 @@ impl PagingServer {
         }
     }
 
-    /// The records of `window` at the request of this number, newest first; new ones have contents of their own.
+    /// The records of `window` at the request of this number, newest first; new ones have contents
+    /// of their own.
     fn matching(&self, query: &RequestQuery, request: usize) -> Vec<String> {
         let grown = self.paging.grows_at.iter().filter(|at| **at < request);
         let arrived = grown.enumerate().map(|(n, _)| {
@@ -145,7 +148,8 @@ impl PagingServer {
         }
     }
 
-    /// How many records before `start` the page there begins. An offset counts what came, repeats included.
+    /// How many records before `start` the page there begins. An offset counts what came, repeats
+    /// included.
     fn overlap(&self, start: usize, limit: usize) -> usize {
         let is_offset = self.kind != SourceKind::DatacenterAudit;
         match self.paging.overlaps_each && is_offset {

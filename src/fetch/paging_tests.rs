@@ -1,5 +1,5 @@
-//! Tests the reading of sources that deliver newest first against servers that page in every way that their
-//! documentation leaves open.
+//! Tests the reading of sources that deliver newest first against servers that page in every way
+//! that their documentation leaves open.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -272,8 +272,9 @@ fn equal_records_on_two_pages_are_read_as_often_as_they_are() {
     }
 }
 
-/// The second page of this server begins with the last record of the first. In a run of equal ones that cannot be
-/// seen, however large the pages are: only a second page that begins with a new record shows the contrary.
+/// The second page of this server begins with the last record of the first. In a run of equal ones
+/// that cannot be seen, however large the pages are: only a second page that begins with a new
+/// record shows the contrary.
 #[test]
 fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
     for kind in [SourceKind::ConfluenceAudit, SourceKind::DatacenterAudit] {
@@ -374,8 +375,8 @@ fn pages_that_always_overlap_are_read_whole() {
     assert_reads_odd(SourceKind::JiraAudit, 350, paging);
 }
 
-/// Found by the property test: smaller pages, which all began with the same record, were taken for a
-/// server that ignores offsets, and four of six equal records were lost without an error.
+/// Found by the property test: smaller pages, which all began with the same record, were taken for
+/// a server that ignores offsets, and four of six equal records were lost without an error.
 #[test]
 fn overlapping_pages_of_equal_records_lose_none_silently() {
     let paging = PagingBehavior {
@@ -406,8 +407,8 @@ fn any_paging() -> impl Strategy<Value = PagingBehavior> {
         offset,
     )
         .prop_map(|(caps, grows_at, oddity, has_links, offset)| PagingBehavior {
-            // A server whose pages hold now more and now less, and which does not give what lies further,
-            // shows nothing of its end.
+            // A server whose pages hold now more and now less, and which does not give what lies
+            // further, shows nothing of its end.
             page_caps: match oddity {
                 PagingBehavior {
                     fails_from: None,
@@ -453,8 +454,8 @@ proptest! {
         is_slow in any::<bool>(),
     ) {
         let mut at = 0;
-        // Where an instant holds as much as a page, or a server gives less than a page, nothing tells an empty page
-        // from the end.
+        // Where an instant holds as much as a page, or a server gives less than a page, nothing
+        // tells an empty page from the end.
         let (apart, page_size) = match paging.empty_from {
             Some(from) => (2_000, page_size.clamp(5, u32::try_from(from).unwrap())),
             None => (0, page_size),

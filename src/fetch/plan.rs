@@ -21,9 +21,9 @@ const LONG_REREAD_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// way to an event of the last `overlap`.
 #[derive(Debug, Clone, Copy)]
 pub struct CursorCheck {
-    /// How far it reads before the last record taken, or before the last check where that is earlier.
-    /// Also for how long a cursor that brings records is trusted: so each event that becomes visible
-    /// at most so late is found, however rarely is pulled.
+    /// How far it reads before the last record taken, or before the last check where that is
+    /// earlier. Also for how long a cursor that brings records is trusted: so each event that
+    /// becomes visible at most so late is found, however rarely is pulled.
     pub overlap: Duration,
     /// For how long a cursor that brings nothing is trusted.
     pub when_idle: Duration,
@@ -126,8 +126,8 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
     checkpoint.seen.newest_until(now).or(Some(watermark))
 }
 
-/// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from its
-/// start, and a reading again that did not come to its end stays one.
+/// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from
+/// its start, and a reading again that did not come to its end stays one.
 fn resume_windows(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
@@ -162,9 +162,9 @@ fn resume_windows(
     windows
 }
 
-/// Prepares a stream that ended without a cursor: it is read from an overlap before its last record,
-/// and once an hour from [`CURSOR_FALLBACK`] before it, since `from` may look at the time of an event
-/// and would then leave out what was processed late.
+/// Prepares a stream that ended without a cursor: it is read from an overlap before its last
+/// record, and once an hour from [`CURSOR_FALLBACK`] before it, since `from` may look at the time
+/// of an event and would then leave out what was processed late.
 fn prepare_reread(
     window: &mut OpenWindow,
     since: Timestamp,
@@ -209,8 +209,9 @@ fn window_by_time(
 
 /// The plan of a one-off read of `window`.
 ///
-/// An [`DeliveryOrder::Ascending`] source is asked for a margin after its end: nobody knows for sure
-/// whether it filters on the time of an event or of its processing. What lies outside is dropped.
+/// An [`DeliveryOrder::Ascending`] source is asked for a margin after its end: nobody knows for
+/// sure whether it filters on the time of an event or of its processing. What lies outside is
+/// dropped.
 pub fn one_off(
     order: DeliveryOrder,
     reach: &LookbackSettings,

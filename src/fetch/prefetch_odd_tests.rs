@@ -192,8 +192,8 @@ enum FromFilter {
 
 #[derive(Debug, Clone)]
 struct OddServer {
-    /// Microseconds: order; whether it says when it happened, how much earlier that was, and whether it
-    /// says when it was processed.
+    /// Microseconds: order; whether it says when it happened, how much earlier that was, and
+    /// whether it says when it was processed.
     events: Vec<(i64, Option<i64>, bool, i64)>,
     sizes: Vec<usize>,
     by: FromFilter,

@@ -238,7 +238,8 @@ fn slices_of_a_slow_site_are_read_at_once() {
     assert!(times_faster > 5.0, "{times_faster:.2}");
 }
 
-/// `ids` without repeats: slices share the millisecond in which they meet, and the writer drops what it has had.
+/// `ids` without repeats: slices share the millisecond in which they meet, and the writer drops
+/// what it has had.
 fn first_of_each(mut ids: Vec<usize>) -> Vec<usize> {
     let mut known = HashSet::new();
     ids.retain(|id| known.insert(*id));
@@ -359,7 +360,8 @@ fn days_nights_and_weekends_of_a_site_are_read_in_slices_that_fit() {
         let seen = read(fetcher, window);
         assert_eq!(seen.ids, (0..2_000).collect::<Vec<_>>());
         let times_faster = (latency * 100).as_secs_f64() / seen.took.as_secs_f64();
-        // A hundred pages in slices of three, and for each slice an empty page and a look at what is older.
+        // A hundred pages in slices of three, and for each slice an empty page and a look at what
+        // is older.
         assert!(times_faster > 3.2, "{days} days: {times_faster:.2}");
         assert!(seen.queries.len() < 240, "{}", seen.queries.len());
     }

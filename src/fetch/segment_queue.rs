@@ -1,5 +1,5 @@
-//! The segments of a window in order of time: those being read, and the rest that nobody reads
-//! yet. No I/O.
+//! The segments of a window in order of time: those that are being read, and the unread rest; and
+//! how dense the records in them are. No I/O.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// The same as a window to ask for.
+    /// The same as a window to request.
     pub fn window(&self) -> Window {
         Window { from: self.from, to: Some(self.to) }
     }
@@ -28,35 +28,35 @@ impl TimeRange {
     }
 }
 
-/// One part.
+/// One segment.
 #[derive(Debug)]
 pub enum QueuedSegment<R> {
-    /// Nobody reads it yet.
+    /// No task reads it yet.
     Unread(TimeRange),
     /// It is being read, or has been.
     Started(R),
 }
 
-/// The parts of a window that are not handed on yet, oldest first. They tile it: no hole, no overlap.
+/// The segments of a window that are not handed on yet, oldest first, without gap or overlap.
 #[derive(Debug)]
 pub struct SegmentQueue<R> {
     segments: VecDeque<QueuedSegment<R>>,
-    /// Parts are cut at multiples of it: that of the dates which the server takes.
+    /// Segments are cut at multiples of it: the grain of the dates in requests.
     grain: TimeDelta,
 }
 
 impl<R> SegmentQueue<R> {
-    /// Nothing of `from <= t < to` is read yet.
+    /// A queue of the window `from <= t < to`, unread.
     pub fn new(from: Timestamp, to: Timestamp, grain: TimeDelta) -> SegmentQueue<R> {
         let mut parts = SegmentQueue { segments: VecDeque::new(), grain };
         parts.push_front_unread(TimeRange { from, to });
         parts
     }
 
-    /// Begins the oldest part that nobody reads, or its first `width` of it, where there is one and
-    /// `may` allows it. The very first is begun in any case: all others wait for it.
+    /// Starts the oldest unread segment, or its first `width`, if there is one and `may` allows it.
+    /// The front of the queue is started in any case, because all others wait for it.
     ///
-    /// Returns whether one was begun.
+    /// Returns whether one was started.
     pub fn start_next(
         &mut self,
         may: bool,
@@ -82,7 +82,7 @@ impl<R> SegmentQueue<R> {
         true
     }
 
-    /// Where what nobody reads yet begins.
+    /// The start of the first unread segment.
     pub fn unread_from(&self) -> Option<Timestamp> {
         self.segments.iter().find_map(|part| match part {
             QueuedSegment::Unread(span) => Some(span.from),
@@ -90,7 +90,7 @@ impl<R> SegmentQueue<R> {
         })
     }
 
-    /// Those that are begun, each with its number.
+    /// The started segments, each with its number.
     pub fn started(&self) -> impl Iterator<Item = (usize, &R)> {
         let parts = self.segments.iter().enumerate();
         parts.filter_map(|(number, part)| match part {
@@ -99,19 +99,12 @@ impl<R> SegmentQueue<R> {
         })
     }
 
-    /// Puts what was cut off the end of a part behind it: of the one with this number, or of the one
-    /// that was taken last.
-    pub fn insert_after(&mut self, number: Option<usize>, begun: R) {
-        let at = number.map_or(0, |number| number + 1);
-        self.segments.insert(at.min(self.segments.len()), QueuedSegment::Started(begun));
-    }
-
-    /// Leaves all but the first `count`.
+    /// Drops all but the first `count`.
     pub fn truncate(&mut self, count: usize) {
         self.segments.truncate(count);
     }
 
-    /// Puts in the place of each that is begun what `becomes` makes of it, oldest first.
+    /// Replaces each started segment with what `becomes` returns for it, oldest first.
     pub fn replace_started<const N: usize>(
         &mut self,
         mut becomes: impl FnMut(R) -> [Option<QueuedSegment<R>>; N],
@@ -126,17 +119,17 @@ impl<R> SegmentQueue<R> {
         }
     }
 
-    /// The oldest part, which is no longer one of these then.
+    /// Removes the oldest segment.
     pub fn pop_front(&mut self) -> Option<QueuedSegment<R>> {
         self.segments.pop_front()
     }
 
-    /// What lies before all others, and is begun.
+    /// Puts a started segment at the front.
     pub fn push_front_started(&mut self, begun: R) {
         self.segments.push_front(QueuedSegment::Started(begun));
     }
 
-    /// What lies before all others, and is to be read. Nothing where it is empty.
+    /// Puts an unread segment at the front, unless it is empty.
     pub fn push_front_unread(&mut self, span: TimeRange) {
         if span.from < span.to {
             self.segments.push_front(QueuedSegment::Unread(span));
@@ -144,8 +137,8 @@ impl<R> SegmentQueue<R> {
     }
 }
 
-/// The first `width` of `whole`, cut at a multiple of `grain`, and the rest of it. A rest of less than half of
-/// it is none.
+/// The first `width` of `whole`, cut at a multiple of `grain`, and the remainder. A remainder
+/// shorter than half of `width` is not split off.
 fn split_range(
     whole: TimeRange,
     width: Option<TimeDelta>,
@@ -159,6 +152,35 @@ fn split_range(
             (TimeRange { to: cut, ..whole }, Some(TimeRange { from: cut, ..whole }))
         }
         _ => (whole, None),
+    }
+}
+
+/// The largest factor by which one observation widens the estimate: a quiet night says little about
+/// the morning.
+const MAX_WIDENING: f64 = 4.0;
+
+/// The density of the records read so far.
+#[derive(Debug, Default)]
+pub struct RecordDensity {
+    ms_per_record: Option<f64>,
+}
+
+impl RecordDensity {
+    /// Adds a time range of this length with so many records.
+    pub fn observe(&mut self, records: usize, span: TimeDelta) {
+        let ms = span.num_milliseconds().max(1) as f64;
+        self.ms_per_record = Some(match (self.ms_per_record, records) {
+            (Some(known), 0) => known * MAX_WIDENING,
+            (Some(known), _) => (ms / records as f64).min(known * MAX_WIDENING),
+            (None, _) => ms / records.max(1) as f64,
+        });
+    }
+
+    /// The length of a time range with about so many records; `None` before the first observation.
+    pub fn span_for(&self, records: usize) -> Option<TimeDelta> {
+        let ms = self.ms_per_record? * records.max(1) as f64;
+        // A cast saturates; a thousand years are long enough.
+        TimeDelta::try_milliseconds((ms as i64).clamp(1, 1_000 * 365 * 86_400_000))
     }
 }
 
@@ -229,6 +251,34 @@ mod tests {
             }
         };
         assert_eq!([begun(9), begun(15), begun(16)], [(0, 9), (0, 15), (0, 10)]);
+    }
+
+    fn span_of(seen: &[(usize, i64)], records: usize) -> Option<i64> {
+        let mut density = RecordDensity::default();
+        for &(records, ms) in seen {
+            density.observe(records, TimeDelta::milliseconds(ms));
+        }
+        Some(density.span_for(records)?.num_milliseconds())
+    }
+
+    #[test]
+    fn the_last_range_gives_the_density() {
+        assert_eq!(span_of(&[], 10), None);
+        assert_eq!(span_of(&[(100, 1_000)], 50), Some(500));
+        assert_eq!(span_of(&[(100, 1_000), (1_000, 1_000)], 50), Some(50));
+    }
+
+    #[test]
+    fn empty_ranges_widen_the_estimate_step_by_step() {
+        assert_eq!(span_of(&[(100, 1_000), (0, 500)], 50), Some(2_000));
+        assert_eq!(span_of(&[(100, 1_000), (0, 500), (0, 2_000)], 50), Some(8_000));
+        assert_eq!(span_of(&[(1, 1), (0, 1), (0, 1)], 1), Some(16));
+    }
+
+    #[test]
+    fn the_estimate_is_neither_zero_nor_infinite() {
+        assert_eq!(span_of(&[(1_000_000, 1)], 1), Some(1));
+        assert_eq!(span_of(&[(1, i64::MAX / 2)], 1 << 40), Some(31_536_000_000_000));
     }
 
     proptest! {

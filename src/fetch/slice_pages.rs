@@ -1,20 +1,19 @@
-//! Reads the pages of one time slice of a source that delivers newest first, until the slice is whole or
-//! must be cut.
+//! Reads the pages of one time slice of a source that delivers newest first, until the slice is
+//! whole or must be cut.
 //!
-//! No page proves the end by itself, unless the server says so: the largest page that a server gives is not
-//! documented, nor how far it pages. So the end of several pages is checked by time: a request for what is as
-//! old as the oldest record, or older, must bring nothing new. Where a server cannot be paged any further (it
-//! fails from some offset on, ignores offsets, or its cursor can be read in two ways), the slice is cut at the
-//! oldest record read, and what is older is read by its time. Only the records of one instant, which no cut
-//! parts, need a paging that works.
+//! No page proves the end by itself, unless the server says so: the largest page that a server
+//! gives is not documented, nor how far it pages. So the end of several pages is checked by time: a
+//! request for what is as old as the oldest record, or older, must bring nothing new. Where a
+//! server cannot be paged any further (it fails from some offset on, ignores offsets, or its cursor
+//! can be read in two ways), the slice is cut at the oldest record read, and what is older is read
+//! by its time. Only the records of one instant, which no cut parts, need a paging that works.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
 
-use crate::fetch::compressed_page::CompressedPage;
-use crate::fetch::page_reader::PageReader;
+use crate::fetch::page_reader::{CompressedPage, PageReader};
 use crate::fetch::pagination::PagingLoop;
 use crate::fetch::paging_facts::{
     CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
@@ -39,13 +38,13 @@ pub struct SliceContents {
     pub since: Option<Timestamp>,
     /// How many records it holds.
     pub records: usize,
-    /// Whether the slice stood still meanwhile.
+    /// Whether the slice did not change while it was read.
     pub is_steady: bool,
     /// A hash of the records in their order.
     digest: u64,
 }
 
-/// What a slice turned out to hold.
+/// The result of reading a slice.
 #[derive(Debug)]
 pub enum SliceResult {
     /// All of it.
@@ -80,6 +79,7 @@ pub struct SlicePager<T> {
 }
 
 /// The pages of a slice so far.
+#[derive(Default)]
 struct SliceProgress {
     identity: RecordIdentity,
     scan: SliceScan,
@@ -97,7 +97,7 @@ struct SliceProgress {
     last_new: PageDigest,
 }
 
-/// What one reading of a slice found.
+/// The result of one reading of a slice.
 struct SlicePass {
     found: SliceResult,
     /// Records on its first page.
@@ -107,7 +107,7 @@ struct SlicePass {
     is_left_open: bool,
 }
 
-/// What a reading of a slice met, so far as two readings must be compared.
+/// What is compared of two readings of a slice.
 #[derive(Debug)]
 struct ReadingDigest {
     digest: u64,
@@ -121,13 +121,14 @@ impl ReadingDigest {
         ReadingDigest { digest: read.digest, limit, is_second_page_new }
     }
 
-    /// Whether both brought the same records in the same order: the log did not change, and repeats itself.
+    /// Whether both brought the same records in the same order: the log did not change, and repeats
+    /// itself.
     fn is_same(&self, other: &ReadingDigest) -> bool {
         self.digest == other.digest
     }
 
-    /// Whether equal records on two pages are two. Of pages that overlap, the second begins with a record of the
-    /// first; and where pages begin elsewhere, their repeats stand elsewhere.
+    /// Whether equal records on two pages are two. Of pages that overlap, the second begins with a
+    /// record of the first; and where pages begin elsewhere, their repeats stand elsewhere.
     fn shows_equal_records(&self, other: &ReadingDigest) -> bool {
         self.is_same(other)
             && self.limit != other.limit
@@ -165,12 +166,12 @@ enum PagingStop {
 }
 
 impl<T: Transport> SlicePager<T> {
-    /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
-    /// may have slipped past: it is read again.
+    /// Reads the slice, again if it changed meanwhile: a record on two pages means that the log
+    /// grew inside the slice, and another record may have been missed.
     ///
-    /// A log that brings the same twice did not change, and repeats itself. Where records have no id of their own, two
-    /// equal ones on two pages may be two: they are, if the slice reads the same in smaller pages, and a reading
-    /// shows that pages do not overlap.
+    /// If two readings return the same, the log did not change, and repeats itself. Where records
+    /// have no id of their own, two equal ones on two pages may be two: they are, if the slice
+    /// reads the same in smaller pages, and a reading shows that pages do not overlap.
     pub async fn read_steady(&self) -> Result<SliceResult, FetchError> {
         let is_content = self.reader.source.identity() == RecordIdentity::Content;
         let (mut limit, mut largest) = (None, 0);
@@ -203,7 +204,8 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// Reads until the slice is whole, or is to be cut; at most `limit` records a page, where that is given.
+    /// Reads until the slice is complete or must be cut, with pages of `limit` records, if that is
+    /// given.
     async fn read_once(&self, limit: Option<u32>) -> Result<SlicePass, FetchError> {
         let source = &self.reader.source;
         let mut so_far = SliceProgress::new(source.identity(), source.grain(), limit);
@@ -223,7 +225,7 @@ impl<T: Transport> SlicePager<T> {
                     return self.finish(so_far, is_stated, progress).await;
                 }
             };
-            if so_far.scan.is_over(self.current_max_records(&so_far))
+            if so_far.scan.exceeds_limits(self.current_max_records(&so_far))
                 && let Some(at) = so_far.scan.cut(&self.span)?
             {
                 return Ok(so_far.into_cut(at));
@@ -231,7 +233,7 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// The page at `place`, if it can be had.
+    /// The page at `place`, or why there is none.
     async fn next_page(
         &self,
         place: PageLocator,
@@ -267,7 +269,8 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// Why the page at `place` need not be asked for: another slice's was not to be had, and this one can be cut.
+    /// Why the page at `place` need not be requested: another slice could not read such a page, and
+    /// this slice can be cut.
     fn known_stop(&self, place: &PageLocator, so_far: &SliceProgress) -> Option<PagingStop> {
         let is_offset = matches!(place, PageLocator::Offset(_));
         if is_offset && self.facts.offset_use() == OffsetUse::Ignored {
@@ -284,8 +287,9 @@ impl<T: Transport> SlicePager<T> {
         Ok(NextPage::Received(place, page, body))
     }
 
-    /// The page after a cursor beside which the server named an offset. What that is counted from is
-    /// decided from two pages, once; a zero is left out, unless the server refuses a cursor without it.
+    /// The page after a cursor beside which the server named an offset. What that is counted from
+    /// is decided from two pages, once; a zero is left out, unless the server refuses a cursor
+    /// without it.
     async fn page_after_cursor(
         &self,
         cursor: String,
@@ -332,8 +336,8 @@ impl<T: Transport> SlicePager<T> {
         })
     }
 
-    /// Whether the page at `place` is the last one again because the server ignores offsets. Equal records may fill
-    /// two pages, and a cache may repeat one: a far offset tells.
+    /// Whether the page at `place` is the last one again because the server ignores offsets. Equal
+    /// records may fill two pages, and a cache may repeat one: a far offset tells.
     async fn is_offset_ignored(
         &self,
         place: &PageLocator,
@@ -363,7 +367,8 @@ impl<T: Transport> SlicePager<T> {
         Ok(offsets == OffsetUse::Ignored)
     }
 
-    /// Decides what a slice is that the server ended, or whose last page brought nothing new (`progress`).
+    /// Decides what a slice is that the server ended, or whose last page brought nothing new
+    /// (`progress`).
     async fn finish(
         &self,
         so_far: SliceProgress,
@@ -407,8 +412,8 @@ impl<T: Transport> SlicePager<T> {
         })
     }
 
-    /// Decides what a slice is that cannot be paged any further: whole if nothing is left, else it is cut, if that is
-    /// possible.
+    /// Decides what a slice is that cannot be paged any further: whole if nothing is left, else it
+    /// is cut, if that is possible.
     async fn finish_after_stop(
         &self,
         so_far: SliceProgress,
@@ -423,7 +428,8 @@ impl<T: Transport> SlicePager<T> {
         if may_be_end {
             match self.check_end(&so_far).await? {
                 EndCheck::Confirmed => return Ok(so_far.into_whole()),
-                // It has no page after the last record; or it has one page, with fewer than were requested.
+                // It has no page after the last record; or it has one page, with fewer than were
+                // requested.
                 EndCheck::Unclear if stop.may_follow_last_page() => {
                     return Ok(so_far.into_whole());
                 }
@@ -434,7 +440,7 @@ impl<T: Transport> SlicePager<T> {
             self.facts.record_failure(so_far.served_records, failure);
         }
         let cut = match stop {
-            // No window helps, be it narrow.
+            // No narrower window helps.
             PagingStop::OffsetIgnored if so_far.scan.ignores_dates() => Ok(None),
             _ => so_far.scan.cut(&self.span),
         };
@@ -461,14 +467,14 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// Records that a request asks for.
+    /// The page size of a request.
     fn page_size(&self, so_far: &SliceProgress) -> usize {
         let page_size = so_far.limit.unwrap_or(self.reader.source.page_size());
         usize::try_from(page_size).unwrap_or(usize::MAX)
     }
 
-    /// The instant that cannot be paged through, as the API's dates show it; nothing where the slice is longer. It is
-    /// that of the oldest record read: the end of the slice may be in it.
+    /// The instant that cannot be paged through, as the API's dates show it; nothing where the
+    /// slice is longer. It is that of the oldest record read: the end of the slice may be in it.
     fn describe_instant(&self, so_far: &SliceProgress) -> Option<String> {
         let grain = self.reader.source.grain();
         if floor(self.span.from, grain) + grain < self.span.to {
@@ -481,8 +487,8 @@ impl<T: Transport> SlicePager<T> {
         })
     }
 
-    /// Where several tasks can share the work, one page is enough to see how it lies; but behind a short
-    /// one there is most often nothing, and the next request says so.
+    /// If several tasks can share the work, one page is enough to estimate the density. After a
+    /// short page there is most often nothing, which the next request shows.
     fn current_max_records(&self, so_far: &SliceProgress) -> usize {
         let is_short = so_far.pages.len() == 1 && so_far.served_records < self.page_size(so_far);
         match self.is_probe && !is_short && self.reader.is_slow() {
@@ -493,7 +499,7 @@ impl<T: Transport> SlicePager<T> {
 }
 
 impl PagingStop {
-    /// Whether a server may say so after its last page.
+    /// Whether a server may respond like this after its last page.
     fn may_follow_last_page(&self) -> bool {
         matches!(self, PagingStop::Refused(_) | PagingStop::OffsetIgnored)
     }
@@ -510,22 +516,13 @@ impl NextPage {
 
 impl SliceProgress {
     fn new(identity: RecordIdentity, grain: TimeDelta, limit: Option<u32>) -> SliceProgress {
-        SliceProgress {
-            identity,
-            scan: SliceScan::new(identity, grain),
-            limit,
-            pages: Vec::new(),
-            first_page: PageDigest::default(),
-            is_second_page_new: false,
-            largest_page: 0,
-            served_records: 0,
-            last: PageDigest::default(),
-            last_new: PageDigest::default(),
-        }
+        let scan = SliceScan::new(identity, grain);
+        SliceProgress { identity, scan, limit, ..SliceProgress::default() }
     }
 
-    /// Takes the next page. Returns whether it only ends like the slice: the log has grown, and its last records come
-    /// again at the next offset. Equal records without an id may do so as well: these must come page after page.
+    /// Adds the next page. Returns whether it only repeats the end of the slice: the log has grown,
+    /// and its last records come again at the next offset. Equal records without an id look the
+    /// same, so these must come page after page.
     fn add(
         &mut self,
         packed: CompressedPage,
@@ -591,7 +588,8 @@ impl SliceProgress {
     }
 }
 
-/// Whether the page at `place` leads nowhere, as the server says: also an empty one that leads to itself.
+/// Whether the server says that the page at `place` is the last: also by an empty page that names
+/// itself.
 fn is_end(place: &PageLocator, page: &Page) -> bool {
     page.next.as_ref().is_none_or(|next| {
         page.records.is_empty() && next.cursor().is_some() && next.cursor() == place.cursor()

@@ -1,18 +1,18 @@
-//! Reads a window of a source that delivers newest first: in time slices, each read whole, sorted and
-//! handed on, so that the output is oldest first however long the window is. See `docs/design.md`, section 7.
+//! Reads a window of a source that delivers newest first: in time slices, each read whole, sorted
+//! and handed on, so that the output is oldest first however long the window is. See
+//! `docs/design.md`, section 7.
 //!
-//! If the server is slow, several slices are read at once. They are still handed on in order, and the window
-//! resumes after the last one that was handed on: slices after it are only in memory.
+//! If the server is slow, several slices are read at once. They are still handed on in order, and
+//! the window resumes after the last one that was handed on: slices after it are only in memory.
 
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
 use crate::fetch::background_task::BackgroundTask;
-use crate::fetch::density::RecordDensity;
 use crate::fetch::page_reader::PageReader;
 use crate::fetch::paging_facts::PagingFacts;
-use crate::fetch::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::fetch::segment_queue::{QueuedSegment, RecordDensity, SegmentQueue, TimeRange};
 use crate::fetch::slice_pages::{SliceContents, SlicePager, SliceResult};
 use crate::fetch::slice_scan::{gathered, sort_oldest_first};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
@@ -41,14 +41,14 @@ pub struct SliceReader<T> {
 
 /// A slice that is being read, or was.
 enum SliceState {
-    Asked(TimeRange, BackgroundTask<Result<SliceResult, FetchError>>),
-    Held(TimeRange, SliceContents),
+    Reading(TimeRange, BackgroundTask<Result<SliceResult, FetchError>>),
+    Complete(TimeRange, SliceContents),
     Failed(FetchError),
 }
 
 impl SliceState {
     fn is_active(&self) -> bool {
-        matches!(self, SliceState::Asked(_, task) if !task.is_done())
+        matches!(self, SliceState::Reading(_, task) if !task.is_done())
     }
 }
 
@@ -82,13 +82,13 @@ impl<T: Transport + 'static> SliceReader<T> {
     pub async fn read(mut self) -> Result<FetchOutcome, FetchError> {
         let mut parts = SegmentQueue::new(self.open.from, self.end, self.reader.source.grain());
         loop {
-            parts.replace_started(|slice| self.settled(slice));
+            parts.replace_started(|slice| self.settle(slice));
             self.begin(&mut parts);
             let (span, read) = match parts.pop_front() {
-                Some(QueuedSegment::Started(SliceState::Held(span, read))) => (span, read),
+                Some(QueuedSegment::Started(SliceState::Complete(span, read))) => (span, read),
                 Some(QueuedSegment::Started(SliceState::Failed(error))) => return Err(error),
-                Some(QueuedSegment::Started(asked)) => {
-                    parts.push_front_started(asked);
+                Some(QueuedSegment::Started(reading)) => {
+                    parts.push_front_started(reading);
                     self.done.notified().await;
                     continue;
                 }
@@ -96,7 +96,8 @@ impl<T: Transport + 'static> SliceReader<T> {
                 Some(QueuedSegment::Unread(_)) | None => return Ok(FetchOutcome::Complete),
             };
             let is_steady = read.is_steady;
-            // Evidence stays as it is written: what a later run reads of it once more has no place behind it.
+            // An export stays as it is written: what a later run reads again of this slice cannot
+            // be put before what follows.
             let is_written = is_steady || !self.reader.is_evidence();
             if is_written && !self.hand_on(span, read).await? {
                 return Ok(FetchOutcome::ReceiverClosed);
@@ -107,37 +108,38 @@ impl<T: Transport + 'static> SliceReader<T> {
         }
     }
 
-    /// Begins what comes first, and as many other slices as there are tasks to spare.
+    /// Starts the first slice, and as many others as the limits allow.
     fn begin(&self, parts: &mut SegmentQueue<SliceState>) {
         loop {
             let active = parts.started().filter(|(_, slice)| slice.is_active()).count();
-            // Nothing is handed on behind a failure.
+            // Nothing after a failure is handed on.
             let has_failed =
                 parts.started().any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
-            let may = active < self.at_once()
+            let may = active < self.max_active()
                 && self.reader.memory_budget.has_compressed_space()
                 && !has_failed;
-            // The first is the whole window: most are small, and it tells how dense the records lie.
+            // The first is the whole window: most are small, and it shows how dense the records
+            // are.
             let most = self.facts.max_records(self.most);
             let width = self.density.span_for(most.saturating_mul(3) / 4);
-            if !parts.start_next(may, width, |span| self.ask(span)) {
+            if !parts.start_next(may, width, |span| self.start(span)) {
                 return;
             }
         }
     }
 
-    /// What becomes of a slice: where it was asked for and held too much, the part that is still to be
-    /// read, and behind it what does not need to be read again.
-    fn settled(&mut self, slice: SliceState) -> [Option<QueuedSegment<SliceState>>; 2] {
+    /// Settles a slice that was read: if it holds too much, into the part that is still to be read
+    /// and, after it, the part that need not be read again.
+    fn settle(&mut self, slice: SliceState) -> [Option<QueuedSegment<SliceState>>; 2] {
         let (span, task) = match slice {
-            SliceState::Asked(span, task) if task.is_done() => (span, task),
+            SliceState::Reading(span, task) if task.is_done() => (span, task),
             other => return [Some(QueuedSegment::Started(other)), None],
         };
         match task.into_result().unwrap_or(Err(FetchError::TaskDied)) {
             Err(error) => [Some(QueuedSegment::Started(SliceState::Failed(error))), None],
             Ok(SliceResult::Whole(read)) => {
                 self.density.observe(read.records, span.width());
-                [Some(QueuedSegment::Started(SliceState::Held(span, read))), None]
+                [Some(QueuedSegment::Started(SliceState::Complete(span, read))), None]
             }
             Ok(SliceResult::TooLarge(cut)) => {
                 self.density.observe(cut.newer, span.to - cut.at);
@@ -146,7 +148,7 @@ impl<T: Transport + 'static> SliceReader<T> {
                 let newer = TimeRange { from, ..span };
                 let newer =
                     match cut.newest.filter(|_| self.reader.memory_budget.has_compressed_space()) {
-                        Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
+                        Some(read) => QueuedSegment::Started(SliceState::Complete(newer, read)),
                         None => QueuedSegment::Unread(newer),
                     };
                 [Some(older), Some(newer)]
@@ -154,14 +156,14 @@ impl<T: Transport + 'static> SliceReader<T> {
         }
     }
 
-    fn at_once(&self) -> usize {
+    fn max_active(&self) -> usize {
         match self.reader.is_slow() {
             true => self.concurrency,
             false => 1,
         }
     }
 
-    fn ask(&self, span: TimeRange) -> SliceState {
+    fn start(&self, span: TimeRange) -> SliceState {
         let reading = SlicePager {
             reader: self.reader.clone(),
             facts: self.facts.clone(),
@@ -170,11 +172,11 @@ impl<T: Transport + 'static> SliceReader<T> {
             is_probe: self.density.span_for(1).is_none(),
         };
         let work = async move { reading.read_steady().await };
-        SliceState::Asked(span, BackgroundTask::start(&self.reader.tasks, &self.done, work))
+        SliceState::Reading(span, BackgroundTask::start(&self.reader.tasks, &self.done, work))
     }
 
-    /// Hands the records of a slice on; false when nobody takes them. One that never stood still stays
-    /// to be read again by the next run.
+    /// Hands on the records of a slice; false if the receiver is gone. A slice that changed in each
+    /// reading is read again by the next run.
     async fn hand_on(&self, span: TimeRange, read: SliceContents) -> Result<bool, FetchError> {
         let from = if read.is_steady { span.to } else { span.from };
         let then = (from < self.end).then_some(OpenWindow {
@@ -184,7 +186,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             rereads: self.open.rereads,
             read_by_time: None,
         });
-        // Unpacked only when all before it was taken: a slice is several pages.
+        // Decompressed only when everything before was taken: a slice is several pages.
         let Ok(mut places) = self.out.reserve_many(self.out.max_capacity()).await else {
             return Ok(false);
         };
@@ -201,7 +203,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             let mut numbering = DuplicateNumbering::default();
             records.iter_mut().for_each(|record| numbering.number_duplicate(record));
         }
-        let delivery = FetchMessage::Records {
+        let message = FetchMessage::Records {
             users: self.reader.users_of(&records).await,
             records,
             received: received.unwrap_or_else(chrono::Utc::now),
@@ -210,7 +212,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             advances: read.is_steady,
         };
         if let Some(place) = places.next() {
-            place.send(delivery);
+            place.send(message);
         }
         Ok(true)
     }

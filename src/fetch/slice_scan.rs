@@ -12,22 +12,22 @@ use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, floor, truncate_to_millis};
 use crate::source::RecordIdentity;
 
-/// Full pages in a row without a new record that are followed.
+/// Pages in a row without a new record that are followed.
 const STALE_PAGES: u32 = 3;
 
-/// How far outside the window a record may lie: clocks are rounded in more ways than one.
+/// How far outside the window a record may lie: servers round times in different ways.
 const SLACK: TimeDelta = TimeDelta::minutes(1);
 
-/// Bytes of text that one slice may hold in memory; as many slices as are read at once may.
+/// Bytes of records that one slice may hold in memory, for each slice that is read at once.
 const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What is known of a slice that is being paged through, newest first. Its pages are held elsewhere.
-#[derive(Debug)]
+/// What is known of a slice that is paged through, newest first. Its pages are stored elsewhere.
+#[derive(Debug, Default)]
 pub struct SliceScan {
     identity: RecordIdentity,
     /// The grain of the API's dates.
     grain: TimeDelta,
-    /// What all pages said, in their order.
+    /// A hash of all records, in their order.
     digest: u64,
     /// How many records it holds so far.
     pub records: usize,
@@ -36,7 +36,7 @@ pub struct SliceScan {
     /// How often each content came, on all pages.
     occurrences: HashMap<(Fingerprint, u64), u32>,
     repeats: bool,
-    /// It was left before an empty page came.
+    /// Its paging stopped before an empty page came.
     is_left_open: bool,
     last: Option<Timestamp>,
     oldest: Option<Timestamp>,
@@ -48,33 +48,18 @@ pub struct SliceScan {
 }
 
 impl SliceScan {
-    /// Nothing yet of a slice whose source tells records apart by `identity`, and whose dates have this grain.
+    /// An empty scan; the source distinguishes records by `identity`, and its dates have this
+    /// `grain`.
     pub fn new(identity: RecordIdentity, grain: TimeDelta) -> SliceScan {
-        SliceScan {
-            identity,
-            grain,
-            digest: 0,
-            records: 0,
-            bytes: 0,
-            known: HashSet::new(),
-            occurrences: HashMap::new(),
-            repeats: false,
-            is_left_open: false,
-            last: None,
-            oldest: None,
-            is_unsorted: false,
-            is_outside: false,
-            is_newer: false,
-            stale_in_a_row: 0,
-        }
+        SliceScan { identity, grain, ..SliceScan::default() }
     }
 
-    /// Takes note of the next page of `span`.
+    /// Adds the next page of `span`.
     ///
     /// # Errors
     /// [`PagingLoop`] when page after page brings nothing new, or nothing at all.
     pub fn add(&mut self, page: &[Record], span: &TimeRange) -> Result<(), PagingLoop> {
-        let mut brought_news = false;
+        let mut has_new = false;
         let mut keys = PageKeys::new(self.identity);
         let mut on_page = HashSet::new();
         for record in page {
@@ -82,16 +67,16 @@ impl SliceScan {
             self.digest = mixed(self.digest ^ key.content);
             *self.occurrences.entry(key.content_key()).or_default() += 1;
             let is_new = self.known.insert(key);
-            // Twice on one page says nothing of the log.
+            // Twice on one page does not mean that the log has grown.
             self.repeats |= on_page.insert(key) && !is_new;
-            brought_news |= is_new;
+            has_new |= is_new;
             if is_new {
                 self.records += 1;
                 self.bytes += record.doc.text().len();
             }
-            self.note_place(record.position, span);
+            self.note_position(record.position, span);
         }
-        self.stale_in_a_row = match brought_news {
+        self.stale_in_a_row = match has_new {
             true => 0,
             false => self.stale_in_a_row + 1,
         };
@@ -101,7 +86,7 @@ impl SliceScan {
         }
     }
 
-    fn note_place(&mut self, place: Option<Timestamp>, span: &TimeRange) {
+    fn note_position(&mut self, place: Option<Timestamp>, span: &TimeRange) {
         let Some(place) = place else { return };
         self.is_unsorted |= self.last.is_some_and(|last| last < place);
         self.last = Some(place);
@@ -113,13 +98,14 @@ impl SliceScan {
         }
     }
 
-    /// The slice was left before an empty page came, so that the number of equal records is not known.
+    /// Notes that paging stopped before an empty page came, so the number of equal records is not
+    /// known.
     pub fn mark_incomplete(&mut self) {
         self.is_left_open = true;
     }
 
-    /// Whether records that came on two pages may be equal ones: they stand beside each other, and there are
-    /// others, by which pages that overlap would be seen.
+    /// Whether repeats on two pages may be several equal records: the records are sorted, and there
+    /// are others, by which overlapping pages would show.
     pub fn may_hold_equal_ones(&self) -> bool {
         let mut contents = self.known.iter().map(|key| key.content);
         let first = contents.next();
@@ -127,17 +113,17 @@ impl SliceScan {
         !self.is_unsorted && !self.is_left_open && has_others
     }
 
-    /// Whether it stood still while it was paged through: a record that came twice tells that it grew.
+    /// Whether the log did not grow while it was paged through: then no record came on two pages.
     pub fn is_steady(&self) -> bool {
         !self.repeats
     }
 
-    /// What tells one reading from another that met other records, or the same in another order, on whatever pages.
+    /// A hash of the records in their order, however they were spread over pages.
     pub fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// Whether it was left before an empty page came.
+    /// Whether its paging stopped before an empty page came.
     pub fn is_left_open(&self) -> bool {
         self.is_left_open
     }
@@ -147,7 +133,7 @@ impl SliceScan {
         self.oldest
     }
 
-    /// Whether all of `page` has come already, as often, on whatever pages.
+    /// Whether all records of `page` came already, as often, on any pages.
     pub fn contains_all(&self, page: &[Record]) -> bool {
         let mut keys = PageKeys::new(self.identity);
         page.iter().all(|record| {
@@ -157,32 +143,33 @@ impl SliceScan {
         })
     }
 
-    /// Whether what was paged through holds all there is from `at` on: something older was seen.
+    /// Whether the pages hold everything from `at` on: something older came.
     pub fn holds_all_since(&self, at: Timestamp) -> bool {
         self.is_steady() && !self.is_unsorted && self.oldest.is_some_and(|oldest| oldest < at)
     }
 
-    /// Whether the server gives records of other times than asked for.
+    /// Whether the server returned records from outside the requested time range.
     pub fn ignores_dates(&self) -> bool {
         self.is_outside || self.is_newer
     }
 
-    /// Whether it is more than one slice may hold.
-    pub fn is_over(&self, most: usize) -> bool {
+    /// True if the slice exceeds its record or byte limit.
+    pub fn exceeds_limits(&self, most: usize) -> bool {
         self.records > most || self.bytes > SLICE_BYTES
     }
 
-    /// Where `span` can be cut, so that what is newer has been paged through; nothing where all lies
-    /// in one millisecond, or nothing says when it was.
+    /// Where `span` can be cut so that everything newer has been paged through; `None` if all
+    /// records are of one millisecond, or none has a time.
     ///
     /// # Errors
-    /// The server gives records from outside of the span: it ignores the dates, and no cut helps.
+    /// The server ignores dates, so no cut helps.
     pub fn cut(&self, span: &TimeRange) -> Result<Option<Timestamp>, FetchError> {
         if self.ignores_dates() {
             return Err(FetchError::IgnoresDates);
         }
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
-        // Of the oldest millisecond there may be more to come; where it is the only one, it is cut off.
+        // Of the oldest millisecond there may be more to come; where it is the only one, it is cut
+        // off.
         let oldest = self.oldest.map(|oldest| floor(oldest, self.grain));
         let behind = oldest.map(|oldest| oldest + self.grain);
         // Dates of whole seconds let in what comes just after the span, and it may fill the pages.
@@ -194,8 +181,8 @@ impl SliceScan {
     }
 }
 
-/// The records of a slice's pages; with `since`, only those before the first that is older. Each once, but
-/// where equal ones are not the same (`is_each_one`).
+/// The records of a slice's pages; with `since`, only those before the first that is older. Each
+/// once, but where equal ones are not the same (`is_each_one`).
 pub fn gathered(
     pages: Vec<Vec<Record>>,
     since: Option<Timestamp>,
@@ -267,8 +254,8 @@ impl PageKeys {
     }
 }
 
-/// A slice's records by (place, id), each with a place: one that has none stands where it was found,
-/// beside the record before it.
+/// A slice's records by (place, id), each with a place: one that has none stands where it was
+/// found, beside the record before it.
 pub fn sort_oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
     let mut place = newest_first.iter().find_map(|record| record.position).unwrap_or(span.from);
     for record in &mut newest_first {
@@ -404,8 +391,8 @@ mod tests {
         let mut large = record("large", None);
         large.doc = Document::new(format!("\"{}\"", "x".repeat(SLICE_BYTES)).into());
         let mut collected = collected(&[None, None], &span());
-        assert!(collected.is_over(1) && !collected.is_over(2));
+        assert!(collected.exceeds_limits(1) && !collected.exceeds_limits(2));
         collected.add(&[large], &span()).unwrap();
-        assert!(collected.is_over(5));
+        assert!(collected.exceeds_limits(5));
     }
 }

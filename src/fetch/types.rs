@@ -1,4 +1,5 @@
-//! The types that the readers of this room share: what they hand on, how they end, and why they fail.
+//! The types that the readers of this room share: what they hand on, how they end, and why they
+//! fail.
 
 use crate::fetch::pagination::PagingLoop;
 use crate::http::failure::Failure;
@@ -7,8 +8,8 @@ use crate::model::time::Timestamp;
 use crate::model::user_profiles::UserProfiles;
 use crate::state::checkpoint::OpenWindow;
 
-/// Records that one slice may hold in memory, about three megabytes. As many slices are in memory as
-/// are read at once.
+/// Records that one slice may hold in memory, about three megabytes. As many slices are in memory
+/// as are read at once.
 pub const SLICE_RECORDS: usize = 3_000;
 
 /// Readings of a slice whose records change meanwhile, before the run ends there.
@@ -51,7 +52,7 @@ pub enum FetchError {
     /// A request failed for good.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The pages lead in a circle.
+    /// The pages lead in a loop.
     #[error(transparent)]
     PagingLoop(#[from] PagingLoop),
     /// The server ignores the requested time range, and returns more than can be sorted here.
@@ -93,8 +94,8 @@ pub enum FetchError {
 pub enum FetchOutcome {
     /// Everything was read.
     Complete,
-    /// Only empty pages came in the end, each with a new cursor. More may follow after them; the next
-    /// pull resumes there.
+    /// Only empty pages came in the end, each with a new cursor. More may follow after them; the
+    /// next pull resumes there.
     EmptyPages,
     /// The writer has stopped.
     ReceiverClosed,

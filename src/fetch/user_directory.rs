@@ -1,5 +1,5 @@
-//! Looks up the names of account ids (`resolve_users`): in batches, from what earlier runs
-//! kept where it is fresh. A record never waits long for it, and goes on without where it fails.
+//! Looks up the names of account ids (`resolve_users`), in batches, or takes them from the cache of
+//! earlier runs. A record never waits long for it, and stays without names if it fails.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +23,9 @@ use crate::state::lookups::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
 
 /// The longest that records wait for names.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Looks people up on one site.
+/// Looks up the users of one site.
 pub struct UserDirectory<T> {
     transport: T,
     limits: Arc<RequestLimiter>,
@@ -35,11 +35,12 @@ pub struct UserDirectory<T> {
     lookups: LookupCache,
     known: Mutex<UserProfiles>,
     has_failed: AtomicBool,
-    transcript: Option<AttemptRecorder>,
+    attempt_recorder: Option<AttemptRecorder>,
 }
 
 impl<T: Transport> UserDirectory<T> {
-    /// The directory of the site of `origin`, whose API stands behind `base_url`; with what `lookups` has kept of it.
+    /// The directory of the site of `origin`, whose API is at `base_url`, with the users cached in
+    /// `lookups`.
     pub fn new(
         (transport, limits, meter): (T, Arc<RequestLimiter>, Arc<SourceMeter>),
         base_url: Url,
@@ -62,25 +63,22 @@ impl<T: Transport> UserDirectory<T> {
             lookups,
             known: Mutex::new(Arc::new(known)),
             has_failed: AtomicBool::new(false),
-            transcript: None,
+            attempt_recorder: None,
         }
     }
 
-    /// The same, whose every attempt is taken down in `transcript`.
-    pub fn with_attempt_recorder(
-        mut self,
-        transcript: Option<AttemptRecorder>,
-    ) -> UserDirectory<T> {
-        self.transcript = transcript;
+    /// The same, with every attempt recorded in `recorder`.
+    pub fn with_attempt_recorder(mut self, recorder: Option<AttemptRecorder>) -> UserDirectory<T> {
+        self.attempt_recorder = recorder;
         self
     }
 
     /// The known users, after those missing in `records` were looked up.
-    pub async fn people_of(&self, records: &[Record]) -> UserProfiles {
+    pub async fn users_of(&self, records: &[Record]) -> UserProfiles {
         let unknown = self.unknown(records);
         if !unknown.is_empty() && !self.has_failed.load(Ordering::Relaxed) {
             let mut looked_up = HashMap::new();
-            match tokio::time::timeout(LONGEST, self.look_up(&unknown, &mut looked_up)).await {
+            match tokio::time::timeout(MAX_WAIT, self.look_up(&unknown, &mut looked_up)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(failure)) => self.give_up(&format!("{failure}; {}", failure.hint())),
                 Err(_) => self.give_up("the site takes too long"),
@@ -90,21 +88,22 @@ impl<T: Transport> UserDirectory<T> {
         self.known()
     }
 
-    /// Looks `ids` up, batch after batch. Unknown ids are included without a profile, so that they are not requested again.
+    /// Looks `ids` up, batch after batch. Unknown ids are included without a profile, so that they
+    /// are not requested again.
     async fn look_up(
         &self,
         ids: &[String],
         looked_up: &mut HashMap<String, UserProfile>,
     ) -> Result<(), Failure> {
         for batch in ids.chunks(lookup::MAX_USER_IDS) {
-            let found = self.ask(batch).await?;
+            let found = self.request(batch).await?;
             looked_up.extend(batch.iter().map(|id| (id.clone(), UserProfile::default())));
             looked_up.extend(found);
         }
         Ok(())
     }
 
-    /// The ids that nothing is known of yet, each once.
+    /// The ids of `records` that were not looked up yet, each once.
     fn unknown(&self, records: &[Record]) -> Vec<String> {
         let (known, now) = (self.known(), Timestamp::default());
         let mut ids = BTreeSet::new();
@@ -117,22 +116,22 @@ impl<T: Transport> UserDirectory<T> {
         ids.into_iter().collect()
     }
 
-    async fn ask(&self, ids: &[String]) -> Result<Vec<(String, UserProfile)>, Failure> {
+    async fn request(&self, ids: &[String]) -> Result<Vec<(String, UserProfile)>, Failure> {
         let request = lookup::users_request(&self.base_url, ids);
-        let patience = RetryBudget::none();
+        let retry_budget = RetryBudget::none();
         send_with_retries(
             &self.transport,
             &self.limits,
-            &patience,
+            &retry_budget,
             &self.meter,
             &request,
             lookup::read_users,
-            &self.transcript,
+            &self.attempt_recorder,
         )
         .await
     }
 
-    /// Remembers what was found, also for later runs.
+    /// Caches the users found, also for later runs.
     fn learn(&self, looked_up: HashMap<String, UserProfile>) {
         if looked_up.is_empty() {
             return;
@@ -229,7 +228,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let directory = directory(None, state.path());
         for _ in 0..3 {
-            assert!(directory.people_of(&records(0..120)).await.is_empty());
+            assert!(directory.users_of(&records(0..120)).await.is_empty());
         }
         assert_eq!(asked(&directory), 1);
     }
@@ -240,14 +239,14 @@ mod tests {
         let answer = r#"{"values":[{"accountId":"712020:7","displayName":"Ada"}]}"#;
         let first = directory(Some(answer), state.path());
         for _ in 0..2 {
-            let people = first.people_of(&records(0..120)).await;
+            let people = first.users_of(&records(0..120)).await;
             assert_eq!(people["712020:7"].name.as_deref(), Some("Ada"));
             assert_eq!(people["712020:8"], UserProfile::default());
         }
         assert_eq!(asked(&first), 3);
         // The next run knows them from the state folder.
         let next = directory(Some(answer), state.path());
-        assert_eq!(next.people_of(&records(0..121)).await.len(), 121);
+        assert_eq!(next.users_of(&records(0..121)).await.len(), 121);
         assert_eq!(asked(&next), 1);
     }
 }

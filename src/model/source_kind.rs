@@ -122,9 +122,10 @@ impl DeliveryOrder {
 }
 
 /// What distinguishes two records of an API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RecordIdentity {
     /// An id of the API's own: the same id is the same record.
+    #[default]
     ApiId,
     /// Only their content: two equal records on one page are two records.
     Content,

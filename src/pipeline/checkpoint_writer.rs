@@ -1,53 +1,56 @@
-//! Keeps what a run remembers for the next one: where it stands, and how long its output file is.
+//! The state file of a source during a run: locked and read at the start, saved after each commit
+//! of the output. See `docs/design.md`, section 4.
 
 use std::path::Path;
 
 use crate::fetch::plan::ReadPlan;
-use crate::model::name::SourceName;
+use crate::model::name::{SourceKind, SourceName};
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
+use crate::normalise::RecordOrigin;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordProcessor;
+use crate::pipeline::run_output::DurableOutput;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::recovery::{recover_shared, truncate_to_checkpoint};
 use crate::state::StateError;
-use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
+use crate::state::checkpoint::{Checkpoint, OpenWindow};
 use crate::state::run_history::coverage::CoveredSpan;
 use crate::state::run_history::{CheckpointPosition, RunProgress};
 use crate::state::store::{SourceLock, StateStore};
 
-/// A source's state file while a run holds it.
+/// The state file of a source that a run has locked.
 #[derive(Debug)]
 pub struct CheckpointWriter {
     store: StateStore,
     name: SourceName,
     checkpoint: Checkpoint,
-    /// Windows of the plan, where each stands; done ones are gone.
+    /// The windows of the plan as they stand; `None` for one that was read to its end.
     windows: Vec<Option<OpenWindow>>,
-    /// What earlier runs had read, as far as the checkpoint knows.
+    /// What earlier runs have read, as far as the checkpoint knows.
     before: Option<CoveredSpan>,
-    /// The start of what this run reads, and its end where it has one.
+    /// The start of what this run reads, and its end if it has one.
     from: Timestamp,
     until: Option<Timestamp>,
-    /// How far it is known to have come: as of the last checkpoint that was written.
+    /// How far this run has come, as of the last checkpoint that was saved.
     committed: Option<RunProgress>,
-    /// Events that it has written so far.
+    /// Events that this run has committed.
     written: u64,
     /// The start of the run, once everything there was then has been read.
     completed: Option<Timestamp>,
     lock: SourceLock,
 }
 
-/// A source that a run lets go of: nobody else holds it while its ledger is written.
+/// A source after its run, still locked until its run history is written.
 #[derive(Debug)]
 pub struct ReleasedSource {
-    /// How far the run came; nothing where it wrote no checkpoint.
+    /// How far the run came; `None` if it saved no checkpoint.
     pub progress: Option<RunProgress>,
-    /// What holds the source.
+    /// The lock of the source.
     pub lock: SourceLock,
 }
 
-/// What the state says at the start of a run.
+/// A source that was locked for a run, with its checkpoint.
 #[derive(Debug)]
 pub struct LockedSource {
     store: StateStore,
@@ -55,11 +58,22 @@ pub struct LockedSource {
     lock: SourceLock,
     /// The checkpoint of the last run, if there was one.
     pub checkpoint: Option<Checkpoint>,
-    /// One of another scope, by which nothing was ever read: only its account of the output is of use.
+    /// A checkpoint of another scope that has read nothing: only its output files are of use.
     unstarted: Option<Checkpoint>,
 }
 
-/// The part of [`LockedSource::take`] that changes nothing: what a pull of `scope` would continue from.
+/// The scope of a checkpoint of the source.
+pub fn scope(origin: &RecordOrigin) -> String {
+    let owner = origin.org_id.as_deref().or(origin.site.as_deref());
+    scope_of(origin.kind, owner.unwrap_or_default())
+}
+
+/// The scope of a checkpoint of a source of this kind; `owner` is its organization or site.
+pub fn scope_of(kind: SourceKind, owner: &str) -> String {
+    format!("{kind}:{owner}")
+}
+
+/// The checkpoint that a pull of `scope` would continue from. Changes nothing.
 ///
 /// # Errors
 /// The state is damaged, newer, or of another scope.
@@ -92,40 +106,41 @@ fn check_scope(found: &Checkpoint, name: &SourceName, scope: &str) -> Result<(),
 }
 
 impl LockedSource {
-    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. Where the last run
-    /// died, the output files are cut back to what it had committed.
+    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. If the last run
+    /// died, the output files are truncated to what it had committed.
     ///
     /// # Errors
-    /// The state is locked, damaged, newer, or of another scope; an output file cannot be mended.
+    /// The state is locked, damaged, newer, or of another scope; an output file cannot be
+    /// recovered.
     pub fn take(
         store: &StateStore,
         name: &SourceName,
         scope: &str,
     ) -> Result<LockedSource, RunError> {
-        let held = LockedSource::locked(store, name)?;
+        let locked = LockedSource::locked(store, name)?;
         let others = store.outputs_of_others(name)?;
         let others: Vec<OutputFileState> = others.map(|(_, output)| output.clone()).collect();
-        for output in held.outputs() {
+        for output in locked.outputs() {
             recover_shared(output, name, &others)?;
         }
-        held.discard_if_unstarted(scope).of(scope)
+        locked.discard_if_unstarted(scope).of(scope)
     }
 
-    /// The same for an export, whose files `events` and `pages` nobody else writes.
+    /// The same for an export, which is the only writer of the files `events` and `pages`.
     ///
     /// # Errors
-    /// As with [`LockedSource::take`], and what was committed to a file is gone.
+    /// As with [`LockedSource::take`], or a file is shorter than what was committed to it.
     pub fn lock_export(
         store: &StateStore,
         name: &SourceName,
         scope: &str,
         (events, pages): (&Path, &Path),
     ) -> Result<LockedSource, RunError> {
-        let held = LockedSource::locked(store, name)?.of(scope)?;
-        truncate_to_checkpoint(events, held.outputs().next_back())?;
-        let kept = held.checkpoint.as_ref().and_then(|found| found.kept.as_ref());
-        truncate_to_checkpoint(pages, kept.and_then(|kept| kept.pages.as_ref()))?;
-        Ok(held)
+        let locked = LockedSource::locked(store, name)?.of(scope)?;
+        truncate_to_checkpoint(events, locked.outputs().next_back())?;
+        let progress = locked.checkpoint.as_ref().and_then(|found| found.kept.as_ref());
+        truncate_to_checkpoint(pages, progress.and_then(|progress| progress.pages.as_ref()))?;
+        Ok(locked)
     }
 
     fn locked(store: &StateStore, name: &SourceName) -> Result<LockedSource, RunError> {
@@ -140,8 +155,9 @@ impl LockedSource {
         })
     }
 
-    /// A wrong organization's or site's first run opens its output and reads nothing. Such a checkpoint has no
-    /// progress: once the id is corrected, the source starts again with the same files.
+    /// A wrong organization's or site's first run opens its output and reads nothing. Such a
+    /// checkpoint has no progress: once the id is corrected, the source starts again with the same
+    /// files.
     fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
         self.unstarted = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
         self
@@ -159,11 +175,12 @@ impl LockedSource {
         }
     }
 
-    /// Begins a run along `plan` that goes on from here: `step` gets the memory of the last one.
+    /// Begins a run along `plan`. `processor` gets the dedup cache and the watermark of the last
+    /// one.
     pub fn begin(
         self,
         plan: &ReadPlan,
-        step: &mut RecordProcessor,
+        processor: &mut RecordProcessor,
         scope: &str,
         start: Timestamp,
     ) -> CheckpointWriter {
@@ -184,10 +201,10 @@ impl LockedSource {
             updated: start,
         });
         let before = CoveredSpan::of_checkpoint(&checkpoint);
-        step.watermark = plan.watermark;
-        step.seen = std::mem::take(&mut checkpoint.seen);
-        step.written_before = checkpoint.written_before;
-        step.rhythm = checkpoint.rhythm.clone();
+        processor.watermark = plan.watermark;
+        processor.seen = std::mem::take(&mut checkpoint.seen);
+        processor.written_before = checkpoint.written_before;
+        processor.rhythm = checkpoint.rhythm.clone();
         CheckpointWriter {
             store: self.store,
             name: self.name,
@@ -210,7 +227,7 @@ impl CheckpointWriter {
         self.checkpoint.outputs.last()
     }
 
-    /// The silence of the source at `now`, as far as its history makes it one.
+    /// The silence of the source at `now`, if its history makes it unusual.
     pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
         SourceSilence::from_checkpoint(&self.checkpoint, now)
     }
@@ -220,20 +237,15 @@ impl CheckpointWriter {
         self.checkpoint.events
     }
 
-    /// Notes what an export keeps beside the events, as far as it is durable; the next record says so.
-    pub fn set_export_progress(&mut self, kept: ExportProgress) {
-        self.checkpoint.kept = Some(kept);
-    }
-
-    /// Notes how window `index` will stand when everything taken so far is committed.
-    pub fn set_window(&mut self, index: usize, then: Option<OpenWindow>) {
+    /// Sets how window `index` will stand once everything processed so far is committed.
+    pub fn set_window(&mut self, index: usize, window_after: Option<OpenWindow>) {
         if let Some(window) = self.windows.get_mut(index) {
-            *window = then;
+            *window = window_after;
         }
     }
 
-    /// Notes that this run reads from `from` on, and nothing before. A history that already holds an
-    /// event began earlier.
+    /// Sets the time from which this run reads. A history that already holds an event began
+    /// earlier.
     pub fn set_start(&mut self, from: Timestamp) {
         self.from = from;
         if self.checkpoint.watermark.is_none() {
@@ -241,28 +253,30 @@ impl CheckpointWriter {
         }
     }
 
-    /// Records what is true of the output now: `events` more since the last time, and how much of
-    /// each file is good. To be called only when no line is on its way.
+    /// Saves the checkpoint for output that is `durable`, with `events` more than the last time.
     ///
     /// # Errors
-    /// The state file cannot be written; the last checkpoint is in place.
-    pub fn record(
+    /// The state file cannot be written; the last checkpoint is still in place.
+    pub fn save(
         &mut self,
-        step: &mut RecordProcessor,
+        processor: &mut RecordProcessor,
         events: u64,
-        outputs: Vec<OutputFileState>,
+        durable: DurableOutput,
     ) -> Result<(), StateError> {
-        self.checkpoint.outputs = outputs;
+        self.checkpoint.outputs = durable.files;
+        if let Some(progress) = durable.export_progress {
+            self.checkpoint.kept = Some(progress);
+        }
         self.checkpoint.updated = chrono::Utc::now();
         self.checkpoint.events += events;
         self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
-        self.checkpoint.watermark = step.watermark;
-        self.checkpoint.written_before = step.written_before;
-        self.checkpoint.rhythm = step.rhythm.clone();
-        // Lent for the writing only: a busy source remembers many records.
-        std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
+        self.checkpoint.watermark = processor.watermark;
+        self.checkpoint.written_before = processor.written_before;
+        self.checkpoint.rhythm = processor.rhythm.clone();
+        // Swapped instead of cloned: the dedup cache of a busy source is large.
+        std::mem::swap(&mut self.checkpoint.seen, &mut processor.seen);
         let saved = self.store.save(&self.name, &self.checkpoint);
-        std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
+        std::mem::swap(&mut self.checkpoint.seen, &mut processor.seen);
         saved?;
         self.written = self.written.saturating_add(events);
         self.committed = Some(self.progress());
@@ -270,18 +284,18 @@ impl CheckpointWriter {
     }
 
     /// Notes that everything there was until `start` has been read.
-    pub fn complete(&mut self, start: Timestamp) {
+    pub fn mark_complete(&mut self, start: Timestamp) {
         self.checkpoint.complete_until = Some(start);
         self.completed = Some(start);
     }
 
-    /// Lets go of the source.
-    pub fn leave(self) -> ReleasedSource {
+    /// Releases the source. It stays locked until the result is dropped.
+    pub fn release(self) -> ReleasedSource {
         ReleasedSource { progress: self.committed, lock: self.lock }
     }
 
     fn progress(&self) -> RunProgress {
-        let read = self.reached().map(|to| CoveredSpan {
+        let read = self.read_until().map(|to| CoveredSpan {
             scope: self.checkpoint.scope.clone(),
             from: self.from,
             to,
@@ -302,9 +316,9 @@ impl CheckpointWriter {
         }
     }
 
-    /// Until where this run has read: all there was, or up to what is still open. A stream is read in
-    /// order, so that it is read up to the newest place.
-    fn reached(&self) -> Option<Timestamp> {
+    /// Until when this run has read everything: to its start, or up to the first window that is
+    /// still open. A source that delivers oldest first is read up to its watermark.
+    fn read_until(&self) -> Option<Timestamp> {
         self.completed.or_else(|| match self.windows.iter().flatten().next() {
             None => self.until,
             Some(open) if open.to.is_some() => Some(open.from),

@@ -17,6 +17,7 @@ use crate::model::time::{Timestamp, before, parse_api_time};
 use crate::normalise::RecordOrigin;
 use crate::pipeline::checkpoint_writer::LockedSource;
 use crate::pipeline::record_processor::RecordProcessor;
+use crate::pipeline::run_output::DurableOutput;
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
@@ -123,7 +124,7 @@ impl SimulatedSource {
         let mut step = RecordProcessor::new(origin(), OutputFormat::Raw, REACH.overlap, start);
         let held = LockedSource::take(&self.store, &name, "scope").unwrap();
         let plan = incremental(self.order, &REACH, held.checkpoint.as_ref(), start);
-        let mut journal = held.begin(&plan, &mut step, "scope", start);
+        let mut checkpoint = held.begin(&plan, &mut step, "scope", start);
         if plan.rereads {
             step.start_reread();
         }
@@ -132,18 +133,18 @@ impl SimulatedSource {
             let mut lines = Vec::new();
             let received = self.clock(run.receives_wrong_by);
             let (records, then) = self.answer(open, received);
-            step.brought(&records);
-            step.take(&records, received, &mut lines);
-            step.passed(None);
-            journal.set_window(index, then);
+            step.mark_batch(&records);
+            step.process(&records, received, &mut lines);
+            step.prune(None);
+            checkpoint.set_window(index, then);
             for line in String::from_utf8(lines).unwrap().lines() {
                 *self.written.entry(line.to_owned()).or_default() += 1;
             }
         }
         if run.answers {
-            journal.complete(start);
+            checkpoint.mark_complete(start);
         }
-        journal.record(&mut step, 0, Vec::new()).unwrap();
+        checkpoint.save(&mut step, 0, DurableOutput::default()).unwrap();
     }
 
     fn assert_each_written_once(&self) -> Result<(), TestCaseError> {

@@ -22,7 +22,8 @@ pub enum RunError {
     State(#[from] StateError),
     /// The checkpoint belongs to another organization or site.
     #[error(
-        "the checkpoint of `{source_name}` belongs to `{theirs}`, and the configuration says `{ours}`"
+        "the checkpoint of `{source_name}` belongs to `{theirs}`, and the configuration says \
+         `{ours}`"
     )]
     OtherScope {
         /// The source.
@@ -33,7 +34,10 @@ pub enum RunError {
         ours: String,
     },
     /// Another source's run died while it wrote to the same file.
-    #[error("the output file `{path}` holds unfinished work of source `{other}`", path = path.display())]
+    #[error(
+        "the output file `{path}` holds unfinished work of source `{other}`",
+        path = path.display()
+    )]
     Unfinished {
         /// The file.
         path: PathBuf,

@@ -14,43 +14,43 @@ use crate::render;
 use crate::state::dedup_cache::{DedupCache, DedupResult};
 use crate::state::event_gaps::EventGaps;
 
-/// Turns records into lines, and remembers which.
+/// Turns records into lines, and remembers which were written.
 #[derive(Debug)]
 pub struct RecordProcessor {
-    /// What events say of where they come from.
+    /// The source that the events name.
     pub origin: RecordOrigin,
-    /// The form of a line.
+    /// The format of a line.
     pub format: OutputFormat,
-    /// How far behind the watermark records are remembered.
+    /// How far before the watermark records are remembered.
     pub overlap: Duration,
     /// Only events that happened in here are written.
     pub keep: Option<Window>,
     /// How many more events may be written.
     pub remaining: Option<u64>,
-    /// Where the reading stands in the source's order: the place of the last record taken. Not of
-    /// the newest: a single wrong date would carry it away.
+    /// The position of the last record processed. Not the maximum: a single wrong date in the
+    /// future would make later pulls skip what lies before it.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
     pub seen: DedupCache,
     /// How often the watermark moves.
     pub rhythm: EventGaps,
-    /// What lies before this was written by an earlier reading.
+    /// During a reread: what lies before this was written by the first reading.
     pub written_before: Option<Timestamp>,
-    /// Whom the records may mean.
-    pub people: UserProfiles,
+    /// Profiles of the users in the records, where these are looked up.
+    pub users: UserProfiles,
     start: Timestamp,
 }
 
-/// What became of some records.
+/// How many records were written, or left out and why.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RecordCounts {
     /// Lines rendered.
     pub events: u64,
-    /// Records that had been written before.
+    /// Records that were written before.
     pub repeats: u64,
-    /// Records that happened outside the window asked for.
+    /// Records whose time lies outside the requested window.
     pub outside: u64,
-    /// Records that could not be understood; they are among the events.
+    /// Records that could not be underprevious; they are among the events.
     pub unparsed: u64,
     /// Records with a time that could not be read; they are among the events.
     pub unreadable_times: u64,
@@ -77,7 +77,7 @@ impl RecordCounts {
 }
 
 impl RecordProcessor {
-    /// A step for a run that starts at `start`, with the memory of the last one.
+    /// A processor for a run that starts at `start`, with an empty memory.
     pub fn new(
         origin: RecordOrigin,
         format: OutputFormat,
@@ -94,19 +94,19 @@ impl RecordProcessor {
             seen: DedupCache::default(),
             rhythm: EventGaps::default(),
             written_before: None,
-            people: UserProfiles::default(),
+            users: UserProfiles::default(),
             start,
         }
     }
 
-    /// The reading that the last run began goes on, with what it knew then: the memory has grown since
-    /// with what it brought.
+    /// Continues a reread that the last run began: the dedup cache has grown since, so
+    /// `written_before` stays as it was at its start.
     pub fn resume_reread(&mut self) {
         self.seen.start_reading();
     }
 
-    /// From now on records come that may have been written by an earlier reading: what lies before
-    /// the remembered ones was.
+    /// From now on records come that may have been written before: all that lie before the dedup
+    /// cache begins were.
     pub fn start_reread(&mut self) {
         self.seen.start_reading();
         self.written_before = self.seen.complete_from();
@@ -117,35 +117,35 @@ impl RecordProcessor {
         self.remaining == Some(0)
     }
 
-    /// Takes note of `records` that came together; to be called before any of them is taken.
-    pub fn brought(&mut self, records: &[Record]) {
+    /// Marks `records` as present on one page; to be called before any of them is processed.
+    pub fn mark_batch(&mut self, records: &[Record]) {
         self.seen.brought(records);
     }
 
-    /// Renders the next records, in order, into `lines`, until all are done or the step is full.
-    /// Returns what became of them and how many were taken.
-    pub fn take(
+    /// Renders `records`, in order, into `lines`, until all are done or `--max-events` is reached.
+    /// Returns the counts and how many records were processed.
+    pub fn process(
         &mut self,
         records: &[Record],
         received: Timestamp,
         lines: &mut Vec<u8>,
     ) -> (RecordCounts, usize) {
-        let mut tally = RecordCounts::default();
+        let mut counts = RecordCounts::default();
         for (taken, record) in records.iter().enumerate() {
             if self.is_full() {
-                return (tally, taken);
+                return (counts, taken);
             }
-            self.process_one(record, received, lines, &mut tally);
+            self.process_one(record, received, lines, &mut counts);
         }
-        (tally, records.len())
+        (counts, records.len())
     }
 
-    /// Everything taken so far will not be asked for again: forgets what lies before the overlap, but
-    /// for what the next check of a cursor reads again, of which the last one was at `checked`.
-    pub fn passed(&mut self, checked: Option<Timestamp>) {
+    /// Forgets records from before the overlap, which will not be requested again. The next check
+    /// of a cursor rereads what follows `checked`, the last one, so that stays too.
+    pub fn prune(&mut self, checked: Option<Timestamp>) {
         let newest = |newest: Timestamp| checked.map_or(newest, |checked| newest.min(checked));
         let keep_from = self.watermark.map(|mark| before(newest(mark), self.overlap));
-        // Without a watermark only the number remembered is held down.
+        // Without a watermark only the number of records is limited.
         self.seen.prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
     }
 
@@ -154,32 +154,32 @@ impl RecordProcessor {
         record: &Record,
         received: Timestamp,
         lines: &mut Vec<u8>,
-        tally: &mut RecordCounts,
+        counts: &mut RecordCounts,
     ) {
-        let stood = self.watermark;
+        let previous = self.watermark;
         let moved = record.position.and_then(|own| watermark_of(own, received));
-        self.watermark = moved.or(stood);
-        // Without a place of its own it belongs to the records around it.
+        self.watermark = moved.or(previous);
+        // Without a position of its own it belongs to the records around it.
         let position = record.position.or(self.watermark).unwrap_or(self.start);
         if self.written_before.is_some_and(|floor| position < floor) {
-            tally.repeats += 1;
+            counts.repeats += 1;
             return;
         }
         let verdict = self.seen.remember(record, position);
         if verdict == DedupResult::Repeat {
-            tally.repeats += 1;
+            counts.repeats += 1;
             return;
         }
-        if let (Some(from), Some(to)) = (stood, moved) {
+        if let (Some(from), Some(to)) = (previous, moved) {
             self.rhythm.moved(from, to);
         }
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)
         {
-            tally.outside += 1;
+            counts.outside += 1;
             return;
         }
-        self.render(record, received, verdict, lines, tally);
+        self.render(record, received, verdict, lines, counts);
     }
 
     fn render(
@@ -188,25 +188,25 @@ impl RecordProcessor {
         received: Timestamp,
         verdict: DedupResult,
         lines: &mut Vec<u8>,
-        tally: &mut RecordCounts,
+        counts: &mut RecordCounts,
     ) {
         let mut event = normalise::normalise(&self.origin, record, received);
-        if !self.people.is_empty() {
-            normalise::people::fill_details(&mut event, |id| self.people.get(id));
+        if !self.users.is_empty() {
+            normalise::people::fill_details(&mut event, |id| self.users.get(id));
         }
         if verdict == DedupResult::Clash {
-            // Both are kept, so that each id must still be unique.
+            // Both are written, and ids must stay unique.
             event.id = format!("{}~{:016x}", event.id, record.doc.content_hash());
-            tally.clashes += 1;
+            counts.clashes += 1;
         }
         if event.action == EventText::Borrowed(UNPARSED) {
-            tally.unparsed += 1;
+            counts.unparsed += 1;
         }
-        tally.unreadable_times += u64::from(event.has_unreadable_time());
+        counts.unreadable_times += u64::from(event.has_unreadable_time());
         render::append_line(self.format, &event, record, lines);
-        tally.events += 1;
-        tally.first = tally.first.into_iter().chain(event.time).min();
-        tally.last = tally.last.max(event.time);
+        counts.events += 1;
+        counts.first = counts.first.into_iter().chain(event.time).min();
+        counts.last = counts.last.max(event.time);
         self.remaining = self.remaining.map(|left| left.saturating_sub(1));
     }
 }
@@ -258,8 +258,8 @@ mod tests {
     /// Takes all `records`; returns the ids written and the tally.
     fn take(step: &mut RecordProcessor, records: &[Record]) -> (Vec<String>, RecordCounts) {
         let mut lines = Vec::new();
-        step.brought(records);
-        let (tally, _) = step.take(records, at("12:00:00"), &mut lines);
+        step.mark_batch(records);
+        let (tally, _) = step.process(records, at("12:00:00"), &mut lines);
         (ids(&lines), tally)
     }
 
@@ -289,7 +289,7 @@ mod tests {
     fn rereading_writes_late_records_inside_the_overlap_only() {
         let mut step = step();
         take(&mut step, &[record("old", "09:00:00"), record("new", "11:00:00")]);
-        step.passed(None);
+        step.prune(None);
         // Without a rereading, what comes is new, however old its time: the server's order says so.
         let (written, _) = take(&mut step, &[record("stray", "08:00:00")]);
         assert_eq!(written, ["org:stray"]);
@@ -332,7 +332,7 @@ mod tests {
             .map(|n| record(&format!("n{n}"), &format!("10:{:02}:{:02}", n / 60, n % 60)))
             .collect();
         take(&mut step, &news);
-        step.passed(None);
+        step.prune(None);
         let floor = step.written_before;
         assert!(step.seen.complete_from() > floor);
         step.resume_reread();
@@ -347,7 +347,7 @@ mod tests {
         step.remaining = Some(1);
         let mut lines = Vec::new();
         let records = [record("a", "09:00:00"), record("b", "09:00:01")];
-        let (tally, taken) = step.take(&records, at("12:00:00"), &mut lines);
+        let (tally, taken) = step.process(&records, at("12:00:00"), &mut lines);
         assert_eq!((tally.events, taken), (1, 1));
         assert!(step.is_full());
     }

@@ -12,10 +12,10 @@ use crate::pipeline::silence::SourceSilence;
 use crate::sink::WrittenFiles;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 
-/// The account of a whole run.
+/// The report of a whole run.
 #[derive(Debug, Serialize)]
 pub struct RunReport {
-    /// The form of this account.
+    /// The version of this format.
     pub schema: &'static str,
     /// Which atlaudit wrote it.
     pub atlaudit: &'static str,
@@ -25,12 +25,12 @@ pub struct RunReport {
     pub finished: String,
     /// The exit code.
     pub exit_code: u8,
-    /// Each source's account.
+    /// The report of each source.
     pub sources: Vec<SourceReport>,
 }
 
-/// The account of one source's run.
-#[derive(Debug, Clone, Serialize)]
+/// The report of one source's run.
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct SourceReport {
     /// Its name.
     pub source: String,
@@ -47,34 +47,34 @@ pub struct SourceReport {
     /// Whether a signal ended the run.
     #[serde(skip)]
     pub interrupted: bool,
-    /// Whether the run ended because nobody reads its output any more, as `| head` does.
+    /// Whether the reader of standard output closed it, as `| head` does.
     #[serde(skip)]
     pub output_closed: bool,
     /// How long it took.
     #[serde(skip)]
     pub duration: Duration,
-    /// What looks wrong without being an error.
+    /// What looks wrong and is no error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// What a person may want to know, and nothing is wrong with.
+    /// What a user may want to know, without anything wrong.
     #[serde(skip)]
     pub notices: Vec<String>,
-    /// That the window begins before what the source keeps; `warnings` has it in words.
+    /// The window begins before what the source still has; `warnings` says so in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionLimit>,
-    /// A silence that someone should know of; `warnings` has it in words.
+    /// An unusual silence; `warnings` says so in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<SourceSilence>,
     /// Where the source's history began, in its first pull.
     #[serde(skip)]
     pub first_pull: Option<FirstPull>,
-    /// The spans of time asked for.
+    /// The requested time ranges.
     pub windows: Vec<ReportedWindow>,
-    /// Events written and committed: what was not comes again with the next run.
+    /// Events written and committed; the next run fetches the rest again.
     pub events: u64,
-    /// Records met again that had been written before, and left out.
+    /// Records that were written before, and left out.
     pub repeats: u64,
-    /// Records outside the window asked for, and left out.
+    /// Records outside the requested window, and left out.
     pub outside_window: u64,
     /// Events written whose record could not be understood.
     pub unparsed: u64,
@@ -90,18 +90,18 @@ pub struct SourceReport {
     pub last_event: Option<String>,
     /// The files that the events were written to, by the names that they have now.
     pub files: Vec<String>,
-    /// Files written before those, of which only the number was kept.
+    /// Files written before those, of which only the number is known.
     #[serde(skip_serializing_if = "is_zero")]
     pub omitted_files: u64,
     /// Pages read.
     pub pages: u64,
-    /// Pages with bytes that are no UTF-8, which U+FFFD replaces in their records.
+    /// Pages with invalid UTF-8, replaced by U+FFFD in their records.
     pub mended_pages: u64,
     /// Requests sent, repeats included.
     pub requests: u64,
     /// Requests that were repeated.
     pub retries: u64,
-    /// Answers that asked to slow down.
+    /// Responses that said to slow down.
     pub rate_limited: u64,
     /// Milliseconds spent waiting for limits and between repeats.
     pub waited_ms: u64,
@@ -127,11 +127,11 @@ pub struct WaitReport {
     pub quota_ms: u64,
     /// The server had asked for a pause.
     pub server_ms: u64,
-    /// It had failed, and was tried again later.
+    /// A request had failed and was retried later.
     pub backoff_ms: u64,
 }
 
-/// A span of time.
+/// A time range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReportedWindow {
     /// Its start.
@@ -148,42 +148,9 @@ impl From<Window> for ReportedWindow {
 }
 
 impl SourceReport {
-    /// The account of a source that nothing has been done for yet.
+    /// The report of a source before its run.
     pub fn new(source: &str, kind: &'static str) -> SourceReport {
-        SourceReport {
-            source: source.to_owned(),
-            kind,
-            complete: false,
-            exit_code: 0,
-            error: None,
-            interrupted: false,
-            output_closed: false,
-            duration: Duration::ZERO,
-            warnings: Vec::new(),
-            notices: Vec::new(),
-            retention: None,
-            silence: None,
-            first_pull: None,
-            windows: Vec::new(),
-            events: 0,
-            repeats: 0,
-            outside_window: 0,
-            unparsed: 0,
-            unreadable_times: 0,
-            id_clashes: 0,
-            first_event: None,
-            last_event: None,
-            files: Vec::new(),
-            omitted_files: 0,
-            pages: 0,
-            mended_pages: 0,
-            requests: 0,
-            retries: 0,
-            rate_limited: 0,
-            waited_ms: 0,
-            waits: WaitReport::default(),
-            received_bytes: 0,
-        }
+        SourceReport { source: source.to_owned(), kind, ..SourceReport::default() }
     }
 
     /// Fills in where the events went. A run that committed none has written no file.
@@ -195,7 +162,7 @@ impl SourceReport {
         }
     }
 
-    /// Warns where a one-off `window` begins before what sources of type `kind` keep. To be called once
+    /// Warns where a one-off `window` begins before what sources of type `kind` keep. Call it once
     /// the events are counted. (An export says so in its manifest.)
     pub fn warn_about_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
         let retention = kind.descriptor().retention;
@@ -207,16 +174,16 @@ impl SourceReport {
     }
 
     /// Fills in what was written and what it took.
-    pub fn set_counts(&mut self, tally: &RecordCounts, meter: &SourceMeter) {
+    pub fn set_counts(&mut self, counts: &RecordCounts, meter: &SourceMeter) {
         let text = |time: Option<Timestamp>| time.map(format_millis);
-        self.events = tally.events;
-        self.repeats = tally.repeats;
-        self.outside_window = tally.outside;
-        self.unparsed = tally.unparsed;
-        self.unreadable_times = tally.unreadable_times;
-        self.id_clashes = tally.clashes;
-        self.first_event = text(tally.first);
-        self.last_event = text(tally.last);
+        self.events = counts.events;
+        self.repeats = counts.repeats;
+        self.outside_window = counts.outside;
+        self.unparsed = counts.unparsed;
+        self.unreadable_times = counts.unreadable_times;
+        self.id_clashes = counts.clashes;
+        self.first_event = text(counts.first);
+        self.last_event = text(counts.last);
         self.pages = meter.pages.get();
         self.mended_pages = meter.mended_pages.get();
         self.requests = meter.requests.get();

@@ -1,7 +1,6 @@
 //! Runs one source from its plan to its last checkpoint.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -10,25 +9,24 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
+use crate::config::settings::SourceSettings;
 use crate::fetch::Fetcher;
 use crate::fetch::attempt_record::AttemptRecorder;
-use crate::fetch::plan::{self, CursorCheck, LookbackSettings, ReadPlan};
+use crate::fetch::plan::{self, CursorCheck, ReadPlan};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
-use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window};
-use crate::normalise::RecordOrigin;
-use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource};
+use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource, scope};
 use crate::pipeline::error::RunError;
-use crate::pipeline::export_run::{ExportRun, SourceContext};
-use crate::pipeline::record_processor::RecordProcessor;
+use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::{FirstPull, SourceReport};
+use crate::pipeline::run_output::{RunOutput, current_output_file};
 use crate::pipeline::silence::SourceSilence;
+use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::location::{is_locked, path_at};
-use crate::sink::{self, SinkError, UnexpectedFile};
+use crate::sink::UnexpectedFile;
+use crate::sink::location::is_locked;
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
@@ -36,48 +34,44 @@ use crate::state::store::StateStore;
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
 
-/// How long a writer stays on its thread for the next delivery: one that came to another thread with each page
-/// would leave in each what the C library keeps of freed memory; hundreds that stayed would keep hundreds of threads.
+/// How long a writer stays on its thread for the next message. A writer that moved to another
+/// thread with each page would leave memory in the C library's pool of each; hundreds of writers
+/// that stayed would need hundreds of threads.
 const WRITER_LINGER: Duration = Duration::from_millis(20);
 
-/// What a run says that ended on empty pages: none of them says that it is the last.
-const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new cursor; whether more follows after them is not known, and the next pull goes on there";
+/// The warning of a run that ended on empty pages: none of them says that it is the last.
+const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new \
+    cursor; whether more follows after them is not known, and the next pull goes on there";
 
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {
-    /// What the user wants of the source.
-    pub settings: SourceSettings,
-    /// What its events say of where they come from.
-    pub origin: RecordOrigin,
+    /// The source.
+    pub context: SourceContext,
     /// Reads it.
     pub fetcher: Fetcher<T>,
-    /// Where its checkpoint lives.
-    pub store: StateStore,
     /// What it reads.
     pub mode: RunMode,
     /// Stop after so many events.
     pub max_events: Option<u64>,
     /// For how long a cursor that brings nothing is trusted alone.
     pub trust_idle_cursor: Duration,
-    /// The start of the run.
-    pub start: Timestamp,
-    /// What signals have asked for.
+    /// What signals have requested.
     pub stop: watch::Receiver<StopRequest>,
 }
 
-/// What a run reads, and what it remembers of it.
+/// What a run reads, and which checkpoint it moves.
 #[derive(Debug, Clone)]
 pub enum RunMode {
-    /// On from the checkpoint, which it moves.
+    /// Everything after the checkpoint, which it moves.
     Incremental,
     /// A window; it neither reads nor moves the checkpoint.
     Window(Window),
-    /// A window of an export, whose checkpoint is its own.
+    /// A window of an export, which has a checkpoint of its own.
     Export(ExportRun),
 }
 
 impl RunMode {
-    /// The window, where it has one of its own.
+    /// The window, if it is fixed.
     pub fn window(&self) -> Option<Window> {
         match self {
             RunMode::Incremental => None,
@@ -86,21 +80,21 @@ impl RunMode {
         }
     }
 
-    /// Keeps what was asked and answered by a run that never came to read, where that is wanted. Blocks.
+    /// For exports: saves the attempt log of a run that failed before its first page. Blocks.
     ///
     /// # Errors
-    /// It cannot be kept.
-    pub fn persist_failed_start(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
+    /// It cannot be saved.
+    pub fn persist_failed_start(&self, context: &SourceContext) -> Result<(), RunError> {
         match self {
-            RunMode::Export(export) => export.persist_failed_start(whose),
+            RunMode::Export(export) => export.persist_failed_start(context),
             RunMode::Incremental | RunMode::Window(_) => Ok(()),
         }
     }
 
-    /// What takes down the run's requests, if anything does.
+    /// For exports: records every attempt at a request.
     pub fn attempt_recorder(&self) -> Option<&AttemptRecorder> {
         match self {
-            RunMode::Export(export) => Some(&export.transcript),
+            RunMode::Export(export) => Some(&export.recorder),
             RunMode::Incremental | RunMode::Window(_) => None,
         }
     }
@@ -109,29 +103,29 @@ impl RunMode {
 /// How the run of one source ended.
 #[derive(Debug)]
 pub struct RunOutcome {
-    /// Its account, without the error.
+    /// Its report, without the error.
     pub report: SourceReport,
-    /// The source, still held, where the run got to hold it.
+    /// The source, still locked, if the run had locked it.
     pub released: Option<ReleasedSource>,
     /// Whether it reached its end.
     pub result: Result<(), RunError>,
 }
 
-/// Whether the writer saw the end of everything.
+/// How the writer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WriteEnd {
-    /// All that the fetcher had was written.
+    /// Everything that the fetcher sent was written.
     All,
     /// `--max-events` was reached.
     LimitReached,
 }
 
-/// A run behind its last commit.
+/// A run after its last commit.
 struct FinishedRun {
     writer: EventWriter,
-    /// How far the reading came.
+    /// How the reading ended.
     fetched: Result<FetchOutcome, FetchError>,
-    /// How far the writing came.
+    /// How the writing ended.
     written: Result<WriteEnd, RunError>,
     /// Whether what was written is durable.
     committed: Result<(), RunError>,
@@ -139,89 +133,71 @@ struct FinishedRun {
     is_complete: bool,
 }
 
-/// How far the source reaches back and ahead.
-pub fn lookback_settings(settings: &SourceSettings) -> LookbackSettings {
-    LookbackSettings {
-        initial_lookback: settings.initial_lookback,
-        overlap: settings.overlap,
-        late_margin: settings.late_margin,
-        retention: settings.target.kind().descriptor().retention,
-    }
-}
-
-/// What a checkpoint of the source belongs to.
-pub fn scope(origin: &RecordOrigin) -> String {
-    let owner = origin.org_id.as_deref().or(origin.site.as_deref());
-    scope_of(origin.kind, owner.unwrap_or_default())
-}
-
-/// What a checkpoint of a source of this type belongs to; `owner` is its organization or site.
-pub fn scope_of(kind: SourceKind, owner: &str) -> String {
-    format!("{kind}:{owner}")
-}
-
 /// Pulls one source: reads what the plan says, writes it, moves the checkpoint.
 ///
-/// What was written stays sound whatever happens; the outcome says what did.
+/// What was written stays valid however the run ends.
 pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> RunOutcome {
-    let mut report = SourceReport::new(&run.origin.name, run.origin.kind.as_str());
-    let mut left = None;
-    let result = pull_into(&run, &mut report, &mut left).await;
-    RunOutcome { report, released: left, result }
+    let origin = &run.context.origin;
+    let mut report = SourceReport::new(&origin.name, origin.kind.as_str());
+    let mut released = None;
+    let result = pull_into(&run, &mut report, &mut released).await;
+    RunOutcome { report, released, result }
 }
 
 async fn pull_into<T: Transport + 'static>(
     run: &SourceRun<T>,
     report: &mut SourceReport,
-    left: &mut Option<ReleasedSource>,
+    released: &mut Option<ReleasedSource>,
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
     let (plan, writer) = block_in_place(|| prepare(run, order, report))?;
     report.windows = plan.windows.iter().map(|open| open.window().into()).collect();
-    let check = CursorCheck { overlap: run.settings.overlap, when_idle: run.trust_idle_cursor };
+    let check =
+        CursorCheck { overlap: run.context.settings.overlap, when_idle: run.trust_idle_cursor };
     let writer = unless_stopped(&run.stop, open_output(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
-    // In a task of its own, and on a thread of its own only while it writes.
+    // A task of its own, which blocks a thread only while it writes.
     let writing = tokio::spawn(write_messages(writer, receiver, stop).in_current_span());
     let fetching = async {
         let listener = sender.clone();
         tokio::select! {
             result = run.fetcher.run(&plan, check, sender) => result,
-            // The writer has left: whatever the fetcher waits for, nobody wants it.
+            // The writer has ended, so the fetcher need not wait for anything.
             () = listener.closed() => Ok(FetchOutcome::ReceiverClosed),
         }
     };
     let ended = async {
         let (fetched, written) = tokio::join!(fetching, writing);
-        // Only then has every request been recorded with its outcome.
+        // Until then, not every request has been recorded with its outcome.
         run.fetcher.reader.wait_for_tasks().await;
         let (writer, written) = written?;
-        finish_run(writer, fetched, written, run.start).await
+        finish_run(writer, fetched, written, run.context.start).await
     };
     let ended = within_grace_period(&run.stop, ended).await??;
     report.set_counts(ended.writer.committed_counts(), &run.fetcher.reader.meter);
     report.set_files(&ended.writer.written_files());
     if let RunMode::Window(window) = run.mode {
-        report.warn_about_retention(run.origin.kind, window, run.start);
+        report.warn_about_retention(run.context.origin.kind, window, run.context.start);
     }
     report.complete = ended.is_complete;
     if report.complete {
         report_silence(run, &ended.writer, report);
     }
-    *left = ended.writer.release();
-    // First what may have been lost: whatever else ended the run, it says that what was written is sound.
+    *released = ended.writer.release();
+    // This error first: the other two say that what was written is valid.
     ended.committed?;
     let end = ended.written?;
-    let reached = ended.fetched?;
-    if (reached, end) == (FetchOutcome::EmptyPages, WriteEnd::All) {
+    let outcome = ended.fetched?;
+    if (outcome, end) == (FetchOutcome::EmptyPages, WriteEnd::All) {
         report.warnings.push(EMPTY_PAGES_WARNING.to_owned());
     }
     Ok(())
 }
 
-/// An empty answer looks like success and often is not: an unusual silence is reported, with what to check.
+/// Reports an unusual silence, with what to check: an empty response looks like success and often
+/// is none.
 fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
     let silence = match run.mode {
         RunMode::Window(window) => (report.events == 0)
@@ -229,11 +205,11 @@ fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut Sour
         RunMode::Export(_) => {
             (writer.total_events() == 0).then(|| SourceSilence::in_window(run.mode.window(), None))
         }
-        RunMode::Incremental => writer.silence(run.start),
+        RunMode::Incremental => writer.silence(run.context.start),
     };
-    let lookback = run.settings.initial_lookback;
+    let lookback = run.context.settings.initial_lookback;
     if let Some(silence) = &silence {
-        let text = silence.describe(&run.origin, lookback, run.mode.window());
+        let text = silence.describe(&run.context.origin, lookback, run.mode.window());
         match silence.is_expected() {
             true => report.notices.push(text),
             false => report.warnings.push(text),
@@ -244,18 +220,18 @@ fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut Sour
 
 /// The newest event that the incremental pulls of the source know of, if there is one.
 fn newest_known_event<T>(run: &SourceRun<T>) -> Option<Timestamp> {
-    // A window needs no checkpoint: one that cannot be read is left to the next pull.
-    let found = run.store.load(&run.settings.name).ok()??;
-    let is_own = found.scope == scope(&run.origin) && found.events > 0;
+    // A window needs no checkpoint: one that cannot be read is an error of the next pull.
+    let found = run.context.store.load(&run.context.settings.name).ok()??;
+    let is_own = found.scope == scope(&run.context.origin) && found.events > 0;
     found.watermark.filter(|_| is_own)
 }
 
-/// Opens the output on a thread that may block: a named pipe waits for its reader.
+/// Opens the output on a thread that may block: a named pipe waits until somebody reads it.
 async fn open_output(mut writer: EventWriter) -> Result<EventWriter, RunError> {
     tokio::task::spawn_blocking(move || writer.open().map(|()| writer)).await?
 }
 
-/// Commits for the last time, on a thread that may block; not where the output has failed.
+/// Commits for the last time, on a thread that may block, unless the output has failed.
 async fn finish_run(
     mut writer: EventWriter,
     fetched: Result<FetchOutcome, FetchError>,
@@ -283,59 +259,51 @@ async fn finish_run(
     Ok(tokio::task::spawn_blocking(finish).await?)
 }
 
-/// Takes hold of the state, plans, and sets up the writing side.
+/// Locks the source, plans, and prepares the output.
 fn prepare<T: Transport>(
     run: &SourceRun<T>,
     order: DeliveryOrder,
     report: &mut SourceReport,
 ) -> Result<(ReadPlan, EventWriter), RunError> {
-    let settings = &run.settings;
-    let reach = lookback_settings(settings);
-    let format = settings.output.format;
-    let mut step = RecordProcessor::new(run.origin.clone(), format, settings.overlap, run.start);
-    step.remaining = run.max_events;
-    let (plan, checkpoint, pages) = match &run.mode {
-        RunMode::Window(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
+    let SourceContext { settings, origin, store, start } = &run.context;
+    let lookback = run.context.lookback();
+    let mut processor = run.context.processor();
+    processor.remaining = run.max_events;
+    let (plan, checkpoint, attempts) = match &run.mode {
+        RunMode::Window(window) => (plan::one_off(order, &lookback, *window, *start), None, None),
         RunMode::Incremental => {
-            let scope = scope(&run.origin);
-            let held = LockedSource::take(&run.store, &settings.name, &scope)?;
-            let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
-            let first = plan.windows.first();
-            let first = first.filter(|_| held.checkpoint.is_none());
+            let scope = scope(origin);
+            let locked = LockedSource::take(store, &settings.name, &scope)?;
+            let plan = plan::incremental(order, &lookback, locked.checkpoint.as_ref(), *start);
+            let first = plan.windows.first().filter(|_| locked.checkpoint.is_none());
             report.first_pull = first.map(|window| FirstPull {
                 from: window.from,
                 initial_lookback: settings.initial_lookback,
             });
-            let checkpoint = held.begin(&plan, &mut step, &scope, run.start);
+            let checkpoint = locked.begin(&plan, &mut processor, &scope, *start);
             (plan, Some(checkpoint), None)
         }
         RunMode::Export(export) => {
-            let whose = SourceContext {
-                settings,
-                origin: &run.origin,
-                store: &run.store,
-                start: run.start,
-            };
-            let (plan, checkpoint, pages) = export.begin(whose, &mut step)?;
-            (plan, Some(checkpoint), Some(pages))
+            let (plan, checkpoint, attempts) = export.begin(&run.context, &mut processor)?;
+            (plan, Some(checkpoint), Some(attempts))
         }
     };
-    refuse_unfinished(settings, &run.store)?;
-    step.keep = plan.event_filter;
+    refuse_unfinished(settings, store)?;
+    processor.keep = plan.event_filter;
     let is_reread_in_progress = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_reread_in_progress) {
-        (true, true) => step.resume_reread(),
-        (true, false) => step.start_reread(),
-        (false, _) => step.written_before = None,
+        (true, true) => processor.resume_reread(),
+        (true, false) => processor.start_reread(),
+        (false, _) => processor.written_before = None,
     }
-    let account = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
-    let sink = sink::from_settings(&settings.output, account);
-    let writer = EventWriter::new(sink, step, checkpoint, run.fetcher.reader.meter.clone());
-    Ok((plan, writer.with_attempt_file(pages)))
+    let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
+    let output = RunOutput::new(&settings.output, last_file, attempts);
+    let meter = run.fetcher.reader.meter.clone();
+    Ok((plan, EventWriter::new(output, processor, checkpoint, meter)))
 }
 
-/// Refuses a file that another source's run died on: its next run cuts off what lies behind its last
-/// commit, and our lines would be among it.
+/// Refuses a file that another source's run died on: the next run of that source truncates it to
+/// its last commit, and would remove our lines.
 ///
 /// # Errors
 /// It is such a file, or is being written; the state folder cannot be read.
@@ -351,19 +319,6 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
     }
 }
 
-/// The file that is appended to now by `output`, if that is one.
-///
-/// # Errors
-/// The working directory is gone.
-pub fn current_output_file(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
-    match &output.path {
-        OutputPath::File(template) => {
-            path_at(template, output.compression, chrono::Utc::now()).map(Some)
-        }
-        OutputPath::Stdout => Ok(None),
-    }
-}
-
 /// What the writer waits for.
 enum WriterEvent {
     Message(FetchMessage),
@@ -372,22 +327,22 @@ enum WriterEvent {
     End,
 }
 
-/// Writes what is delivered until the end, and commits in time, also while nothing comes.
+/// Writes messages until the end, and commits in time also while none comes.
 async fn write_messages(
     mut writer: EventWriter,
-    mut deliveries: mpsc::Receiver<FetchMessage>,
+    mut messages: mpsc::Receiver<FetchMessage>,
     mut stop: watch::Receiver<StopRequest>,
 ) -> (EventWriter, Result<WriteEnd, RunError>) {
     let runtime = Handle::current();
     loop {
-        let mut coming = next_event(&mut deliveries, &mut stop, writer.commit_due()).await;
+        let mut event = next_event(&mut messages, &mut stop, writer.commit_due()).await;
         let ended = block_in_place(|| {
             loop {
-                if let ControlFlow::Break(result) = handle_event(&mut writer, coming) {
+                if let ControlFlow::Break(result) = handle_event(&mut writer, event) {
                     return Some(result);
                 }
-                let more = next_event(&mut deliveries, &mut stop, writer.commit_due());
-                coming = runtime.block_on(async { timeout(WRITER_LINGER, more).await }).ok()?;
+                let more = next_event(&mut messages, &mut stop, writer.commit_due());
+                event = runtime.block_on(async { timeout(WRITER_LINGER, more).await }).ok()?;
             }
         });
         if let Some(result) = ended {
@@ -396,18 +351,18 @@ async fn write_messages(
     }
 }
 
-/// Does what has come up; how it ends, if it does.
+/// Handles one event; breaks with how the writing ended.
 fn handle_event(
     writer: &mut EventWriter,
-    coming: WriterEvent,
+    event: WriterEvent,
 ) -> ControlFlow<Result<WriteEnd, RunError>> {
-    let step = match coming {
-        WriterEvent::Message(delivery) => writer.write(delivery),
+    let flow = match event {
+        WriterEvent::Message(message) => writer.write(message),
         WriterEvent::CommitDue => writer.commit().map(|()| WriteFlow::Continue),
         WriterEvent::Stop => return ControlFlow::Break(Err(RunError::Interrupted)),
         WriterEvent::End => return ControlFlow::Break(Ok(WriteEnd::All)),
     };
-    match step {
+    match flow {
         Ok(WriteFlow::Continue) => ControlFlow::Continue(()),
         Ok(WriteFlow::LimitReached) => ControlFlow::Break(Ok(WriteEnd::LimitReached)),
         Err(error) => ControlFlow::Break(Err(error)),
@@ -415,7 +370,7 @@ fn handle_event(
 }
 
 async fn next_event(
-    deliveries: &mut mpsc::Receiver<FetchMessage>,
+    messages: &mut mpsc::Receiver<FetchMessage>,
     stop: &mut watch::Receiver<StopRequest>,
     due: Option<Duration>,
 ) -> WriterEvent {
@@ -429,6 +384,6 @@ async fn next_event(
         biased;
         () = wait_for_stop(stop, StopRequest::AfterCommit) => WriterEvent::Stop,
         () = commit => WriterEvent::CommitDue,
-        delivery = deliveries.recv() => delivery.map_or(WriterEvent::End, WriterEvent::Message),
+        message = messages.recv() => message.map_or(WriterEvent::End, WriterEvent::Message),
     }
 }

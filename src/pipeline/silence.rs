@@ -29,8 +29,8 @@ pub enum SourceSilence {
     },
     /// A one-off window holds no event.
     NothingInWindow {
-        /// The newest event that the source's checkpoint knows, where that lies outside of the window:
-        /// then the source works, and its window is merely quiet.
+        /// The newest event that the source's checkpoint knows, where that lies outside of the
+        /// window: then the source works, and its window is merely quiet.
         #[serde(
             rename = "newest_event",
             serialize_with = "some_millis",
@@ -61,8 +61,8 @@ impl SourceSilence {
         }
     }
 
-    /// The silence of a one-off `window` that holds no event. `newest` is the newest event known. One
-    /// that lies inside of the window should have been found again: it excuses nothing.
+    /// The silence of a one-off `window` that holds no event. `newest` is the newest event known.
+    /// One that lies inside of the window should have been found again: it excuses nothing.
     pub fn in_window(window: Option<Window>, newest: Option<Timestamp>) -> SourceSilence {
         let is_outside =
             |newest: &Timestamp| !window.is_some_and(|window| window.contains(*newest));
@@ -111,7 +111,8 @@ impl SourceSilence {
         let dates = match (self, window) {
             (SourceSilence::NothingInWindow { .. }, Some(window)) => window_dates(window),
             (SourceSilence::NothingEver { .. }, _) => format!(
-                "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far enough back)",
+                "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far \
+                 enough back)",
                 in_words(lookback)
             ),
             _ => "the dates (this machine's clock)".to_owned(),

@@ -20,7 +20,8 @@ pub enum StopRequest {
     Immediately,
 }
 
-/// What `work` gives, unless it goes on for longer than [`GRACE_PERIOD`] after a signal, or until a second one.
+/// What `work` gives, unless it goes on for longer than [`GRACE_PERIOD`] after a signal, or until a
+/// second one.
 ///
 /// # Errors
 /// [`RunError::Interrupted`]

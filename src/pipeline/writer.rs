@@ -1,6 +1,8 @@
-//! Writes: process, append, commit, checkpoint, in this order. See `docs/design.md`, section 4.
+//! Writes one source's records: process, append, commit, checkpoint, in this order. See
+//! `docs/design.md`, section 4.
 //!
-//! Blocks the thread that it is called on.
+//! Types hold the order: lines are appended only through [`AnnouncedOutput`], and a checkpoint is
+//! saved only with a [`DurableOutput`]. Blocks the thread that it is called on.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,16 +12,16 @@ use crate::fetch::types::FetchMessage;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::pipeline::attempt_file::AttemptFile;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, ReleasedSource};
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::{RecordCounts, RecordProcessor};
+use crate::pipeline::run_output::{DurableOutput, RunOutput};
 use crate::pipeline::silence::SourceSilence;
-use crate::sink::LineSink;
 use crate::sink::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
 
-/// Records that are rendered before their lines are written: their lines are twice as long as they are.
+/// Records that are rendered before their lines are appended: lines take twice the memory of
+/// records.
 const RENDER_BATCH: usize = 64;
 
 /// The longest that a line stays uncommitted.
@@ -36,36 +38,37 @@ pub enum WriteFlow {
 
 /// Writes one source's records.
 pub struct EventWriter {
-    sink: Box<dyn LineSink>,
+    output: RunOutput,
     processor: RecordProcessor,
     checkpoint: Option<CheckpointWriter>,
-    /// What an export keeps of the answers.
-    attempt_file: Option<AttemptFile>,
-    /// A file that was opened and is not recorded yet.
-    unrecorded_file: Option<OutputFileState>,
+    /// A file that was opened and is not in the checkpoint yet.
+    unannounced_file: Option<OutputFileState>,
     meter: Arc<SourceMeter>,
     counts: RecordCounts,
-    /// The tally as of the last commit.
+    /// The counts as of the last commit.
     committed_counts: RecordCounts,
     uncommitted_bytes: usize,
     uncommitted_events: u64,
     oldest_uncommitted: Option<Instant>,
 }
 
+/// A writer whose output file is in the checkpoint, so that a crash leaves no line in a file that
+/// no checkpoint names, and no record in the dedup cache that was never written.
+struct AnnouncedOutput<'a>(&'a mut EventWriter);
+
 impl EventWriter {
-    /// A writer that commits to `sink` and, if there is one, to `journal`.
+    /// A writer to `output` that saves `checkpoint`, if the run has one.
     pub fn new(
-        sink: Box<dyn LineSink>,
-        step: RecordProcessor,
+        output: RunOutput,
+        processor: RecordProcessor,
         checkpoint: Option<CheckpointWriter>,
         meter: Arc<SourceMeter>,
     ) -> EventWriter {
         EventWriter {
-            sink,
-            processor: step,
+            output,
+            processor,
             checkpoint,
-            attempt_file: None,
-            unrecorded_file: None,
+            unannounced_file: None,
             meter,
             counts: RecordCounts::default(),
             committed_counts: RecordCounts::default(),
@@ -75,130 +78,96 @@ impl EventWriter {
         }
     }
 
-    /// The same, which commits `pages` before the events.
-    pub fn with_attempt_file(mut self, pages: Option<AttemptFile>) -> EventWriter {
-        self.attempt_file = pages;
-        self
-    }
-
-    /// Events that all runs have committed, as far as they are remembered.
+    /// Events that all runs have committed, as far as the checkpoint knows.
     pub fn total_events(&self) -> u64 {
         self.checkpoint.as_ref().map_or(0, CheckpointWriter::events)
     }
 
-    /// What has been written and committed so far: the rest will come again.
+    /// What this run has committed so far; a later run fetches the rest again.
     pub fn committed_counts(&self) -> &RecordCounts {
         &self.committed_counts
     }
 
     /// The files that lines were appended to.
     pub fn written_files(&self) -> WrittenFiles {
-        self.sink.written_files()
+        self.output.event_sink().written_files()
     }
 
-    /// Notes that everything there was until `start` has been read; the next commit says so.
+    /// Notes that everything there was until `start` has been read; the next commit saves it.
     pub fn mark_complete(&mut self, start: Timestamp) {
         if let Some(checkpoint) = &mut self.checkpoint {
-            checkpoint.complete(start);
+            checkpoint.mark_complete(start);
         }
     }
 
-    /// How long until a commit is due; nothing while there is nothing to commit.
+    /// How long until a commit is due; `None` while there is nothing to commit.
     pub fn commit_due(&self) -> Option<Duration> {
         let Some(oldest) = self.oldest_uncommitted else {
-            // Answers come also where no event does.
-            return self.attempt_file.as_ref().map(|_| COMMIT_INTERVAL);
+            return self.output.records_attempts().then_some(COMMIT_INTERVAL);
         };
-        let batch = crash::limit("COMMIT_BYTES", self.sink.commit_threshold());
-        Some(match self.uncommitted_bytes >= batch {
+        let threshold = self.output.event_sink().commit_threshold();
+        Some(match self.uncommitted_bytes >= crash::limit("COMMIT_BYTES", threshold) {
             true => Duration::ZERO,
             false => COMMIT_INTERVAL.saturating_sub(oldest.elapsed()),
         })
     }
 
-    /// The silence of the source at `now`, by what is committed.
+    /// The silence of the source at `now`, as of the last checkpoint.
     pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
         self.checkpoint.as_ref()?.silence(now)
     }
 
-    /// Lets go of the source, if it is held.
+    /// Releases the source, if the run has locked it.
     pub fn release(self) -> Option<ReleasedSource> {
-        self.checkpoint.map(CheckpointWriter::leave)
+        self.checkpoint.map(CheckpointWriter::release)
     }
 
-    /// Opens the output, so that one that cannot be written is known before anything is asked for. An
-    /// empty file is recorded at once: were it not, a run that dies would leave it to nobody.
+    /// Opens the output, so that one that cannot be written is known before any request. An empty
+    /// file is announced at once: a run that dies would otherwise leave a file that no checkpoint
+    /// names.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// It cannot be opened, or the checkpoint cannot be saved.
     pub fn open(&mut self) -> Result<(), RunError> {
-        if let Some(pages) = &mut self.attempt_file {
-            pages.open()?;
-        }
-        if let Some(file) = self.sink.prepare()? {
+        if let Some(file) = self.output.open()? {
             let is_empty = file.committed == 0;
-            self.unrecorded_file = Some(file);
+            self.unannounced_file = Some(file);
             if is_empty {
-                self.record_opened()?;
+                self.announce_file()?;
             }
         }
         Ok(())
     }
 
-    /// Records the file that is about to be written. To be called before records are taken: they
-    /// must not be remembered before they are written.
-    fn announce_output(&mut self) -> Result<(), RunError> {
-        self.open()?;
-        self.record_opened()
-    }
-
-    fn record_opened(&mut self) -> Result<(), RunError> {
-        match (&mut self.checkpoint, self.unrecorded_file.take()) {
-            (Some(checkpoint), Some(file)) => {
-                Ok(checkpoint.record(&mut self.processor, 0, vec![file])?)
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Writes what was delivered, and commits when it is time.
     ///
     /// # Errors
-    /// Nothing of what is not committed moves the checkpoint.
-    pub fn write(&mut self, delivery: FetchMessage) -> Result<WriteFlow, RunError> {
-        match delivery {
+    /// Nothing that is not committed has moved the checkpoint.
+    pub fn write(&mut self, message: FetchMessage) -> Result<WriteFlow, RunError> {
+        match message {
             FetchMessage::RereadStarted => self.processor.start_reread(),
             FetchMessage::WindowShortened { from } => {
                 if let Some(checkpoint) = &mut self.checkpoint {
                     checkpoint.set_start(from);
                 }
             }
-            FetchMessage::Records {
-                records,
-                received,
-                users: people,
-                window,
-                window_after: then,
-                advances: passed,
-            } => {
-                if !records.is_empty() {
-                    self.announce_output()?;
-                }
-                self.processor.people = people;
-                if !self.write_records(&records, received)? {
-                    // The window stays: the page is asked for again, and what was taken is known.
+            FetchMessage::Records { records, received, users, window, window_after, advances } => {
+                self.processor.users = users;
+                if !records.is_empty() && !self.announce()?.write_records(&records, received)? {
+                    // The window stays: the page is requested again, and the dedup cache knows what
+                    // was written of it.
                     return Ok(WriteFlow::LimitReached);
                 }
-                if passed {
-                    let checked = then.as_ref().and_then(|open| open.read_by_time);
-                    self.processor.passed(checked);
+                if advances {
+                    let checked = window_after.as_ref().and_then(|open| open.read_by_time);
+                    self.processor.prune(checked);
                 }
                 if let Some(checkpoint) = &mut self.checkpoint {
-                    checkpoint.set_window(window, then);
+                    checkpoint.set_window(window, window_after);
                 }
             }
         }
-        if self.sink.is_full() || self.commit_due() == Some(Duration::ZERO) {
+        if self.output.event_sink().is_full() || self.commit_due() == Some(Duration::ZERO) {
             self.commit()?;
         }
         Ok(match self.processor.is_full() {
@@ -212,34 +181,41 @@ impl EventWriter {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn commit(&mut self) -> Result<(), RunError> {
-        if let Some(pages) = &mut self.attempt_file {
-            if self.oldest_uncommitted.is_none() && pages.has_nothing_to_commit() {
-                return Ok(());
-            }
-            pages.commit()?;
+        if self.oldest_uncommitted.is_none() && self.output.has_no_new_attempt() {
+            return Ok(());
         }
-        let outputs = self.sink.commit()?;
-        self.save_checkpoint(outputs)
+        let durable = self.output.commit(&self.counts)?;
+        self.save_checkpoint(durable)
     }
 
-    /// The last commit: from now on the output files may grow by other hands.
+    /// The last commit: after it others may append to the output files.
     ///
     /// # Errors
     /// The checkpoint has not moved.
     pub fn finish(&mut self) -> Result<(), RunError> {
-        if let Some(pages) = &mut self.attempt_file {
-            pages.finish()?;
-        }
-        let outputs = self.sink.finish()?;
-        self.save_checkpoint(outputs)
+        let durable = self.output.finish(&self.counts)?;
+        self.save_checkpoint(durable)
     }
 
-    fn save_checkpoint(&mut self, outputs: Vec<OutputFileState>) -> Result<(), RunError> {
-        if let Some(checkpoint) = &mut self.checkpoint {
-            if let Some(pages) = &mut self.attempt_file {
-                checkpoint.set_export_progress(pages.kept(&self.counts));
+    fn announce(&mut self) -> Result<AnnouncedOutput<'_>, RunError> {
+        self.open()?;
+        self.announce_file()?;
+        Ok(AnnouncedOutput(self))
+    }
+
+    /// Saves the name of a file that was opened.
+    fn announce_file(&mut self) -> Result<(), RunError> {
+        match (&mut self.checkpoint, self.unannounced_file.take()) {
+            (Some(checkpoint), Some(file)) => {
+                Ok(checkpoint.save(&mut self.processor, 0, DurableOutput::opened(file))?)
             }
-            checkpoint.record(&mut self.processor, self.uncommitted_events, outputs)?;
+            _ => Ok(()),
+        }
+    }
+
+    fn save_checkpoint(&mut self, durable: DurableOutput) -> Result<(), RunError> {
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.save(&mut self.processor, self.uncommitted_events, durable)?;
             self.meter.record_checkpoint(chrono::Utc::now());
         }
         self.meter.committed.add(self.uncommitted_events);
@@ -249,38 +225,36 @@ impl EventWriter {
         self.oldest_uncommitted = None;
         Ok(())
     }
+}
 
-    /// Writes the lines of `records`; whether of all of them.
-    fn write_records(&mut self, records: &[Record], received: Timestamp) -> Result<bool, RunError> {
-        self.processor.brought(records);
-        // Not kept until the next delivery: hundreds of sources may wait for theirs.
+impl AnnouncedOutput<'_> {
+    /// Writes the lines of `records`. Returns false if `--max-events` left some of them out.
+    fn write_records(self, records: &[Record], received: Timestamp) -> Result<bool, RunError> {
+        let writer = self.0;
+        writer.processor.mark_batch(records);
+        // Not kept until the next message: hundreds of sources may wait for theirs.
         let mut lines = Vec::new();
-        for some in records.chunks(RENDER_BATCH) {
+        for batch in records.chunks(RENDER_BATCH) {
             lines.clear();
-            let (tally, taken) = self.processor.take(some, received, &mut lines);
-            self.append(&tally, &lines)?;
-            if taken < some.len() {
+            let (counts, taken) = writer.processor.process(batch, received, &mut lines);
+            if !lines.is_empty() {
+                writer.output.events().append(&lines)?;
+                writer.uncommitted_bytes += lines.len();
+                writer.uncommitted_events += counts.events;
+                writer.oldest_uncommitted.get_or_insert_with(Instant::now);
+            }
+            warn_once(&writer.counts, &counts);
+            writer.counts.add(&counts);
+            writer.meter.events.add(counts.events);
+            if taken < batch.len() {
                 return Ok(false);
             }
         }
         Ok(true)
     }
-
-    fn append(&mut self, tally: &RecordCounts, lines: &[u8]) -> Result<(), RunError> {
-        if !lines.is_empty() {
-            self.sink.append(lines)?;
-            self.uncommitted_bytes += lines.len();
-            self.uncommitted_events += tally.events;
-            self.oldest_uncommitted.get_or_insert_with(Instant::now);
-        }
-        warn_once(&self.counts, tally);
-        self.counts.add(tally);
-        self.meter.events.add(tally.events);
-        Ok(())
-    }
 }
 
-/// Tells the first of each kind; the run's summary has the counts.
+/// Logs the first of each kind; the run's summary has the counts.
 fn warn_once(before: &RecordCounts, now: &RecordCounts) {
     if before.unparsed == 0 && now.unparsed > 0 {
         tracing::warn!(
@@ -289,7 +263,8 @@ fn warn_once(before: &RecordCounts, now: &RecordCounts) {
     }
     if before.unreadable_times == 0 && now.unreadable_times > 0 {
         tracing::warn!(
-            "a record's time cannot be read; its event has no time, and `labels.time_unreadable` (or `processed_time_unreadable`) holds what the source wrote"
+            "a record's time cannot be read; its event has no time, and `labels.time_unreadable` \
+             (or `processed_time_unreadable`) holds what the source wrote"
         );
     }
     if before.clashes == 0 && now.clashes > 0 {

@@ -1,4 +1,5 @@
-//! Writes messages to standard error, for a person or a log collector: whole lines, as text or as one JSON object each.
+//! Writes messages to standard error, for a person or a log collector: whole lines, as text or as
+//! one JSON object each.
 
 use std::fmt::Debug;
 use std::io::{self, Write as _};
@@ -35,22 +36,14 @@ pub enum Level {
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    /// Its word and its colour.
+    fn style(self) -> (&'static str, &'static str) {
         match self {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Notice => "notice",
-            Level::Info => "info",
-            Level::Debug => "debug",
-        }
-    }
-
-    fn colour(self) -> &'static str {
-        match self {
-            Level::Error => "\u{1b}[1;31m",
-            Level::Warning => "\u{1b}[1;33m",
-            Level::Notice => "\u{1b}[1m",
-            Level::Info | Level::Debug => "\u{1b}[2m",
+            Level::Error => ("error", "\u{1b}[1;31m"),
+            Level::Warning => ("warning", "\u{1b}[1;33m"),
+            Level::Notice => ("notice", "\u{1b}[1m"),
+            Level::Info => ("info", "\u{1b}[2m"),
+            Level::Debug => ("debug", "\u{1b}[2m"),
         }
     }
 }
@@ -87,11 +80,19 @@ impl ConsoleMessage {
 
     /// Adds a fact that the text states in words already.
     pub fn fact(mut self, name: &str, value: impl Into<Value>) -> ConsoleMessage {
-        self.fields.push(MessageField {
-            name: name.to_owned(),
-            value: value.into(),
-            is_stated: true,
-        });
+        let (name, value) = (name.to_owned(), value.into());
+        self.fields.push(MessageField { name, value, is_stated: true });
+        self
+    }
+
+    /// Says what to do.
+    pub fn hint(self, hint: impl Into<String>) -> ConsoleMessage {
+        ConsoleMessage { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds why.
+    pub fn because(mut self, cause: impl Into<String>) -> ConsoleMessage {
+        self.causes.push(cause.into());
         self
     }
 
@@ -149,6 +150,21 @@ impl StderrConsole {
         }
     }
 
+    /// Says a text of which nothing more is to be said, as an error.
+    pub fn error(&self, text: impl Into<String>) {
+        self.say(Level::Error, &ConsoleMessage::new(text));
+    }
+
+    /// The same as a warning.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.say(Level::Warning, &ConsoleMessage::new(text));
+    }
+
+    /// The same as a notice.
+    pub fn notice(&self, text: impl Into<String>) {
+        self.say(Level::Notice, &ConsoleMessage::new(text));
+    }
+
     /// Writes what a command was asked to show to a person, whatever the verbosity.
     pub fn show(&self, lines: &str) {
         match self.settings.log_format {
@@ -169,13 +185,10 @@ impl StderrConsole {
 }
 
 fn text(level: Level, message: &ConsoleMessage, colour: bool) -> String {
-    let (on, off) = match colour {
-        true => (level.colour(), "\u{1b}[0m"),
-        false => ("", ""),
-    };
-    let mut out = match level {
-        Level::Notice => String::new(),
-        _ => format!("{on}{}{off}: ", level.word()),
+    let mut out = match (level, level.style()) {
+        (Level::Notice, _) => String::new(),
+        (_, (word, style)) if colour => format!("{style}{word}\u{1b}[0m: "),
+        (_, (word, _)) => format!("{word}: "),
     };
     let unstated = message.fields.iter().filter(|field| !field.is_stated);
     let (source, facts): (Vec<_>, Vec<_>) = unstated.partition(|field| field.name == "source");
@@ -208,7 +221,7 @@ fn shown(value: &Value) -> String {
 fn json(level: Level, message: &ConsoleMessage) -> String {
     let mut object = serde_json::Map::new();
     object.insert("time".into(), format_millis(chrono::Utc::now()).into());
-    object.insert("level".into(), level.word().into());
+    object.insert("level".into(), level.style().0.into());
     object.insert("message".into(), message.text.clone().into());
     if !message.causes.is_empty() {
         object.insert("causes".into(), message.causes.clone().into());
@@ -224,8 +237,8 @@ fn json(level: Level, message: &ConsoleMessage) -> String {
     line + "\n"
 }
 
-/// Sends the `tracing` events of this program to `console` from now on. What a library logs about a request may hold
-/// anything, and is left out.
+/// Sends the `tracing` events of this program to `console` from now on. What a library logs about a
+/// request may hold anything, and is left out.
 pub fn log_to_console(console: Arc<StderrConsole>) {
     // Fails only where a subscriber is set already, which then serves.
     let _ = tracing_subscriber::registry().with(ConsoleLayer { console }).try_init();
@@ -302,18 +315,6 @@ impl Visit for MessageVisitor {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value.into());
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
         self.put(field, value.into());
     }
 

@@ -1,7 +1,7 @@
-//! The counters of one source's run: written by the pipeline and the HTTP client, read by the progress line and the
-//! report.
+//! The counters of one source's run: written by the pipeline and the HTTP client, read by the
+//! progress line and the report.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::model::time::Timestamp;
 
-/// The target of the log events for a long wait, which are shown without `-v` where no progress line shows the wait.
+/// The target of the log events for a long wait, which are shown without `-v` where no progress
+/// line shows the wait.
 pub const WAIT_NOTICE: &str = "atlaudit::wait_notice";
 
 /// Why a run stands still.
@@ -42,23 +43,20 @@ pub struct SourceMeter {
     pub committed: MonotonicCounter,
     /// Bytes of responses, decompressed.
     pub received_bytes: MonotonicCounter,
-    /// The quickest answer, in microseconds and one more; 0 before the first.
-    quickest_us: AtomicU64,
-    waits: Mutex<AllWaits>,
-    has_announced_wait: AtomicBool,
-    newest_record_ms: AtomicI64,
-    checkpointed_ms: AtomicI64,
+    state: Mutex<MeterState>,
 }
 
-/// The waits for each reason, and all of them as one.
 #[derive(Debug, Default)]
-struct AllWaits {
-    /// The last one that began, and when it ends, while any lasts.
-    current: Option<(WaitReason, Timestamp)>,
-    all: WaitTracker,
-    quota: WaitTracker,
-    server: WaitTracker,
-    backoff: WaitTracker,
+struct MeterState {
+    quickest_response: Option<Duration>,
+    newest_record: Option<Timestamp>,
+    checkpoint: Option<Timestamp>,
+    has_announced_wait: bool,
+    /// The last wait that began, and when it ends, while any lasts.
+    current_wait: Option<(WaitReason, Timestamp)>,
+    any_wait: WaitTracker,
+    /// The waits for each reason.
+    waits: [WaitTracker; 3],
 }
 
 /// The waits of a source's tasks. What several wait at once is waited once.
@@ -91,95 +89,84 @@ impl MonotonicCounter {
 impl SourceMeter {
     /// Notes the time of the newest record read.
     pub fn reached(&self, time: Timestamp) {
-        self.newest_record_ms.fetch_max(time.timestamp_millis(), Ordering::Relaxed);
+        let mut state = self.state();
+        state.newest_record = state.newest_record.max(Some(time));
     }
 
     /// The time of the newest record read, if there was one.
     pub fn newest_record_time(&self) -> Option<Timestamp> {
-        match self.newest_record_ms.load(Ordering::Relaxed) {
-            0 => None,
-            ms => Timestamp::from_timestamp_millis(ms),
-        }
+        self.state().newest_record
     }
 
     /// Notes that a checkpoint was written at `time`.
     pub fn record_checkpoint(&self, time: Timestamp) {
-        self.checkpointed_ms.store(time.timestamp_millis(), Ordering::Relaxed);
+        self.state().checkpoint = Some(time);
     }
 
     /// When the last checkpoint was written, if one was.
     pub fn checkpoint_time(&self) -> Option<Timestamp> {
-        match self.checkpointed_ms.load(Ordering::Relaxed) {
-            0 => None,
-            ms => Timestamp::from_timestamp_millis(ms),
-        }
+        self.state().checkpoint
     }
 
     /// Notes how long the server took for an answer.
     pub fn answered(&self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let quicker = |known: u64| (known == 0 || us < known - 1).then(|| us.saturating_add(1));
-        // Where another task's answer was quicker, nothing changes.
-        let _ = self.quickest_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, quicker);
+        let mut state = self.state();
+        state.quickest_response = Some(state.quickest_response.map_or(took, |q| q.min(took)));
     }
 
     /// The quickest answer so far.
     pub fn quickest_response(&self) -> Option<Duration> {
-        let known = self.quickest_us.load(Ordering::Relaxed);
-        known.checked_sub(1).map(Duration::from_micros)
+        self.state().quickest_response
     }
 
-    /// Notes that a task of the run stands still until `until` (wall clock), or until the answer is
+    /// Notes that a task of the run stands still until `until` (wall clock), or until the guard is
     /// dropped.
     pub fn waiting(&self, reason: WaitReason, until: Timestamp) -> WaitGuard<'_> {
-        let mut waits = self.waits();
-        waits.current = Some((reason, until));
-        waits.all.begin();
-        waits.of(reason).begin();
+        let mut state = self.state();
+        state.current_wait = Some((reason, until));
+        state.any_wait.begin();
+        state.of(reason).begin();
         WaitGuard(self, reason)
     }
 
     /// Whether a long wait may be announced: true for the first one.
     pub fn claim_wait_notice(&self) -> bool {
-        !self.has_announced_wait.swap(true, Ordering::Relaxed)
+        !std::mem::replace(&mut self.state().has_announced_wait, true)
     }
 
     /// Whether a task waits for `reason` now.
     pub fn is_waiting_for(&self, reason: WaitReason) -> bool {
-        self.waits().of(reason).now > 0
+        self.state().of(reason).now > 0
     }
 
     /// Milliseconds spent waiting for quotas, pauses and back-offs.
     pub fn waited_ms(&self) -> u64 {
-        self.waits().all.ms()
+        self.state().any_wait.ms()
     }
 
     /// Milliseconds in which at least one task waited for `reason`.
     pub fn waited_for_ms(&self, reason: WaitReason) -> u64 {
-        self.waits().of(reason).ms()
-    }
-
-    fn waits(&self) -> MutexGuard<'_, AllWaits> {
-        // Every change is a few assignments: a panic elsewhere leaves it whole.
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state().of(reason).ms()
     }
 
     /// Why and until when the run stands still, if it does.
     pub fn current_wait(&self) -> Option<(WaitReason, Timestamp)> {
-        self.waits().current
+        self.state().current_wait
+    }
+
+    fn state(&self) -> MutexGuard<'_, MeterState> {
+        // Every change is a few assignments: a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A task that stands still, until this is dropped.
-#[derive(Debug)]
-pub struct WaitGuard<'a>(&'a SourceMeter, WaitReason);
-
-impl AllWaits {
+impl MeterState {
     fn of(&mut self, reason: WaitReason) -> &mut WaitTracker {
+        let [quota, server, backoff] = &mut self.waits;
         match reason {
-            WaitReason::Quota => &mut self.quota,
-            WaitReason::Server => &mut self.server,
-            WaitReason::Backoff => &mut self.backoff,
+            WaitReason::Quota => quota,
+            WaitReason::Server => server,
+            WaitReason::Backoff => backoff,
         }
     }
 }
@@ -194,25 +181,31 @@ impl WaitTracker {
     fn end(&mut self) -> bool {
         self.now = self.now.saturating_sub(1);
         if self.now == 0 {
-            let waited = self.since.take().map(|since| since.elapsed());
-            self.over = self.over.saturating_add(waited.unwrap_or_default());
+            self.over = self.waited();
+            self.since = None;
         }
         self.now == 0
     }
 
+    fn waited(&self) -> Duration {
+        self.over.saturating_add(self.since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
     fn ms(&self) -> u64 {
-        let going_on = self.since.map(|since| since.elapsed());
-        let waited = self.over.saturating_add(going_on.unwrap_or_default());
-        u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.waited().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
+/// A task that stands still, until this is dropped.
+#[derive(Debug)]
+pub struct WaitGuard<'a>(&'a SourceMeter, WaitReason);
+
 impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        let mut waits = self.0.waits();
-        waits.of(self.1).end();
-        if waits.all.end() {
-            waits.current = None;
+        let mut state = self.0.state();
+        state.of(self.1).end();
+        if state.any_wait.end() {
+            state.current_wait = None;
         }
     }
 }

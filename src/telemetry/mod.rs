@@ -6,5 +6,4 @@ pub mod console;
 pub mod meter;
 pub mod notify;
 pub mod progress;
-pub mod prometheus;
 pub mod terminal;

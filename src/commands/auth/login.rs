@@ -6,12 +6,11 @@ use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::collect::connector::SourceConnector;
-use crate::collect::expiry;
-use crate::commands::auth::{config_file, describe_store, test_credential, without_retries};
+use crate::commands::auth::{config_file, describe_store, look_up_listed_key, test_credential};
 use crate::config::edit::{self, ConfigValue};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
-use crate::config::prompt::{self, UserPrompt};
+use crate::config::prompt::{self, UserPrompt as _};
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, SourceTarget};
 use crate::config::validate;
@@ -31,6 +30,8 @@ const KEY_BYTES: u64 = 64 * 1024;
 /// How often a person is asked for a key that the server accepts.
 const KEY_TRIES: usize = 3;
 
+const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
+
 /// Tests a key, stores it in place of the one before, and writes changed settings into the
 /// configuration.
 ///
@@ -38,183 +39,300 @@ const KEY_TRIES: usize = 3;
 /// There is no usable key, the server refuses it, it cannot be tested, or the key or the
 /// configuration file cannot be written. Nothing has changed then.
 pub async fn login(
-    mut request: LoginRequest,
+    request: LoginRequest,
     env: &ProcessEnv,
     console: &StderrConsole,
 ) -> Result<(), AppError> {
-    let mut person = match request.with_key || !env.stdin_is_terminal {
+    let person = match request.with_key || !env.stdin_is_terminal {
         true => None,
         false => Some(Terminal::open().map_err(|error| prompt_error(&error))?),
     };
-    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
-    // The new key keeps the organization and account of the old one unless others are given.
-    let old = credentials::load(&earlier_source(&request), env).await.ok();
-    let mut connector = SourceConnector::of_process(env);
-    let tested =
-        accepted_key(&mut connector, &mut request, old.as_ref(), person.as_deref_mut(), console);
-    let mut credential = tested.await?;
-    credential.expires = match request.expires_on {
-        Some(day) => Some(day),
-        None => {
-            expiry_of(&mut connector, &request, &credential, person).await.or(credential.expires)
-        }
-    };
-    store_key(&request, credential, old.as_ref(), env, console).await
-}
-
-/// The source with the credential that it has used until now.
-fn earlier_source(request: &LoginRequest) -> SourceSettings {
-    let mut source = request.source.clone();
+    let mut earlier = request.source.clone();
     if let Some(known) = &request.known {
-        source.credential = known.credential.clone();
+        earlier.credential = known.credential.clone();
     }
-    source
+    let old = credentials::load(&earlier, env).await.ok();
+    let connector = SourceConnector::of_process(env);
+    let mut session = LoginSession { request, old, person, connector, env, console };
+    let mut credential = session.accepted_key().await?;
+    credential.expires = match session.request.expires_on {
+        Some(day) => Some(day),
+        None => session.find_expiry(&credential).await.or(credential.expires),
+    };
+    session.store_key(credential).await
 }
 
-/// Reads a key and tests it. A person may correct a refused key; the other answers stay.
-async fn accepted_key(
-    connector: &mut SourceConnector,
-    request: &mut LoginRequest,
-    old: Option<&Credential>,
-    mut person: Option<&mut (dyn UserPrompt + '_)>,
-    console: &StderrConsole,
-) -> Result<Credential, AppError> {
-    let source = request.source.clone();
-    let mut tries_left = KEY_TRIES;
-    loop {
-        let key = read_key(request, person.as_deref_mut())?;
-        let mut credential = new_credential(request, old, key);
-        let found =
-            organization_of(connector, &mut request.source, &mut credential, person.as_deref_mut());
-        let tested = match found.await {
-            Ok(()) => test_key(connector, request, &credential, old.is_some(), console).await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = tested else {
-            return Ok(credential);
-        };
-        tries_left -= 1;
-        match person.as_deref_mut() {
-            Some(person) if tries_left > 0 && error.may_accept_other_key() => {
-                let hint = error.hint_text().unwrap_or_default();
-                let refused = format!("  {}\n  hint: {hint}\n", error.text());
-                person.show(&refused).map_err(|error| prompt_error(&error))?;
-                // The organization was the refused key's.
-                request.source = source.clone();
+/// One `auth login`.
+struct LoginSession<'a> {
+    request: LoginRequest,
+    /// The key that is stored until now. The new one keeps its organization and account unless
+    /// others are given.
+    old: Option<Credential>,
+    /// Asks the person at the terminal, if there is one.
+    person: Option<Terminal>,
+    connector: SourceConnector,
+    env: &'a ProcessEnv,
+    console: &'a StderrConsole,
+}
+
+impl LoginSession<'_> {
+    /// Reads a key and tests it. A person may correct a refused key; the other answers stay.
+    async fn accepted_key(&mut self) -> Result<Credential, AppError> {
+        let source = self.request.source.clone();
+        let mut tries_left = KEY_TRIES;
+        loop {
+            let key = self.read_key()?;
+            let mut credential = self.new_credential(key);
+            let tested = match self.fill_in_organization(&mut credential).await {
+                Ok(()) => self.test_key(&credential).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = tested else {
+                return Ok(credential);
+            };
+            tries_left -= 1;
+            match &mut self.person {
+                Some(person) if tries_left > 0 && error.may_accept_other_key() => {
+                    let hint = error.hint_text().unwrap_or_default();
+                    let refused = format!("  {}\n  hint: {hint}\n", error.text());
+                    person.show(&refused).map_err(|error| prompt_error(&error))?;
+                    // The organization was the refused key's.
+                    self.request.source = source.clone();
+                }
+                _ => return Err(error.of_source(self.request.name.as_str())),
             }
-            _ => return Err(error.of_source(request.name.as_str())),
         }
     }
-}
 
-/// `key` with the account of the configuration and what was stored with the key before.
-fn new_credential(
-    request: &LoginRequest,
-    old: Option<&Credential>,
-    key: SecretString,
-) -> Credential {
-    // The same key has the same age.
-    let same = old.filter(|old| old.key.expose_secret() == key.expose_secret());
-    Credential {
-        key,
-        org_id: old.and_then(|old| old.org_id.clone()),
-        account: request
-            .source
-            .target
-            .account()
-            .map(str::to_owned)
-            .or_else(|| old.and_then(|old| old.account.clone())),
-        origin: credentials::describe_location(&request.source),
-        stored: same.map_or_else(|| Some(Utc::now()), |old| old.stored),
-        expires: same.and_then(|old| old.expires),
+    fn read_key(&mut self) -> Result<SecretString, AppError> {
+        if let Some(person) = &mut self.person {
+            let target = &self.request.source.target;
+            let is_password = target.kind().address() == SourceAddress::Server;
+            let question = match target.account().filter(|_| is_password) {
+                Some(user) => format!("Password of `{user}` (not shown): "),
+                None => format!("Key of `{}` (not shown): ", self.request.name),
+            };
+            return prompt::ask_secret_until_valid(person, &question, check_key)
+                .map_err(|error| prompt_error(&error));
+        }
+        if !self.request.with_key {
+            return Err(AppError::new(Exit::Usage, "there is no terminal to prompt for the key")
+                .hint("give the key on standard input with `--with-key`"));
+        }
+        let mut text = String::new();
+        let read = io::stdin().lock().take(KEY_BYTES).read_to_string(&mut text);
+        let text = SecretString::from(text);
+        read.map_err(|error| {
+            AppError::new(Exit::Credential, "cannot read the key")
+                .because(&error)
+                .hint("`--with-key` takes the key alone, as text, on standard input")
+        })?;
+        check_key(text.expose_secret())
+            .map_err(|refusal| AppError::refused(Exit::Credential, refusal))
     }
-}
 
-/// Fills in the organization of a key: the configured one, the one of the key before, or the one
-/// that the key itself lists.
-async fn organization_of(
-    connector: &mut SourceConnector,
-    source: &mut SourceSettings,
-    credential: &mut Credential,
-    person: Option<&mut (dyn UserPrompt + '_)>,
-) -> Result<(), AppError> {
-    let SourceTarget::OrgEvents { org_id, .. } = &source.target else {
-        credential.org_id = None;
-        return Ok(());
-    };
-    if let Some(id) = org_id.clone().or_else(|| credential.org_id.clone()) {
-        credential.org_id = Some(id);
-        return Ok(());
+    /// `key` with the account of the configuration and what was stored with the key before.
+    fn new_credential(&self, key: SecretString) -> Credential {
+        let (old, source) = (self.old.as_ref(), &self.request.source);
+        // The same key has the same age.
+        let same = old.filter(|old| old.key.expose_secret() == key.expose_secret());
+        let account = source.target.account().map(str::to_owned);
+        Credential {
+            key,
+            org_id: old.and_then(|old| old.org_id.clone()),
+            account: account.or_else(|| old?.account.clone()),
+            origin: credentials::describe_location(source),
+            stored: same.map_or_else(|| Some(Utc::now()), |old| old.stored),
+            expires: same.and_then(|old| old.expires),
+        }
     }
-    let found = match (find_organization(connector, source, credential).await, person) {
-        (Ok(found), _) => found,
-        // Not a refusal of the key: only its organization is not known.
-        (Err(error), Some(person)) if error.exit() == Exit::Usage => {
-            let question = format!(
-                "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
-                error.text()
+
+    /// Fills in the organization of a key: the configured one, the one of the key before, or the
+    /// one that the key itself lists.
+    async fn fill_in_organization(&mut self, credential: &mut Credential) -> Result<(), AppError> {
+        let SourceTarget::OrgEvents { org_id, .. } = &self.request.source.target else {
+            credential.org_id = None;
+            return Ok(());
+        };
+        if let Some(id) = org_id.clone().or_else(|| credential.org_id.clone()) {
+            credential.org_id = Some(id);
+            return Ok(());
+        }
+        let found = match (self.find_organization(credential).await, &mut self.person) {
+            (Ok(found), _) => found,
+            // Not a refusal of the key: only its organization is not known.
+            (Err(error), Some(person)) if error.exit() == Exit::Usage => {
+                let question = format!(
+                    "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
+                    error.text()
+                );
+                prompt::ask_until_valid(person, &question, validate::org_uuid)
+                    .map_err(|error| prompt_error(&error))?
+            }
+            (Err(error), _) => return Err(error),
+        };
+        credential.org_id = Some(found.clone());
+        self.request.source.target.set_org_id(found);
+        Ok(())
+    }
+
+    /// The id of the only organization that `credential` lists.
+    ///
+    /// # Errors
+    /// The key is refused, or lists none or several.
+    async fn find_organization(&mut self, credential: &Credential) -> Result<String, AppError> {
+        let source = &self.request.source;
+        let client = self.connector.api_client(source, credential)?;
+        let request = lookup::organizations_request(source.target.base_url());
+        let found = client.request(&request, lookup::read_organizations).await?;
+        match found.as_slice() {
+            [one] => Ok(one.id.clone()),
+            [] => Err(AppError::new(Exit::Usage, "the key does not show its organization").hint(
+                format!(
+                    "a key with scopes lists none, whatever it may read: add `--org-id ID`; {WHERE}"
+                ),
+            )),
+            several => {
+                let describe = |organization: &OrganizationInfo| match &organization.name {
+                    Some(name) => format!("{} ({name})", organization.id),
+                    None => organization.id.clone(),
+                };
+                let names: Vec<String> = several.iter().map(describe).collect();
+                let what = format!("the key is of several organizations: {}", names.join(", "));
+                Err(AppError::new(Exit::Usage, what).hint("choose one with `--org-id ID`"))
+            }
+        }
+    }
+
+    /// Requests one page with the key. A key that cannot be tested is stored only with
+    /// `--untested`.
+    async fn test_key(&mut self, credential: &Credential) -> Result<(), AppError> {
+        let request = &self.request;
+        let lookups = LookupCache::new(&request.state_dir);
+        let tested = test_credential(&mut self.connector, &lookups, &request.source, credential);
+        let Err(error) = tested.await else {
+            return Ok(());
+        };
+        let is_untested = matches!(error.exit(), Exit::Incomplete | Exit::RateLimited);
+        if is_untested && request.untested {
+            self.console.warn(format!("the key could not be tested: {}", error.text()));
+            return Ok(());
+        }
+        let error = error.with_context(match (is_untested, self.old.is_some()) {
+            (true, true) => "the new key could not be tested, so the old one stays",
+            (true, false) => "the key could not be tested, so it is not stored",
+            (false, true) => "the new key does not work, so the old one stays",
+            (false, false) => "the key does not work, so it is not stored",
+        });
+        if !is_untested {
+            return Err(error);
+        }
+        let hint = error.hint_text().unwrap_or_default();
+        let hint = format!("{hint}; `--untested` stores the key all the same");
+        Err(error.hint(hint))
+    }
+
+    /// When the key expires, from the organization's list of keys or from a person.
+    async fn find_expiry(&mut self, credential: &Credential) -> Option<NaiveDate> {
+        let (connector, source) = (&mut self.connector, &self.request.source);
+        if let Some(KeyMatch::Key(key)) =
+            look_up_listed_key(connector, source, credential, Utc::now()).await
+            && let Some(end) = key.expires_at
+        {
+            return Some(end.date_naive());
+        }
+        let question = "The day it expires, such as 2027-06-30 (empty: not known): ";
+        // The key also works without an answer.
+        prompt::ask_optional(self.person.as_mut()?, question, day_ahead).ok()?
+    }
+
+    /// Stores the key, then writes the configuration, which was prepared before.
+    async fn store_key(&self, credential: Credential) -> Result<(), AppError> {
+        let (request, old) = (&self.request, self.old.as_ref());
+        let (name, known) = (&request.name, request.known.as_ref());
+        let changes =
+            known.map_or(Vec::new(), |known| changes(known, &request.source, credential.expires));
+        let prepared = match known {
+            Some(_) if changes.is_empty() => None,
+            _ => Some(config_file::prepare(&request.config_file, |text| match known {
+                None => edit::with_source(text, &request.source),
+                Some(_) => edit::with_keys(text, name, &changes),
+            })?),
+        };
+        let same = old.is_some_and(|old| old.key.expose_secret() == credential.key.expose_secret());
+        let is_site = matches!(request.source.target, SourceTarget::Site(_));
+        let secret = StoredSecret {
+            org_id: credential.org_id,
+            // A Data Center's user name stands in the configuration.
+            email: credential.account.filter(|_| is_site),
+            api_key: credential.key,
+            stored: credential.stored,
+            expires: credential.expires,
+        };
+        credentials::store(&request.source, self.env, &secret).await?;
+        if let Some(prepared) = prepared {
+            prepared.commit()?;
+        }
+        if let Some(site) = request.source.target.site() {
+            // A new token may belong to a different account, or to a site that was recreated.
+            LookupCache::new(&request.state_dir).update(&site, |facts| {
+                facts.cloud_id = None;
+                facts.accounts.remove(name.as_str());
+            });
+        }
+        self.report_stored(same, secret.expires, &changes);
+        Ok(())
+    }
+
+    /// Reports what was done, and what is left to do with the old key.
+    fn report_stored(
+        &self,
+        same: bool,
+        expires: Option<NaiveDate>,
+        changes: &[(&'static str, ConfigValue)],
+    ) {
+        let (request, console) = (&self.request, self.console);
+        let (name, known, file) =
+            (&request.name, request.known.as_ref(), request.config_file.display());
+        // Whether the source has read its key from another place until now.
+        let is_moved = known.is_some_and(|known| known.credential != request.source.credential);
+        let place = describe_store(&request.source.credential);
+        let mut done = match (self.old.is_some() && !is_moved, same) {
+            (false, _) => format!("stored the key of `{name}` in {place}"),
+            (true, true) => format!("the key of `{name}` is the one that was stored before"),
+            (true, false) => format!("replaced the key of `{name}` in {place}"),
+        };
+        if let Some(day) = expires {
+            done.push_str(&format!(", which expires on {day}"));
+        }
+        if known.is_none() {
+            done.push_str(&format!(", and added the source to {file}"));
+        } else if !changes.is_empty() {
+            let keys: Vec<_> = changes.iter().map(|(key, _)| format!("`{key}`")).collect();
+            done.push_str(&format!(", and changed {} in {file}", keys.join(", ")));
+        }
+        console.notice(done);
+        let Some(old) = &self.old else { return };
+        if is_moved {
+            console.notice(format!(
+                "the earlier key stays in the {}, where `{name}` reads it no more: remove it there",
+                old.origin
+            ));
+        }
+        if same {
+            return;
+        }
+        console.notice("the old key still works: revoke it where it was made");
+        if let (Some(day), None) = (request.source.expires_on, expires) {
+            let stale = ConsoleMessage::new(format!(
+                "source `{name}`: `expires_on` in {file} is still that of the old key, {day}"
+            ));
+            let hint = format!(
+                "set it to the new key's end, or run `atlaudit auth login {name} --expires-on DATE`"
             );
-            prompt::ask_until_valid(person, &question, validate::org_uuid)
-                .map_err(|error| prompt_error(&error))?
+            console.say(Level::Warning, &stale.hint(hint));
         }
-        (Err(error), _) => return Err(error),
-    };
-    credential.org_id = Some(found.clone());
-    source.target.set_org_id(found);
-    Ok(())
-}
-
-/// Requests one page with the key. A key that cannot be tested is stored only with `--untested`.
-async fn test_key(
-    connector: &mut SourceConnector,
-    request: &LoginRequest,
-    credential: &Credential,
-    has_old: bool,
-    console: &StderrConsole,
-) -> Result<(), AppError> {
-    let lookups = LookupCache::new(&request.state_dir);
-    let Err(error) = test_credential(connector, &lookups, &request.source, credential).await else {
-        return Ok(());
-    };
-    let is_untested = matches!(error.exit(), Exit::Incomplete | Exit::RateLimited);
-    if is_untested && request.untested {
-        let text = format!("the key could not be tested: {}", error.text());
-        console.say(Level::Warning, &ConsoleMessage::new(text));
-        return Ok(());
     }
-    let error = error.with_context(match (is_untested, has_old) {
-        (true, true) => "the new key could not be tested, so the old one stays",
-        (true, false) => "the key could not be tested, so it is not stored",
-        (false, true) => "the new key does not work, so the old one stays",
-        (false, false) => "the key does not work, so it is not stored",
-    });
-    if !is_untested {
-        return Err(error);
-    }
-    let hint = error.hint_text().unwrap_or_default();
-    let hint = format!("{hint}; `--untested` stores the key all the same");
-    Err(error.hint(hint))
-}
-
-/// When the key expires, from the organization's list of keys or from a person.
-async fn expiry_of(
-    connector: &mut SourceConnector,
-    request: &LoginRequest,
-    credential: &Credential,
-    person: Option<&mut (dyn UserPrompt + '_)>,
-) -> Option<NaiveDate> {
-    let source = without_retries(&request.source);
-    if let Some(org_id) = &credential.org_id
-        && let Ok(client) = connector.api_client(&source, credential)
-        && let Ok(KeyMatch::Key(key)) =
-            expiry::look_up_key(&client, &source, org_id, Utc::now()).await
-        && let Some(end) = key.expires_at
-    {
-        return Some(end.date_naive());
-    }
-    let question = "The day it expires, such as 2027-06-30 (empty: not known): ";
-    // The key also works without an answer.
-    prompt::ask_optional(person?, question, day_ahead).ok()?
 }
 
 fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
@@ -222,113 +340,6 @@ fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
     match day < Utc::now().date_naive() {
         true => Err(HintedError::new("that day is past, and the key works")),
         false => Ok(day),
-    }
-}
-
-/// Stores the key, then writes the configuration, which was prepared before.
-async fn store_key(
-    request: &LoginRequest,
-    credential: Credential,
-    old: Option<&Credential>,
-    env: &ProcessEnv,
-    console: &StderrConsole,
-) -> Result<(), AppError> {
-    let name = &request.name;
-    let changes = match &request.known {
-        Some(known) => changes(known, &request.source, credential.expires),
-        None => Vec::new(),
-    };
-    let prepared = match &request.known {
-        None => Some(config_file::prepare(&request.config_file, |text| {
-            edit::with_source(text, &request.source)
-        })?),
-        Some(_) if changes.is_empty() => None,
-        Some(_) => Some(config_file::prepare(&request.config_file, |text| {
-            edit::with_keys(text, name, &changes)
-        })?),
-    };
-    let same = old.is_some_and(|old| old.key.expose_secret() == credential.key.expose_secret());
-    let secret = StoredSecret {
-        org_id: credential.org_id,
-        // A Data Center's user name stands in the configuration.
-        email: credential
-            .account
-            .filter(|_| matches!(request.source.target, SourceTarget::Site(_))),
-        api_key: credential.key,
-        stored: credential.stored,
-        expires: credential.expires,
-    };
-    credentials::store(&request.source, env, &secret).await?;
-    if let Some(prepared) = prepared {
-        prepared.commit()?;
-    }
-    forget_lookups(request);
-    let mut done = outcome(request, old.is_some(), same);
-    if let Some(day) = secret.expires {
-        done.push_str(&format!(", which expires on {day}"));
-    }
-    let file = request.config_file.display();
-    if request.known.is_none() {
-        done.push_str(&format!(", and added the source to {file}"));
-    } else if !changes.is_empty() {
-        let keys: Vec<_> = changes.iter().map(|(key, _)| format!("`{key}`")).collect();
-        done.push_str(&format!(", and changed {} in {file}", keys.join(", ")));
-    }
-    console.say(Level::Notice, &ConsoleMessage::new(done));
-    if let Some(old) = old.filter(|_| is_moved(request)) {
-        let text = format!(
-            "the earlier key stays in the {}, where `{name}` reads it no more: remove it there",
-            old.origin
-        );
-        console.say(Level::Notice, &ConsoleMessage::new(text));
-    }
-    if !same && old.is_some() {
-        after_rotation(request, secret.expires, console);
-    }
-    Ok(())
-}
-
-/// Whether the source has read its key from another place until now.
-fn is_moved(request: &LoginRequest) -> bool {
-    let known = request.known.as_ref();
-    known.is_some_and(|known| known.credential != request.source.credential)
-}
-
-/// The start of the message that reports the stored key.
-fn outcome(request: &LoginRequest, has_old: bool, same: bool) -> String {
-    let name = &request.name;
-    let place = describe_store(&request.source.credential);
-    match (has_old && !is_moved(request), same) {
-        (false, _) => format!("stored the key of `{name}` in {place}"),
-        (true, true) => format!("the key of `{name}` is the one that was stored before"),
-        (true, false) => format!("replaced the key of `{name}` in {place}"),
-    }
-}
-
-/// Reports what is left to do with the old key.
-fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &StderrConsole) {
-    let revoke = ConsoleMessage::new("the old key still works: revoke it where it was made");
-    console.say(Level::Notice, &revoke);
-    if let (Some(day), None) = (request.source.expires_on, end) {
-        let name = &request.name;
-        let mut stale = ConsoleMessage::new(format!(
-            "source `{name}`: `expires_on` in {} is still that of the old key, {day}",
-            request.config_file.display()
-        ));
-        stale.hint = Some(format!(
-            "set it to the new key's end, or run `atlaudit auth login {name} --expires-on DATE`"
-        ));
-        console.say(Level::Warning, &stale);
-    }
-}
-
-/// A new token may belong to a different account, or to a site that was recreated.
-fn forget_lookups(request: &LoginRequest) {
-    if let Some(site) = request.source.target.site() {
-        LookupCache::new(&request.state_dir).update(&site, |facts| {
-            facts.cloud_id = None;
-            facts.accounts.remove(request.name.as_str());
-        });
     }
 }
 
@@ -342,12 +353,12 @@ fn changes(
     if known.credential != now.credential {
         changes.push(("credential", ConfigValue::Text(now.credential.to_string())));
     }
-    let (before, after) = (known.target.account(), now.target.account());
-    let account_key = now.target.kind().descriptor().account_key;
-    if let (true, Some(account), Some(key)) = (before != after, after, account_key) {
+    let (before, after) = (&known.target, &now.target);
+    if let (Some(account), Some(key)) = (after.account(), after.kind().descriptor().account_key)
+        && before.account() != Some(account)
+    {
         changes.push((key, ConfigValue::Text(account.to_owned())));
     }
-    let (before, after) = (&known.target, &now.target);
     if after.is_through_gateway() && !before.is_through_gateway() {
         changes.push(("gateway", ConfigValue::True));
     } else if before.base_url() != after.base_url() {
@@ -361,70 +372,8 @@ fn changes(
     changes
 }
 
-fn read_key(
-    request: &LoginRequest,
-    person: Option<&mut (dyn UserPrompt + '_)>,
-) -> Result<SecretString, AppError> {
-    if let Some(person) = person {
-        let target = &request.source.target;
-        let is_password = target.kind().address() == SourceAddress::Server;
-        let question = match target.account().filter(|_| is_password) {
-            Some(user) => format!("Password of `{user}` (not shown): "),
-            None => format!("Key of `{}` (not shown): ", request.name),
-        };
-        return prompt::ask_secret_until_valid(person, &question, check_key)
-            .map_err(|error| prompt_error(&error));
-    }
-    if !request.with_key {
-        return Err(AppError::new(Exit::Usage, "there is no terminal to prompt for the key")
-            .hint("give the key on standard input with `--with-key`"));
-    }
-    let mut text = String::new();
-    let read = io::stdin().lock().take(KEY_BYTES).read_to_string(&mut text);
-    let text = SecretString::from(text);
-    read.map_err(|error| {
-        AppError::new(Exit::Credential, "cannot read the key")
-            .because(&error)
-            .hint("`--with-key` takes the key alone, as text, on standard input")
-    })?;
-    check_key(text.expose_secret()).map_err(|refusal| AppError::refused(Exit::Credential, refusal))
-}
-
 fn prompt_error(error: &io::Error) -> AppError {
     AppError::new(Exit::Usage, "cannot prompt for the missing values")
         .because(error)
         .hint("give it with flags (`atlaudit auth login --help`), and the key with `--with-key`")
-}
-
-const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
-
-/// The id of the only organization that `credential` lists.
-///
-/// # Errors
-/// The key is refused, or lists none or several.
-async fn find_organization(
-    connector: &mut SourceConnector,
-    source: &SourceSettings,
-    credential: &Credential,
-) -> Result<String, AppError> {
-    let client = connector.api_client(source, credential)?;
-    let request = lookup::organizations_request(source.target.base_url());
-    let found = client.request(&request, lookup::read_organizations).await?;
-    match found.as_slice() {
-        [one] => Ok(one.id.clone()),
-        [] => {
-            Err(AppError::new(Exit::Usage, "the key does not show its organization").hint(format!(
-                "a key with scopes lists none, whatever it may read: add `--org-id ID`; {WHERE}"
-            )))
-        }
-        several => {
-            let describe = |organization: &OrganizationInfo| match &organization.name {
-                Some(name) => format!("{} ({name})", organization.id),
-                None => organization.id.clone(),
-            };
-            let names: Vec<String> = several.iter().map(describe).collect();
-            let what = format!("the key is of several organizations: {}", names.join(", "));
-            Err(AppError::new(Exit::Usage, what).hint("choose one with `--org-id ID`"))
-        }
-    }
 }

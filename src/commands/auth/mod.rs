@@ -3,12 +3,10 @@
 mod config_file;
 pub mod login;
 
-use std::time::Duration;
-
 use chrono::Utc;
 use tracing::Instrument as _;
 
-use crate::collect::connector::SourceConnector;
+use crate::collect::connector::{SourceConnector, without_retries};
 use crate::collect::expiry;
 use crate::config::env::ProcessEnv;
 use crate::config::request::LogoutRequest;
@@ -20,7 +18,7 @@ use crate::model::time::Timestamp;
 use crate::sink::stdout;
 use crate::source::api_keys::KeyMatch;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
+use crate::telemetry::console::{Level, StderrConsole};
 
 /// Requests one page, once.
 async fn test_credential(
@@ -37,14 +35,6 @@ async fn test_credential(
     };
     let span = tracing::error_span!("auth", source = source.name.as_str());
     testing.instrument(span).await
-}
-
-/// `source`, with every request sent only once: a person waits for the result.
-fn without_retries(source: &SourceSettings) -> SourceSettings {
-    let mut source = source.clone();
-    source.connection.retry_for = Duration::ZERO;
-    source.connection.max_wait = Duration::ZERO;
-    source
 }
 
 /// Removes a key from the keyring, or from the file that the configuration names.
@@ -78,7 +68,7 @@ pub async fn logout(
         text.push_str(&format!(", which {} read too", others.join(", ")));
     }
     text.push_str("; the key is valid until it is revoked at Atlassian");
-    console.say(Level::Notice, &ConsoleMessage::new(text));
+    console.notice(text);
     Ok(())
 }
 
@@ -100,8 +90,8 @@ pub async fn status(
     env: &ProcessEnv,
     console: &StderrConsole,
 ) -> Result<Exit, AppError> {
-    let table = CredentialTable::of(&settings.sources);
-    stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"]))?;
+    let widths = column_widths(&settings.sources);
+    stdout::print(&table_line(HEADS, widths))?;
     let mut connector = SourceConnector::of_process(env);
     let lookups = LookupCache::new(&settings.state_dir);
     let (mut worst, now) = (Exit::Done, Utc::now());
@@ -126,16 +116,17 @@ pub async fn status(
             let distance = expiry::relative_day(end.day, now.date_naive());
             format!("{} ({distance})", end.day)
         });
-        stdout::print(&table.line([
+        let cells = [
             source.name.as_str(),
             source.target.kind().as_str(),
             &credential_location(source),
             if tested.is_ok() { "yes" } else { "NO" },
             &age.map_or("-".to_owned(), |days| format!("{days}d")),
             expires.as_deref().unwrap_or("-"),
-        ]))?;
-        for caution in expiry::warnings(source, credential.as_ref(), end.as_ref(), now) {
-            messages.push(Err(caution.message));
+        ];
+        stdout::print(&table_line(cells, widths))?;
+        for (_, warning) in expiry::warnings(source, credential.as_ref(), end.as_ref(), now) {
+            messages.push(Err(warning));
         }
         if let Err(error) = tested {
             worst = worst.worst(error.exit());
@@ -174,30 +165,24 @@ fn credential_location(source: &SourceSettings) -> String {
     }
 }
 
-/// A table whose columns are as wide as their widest cell, as far as the cells are known before the
-/// first line is printed.
-struct CredentialTable {
-    widths: [usize; 6],
+/// The heads of the table of `auth status`.
+const HEADS: [&str; 6] = ["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"];
+
+/// Each column is as wide as its widest cell, as far as the cells are known before the first line is
+/// printed.
+fn column_widths(sources: &[SourceSettings]) -> [usize; 6] {
+    let mut widths = HEADS.map(str::len);
+    for source in sources {
+        let (name, kind) = (source.name.as_str(), source.target.kind().as_str());
+        for (width, cell) in widths.iter_mut().zip([name, kind, &credential_location(source)]) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let [name, kind, location, works, ..] = widths;
+    [name, kind, location, works, "1000d".len(), 0]
 }
 
-impl CredentialTable {
-    fn of(sources: &[SourceSettings]) -> CredentialTable {
-        let widest = |title: &str, width: &dyn Fn(&SourceSettings) -> usize| {
-            let widest = sources.iter().map(width).max().unwrap_or_default();
-            widest.max(title.len())
-        };
-        let name = widest("NAME", &|source| source.name.as_str().len());
-        let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
-        let location = |source: &SourceSettings| credential_location(source).chars().count();
-        let location = widest("CREDENTIAL", &location);
-        CredentialTable { widths: [name, kind, location, "WORKS".len(), "1000d".len(), 0] }
-    }
-
-    fn line(&self, cells: [&str; 6]) -> String {
-        let mut line = String::new();
-        for (cell, &width) in cells.iter().zip(&self.widths) {
-            line.push_str(&format!("{cell:<width$}  "));
-        }
-        format!("{}\n", line.trim_end())
-    }
+fn table_line(cells: [&str; 6], widths: [usize; 6]) -> String {
+    let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
 }

@@ -63,18 +63,14 @@ impl ApiCheck {
             Ok(_) => StepName::PageRead,
             Err(failure) => self.failed_step(failure),
         };
-        let passed = |step: StepName| step.index() < reached.index();
-        if passed(StepName::Tls) {
-            report.finish_step(self.tls_step());
-        }
-        if passed(StepName::Answered) {
-            report.finish_step(self.response_step());
-        }
-        if passed(StepName::Authorised) {
-            report.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
-        }
-        if passed(StepName::Permitted) {
-            report.finish_step(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
+        let passed = [
+            self.tls_step(),
+            self.response_step(),
+            CheckStep::ok(StepName::Authorised, "credential accepted"),
+            CheckStep::ok(StepName::Permitted, "allowed to read the audit log"),
+        ];
+        for step in passed.into_iter().filter(|step| step.step < reached) {
+            report.finish_step(step);
         }
         report.begin_step(reached);
         let page = page.map_err(AppError::from)?;
@@ -114,14 +110,11 @@ impl ApiCheck {
     }
 
     fn tls_step(&self) -> CheckStep {
-        match self.is_secure {
-            true => CheckStep::ok(
-                StepName::Tls,
-                "a secure connection, with a certificate that is trusted",
-            ),
-            false => CheckStep::ok(StepName::Tls, "not used: plain HTTP to this machine"),
-        }
-        .with_fact("is_used", self.is_secure)
+        let detail = match self.is_secure {
+            true => "a secure connection, with a certificate that is trusted",
+            false => "not used: plain HTTP to this machine",
+        };
+        CheckStep::ok(StepName::Tls, detail).with_fact("is_used", self.is_secure)
     }
 
     /// The duration of connection, handshake and response.
@@ -154,7 +147,10 @@ impl ApiCheck {
             span = *wider;
             page = match self.fetch_page(span).await {
                 Ok(page) => page,
-                Err(failure) => return report.finish_step(unknown_newest_step(&failure)),
+                Err(failure) => {
+                    let text = format!("a further request failed: {failure}");
+                    return report.finish_step(CheckStep::unknown(StepName::NewestEvent, text));
+                }
             };
         }
         let is_oldest_first = self.source.order() == DeliveryOrder::Ascending;
@@ -178,23 +174,18 @@ impl ApiCheck {
                 CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
             return report.finish_step(step);
         };
-        let seconds = ahead.as_seconds_f64();
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
         let detail = match ahead.num_milliseconds() {
             0 => "in sync with the server (to the second)".to_owned(),
             1.. => format!("ours is {apart} behind the server's"),
             _ => format!("ours is {apart} ahead of the server's"),
         };
-        let step = match ahead.abs() > MAX_SKEW {
-            true => CheckStep::warning(
-                StepName::ClockSkew,
-                detail,
-                "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but \
-                 some is read twice",
-            ),
-            false => CheckStep::ok(StepName::ClockSkew, detail),
-        };
-        report.finish_step(step.with_fact("server_ahead_seconds", seconds));
+        let step = CheckStep::ok(StepName::ClockSkew, detail).warn_if(
+            ahead.abs() > MAX_SKEW,
+            "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is \
+             read twice",
+        );
+        report.finish_step(step.with_fact("server_ahead_seconds", ahead.as_seconds_f64()));
     }
 
     /// Reports what is left of the server's rate limit.
@@ -205,24 +196,19 @@ impl ApiCheck {
             let step = CheckStep::unknown(StepName::LimitLeft, "the server does not say");
             return report.finish_step(step);
         };
-        let (of, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
+        let (limit, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
         let mut detail = format!("{remaining} request(s)");
-        if let Some(of) = &of {
-            detail.push_str(&format!(" of {of}"));
+        if let Some(limit) = &limit {
+            detail.push_str(&format!(" of {limit}"));
         }
         if let Some(reset) = &reset {
             detail.push_str(&format!(", until {reset}"));
         }
-        let mut step = match remaining == "0" {
-            true => CheckStep::warning(
-                StepName::LimitLeft,
-                detail,
-                "the next request has to wait: look for another program that uses the same \
-                 credential",
-            ),
-            false => CheckStep::ok(StepName::LimitLeft, detail),
-        };
-        for (key, value) in [("remaining", Some(remaining)), ("limit", of), ("reset", reset)] {
+        let mut step = CheckStep::ok(StepName::LimitLeft, detail).warn_if(
+            remaining == "0",
+            "the next request has to wait: look for another program that uses the same credential",
+        );
+        for (key, value) in [("remaining", Some(remaining)), ("limit", limit), ("reset", reset)] {
             if let Some(value) = value {
                 step = step.with_fact(key, value);
             }
@@ -251,16 +237,15 @@ impl ApiCheck {
             (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
             (None, None) => format!("expiry unknown{}", expiry::unknown_reason(listed)),
         };
-        let hint = cautions.into_iter().find_map(|caution| caution.message.hint);
-        let mut step = match (hint, &end) {
-            (Some(hint), _) => CheckStep::warning(StepName::KeyExpires, detail, hint),
-            (None, Some(_)) => CheckStep::ok(StepName::KeyExpires, detail),
-            (None, None) => CheckStep::unknown(StepName::KeyExpires, detail),
-        };
-        if let Some(end) = &end {
-            step = step
+        let hint = cautions.into_iter().find_map(|(_, message)| message.hint);
+        let mut step = match &end {
+            Some(end) => CheckStep::ok(StepName::KeyExpires, detail)
                 .with_fact("expires_on", end.day.to_string())
-                .with_fact("told_by", end.source.as_str());
+                .with_fact("told_by", end.source.as_str()),
+            None => CheckStep::unknown(StepName::KeyExpires, detail),
+        };
+        if let Some(hint) = hint {
+            step = step.warn(hint);
         }
         report.finish_step(step);
     }
@@ -298,16 +283,10 @@ fn newest_time(page: &Page) -> Option<Timestamp> {
     page.records.iter().filter_map(|record| record.time).max()
 }
 
-fn unknown_newest_step(failure: &Failure) -> CheckStep {
-    CheckStep::unknown(StepName::NewestEvent, format!("a further request failed: {failure}"))
-}
-
 fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> CheckStep {
     let Some(time) = found else {
         let within = in_words(span.to_std().unwrap_or_default());
-        return CheckStep::warning(
-            StepName::NewestEvent,
-            format!("none within {within}"),
+        return CheckStep::ok(StepName::NewestEvent, format!("none within {within}")).warn(
             "check that this is the right organization or site, and that something happened there",
         );
     };

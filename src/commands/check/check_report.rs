@@ -1,7 +1,7 @@
 //! The report of a check: its steps in their order, as a line each as it is done, or as one JSON
 //! object at the end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde::Serialize;
@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::number::counted;
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
 
 /// The steps, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepName {
     /// The settings make sense, and a client can be built from them.
@@ -51,36 +52,29 @@ pub enum StepName {
     OutputWritable,
 }
 
+/// All steps, with their labels in the text report.
+const STEPS: [(StepName, &str); 16] = [
+    (StepName::Configuration, "configuration"),
+    (StepName::Credential, "credential"),
+    (StepName::Dns, "DNS"),
+    (StepName::Connected, "connected"),
+    (StepName::CloudId, "cloud id"),
+    (StepName::Tls, "TLS"),
+    (StepName::Answered, "answered"),
+    (StepName::Authorised, "authorised"),
+    (StepName::Permitted, "permitted"),
+    (StepName::PageRead, "page read"),
+    (StepName::NewestEvent, "newest event"),
+    (StepName::ClockSkew, "clock"),
+    (StepName::LimitLeft, "limit left"),
+    (StepName::KeyExpires, "key expires"),
+    (StepName::StateWritable, "state"),
+    (StepName::OutputWritable, "output"),
+];
+
 impl StepName {
-    /// All of them, with their labels in the text report.
-    const LABELS: [(StepName, &str); 16] = [
-        (StepName::Configuration, "configuration"),
-        (StepName::Credential, "credential"),
-        (StepName::Dns, "DNS"),
-        (StepName::Connected, "connected"),
-        (StepName::CloudId, "cloud id"),
-        (StepName::Tls, "TLS"),
-        (StepName::Answered, "answered"),
-        (StepName::Authorised, "authorised"),
-        (StepName::Permitted, "permitted"),
-        (StepName::PageRead, "page read"),
-        (StepName::NewestEvent, "newest event"),
-        (StepName::ClockSkew, "clock"),
-        (StepName::LimitLeft, "limit left"),
-        (StepName::KeyExpires, "key expires"),
-        (StepName::StateWritable, "state"),
-        (StepName::OutputWritable, "output"),
-    ];
-
-    /// The position among all steps.
-    pub fn index(self) -> usize {
-        let position = StepName::LABELS.iter().position(|(step, _)| *step == self);
-        position.unwrap_or(usize::MAX)
-    }
-
-    /// The label in the text report.
     fn label(self) -> &'static str {
-        StepName::LABELS.get(self.index()).map_or("", |(_, label)| label)
+        STEPS.iter().find(|(step, _)| *step == self).map_or("", |(_, label)| label)
     }
 }
 
@@ -98,18 +92,6 @@ pub enum StepState {
     Failed,
     /// It was not tried.
     NotTried,
-}
-
-impl StepState {
-    /// The label in the text report.
-    pub fn label(self) -> &'static str {
-        match self {
-            StepState::Ok => "ok",
-            StepState::Warning => "warn",
-            StepState::Untold | StepState::NotTried => "-",
-            StepState::Failed => "FAILED",
-        }
-    }
 }
 
 /// A finished step. In JSON its facts stand beside its other keys.
@@ -134,46 +116,35 @@ pub struct CheckStep {
 }
 
 impl CheckStep {
+    fn new(step: StepName, state: StepState, detail: impl Into<String>) -> CheckStep {
+        let (detail, facts) = (detail.into(), Map::new());
+        CheckStep { step, state, ms: None, detail, hint: None, facts }
+    }
+
     /// A successful step.
     pub fn ok(step: StepName, detail: impl Into<String>) -> CheckStep {
-        CheckStep {
-            step,
-            state: StepState::Ok,
-            ms: None,
-            detail: detail.into(),
-            hint: None,
-            facts: Map::new(),
-        }
+        CheckStep::new(step, StepState::Ok, detail)
     }
 
     /// A step whose result is unknown.
     pub fn unknown(step: StepName, detail: impl Into<String>) -> CheckStep {
-        CheckStep { state: StepState::Untold, ..CheckStep::ok(step, detail) }
+        CheckStep::new(step, StepState::Untold, detail)
     }
 
-    /// A successful step with a warning.
-    pub fn warning(
-        step: StepName,
-        detail: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> CheckStep {
-        CheckStep {
-            state: StepState::Warning,
-            hint: Some(hint.into()),
-            ..CheckStep::ok(step, detail)
-        }
+    /// Adds a warning that says what to do.
+    pub fn warn(self, hint: impl Into<String>) -> CheckStep {
+        CheckStep { state: StepState::Warning, hint: Some(hint.into()), ..self }
     }
 
-    /// A step that was not tried.
-    pub fn not_tried(step: StepName) -> CheckStep {
-        CheckStep { state: StepState::NotTried, ..CheckStep::ok(step, "") }
+    /// The same if there is a reason to warn.
+    pub fn warn_if(self, is_warning: bool, hint: &str) -> CheckStep {
+        if is_warning { self.warn(hint) } else { self }
     }
 
     /// Adds its duration.
-    pub fn with_duration(mut self, span: Duration) -> CheckStep {
+    pub fn with_duration(self, span: Duration) -> CheckStep {
         // More than tenths would be noise.
-        self.ms = Some((span.as_secs_f64() * 10_000.0).round() / 10.0);
-        self
+        CheckStep { ms: Some((span.as_secs_f64() * 10_000.0).round() / 10.0), ..self }
     }
 
     /// Adds a fact.
@@ -183,9 +154,6 @@ impl CheckStep {
     }
 }
 
-/// The name of the JSON format.
-const SCHEMA: &str = "atlaudit/check/1";
-
 /// The report of one source's check.
 #[derive(Debug)]
 pub struct CheckReport {
@@ -194,8 +162,8 @@ pub struct CheckReport {
     asks: String,
     is_json: bool,
     steps: Vec<CheckStep>,
-    /// The step that is being tried.
-    current_step: StepName,
+    /// The step that is being tried, and since when.
+    current_step: (StepName, Instant),
     /// Standard output was closed. Reported at the end, because the source is not at fault.
     output_error: Option<SinkError>,
 }
@@ -213,7 +181,7 @@ struct CheckReportJson<'a> {
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<CheckErrorJson<'a>>,
-    steps: Vec<CheckStep>,
+    steps: &'a [CheckStep],
 }
 
 #[derive(Serialize)]
@@ -235,7 +203,7 @@ impl CheckReport {
             asks: source.target.base_url().to_string(),
             is_json,
             steps: Vec::new(),
-            current_step: StepName::Configuration,
+            current_step: (StepName::Configuration, Instant::now()),
             output_error: None,
         };
         let gap = if is_first { "" } else { "\n" };
@@ -246,14 +214,19 @@ impl CheckReport {
 
     /// Notes which step is being tried: an error belongs to it.
     pub fn begin_step(&mut self, step: StepName) {
-        self.current_step = step;
+        self.current_step = (step, Instant::now());
     }
 
     /// Adds a finished step.
     pub fn finish_step(&mut self, step: CheckStep) {
-        self.current_step = step.step;
+        self.current_step.0 = step.step;
         self.print(&format_step(&step));
         self.steps.push(step);
+    }
+
+    /// Adds a finished step with its duration since it began.
+    pub fn finish_timed_step(&mut self, step: CheckStep) {
+        self.finish_step(step.with_duration(self.current_step.1.elapsed()));
     }
 
     /// Ends the report, with the error of the current step if it failed.
@@ -267,12 +240,11 @@ impl CheckReport {
                 let warnings = self.steps.iter().filter(|step| step.state == StepState::Warning);
                 let but = match warnings.count() {
                     0 => String::new(),
-                    1 => ", with 1 warning".to_owned(),
-                    count => format!(", with {count} warnings"),
+                    count => format!(", with {}", counted(count as u64, "warning")),
                 };
                 self.print(&format!("OK{but}  {time}\n"));
             }
-            Some(error) => self.print_failure(error, &time),
+            Some(error) => self.add_failure(error, &time),
         }
         if self.is_json {
             self.print_object(failed, time)?;
@@ -280,60 +252,48 @@ impl CheckReport {
         self.output_error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn print_failure(&mut self, error: &AppError, time: &str) {
-        let message = error.message();
-        let mut step = CheckStep::ok(self.current_step, self.strip_source_name(&message.text));
-        step.state = StepState::Failed;
+    /// Adds the step that failed, and those that were not tried after it.
+    fn add_failure(&mut self, error: &AppError, time: &str) {
+        let current = self.current_step.0;
+        // The title has the source's name already.
+        let named = format!("source `{}`: ", self.name);
+        let text = error.text();
+        let text = text.strip_prefix(named.as_str()).unwrap_or(text);
+        let step = CheckStep::new(current, StepState::Failed, text);
         let mut lines = format_step(&step);
-        for cause in &message.causes {
+        for cause in error.causes() {
             lines.push_str(&format!("         because: {}\n", one_line(cause)));
         }
         lines.push_str(&hint_line(error.hint_text()));
-        let left: Vec<_> = self.remaining_steps().map(StepName::label).collect();
-        if !left.is_empty() {
-            lines.push_str(&format!("  not tried: {}\n", left.join(", ")));
+        // Only some sources have a cloud id.
+        let left = STEPS.iter().filter(|(s, _)| *s > current && *s != StepName::CloudId);
+        let labels: Vec<_> = left.clone().map(|(_, label)| *label).collect();
+        if !labels.is_empty() {
+            lines.push_str(&format!("  not tried: {}\n", labels.join(", ")));
         }
-        let step = self.current_step.label();
-        lines.push_str(&format!("Check failed at step `{step}`  {time}\n"));
+        lines.push_str(&format!("Check failed at step `{}`  {time}\n", current.label()));
         self.print(&lines);
+        self.steps.push(step);
+        self.steps.extend(left.map(|(step, _)| CheckStep::new(*step, StepState::NotTried, "")));
     }
 
-    /// Removes the source's name, which the title has already.
-    fn strip_source_name<'t>(&self, text: &'t str) -> &'t str {
-        let named = format!("source `{}`: ", self.name);
-        text.strip_prefix(named.as_str()).unwrap_or(text)
-    }
-
-    /// The steps that would follow. Only some sources have a cloud id.
-    fn remaining_steps(&self) -> impl Iterator<Item = StepName> {
-        let (done, steps) = (self.current_step.index(), StepName::LABELS);
-        let steps = steps.into_iter().map(|(step, _)| step).skip(done.saturating_add(1));
-        steps.filter(|step| *step != StepName::CloudId)
-    }
-
-    fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
-        let mut steps = std::mem::take(&mut self.steps);
-        if let Some(error) = failed {
-            let mut step = CheckStep::ok(self.current_step, self.strip_source_name(error.text()));
-            step.state = StepState::Failed;
-            steps.push(step);
-            steps.extend(self.remaining_steps().map(CheckStep::not_tried));
-        }
+    fn print_object(&self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
+        let failed_step = self.steps.iter().find(|step| step.state == StepState::Failed);
         let object = CheckReportJson {
-            schema: SCHEMA,
+            schema: "atlaudit/check/1",
             source: &self.name,
             kind: self.kind,
             asks: &self.asks,
             time,
             ok: failed.is_none(),
             exit_code: failed.map_or(0, |error| error.exit().code()),
-            error: failed.map(|error| CheckErrorJson {
-                step: self.current_step,
-                message: self.strip_source_name(error.text()),
-                causes: &error.message().causes,
-                hint: error.message().hint.as_deref(),
+            error: failed.zip(failed_step).map(|(error, step)| CheckErrorJson {
+                step: step.step,
+                message: &step.detail,
+                causes: error.causes(),
+                hint: error.hint_text(),
             }),
-            steps,
+            steps: &self.steps,
         };
         let text = serde_json::to_string(&object).map_err(|error| {
             let what = "the account cannot be written as JSON";
@@ -344,35 +304,30 @@ impl CheckReport {
 
     /// Prints for people.
     fn print(&mut self, lines: &str) {
-        if self.is_json || self.output_error.is_some() {
-            return;
+        if !self.is_json && self.output_error.is_none() {
+            self.output_error = stdout::print(lines).err();
         }
-        self.output_error = stdout::print(lines).err();
     }
 }
 
 /// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to do.
 fn format_step(step: &CheckStep) -> String {
-    let ms = step.ms.map(|ms| format!("{ms:.1} ms"));
-    let mut line = format!(
-        "  {:<6} {:<13} {:>9}  {}",
-        step.state.label(),
-        step.step.label(),
-        ms.unwrap_or_default(),
-        one_line(&step.detail)
-    );
-    line.truncate(line.trim_end().len());
-    line.push('\n');
-    line.push_str(&hint_line(step.hint.as_deref()));
-    line
+    let state = match step.state {
+        StepState::Ok => "ok",
+        StepState::Warning => "warn",
+        StepState::Untold | StepState::NotTried => "-",
+        StepState::Failed => "FAILED",
+    };
+    let ms = step.ms.map_or(String::new(), |ms| format!("{ms:.1} ms"));
+    let (label, detail) = (step.step.label(), one_line(&step.detail));
+    let line = format!("  {state:<6} {label:<13} {ms:>9}  {detail}");
+    format!("{}\n{}", line.trim_end(), hint_line(step.hint.as_deref()))
 }
 
 /// The line below a step that says what to do; nothing where there is no hint.
 fn hint_line(hint: Option<&str>) -> String {
-    match hint.filter(|hint| !hint.is_empty()) {
-        Some(hint) => format!("         hint: {}\n", one_line(hint)),
-        None => String::new(),
-    }
+    let hint = hint.filter(|hint| !hint.is_empty());
+    hint.map_or(String::new(), |hint| format!("         hint: {}\n", one_line(hint)))
 }
 
 /// Foreign text must neither break the line nor control a terminal.
@@ -395,7 +350,7 @@ mod tests {
             format_step(&step),
             "  ok     DNS             12.3 ms  a.example is 192.0.2.7\n"
         );
-        let step = CheckStep::warning(StepName::ClockSkew, "an hour behind", "set it");
+        let step = CheckStep::ok(StepName::ClockSkew, "an hour behind").warn("set it");
         assert_eq!(
             format_step(&step),
             "  warn   clock                    an hour behind\n         hint: set it\n"

@@ -4,13 +4,13 @@ mod api_check;
 mod check_report;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::Utc;
 use tracing::Instrument as _;
 use url::Url;
 
-use crate::collect::connector::{PreparedSource, SourceConnector};
+use crate::collect::connector::{PreparedSource, SourceConnector, without_retries};
 use crate::commands::check::api_check::ApiCheck;
 use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::env::ProcessEnv;
@@ -46,11 +46,14 @@ pub async fn run(
     for (place, source) in request.sources.iter().enumerate() {
         let mut report = CheckReport::new(source, request.json, place == 0);
         let span = tracing::error_span!("check", source = source.name.as_str());
-        let failed = SourceCheck::new(request, source, env, &mut connector, &mut report)
-            .run_steps()
-            .instrument(span)
-            .await
-            .err();
+        let check = SourceCheck {
+            request,
+            source: without_retries(source),
+            env,
+            connector: &mut connector,
+            report: &mut report,
+        };
+        let failed = check.run_steps().instrument(span).await.err();
         let failed = failed.map(|error| error.for_settings(source));
         report.finish(failed.as_ref())?;
         if let Some(error) = failed {
@@ -66,7 +69,7 @@ pub async fn run(
 /// No network step may take longer, whatever the source's `timeout`.
 const MAX_STEP_DURATION: Duration = Duration::from_secs(10);
 
-/// The check of one source.
+/// The check of one source, which tries everything only once.
 struct SourceCheck<'a> {
     request: &'a CheckRequest,
     source: SourceSettings,
@@ -75,21 +78,7 @@ struct SourceCheck<'a> {
     report: &'a mut CheckReport,
 }
 
-impl<'a> SourceCheck<'a> {
-    /// A check that tries everything only once.
-    fn new(
-        request: &'a CheckRequest,
-        source: &SourceSettings,
-        env: &'a ProcessEnv,
-        connector: &'a mut SourceConnector,
-        report: &'a mut CheckReport,
-    ) -> SourceCheck<'a> {
-        let mut source = source.clone();
-        source.connection.retry_for = Duration::ZERO;
-        source.connection.max_wait = Duration::ZERO;
-        SourceCheck { request, source, env, connector, report }
-    }
-
+impl SourceCheck<'_> {
     /// Takes one step after the other, and reports each.
     ///
     /// # Errors
@@ -113,7 +102,6 @@ impl<'a> SourceCheck<'a> {
     /// Builds a client from the settings, which were checked before.
     fn check_configuration(&mut self) -> Result<(), AppError> {
         self.report.begin_step(StepName::Configuration);
-        let began = Instant::now();
         let connection = &self.source.connection;
         let url = self.source.target.base_url();
         let client = ClientPool::default().connect(connection, url, None);
@@ -123,26 +111,23 @@ impl<'a> SourceCheck<'a> {
             Some(path) => path.display().to_string(),
             None => "no file: the environment and the keyring name the source".to_owned(),
         };
-        let step = CheckStep::ok(StepName::Configuration, place).with_duration(began.elapsed());
-        self.report.finish_step(step);
+        self.report.finish_timed_step(CheckStep::ok(StepName::Configuration, place));
         Ok(())
     }
 
     /// Loads the credential.
     async fn load_credential(&mut self) -> Result<(Credential, PreparedSource), AppError> {
         self.report.begin_step(StepName::Credential);
-        let began = Instant::now();
         let credential = credentials::load(&self.source, self.env).await?;
         let connected = self.connector.connect(&self.source, &credential)?;
         let since = credential.stored.map(|stored| format!(", since {}", stored.date_naive()));
-        let since = since.unwrap_or_default();
-        let mut step = CheckStep::ok(StepName::Credential, format!("{}{since}", credential.origin))
-            .with_duration(began.elapsed())
+        let detail = format!("{}{}", credential.origin, since.unwrap_or_default());
+        let mut step = CheckStep::ok(StepName::Credential, detail)
             .with_fact("found_in", credential_kind(&self.source.credential));
         if let Some(stored) = credential.stored {
             step = step.with_fact("stored", format_millis(stored));
         }
-        self.report.finish_step(step);
+        self.report.finish_timed_step(step);
         Ok((credential, connected))
     }
 
@@ -158,7 +143,6 @@ impl<'a> SourceCheck<'a> {
             Some(proxy) => (proxy, "the proxy "),
             None => (server.clone(), ""),
         };
-        let began = Instant::now();
         let found = probe::resolve(&spot, limit).await;
         let addresses = found.map_err(|error| connection_error(&spot, whose, &error))?;
         let shown: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
@@ -176,21 +160,17 @@ impl<'a> SourceCheck<'a> {
             false => format!("{whose}{} is {first}{more}{others}", spot.host),
         };
         let step = CheckStep::ok(StepName::Dns, detail)
-            .with_duration(began.elapsed())
             .with_fact("host", spot.host.as_str())
             .with_fact("is_proxy", !whose.is_empty())
             .with_fact("addresses", shown);
-        self.report.finish_step(step);
+        self.report.finish_timed_step(step);
 
         self.report.begin_step(StepName::Connected);
-        let began = Instant::now();
         let reached = probe::connect(&addresses, limit).await;
         let address = reached.map_err(|error| connection_error(&spot, whose, &error))?;
         let detail = format!("{whose}{address} takes TCP connections");
-        let step = CheckStep::ok(StepName::Connected, detail)
-            .with_duration(began.elapsed())
-            .with_fact("address", address.to_string());
-        self.report.finish_step(step);
+        let step = CheckStep::ok(StepName::Connected, detail);
+        self.report.finish_timed_step(step.with_fact("address", address.to_string()));
         Ok(())
     }
 
@@ -201,13 +181,11 @@ impl<'a> SourceCheck<'a> {
             return connected.product_url(&lookups).await;
         }
         self.report.begin_step(StepName::CloudId);
-        let began = Instant::now();
         let url = connected.product_url(&lookups).await?;
         let id = url.path_segments().and_then(|mut parts| parts.next_back());
         let site = self.source.target.site().unwrap_or_default();
         let detail = format!("{} of {site}", id.unwrap_or_default());
-        let step = CheckStep::ok(StepName::CloudId, detail).with_duration(began.elapsed());
-        self.report.finish_step(step);
+        self.report.finish_timed_step(CheckStep::ok(StepName::CloudId, detail));
         Ok(url)
     }
 }
@@ -255,7 +233,6 @@ fn check_state(
     folder: &Path,
 ) -> Result<(), AppError> {
     report.begin_step(StepName::StateWritable);
-    let began = Instant::now();
     let checkpoint = StateStore::new(folder).load(&source.name)?;
     let free = preflight::check_folder_writable(folder).map_err(|error| {
         let error = AppError::from(error);
@@ -267,14 +244,9 @@ fn check_state(
         refused.add_causes(error.message());
         refused
     })?;
-    let how = match checkpoint {
-        Some(_) => "pulled before",
-        None => "not pulled yet",
-    };
+    let how = checkpoint.map_or("not pulled yet", |_| "pulled before");
     let detail = format!("{}, {how}", folder.display());
-    report.finish_step(
-        disk_space_step(StepName::StateWritable, detail, free).with_duration(began.elapsed()),
-    );
+    report.finish_timed_step(disk_space_step(StepName::StateWritable, detail, free));
     Ok(())
 }
 
@@ -284,14 +256,11 @@ fn check_state(
 /// It cannot be written.
 fn check_output(report: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
     report.begin_step(StepName::OutputWritable);
-    let began = Instant::now();
     let found = preflight::check_writable(&source.output, Utc::now())?;
     let note = found.note.map(|note| format!(" ({note})"));
     let detail = format!("{}{}", found.location, note.unwrap_or_default());
-    let step = disk_space_step(StepName::OutputWritable, detail, found.free)
-        .with_duration(began.elapsed())
-        .with_fact("path", found.location);
-    report.finish_step(step);
+    let step = disk_space_step(StepName::OutputWritable, detail, found.free);
+    report.finish_timed_step(step.with_fact("path", found.location));
     Ok(())
 }
 
@@ -301,11 +270,9 @@ fn disk_space_step(name: StepName, detail: String, free: Option<u64>) -> CheckSt
         return CheckStep::ok(name, detail);
     };
     let detail = format!("{detail}, {} free", format_size(free));
-    let step = match free < LOW_DISK_BYTES {
-        true => CheckStep::warning(name, detail, "make room on that disk before it is full"),
-        false => CheckStep::ok(name, detail),
-    };
-    step.with_fact("free_bytes", free)
+    CheckStep::ok(name, detail)
+        .warn_if(free < LOW_DISK_BYTES, "make room on that disk before it is full")
+        .with_fact("free_bytes", free)
 }
 
 /// `1.2 GB`.

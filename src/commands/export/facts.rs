@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::env::ProcessEnv;
 use crate::config::settings::SourceSettings;
-use crate::evidence::facts::{
+use crate::evidence::manifest::{
     DroppedCounts, ExportParameters, GapEntry, MadeBy, SourceFacts, WindowEntry,
 };
 use crate::model::name::SourceKind;
@@ -15,7 +15,7 @@ use crate::model::safe_url::SafeUrl;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::export_plan::{ExportCoverage, reached};
+use crate::pipeline::export_run::{ExportCoverage, export_coverage};
 use crate::state::checkpoint::Checkpoint;
 
 /// What the manifest says of the source of `settings`, whose last run ended with `error` or well.
@@ -29,7 +29,7 @@ pub fn source_facts(
     let kind = settings.target.kind();
     let order = kind.descriptor().order;
     let window = Window { from: asked.since, to: Some(asked.until) };
-    let reached = reached(order, window, checkpoint);
+    let reached = export_coverage(order, window, checkpoint);
     let kept = checkpoint.and_then(|checkpoint| checkpoint.kept.as_ref());
     let error = error.filter(|_| !reached.is_complete);
     SourceFacts {

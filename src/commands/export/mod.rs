@@ -26,8 +26,7 @@ use crate::config::settings::{
     Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
 use crate::error::AppError;
-use crate::evidence::facts::{ExportFacts, SourceFacts};
-use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::evidence::manifest::{ExportFacts, Manifest, SourceEntry, SourceFacts};
 use crate::evidence::request::ExportSpec;
 use crate::evidence::seal;
 use crate::exit::Exit;
@@ -184,8 +183,8 @@ fn run_mode(settings: &SourceSettings, request: &ExportRequest, folder: &ExportF
         request.keep_bodies.then(|| ResponseBodyStore::new(body_folder(folder.path(), settings)));
     RunMode::Export(ExportRun {
         window: Window { from: asked.since, to: Some(asked.until) },
-        transcript: AttemptRecorder::new(bodies),
-        pages: output(folder.path(), "pages", settings),
+        recorder: AttemptRecorder::new(bodies),
+        attempt_log: output(folder.path(), "pages", settings),
     })
 }
 

@@ -3,15 +3,13 @@
 //! manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::Path;
+use std::io::ErrorKind;
 
-use super::SourceSurvey;
-use super::load::read_limited;
-use super::{ExportCheck, FindingLocation, MANIFEST, Manifest, README, REPORT, SIGNATURE, SUMS};
-use crate::evidence::chain::ChainKind;
-use crate::evidence::manifest::FileEntry;
-use crate::evidence::survey::path_of;
+use super::check::{ExportCheck, FindingLocation, read_limited};
+use crate::evidence::folder::{BODIES, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
+use crate::evidence::hash::ChainKind;
+use crate::evidence::manifest::{FileEntry, Manifest};
+use crate::evidence::survey::{SourceSurvey, path_of};
 use crate::evidence::{export_report, readme};
 use crate::model::text::printable;
 
@@ -23,7 +21,7 @@ type FileFinding<'a> = Option<(&'a str, String)>;
 
 impl ExportCheck<'_> {
     /// Compares every file that is there, or is named.
-    pub(super) fn check_files(&mut self, manifest: Option<&Manifest>) {
+    pub fn check_files(&mut self, manifest: Option<&Manifest>) {
         let mut listed: BTreeMap<&str, &FileEntry> = BTreeMap::new();
         for entry in manifest.iter().flat_map(|manifest| &manifest.files) {
             if listed.insert(&entry.file, entry).is_some() {
@@ -31,40 +29,33 @@ impl ExportCheck<'_> {
                 self.findings.add(MANIFEST, what);
             }
         }
-        let sums = self.sums.as_ref();
-        let summed = sums.iter().flat_map(|sums| sums.hashes.keys());
-        let mut all: BTreeSet<String> = self.listing.files.iter().cloned().collect();
-        all.extend(summed.cloned());
-        all.extend(listed.keys().map(|file| (*file).to_owned()));
+        let mut all: BTreeSet<&str> = self.listing.files.iter().map(String::as_str).collect();
+        let summed = self.sums.iter().flat_map(|sums| sums.entries.keys());
+        all.extend(summed.map(String::as_str));
+        all.extend(listed.keys());
         // Every export has them; one that was never finished lacks more than these.
         if manifest.is_some() || !self.listing.has_state {
-            all.extend([README, REPORT].map(str::to_owned));
+            all.extend([README, REPORT]);
         }
-        for file in &all {
-            let is_named = self.expected_hash(file).is_some();
+        for file in all {
             // What cannot be read was reported when it was hashed.
             if self.listing.files.contains(file) && self.actual_hash(file).is_none() {
                 continue;
             }
-            let found = match file.as_str() {
-                SUMS | SIGNATURE if !is_named => None,
-                SUMS | SIGNATURE => Some((SUMS, format!("names `{file}`, which it cannot cover"))),
+            let found = match file {
+                SUMS | SIGNATURE => self
+                    .expected_hash(file)
+                    .map(|_| (SUMS, format!("names `{file}`, which it cannot cover"))),
                 MANIFEST | README | REPORT => self.compare_derived_file(file),
-                _ => {
-                    let entry = listed.get(file.as_str()).copied();
-                    self.compare_listed_file(file, entry, manifest.is_some())
-                }
+                _ => self.compare_listed_file(file, listed.get(file).copied(), manifest.is_some()),
             };
-            let lines = self.sums.as_ref().map(|sums| &sums.lines);
-            match found {
-                None => {}
-                Some((SUMS, what)) => {
-                    let line = lines.and_then(|lines| lines.get(file));
-                    let place = line.map_or(FindingLocation::File, |at| FindingLocation::Line(*at));
-                    self.findings.add_at(SUMS, place, what);
-                }
-                Some((changed, what)) => self.findings.add(changed, what),
-            }
+            let Some((changed, what)) = found else { continue };
+            let line = self.sums.as_ref().and_then(|sums| sums.entries.get(file));
+            let location = match line {
+                Some((line, _)) if changed == SUMS => FindingLocation::Line(*line),
+                _ => FindingLocation::File,
+            };
+            self.findings.add_at(changed, location, what);
         }
     }
 
@@ -77,54 +68,48 @@ impl ExportCheck<'_> {
         entry: Option<&FileEntry>,
         has_manifest: bool,
     ) -> FileFinding<'a> {
-        let actual = self.actual_hash(file);
+        let (actual, summed) = (self.actual_hash(file), self.expected_hash(file));
+        let listed = entry.map(|entry| entry.sha256.as_str());
         // Where one of the two is not there, the other one stands for it.
         let (summed, listed) = match (&self.sums, has_manifest) {
-            (Some(_), true) => (self.expected_hash(file), entry.map(|entry| &*entry.sha256)),
-            (None, true) => {
-                let listed = entry.map(|entry| &*entry.sha256);
-                (listed, listed)
-            }
+            (Some(_), true) => (summed, listed),
+            (None, true) => (listed, listed),
             // Only damaged sums could have named it.
-            (Some(sums), false) if !sums.is_whole && self.expected_hash(file).is_none() => {
-                return None;
-            }
-            (Some(_), false) => (self.expected_hash(file), self.expected_hash(file)),
+            (Some(sums), false) if !sums.is_whole && summed.is_none() => return None,
+            (Some(_), false) => (summed, summed),
             (None, false) => return None,
         };
-        let changed = |what: &str| Some((file, what.to_owned()));
-        match (actual == summed, actual == listed) {
-            (true, true) => {
-                let there = self.actual.get(file).map(|actual| actual.bytes);
-                let is_other = entry.is_some_and(|entry| Some(entry.bytes) != there);
-                is_other
-                    .then(|| (MANIFEST, format!("has another length for `{}`", printable(file))))
-            }
-            (false, true) => {
-                Some((SUMS, disagreement(file, summed, "the folder and manifest.json", actual)))
-            }
-            (true, false) if self.is_manifest_suspect => {
-                Some((MANIFEST, disagreement(file, listed, "the folder and SHA256SUMS", actual)))
-            }
-            _ if actual.is_none() => changed("is missing"),
-            _ if listed.is_none() && summed.is_some() => {
-                changed("was added: manifest.json does not name it, though SHA256SUMS does")
-            }
-            _ if listed.is_none() => {
-                changed("was added: neither SHA256SUMS nor manifest.json names it")
-            }
-            (true, false) => {
-                changed("was changed: SHA256SUMS has its hash, but manifest.json another")
-            }
-            _ => changed("modified: SHA-256 does not match"),
+        if actual == listed && actual == summed {
+            let bytes = self.actual.get(file).map(|actual| actual.bytes);
+            let is_other = entry.is_some_and(|entry| Some(entry.bytes) != bytes);
+            let what = || format!("has another length for `{}`", printable(file));
+            return is_other.then(|| (MANIFEST, what()));
         }
+        if actual == listed {
+            let others = "the folder and manifest.json";
+            return Some((SUMS, disagreement(file, summed, others, actual)));
+        }
+        if actual == summed && self.is_manifest_suspect {
+            let others = "the folder and SHA256SUMS";
+            return Some((MANIFEST, disagreement(file, listed, others, actual)));
+        }
+        let what = match (actual, listed, summed) {
+            (None, ..) => "is missing",
+            (_, None, None) => "was added: neither SHA256SUMS nor manifest.json names it",
+            (_, None, _) => "was added: manifest.json does not name it, though SHA256SUMS does",
+            _ if actual == summed => {
+                "was changed: SHA256SUMS has its hash, but manifest.json another"
+            }
+            _ => "modified: SHA-256 does not match",
+        };
+        Some((file, what.to_owned()))
     }
 
     /// Of the manifest and what is made from it, which the manifest cannot name. Whether they are
     /// what the other files make stands for its word.
     fn compare_derived_file<'a>(&self, file: &'a str) -> FileFinding<'a> {
         let (actual, summed) = (self.actual_hash(file), self.expected_hash(file));
-        let is_correct = self.derived.is_correct(file);
+        let is_correct = self.derived.get(file).copied();
         let changed = |what: &str| Some((file, what.to_owned()));
         if actual.is_none() {
             // That the manifest is missing was reported when it was read.
@@ -136,16 +121,94 @@ impl ExportCheck<'_> {
                 false => changed("modified: SHA-256 does not match"),
             };
         }
-        let is_readme_changed = || self.expected_hash(README) != self.actual_hash(README);
-        match is_correct {
-            _ if self.is_manifest_suspect => None,
-            Some(false) if file != MANIFEST => {
-                changed("is not what follows from manifest.json: one of the two was changed")
+        if self.is_manifest_suspect || is_correct != Some(false) {
+            return None;
+        }
+        if file != MANIFEST {
+            return changed("is not what follows from manifest.json: one of the two was changed");
+        }
+        let what = "is not what README.txt was made from: one of the two was changed";
+        let is_readme_summed = self.expected_hash(README) == self.actual_hash(README);
+        changed(what).filter(|_| is_readme_summed)
+    }
+
+    /// Recreates the files that are made from the manifest, and compares them.
+    pub fn recreate_files(&mut self, manifest: Option<&Manifest>, found: &[Option<SourceSurvey>]) {
+        let Some(sha256) = self.actual_hash(MANIFEST).map(str::to_owned) else {
+            return;
+        };
+        let readme = read_limited(&self.dir.join(README), MAX_README_BYTES).ok();
+        if let Some(text) = &readme {
+            let names_manifest = memchr::memmem::find(text, sha256.as_bytes()).is_some();
+            self.derived.insert(MANIFEST, names_manifest);
+        }
+        let Some(manifest) = manifest else { return };
+        let (by, ours) = (&manifest.made_by.version, env!("CARGO_PKG_VERSION"));
+        if by != ours {
+            let by = printable(by);
+            self.not_checked.push(format!(
+                "{README}, {REPORT}: atlaudit {by} made them, and {ours} may word them otherwise; \
+                 only their hashes were checked"
+            ));
+            return;
+        }
+        if let Some(text) = readme {
+            self.derived.insert(README, text == readme::text(manifest, &sha256).as_bytes());
+        }
+        if self.can_recreate_report(manifest, found) {
+            let page = export_report::html(self.dir, manifest);
+            match read_limited(&self.dir.join(REPORT), page.len() as u64) {
+                Err(error) if error.kind() != ErrorKind::FileTooLarge => {}
+                file => {
+                    let is_same = file.is_ok_and(|file| file == page.as_bytes());
+                    self.derived.insert(REPORT, is_same);
+                }
             }
-            Some(false) if !is_readme_changed() => {
-                changed("is not what README.txt was made from: one of the two was changed")
+        }
+    }
+
+    /// Whether report.html can be recreated. It shows the events: where these were changed, or
+    /// cannot be read, it differs too.
+    fn can_recreate_report(&self, manifest: &Manifest, found: &[Option<SourceSurvey>]) -> bool {
+        let listing = self.listing;
+        let are_as_listed = manifest.sources.iter().all(|source| {
+            let entry = &source.events;
+            let is_there = listing.files.contains(&entry.file);
+            // A name from a changed manifest leads anywhere.
+            let is_own = entry.file == path_of(ChainKind::Events, &source.facts.name);
+            let actual = self.actual_hash(&entry.file).unwrap_or_default();
+            is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
+        });
+        // What unpacks to more than the manifest says is not unpacked a second time.
+        let is_whole = |found: &SourceSurvey| !found.events.file.is_broken;
+        are_as_listed
+            && found.iter().flatten().all(is_whole)
+            && listing.unexpected.is_empty()
+            && listing.files.contains(REPORT)
+    }
+
+    /// Reports folders that no export has, and what is neither file nor folder.
+    pub fn check_folders(&mut self, manifest: Option<&Manifest>) {
+        for (name, why) in &self.listing.unexpected {
+            self.findings.add(name, *why);
+        }
+        let Some(manifest) = manifest else { return };
+        for folder in &self.listing.folders {
+            let is_known = match folder.strip_prefix("bodies/") {
+                _ if matches!(folder.as_str(), "events" | "pages") => true,
+                _ if !manifest.asked.keep_bodies => false,
+                None => folder == BODIES,
+                Some(name) => manifest.sources.iter().any(|source| source.facts.name == name),
+            };
+            if !is_known {
+                self.findings.add(folder, "was added: this export has no such folder");
             }
-            _ => None,
+        }
+        if self.listing.has_state && manifest.complete {
+            let what = "only an export that is not finished has this folder: either it was \
+                        added, or a run was stopped before it had removed it; then repeat the \
+                        `export` command: it removes it";
+            self.findings.add(STATE, what);
         }
     }
 }
@@ -161,86 +224,4 @@ fn disagreement(file: &str, one: Option<&str>, others: &str, other: Option<&str>
     };
     let (file, one, other) = (printable(file), claim(one), claim(other));
     format!("has {one} for `{file}`; {others} have {other}")
-}
-
-/// Whether the files that no other file has a hash of are as the other files say; unknown where
-/// that is not known.
-#[derive(Debug, Default)]
-pub struct DerivedFileCheck {
-    manifest: Option<bool>,
-    readme: Option<bool>,
-    report: Option<bool>,
-}
-
-impl DerivedFileCheck {
-    fn is_correct(&self, file: &str) -> Option<bool> {
-        match file {
-            MANIFEST => self.manifest,
-            README => self.readme,
-            REPORT => self.report,
-            _ => None,
-        }
-    }
-
-    /// Recreates them, and compares.
-    pub fn run(
-        check: &mut ExportCheck<'_>,
-        manifest: Option<&Manifest>,
-        found: &[Option<SourceSurvey>],
-    ) -> DerivedFileCheck {
-        let mut derived = DerivedFileCheck::default();
-        let Some(sha256) = check.actual_hash(MANIFEST).map(str::to_owned) else {
-            return derived;
-        };
-        let has_readme = check.listing.files.contains(README);
-        let path = check.dir.join(README);
-        let readme = has_readme.then(|| read_limited(&path, MAX_README_BYTES).ok()).flatten();
-        let names_manifest =
-            |text: &Vec<u8>| memchr::memmem::find(text, sha256.as_bytes()).is_some();
-        derived.manifest = readme.as_ref().map(names_manifest);
-        let Some(manifest) = manifest else {
-            return derived;
-        };
-        let (by, ours) = (&manifest.made_by.version, env!("CARGO_PKG_VERSION"));
-        if by != ours {
-            let by = printable(by);
-            check.not_checked.push(format!(
-                "{README}, {REPORT}: atlaudit {by} made them, and {ours} may word them otherwise; \
-                 only their hashes were checked"
-            ));
-            return derived;
-        }
-        derived.readme = readme.map(|text| text == readme::text(manifest, &sha256).as_bytes());
-        // What unpacks to more than the manifest says is not unpacked a second time.
-        let is_whole = |found: &SourceSurvey| !found.events.file.is_broken;
-        if found.iter().flatten().all(is_whole) && can_recreate_report(check, manifest) {
-            derived.report = is_report_correct(check.dir, manifest);
-        }
-        derived
-    }
-}
-
-/// Whether report.html can be recreated. It shows the events: where these were changed, or cannot
-/// be read, it differs too.
-fn can_recreate_report(check: &ExportCheck<'_>, manifest: &Manifest) -> bool {
-    let listing = check.listing;
-    let mut sources = manifest.sources.iter();
-    let are_as_listed = sources.all(|source| {
-        let entry = &source.events;
-        let is_there = listing.files.contains(&entry.file);
-        // A name from a changed manifest leads anywhere.
-        let is_own = entry.file == path_of(ChainKind::Events, &source.facts.name);
-        let actual = check.actual_hash(&entry.file).unwrap_or_default();
-        is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
-    });
-    are_as_listed && listing.unexpected.is_empty() && listing.files.contains(REPORT)
-}
-
-/// Whether report.html is what the manifest and the events make; unknown where it cannot be read.
-fn is_report_correct(dir: &Path, manifest: &Manifest) -> Option<bool> {
-    let page = export_report::html(dir, manifest);
-    match read_limited(&dir.join(REPORT), page.len() as u64) {
-        Ok(file) => Some(file == page.as_bytes()),
-        Err(error) => (error.kind() == io::ErrorKind::FileTooLarge).then_some(false),
-    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::evidence::hash;
 use crate::evidence::page::PageLine;
 use crate::evidence::test_export::{TestExport, pack};
 

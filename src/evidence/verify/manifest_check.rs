@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::load::{MAX_FILE_BYTES, read_limited};
-use super::{ExportCheck, MANIFEST, Manifest, SourceSurvey};
-use crate::evidence::facts::SourceFacts;
-use crate::evidence::manifest::{ExportCounts, SourceEntry};
+use super::check::{ExportCheck, MAX_FILE_BYTES, read_limited};
+use crate::evidence::folder::MANIFEST;
+use crate::evidence::manifest::{Manifest, SourceEntry, SourceFacts};
 use crate::evidence::page::RequestedSpan;
-use crate::evidence::survey::{self, MergedSpans};
+use crate::evidence::survey::{self, MergedSpans, SourceSurvey};
 use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::text::printable;
@@ -50,58 +49,124 @@ pub fn not_available(manifest: &Manifest) -> Vec<String> {
 
 impl ExportCheck<'_> {
     /// Compares what the manifest says with what else it says.
-    pub(super) fn check_facts(&mut self, manifest: &Manifest) {
+    pub fn check_facts(&mut self, manifest: &Manifest) {
         let asked = &manifest.asked;
         if asked.since >= asked.until {
             let what = "says that nothing was requested: `since` is not before `until`";
             self.findings.add(MANIFEST, what);
         }
-        let names: Vec<_> =
-            manifest.sources.iter().map(|source| source.facts.name.as_str()).collect();
-        let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
+        let names: Vec<_> = manifest.sources.iter().map(|source| &source.facts.name).collect();
         let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
-        if is_repeated || manifest.complete && names != wanted {
+        if is_repeated || manifest.complete && !names.into_iter().eq(&asked.sources) {
             let what = "says that other sources were requested than it describes";
             self.findings.add(MANIFEST, what);
         }
-        for source in &manifest.sources {
-            let facts = &source.facts;
-            if let Some(what) = contradiction(facts, asked.since, asked.until) {
+        for SourceEntry { facts, .. } in &manifest.sources {
+            let is_impossible = |limit| !is_possible(limit, facts, manifest);
+            let retention = facts.retention.filter(|limit| is_impossible(*limit)).map(|_| {
+                "`retention` does not fit the time that was asked for and the runs".to_owned()
+            });
+            let found = [contradiction(facts, asked.since, asked.until), retention];
+            for what in found.into_iter().flatten() {
                 let what = format!("source `{}`: {what}", printable(&facts.name));
-                self.findings.add(MANIFEST, what);
-            }
-            if let Some(limit) = facts.retention
-                && !is_possible(limit, facts, manifest)
-            {
-                let what = format!(
-                    "source `{}`: `retention` does not fit the time that was asked for and the \
-                     runs",
-                    printable(&facts.name)
-                );
                 self.findings.add(MANIFEST, what);
             }
         }
     }
 
     /// The pages that were read cover what is said to be read.
-    pub(super) fn check_spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+    pub fn check_spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
+            let Some(SourceSurvey { pages, .. }) = found else { continue };
             // Responses that were changed were reported, and show nothing.
-            let Some(found) =
-                found.as_ref().filter(|found| found.pages.file.is_all_of(&said.pages))
-            else {
+            if !pages.file.is_all_of(&said.pages) {
                 continue;
-            };
-            for window in said.facts.windows.iter().filter(|window| window.complete) {
-                if !found.pages.spans.cover(window.from, window.to) {
+            }
+            for window in &said.facts.windows {
+                if window.complete && !pages.spans.cover(window.from, window.to) {
                     let (from, to) = (format_millis(window.from), format_millis(window.to));
-                    let file = &found.pages.file.entry.file;
                     let what = format!(
                         "no pages cover all of {from} to {to}, which manifest.json says was read"
                     );
-                    self.findings.add(file, what);
+                    self.findings.add(&pages.file.entry.file, what);
                 }
             }
+        }
+    }
+
+    /// Makes the manifest again, and reports what differs.
+    pub fn check_manifest(&mut self, said: &Manifest, found: &[Option<SourceSurvey>]) {
+        // Nothing stands in the manifest that was not read.
+        let text = read_limited(&self.dir.join(MANIFEST), MAX_FILE_BYTES);
+        let is_ours = said.made_by.version == env!("CARGO_PKG_VERSION");
+        if is_ours && !self.is_manifest_suspect && text.is_ok_and(|text| text != said.text()) {
+            let what = "is not written as atlaudit writes it, or says more than a manifest does";
+            self.findings.add(MANIFEST, what);
+        }
+        let found: Option<Vec<_>> = found.iter().map(Option::as_ref).collect();
+        let Some(found) = found else { return };
+        let Some(made) = survey::manifest(&said.facts(), &found, said.files.clone()) else {
+            let what = "lists no run, so atlaudit did not write this manifest";
+            return self.findings.add(MANIFEST, what);
+        };
+        for ((said, made), found) in said.sources.iter().zip(&made.sources).zip(&found) {
+            self.check_source_entry(said, made, found);
+        }
+        for (key, is_same) in [
+            ("complete", said.complete == made.complete),
+            ("started", said.started == made.started),
+            ("finished", said.finished == made.finished),
+        ] {
+            if !is_same {
+                let what = format!("`{key}` is not what the rest of it makes");
+                self.findings.add(MANIFEST, what);
+            }
+        }
+        let mut pairs = said.sources.iter().zip(&found);
+        let are_pages_same = pairs.all(|(said, found)| found.pages.file.is_all_of(&said.pages));
+        if said.clock != made.clock && are_pages_same {
+            let what = "`clock` does not follow from the first response";
+            self.findings.add(MANIFEST, what);
+        }
+    }
+
+    fn check_source_entry(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
+        let name = &made.facts.name;
+        // Where a file was changed, that was reported, and what follows from it differs too.
+        let events = found.events.file.is_all_of(&said.events);
+        let pages = found.pages.file.is_all_of(&said.pages);
+        let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
+        let number = |number: u64| number.to_string();
+        let (counts, actual) = (&said.counts, &made.counts);
+        for (key, is_known, said, made) in [
+            ("first", events, time(said.first), time(made.first)),
+            ("last", events, time(said.last), time(made.last)),
+            ("waited_ms", pages, number(said.waited_ms), number(made.waited_ms)),
+            ("responses", pages, number(counts.responses), number(actual.responses)),
+            ("pages", pages, number(counts.pages), number(actual.pages)),
+            ("served", pages, number(counts.served), number(actual.served)),
+            ("read_again", events && pages, number(counts.read_again), number(actual.read_again)),
+            ("written", events, number(counts.written), number(actual.written)),
+            ("unparsed", events, number(counts.unparsed), number(actual.unparsed)),
+            ("out_of_order", events, number(counts.out_of_order), number(actual.out_of_order)),
+        ] {
+            if is_known && said != made {
+                let what = format!("says {said} for `{key}`; the files make {made}");
+                self.findings.add(MANIFEST, format!("source `{name}`: {what}"));
+            }
+        }
+        if pages && said.retries != made.retries {
+            let what = format!("source `{name}`: `retries` does not follow from the responses");
+            self.findings.add(MANIFEST, what);
+        }
+        // What was served was written or dropped, and nothing else.
+        let sum = actual.accounted();
+        if events && pages && sum != Some(actual.served) {
+            let (sum, served) = (sum.unwrap_or(u64::MAX), actual.served);
+            let what = format!(
+                "source `{name}`: {sum} records were written or dropped, but {served} served"
+            );
+            self.findings.add(MANIFEST, what);
         }
     }
 }
@@ -157,131 +222,4 @@ fn first_uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> O
         windows.add(RequestedSpan { from, to });
     }
     windows.first_uncovered(since).filter(|covered| *covered < until)
-}
-
-impl ExportCheck<'_> {
-    /// Makes the manifest again, and reports what differs.
-    pub(super) fn check_manifest(&mut self, said: &Manifest, found: &[Option<SourceSurvey>]) {
-        self.check_manifest_text(said);
-        let Some(found) = all_or_none(found) else {
-            return;
-        };
-        let facts = survey::facts(said);
-        let Some(made) = survey::manifest(&facts, &found, said.files.clone()) else {
-            let what = "lists no run, so atlaudit did not write this manifest";
-            return self.findings.add(MANIFEST, what);
-        };
-        for ((said, made), found) in said.sources.iter().zip(&made.sources).zip(&found) {
-            self.check_source_entry(said, made, found);
-        }
-        let heads = [
-            ("complete", said.complete == made.complete),
-            ("started", said.started == made.started),
-            ("finished", said.finished == made.finished),
-        ];
-        for (key, is_same) in heads {
-            if !is_same {
-                let what = format!("`{key}` is not what the rest of it makes");
-                self.findings.add(MANIFEST, what);
-            }
-        }
-        let mut pairs = said.sources.iter().zip(&found);
-        let are_pages_same = pairs.all(|(said, found)| found.pages.file.is_all_of(&said.pages));
-        if said.clock != made.clock && are_pages_same {
-            let what = "`clock` does not follow from the first response";
-            self.findings.add(MANIFEST, what);
-        }
-    }
-
-    /// The manifest is written as it always is: nothing stands in it that was not read.
-    fn check_manifest_text(&mut self, said: &Manifest) {
-        let text = read_limited(&self.dir.join(MANIFEST), MAX_FILE_BYTES);
-        let is_ours = said.made_by.version == env!("CARGO_PKG_VERSION");
-        if is_ours && !self.is_manifest_suspect && text.is_ok_and(|text| text != said.text()) {
-            let what = "is not written as atlaudit writes it, or says more than a manifest does";
-            self.findings.add(MANIFEST, what);
-        }
-    }
-
-    fn check_source_entry(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
-        let name = &made.facts.name;
-        let report = |check: &mut Self, key: &str, said: String, made: String| {
-            let what = format!("source `{name}`: says {said} for `{key}`; the files make {made}");
-            check.findings.add(MANIFEST, what);
-        };
-        // Where a file was changed, that was reported, and what follows from it differs too.
-        let are_events_same = found.events.file.is_all_of(&said.events);
-        let are_pages_same = found.pages.file.is_all_of(&said.pages);
-        let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
-        if are_events_same {
-            for (key, said, made) in
-                [("first", said.first, made.first), ("last", said.last, made.last)]
-            {
-                if said != made {
-                    report(self, key, time(said), time(made));
-                }
-            }
-        }
-        if are_pages_same {
-            if said.waited_ms != made.waited_ms {
-                let (said, made) = (said.waited_ms, made.waited_ms);
-                report(self, "waited_ms", said.to_string(), made.to_string());
-            }
-            if said.retries != made.retries {
-                let what = format!("source `{name}`: `retries` does not follow from the responses");
-                self.findings.add(MANIFEST, what);
-            }
-        }
-        for (key, of, said, made) in counts(&said.counts, &made.counts) {
-            let is_told = match of {
-                CountOrigin::Events => are_events_same,
-                CountOrigin::Pages => are_pages_same,
-                CountOrigin::Both => are_events_same && are_pages_same,
-            };
-            if is_told && said != made {
-                report(self, key, said.to_string(), made.to_string());
-            }
-        }
-        if are_events_same && are_pages_same {
-            self.check_balance(name, &made.counts);
-        }
-    }
-
-    /// What was served was written or dropped, and nothing else.
-    fn check_balance(&mut self, name: &str, counts: &ExportCounts) {
-        let parts = [counts.written, counts.repeats, counts.outside, counts.read_again];
-        let sum = parts.into_iter().fold(0, u64::saturating_add);
-        if sum != counts.served {
-            let served = counts.served;
-            let what = format!(
-                "source `{name}`: {sum} records were written or dropped, but {served} served"
-            );
-            self.findings.add(MANIFEST, what);
-        }
-    }
-}
-
-/// All of them, where none is missing.
-fn all_or_none(found: &[Option<SourceSurvey>]) -> Option<Vec<&SourceSurvey>> {
-    found.iter().map(Option::as_ref).collect()
-}
-
-/// Which files a count follows from.
-#[derive(Clone, Copy)]
-enum CountOrigin {
-    Events,
-    Pages,
-    Both,
-}
-
-fn counts(said: &ExportCounts, made: &ExportCounts) -> [(&'static str, CountOrigin, u64, u64); 7] {
-    [
-        ("responses", CountOrigin::Pages, said.responses, made.responses),
-        ("pages", CountOrigin::Pages, said.pages, made.pages),
-        ("served", CountOrigin::Pages, said.served, made.served),
-        ("read_again", CountOrigin::Both, said.read_again, made.read_again),
-        ("written", CountOrigin::Events, said.written, made.written),
-        ("unparsed", CountOrigin::Events, said.unparsed, made.unparsed),
-        ("out_of_order", CountOrigin::Events, said.out_of_order, made.out_of_order),
-    ]
 }

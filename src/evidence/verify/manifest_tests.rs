@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::evidence::hash;
 use crate::evidence::test_export::TestExport;
 
 fn finding_texts(export: &TestExport) -> Vec<String> {

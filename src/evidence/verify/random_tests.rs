@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::*;
+use crate::evidence::folder::SIGNATURE;
+use crate::evidence::hash;
 use crate::evidence::sign::SigningKey;
 use crate::evidence::test_export::{SECRET, TestExport};
 

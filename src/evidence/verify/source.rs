@@ -5,23 +5,32 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
-use super::{ExportCheck, FindingLocation, MANIFEST, Manifest, SourceSurvey};
-use crate::evidence::chain::{ChainKind, LINES_PER_MARK};
-use crate::evidence::facts::ExportParameters;
-use crate::evidence::hash::{FileDigest, HashingReader};
-use crate::evidence::manifest::{LinesEntry, SourceEntry};
+use super::check::{ExportCheck, FindingLocation};
+use crate::evidence::folder::MANIFEST;
+use crate::evidence::hash::{ChainKind, FileDigest, HashingReader, LINES_PER_MARK};
+use crate::evidence::line_problems::{LineProblem, ProblemList};
+use crate::evidence::manifest::{ExportParameters, LinesEntry, Manifest, SourceEntry};
 use crate::evidence::packed_lines::{describe_read_error, open_regular_file, unpack};
 use crate::evidence::page::LARGEST_BODY;
-use crate::evidence::survey::{
-    self, KeptBody, LineProblem, ManifestClaims, NumberedProblem, PagesSurvey, SurveyLimits,
-    SurveyedFile,
-};
+use crate::evidence::survey::{self, PageClaims, SourceSurvey, SurveyedFile, body_path};
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
 impl ExportCheck<'_> {
-    /// Surveys the files of a source; nothing where one cannot be read.
-    pub(super) fn survey_one(
+    /// Surveys the files of lines, a source each; nothing of a source whose files cannot be read.
+    pub fn survey(&mut self, manifest: &Manifest) -> Vec<Option<SourceSurvey>> {
+        let files = manifest.files.iter().map(|entry| entry.file.as_str());
+        let bodies: HashSet<_> = files.filter(|file| file.starts_with("bodies/")).collect();
+        let mut seen = HashSet::new();
+        let mut one = |source: &SourceEntry| {
+            // A source that is described twice is reported elsewhere; its files are read once.
+            let is_new = seen.insert(source.facts.name.clone());
+            is_new.then(|| self.survey_source(&manifest.asked, source, &bodies))?
+        };
+        manifest.sources.iter().map(&mut one).collect()
+    }
+
+    fn survey_source(
         &mut self,
         asked: &ExportParameters,
         said: &SourceEntry,
@@ -36,14 +45,14 @@ impl ExportCheck<'_> {
             return None;
         }
         let has_body = |sha256: &str| {
-            let file = path_of(&source.name, sha256);
+            let file = body_path(&source.name, sha256);
             self.listing.files.contains(&file)
                 || self.expected_hash(&file).is_some()
                 || bodies.contains(file.as_str())
         };
-        let beside = ManifestClaims { retries: &said.retries, has_body: &has_body };
-        let events = survey::events(self.dir, asked, source, SurveyLimits::of(&said.events));
-        let pages = survey::pages(self.dir, source, SurveyLimits::of(&said.pages), Some(beside));
+        let claims = PageClaims { entry: said, has_body: &has_body };
+        let events = survey::events(self.dir, asked, source, Some(&said.events));
+        let pages = survey::pages(self.dir, &source.name, Some(claims));
         let errors =
             [(ChainKind::Events, events.as_ref().err()), (ChainKind::Pages, pages.as_ref().err())];
         for (kind, error) in errors {
@@ -56,17 +65,16 @@ impl ExportCheck<'_> {
         self.counts.sources += 1;
         self.counts.events += events.file.entry.lines;
         self.counts.pages += pages.file.entry.lines;
-        for entry in [&events.file.entry, &pages.file.entry] {
-            if self.listing.files.contains(&entry.file) && !self.actual.contains_key(&entry.file) {
-                let (bytes, sha256) = (entry.bytes, entry.sha256.clone());
-                self.record_file(&entry.file, FileDigest { bytes, sha256 });
+        for LinesEntry { file, bytes, sha256, .. } in [&events.file.entry, &pages.file.entry] {
+            if self.listing.files.contains(file) {
+                self.record_file(file, FileDigest { bytes: *bytes, sha256: sha256.clone() });
             }
         }
         Some(SourceSurvey { events, pages })
     }
 
     /// Compares the lines of every source.
-    pub(super) fn check_lines(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+    pub fn check_lines(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
             if let Some(SourceSurvey { events, pages }) = found {
                 self.check_line_file(&said.events, &events.file);
@@ -77,25 +85,32 @@ impl ExportCheck<'_> {
 
     fn check_line_file(&mut self, said: &LinesEntry, found: &SurveyedFile) {
         let SurveyedFile { entry, problems, is_broken } = found;
-        let exceeds =
-            |one: &NumberedProblem| matches!(one.problem, LineProblem::ExceedsManifest { .. });
-        // A file that is as its hash says has not too much: the manifest says too little of it.
-        let is_short_said = said.sha256 == entry.sha256 && problems.listed().iter().any(exceeds);
         let file = &entry.file;
-        if is_short_said {
+        let exceeds =
+            |problem: &LineProblem| matches!(problem, LineProblem::ExceedsManifest { .. });
+        // A file that is as its hash says has not too much: the manifest says too little of it.
+        let is_understated = said.sha256 == entry.sha256
+            && problems.listed.iter().any(|(_, problem)| exceeds(problem));
+        if is_understated {
             let LinesEntry { lines, text_bytes, .. } = said;
-            self.findings.add(
-                MANIFEST,
-                format!(
-                    "says that `{file}` has {lines} lines, of {text_bytes} bytes of text; it has \
-                     more"
-                ),
+            let what = format!(
+                "says that `{file}` has {lines} lines, of {text_bytes} bytes of text; it has more"
             );
+            self.findings.add(MANIFEST, what);
         } else {
             self.check_lines_entry(said, entry, *is_broken);
         }
-        for one in problems.listed().iter().filter(|one| !(is_short_said && exceeds(one))) {
-            self.findings.add_at(file, FindingLocation::Line(one.line), one.problem.to_string());
+        self.report_problems(file, problems, |problem| !(is_understated && exceeds(problem)));
+    }
+
+    fn report_problems(
+        &mut self,
+        file: &str,
+        problems: &ProblemList,
+        is_reported: impl Fn(&LineProblem) -> bool,
+    ) {
+        for (line, problem) in problems.listed.iter().filter(|(_, problem)| is_reported(problem)) {
+            self.findings.add_at(file, FindingLocation::Line(*line), problem.to_string());
         }
         for more in problems.omitted() {
             self.findings.add(file, more);
@@ -115,7 +130,7 @@ impl ExportCheck<'_> {
         if said.sha256 == found.sha256 {
             return self.report_wrong_entry(said, found);
         }
-        let is_as_summed = self.expected_hash(file).is_some_and(|sum| sum == found.sha256);
+        let is_as_summed = self.expected_hash(file) == Some(&found.sha256);
         if is_as_summed && self.is_manifest_suspect {
             let what = format!("says another hash of `{file}`, which is as SHA256SUMS says");
             return self.findings.add(MANIFEST, what);
@@ -128,24 +143,24 @@ impl ExportCheck<'_> {
     /// The file is as its hash says; so what else is said of it was changed.
     fn report_wrong_entry(&mut self, said: &LinesEntry, found: &LinesEntry) {
         let file = &found.file;
-        let numbers = [
+        for (what, said, found) in [
             ("lines", said.lines, found.lines),
             ("bytes", said.bytes, found.bytes),
             ("bytes of text", said.text_bytes, found.text_bytes),
-        ];
-        for (what, said, found) in numbers {
+        ] {
             if said != found {
                 let what = format!("says that `{file}` has {said} {what}; it has {found}");
                 self.findings.add(MANIFEST, what);
             }
         }
-        if said.chain != found.chain {
-            let what = format!("has another chain for `{file}`, whose hash is right");
-            self.findings.add(MANIFEST, what);
-        }
-        if said.marks != found.marks {
-            let what = format!("has other marks for `{file}`, whose hash is right");
-            self.findings.add(MANIFEST, what);
+        for (what, is_same) in [
+            ("another chain", said.chain == found.chain),
+            ("other marks", said.marks == found.marks),
+        ] {
+            if !is_same {
+                let what = format!("has {what} for `{file}`, whose hash is right");
+                self.findings.add(MANIFEST, what);
+            }
         }
     }
 
@@ -172,83 +187,44 @@ impl ExportCheck<'_> {
         let what = "hash chain mismatch: a line was changed, moved, added or removed";
         self.findings.add_at(file, FindingLocation::Lines(first, last), what);
     }
-}
 
-/// The path of a source's body.
-pub fn path_of(source: &str, sha256: &str) -> String {
-    format!("bodies/{source}/{sha256}.json.zst")
-}
-
-impl ExportCheck<'_> {
-    /// Compares every body with its answer, and every answer with its body.
-    pub(super) fn check_bodies(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+    /// Compares every body with its response, and every response with its body.
+    pub fn check_bodies(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         let mut wanted = BTreeMap::new();
+        // The bodies of responses that were changed or cannot be read: that was reported.
+        let mut unknown = Vec::new();
         for (said, found) in manifest.sources.iter().zip(found) {
             let name = &said.facts.name;
+            let prefix = format!("bodies/{name}/");
             let Some(SourceSurvey { pages, .. }) = found else {
-                // Its answers cannot be read, and its bodies not compared.
-                self.report_unchecked_bodies(name);
+                if self.listing.files.iter().any(|file| file.starts_with(&prefix)) {
+                    let what = "the responses that they belong to cannot be read";
+                    self.not_checked.push(format!("{prefix}: {what}"));
+                }
+                unknown.push(prefix);
                 continue;
             };
-            // Where the answers were changed it is they that a body does not fit.
-            if manifest.asked.keep_bodies && pages.file.is_all_of(&said.pages) {
-                self.report_missing_bodies(name, pages);
+            if !pages.file.is_all_of(&said.pages) {
+                unknown.push(prefix);
+            } else if manifest.asked.keep_bodies {
+                self.report_problems(&pages.file.entry.file, &pages.missing_bodies, |_| true);
             }
-            for (sha256, body) in &pages.bodies {
-                wanted.insert(path_of(name, sha256), (sha256, body));
+            for (sha256, bytes) in &pages.bodies {
+                wanted.insert(body_path(name, sha256), (sha256, *bytes));
             }
         }
-        let listing = self.listing;
-        let there = listing.files.iter().filter(|file| file.starts_with("bodies/"));
-        for file in there {
+        for file in self.listing.files.iter().filter(|file| file.starts_with("bodies/")) {
             self.counts.bodies += 1;
             match wanted.get(file) {
-                Some((sha256, body)) => self.check_body(file, sha256, body),
-                None if self.belongs_to_changed_pages(file, manifest, found) => {}
+                Some((sha256, bytes)) => self.check_body(file, sha256, *bytes),
+                None if unknown.iter().any(|prefix| file.starts_with(prefix)) => {}
                 None => self.findings.add(file, "belongs to no response"),
             }
         }
     }
 
-    /// Pages whose bodies are neither there nor named anywhere.
-    fn report_missing_bodies(&mut self, source: &str, pages: &PagesSurvey) {
-        let file = &pages.file.entry.file;
-        for (line, sha256) in &pages.missing_bodies {
-            let what = format!("its body `{}` is missing", path_of(source, sha256));
-            self.findings.add_at(file, FindingLocation::Line(*line), what);
-        }
-        if pages.more_missing_bodies > 0 {
-            let what = format!("and {} more: bodies that are missing", pages.more_missing_bodies);
-            self.findings.add(file, what);
-        }
-    }
-
-    fn report_unchecked_bodies(&mut self, source: &str) {
-        let prefix = format!("bodies/{source}/");
-        if self.listing.files.iter().any(|file| file.starts_with(&prefix)) {
-            let what = format!("{prefix}: the responses that they belong to cannot be read");
-            self.not_checked.push(what);
-        }
-    }
-
-    /// Whether the answers that `file` may belong to were changed or cannot be read: that was reported.
-    fn belongs_to_changed_pages(
-        &self,
-        file: &str,
-        manifest: &Manifest,
-        found: &[Option<SourceSurvey>],
-    ) -> bool {
-        let mut sources = manifest.sources.iter().zip(found);
-        sources.any(|(said, found)| {
-            let is_its = file.starts_with(&format!("bodies/{}/", said.facts.name));
-            let is_changed =
-                found.as_ref().is_none_or(|found| !found.pages.file.is_all_of(&said.pages));
-            is_its && is_changed
-        })
-    }
-
-    fn check_body(&mut self, file: &str, sha256: &str, body: &KeptBody) {
-        let KeptBody::Length(bytes) = *body else {
+    fn check_body(&mut self, file: &str, sha256: &str, bytes: Option<u64>) {
+        let Some(bytes) = bytes else {
             let what = "cannot be the body of all its responses: they state different lengths";
             return self.findings.add(file, what);
         };

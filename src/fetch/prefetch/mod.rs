@@ -1,13 +1,15 @@
-//! Prefetches in a source that delivers oldest first: several segments of a window are read at once, each
-//! by its time and then by its own cursors, and handed on in order. See `docs/design.md`, section 8.
+//! Prefetches in a source that delivers oldest first: several segments of a window are read at
+//! once, each by its time and then by its own cursors, and handed on in order. See
+//! `docs/design.md`, section 8.
 //!
-//! Undocumented: does `from` filter by processing time (the order of the records) or by event time? Then a
-//! segment would lack what was processed late. So we first request from just before a record whose two
-//! times differ; if the page does not begin with it, prefetching is off for this window. And a segment is
-//! complete only if the next one begins with exactly the records that its last page ends with; otherwise
-//! the window is read page by page.
+//! Undocumented: does `from` filter by processing time (the order of the records) or by event time?
+//! Then a segment would lack what was processed late. So we first request from just before a record
+//! whose two times differ; if the page does not begin with it, prefetching is off for this window.
+//! And a segment is complete only if the next one begins with exactly the records that its last
+//! page ends with; otherwise the window is read page by page.
 //!
-//! The window resumes after the last page that was handed on; what was prefetched is only in memory.
+//! The window resumes after the last page that was handed on; what was prefetched is only in
+//! memory.
 
 pub mod boundary;
 mod segment;
@@ -18,9 +20,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::fetch::compressed_page::CompressedPage;
-use crate::fetch::page_reader::{PageReader, ReceivedPage};
-use crate::fetch::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::fetch::page_reader::{CompressedPage, PageReader, ReceivedPage};
+use crate::fetch::segment_queue::{QueuedSegment, SegmentQueue};
 use crate::fetch::types::FetchError;
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
@@ -45,11 +46,11 @@ enum PrefetchState {
     Disabled,
 }
 
-/// The next thing that prefetching has to say.
+/// The next result of prefetching.
 pub enum PrefetchStep {
     /// The next page, in order.
     Page(ReceivedPage),
-    /// Reading continues page by page: nothing is left, or something needs the reader's judgement.
+    /// Reading continues page by page: nothing is left, or the reader must judge the last page.
     Ended,
     /// A request failed for good.
     Failed(Failure),
@@ -115,8 +116,8 @@ impl<T: Transport + 'static> Prefetcher<T> {
         self.state = PrefetchState::Disabled;
     }
 
-    /// Prepares to read what follows `last` until `to`; `None` where it does not pay, or where nothing
-    /// on the page can prove what `from` filters by.
+    /// Prepares to read what follows `last` until `to`; `None` where it does not pay, or where
+    /// nothing on the page can prove what `from` filters by.
     pub fn start(&self, mut last: LastPage, to: Option<Timestamp>) -> Option<PrefetchQueue> {
         let horizon = to.unwrap_or_else(chrono::Utc::now);
         if last.pages_until(horizon) < MIN_PAGES_AHEAD {
@@ -143,7 +144,8 @@ impl<T: Transport + 'static> Prefetcher<T> {
         })
     }
 
-    /// The next page of `queue`. `place` is where the reader of the window would go on by itself.
+    /// The next page of `queue`. `place` is where the reader of the window would continue by
+    /// itself.
     ///
     /// # Errors
     /// [`FetchError::TaskDied`].
@@ -169,8 +171,8 @@ impl<T: Transport + 'static> Prefetcher<T> {
                     return self.accept(queue, page).await;
                 }
                 SegmentItem::End(SegmentEnd::Boundary(next)) => queue.boundary = Some(next),
-                SegmentItem::End(SegmentEnd::MemoryFull) => {
-                    queue.segments.push_front_unread(segment.remaining().span);
+                SegmentItem::End(SegmentEnd::MemoryFull(unread)) => {
+                    queue.segments.push_front_unread(unread);
                 }
                 SegmentItem::End(SegmentEnd::Unresolved) => {
                     self.disable();
@@ -183,7 +185,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
         }
     }
 
-    /// The segment that is handed on, or the next one, which is started if nobody reads it yet.
+    /// The segment that is handed on, or the next one, which is started if it is unread.
     fn current_segment(
         &self,
         queue: &mut PrefetchQueue,
@@ -213,10 +215,8 @@ impl<T: Transport + 'static> Prefetcher<T> {
         let page = self.decompress(page).await?;
         let known = match queue.expected.take() {
             Some(boundary) if !boundary.is_matched_by(&page.page.records) => {
-                // What was handed on before is sound.
-                tracing::debug!(
-                    "what was read ahead does not fit what was read before; reading page by page"
-                );
+                // What was handed on before is valid.
+                tracing::debug!("the segments do not meet at their boundary; reading page by page");
                 self.disable();
                 return Ok(PrefetchStep::Ended);
             }
@@ -236,8 +236,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
         Ok(ReceivedPage::at(place, page, at))
     }
 
-    /// Starts segments beside `first` as long as requests and memory allow: those that nobody reads
-    /// yet, or else half of the segment that has most left to read.
+    /// Starts unread segments beside `first` as long as requests and memory allow.
     fn start_others(&self, queue: &mut PrefetchQueue, first: &PrefetchSegment) {
         loop {
             queue.drop_unreachable(first);
@@ -250,15 +249,13 @@ impl<T: Transport + 'static> Prefetcher<T> {
             if active >= queue.max_active || !has_room || has_failed {
                 return;
             }
-            if !self.start_next(queue, true, PageLocator::Start)
-                && !self.split_largest(queue, first)
-            {
+            if !self.start_next(queue, true, PageLocator::Start) {
                 return;
             }
         }
     }
 
-    /// Starts the oldest segment that nobody reads yet, if there is one.
+    /// Starts the oldest unread segment, if there is one.
     fn start_next(&self, queue: &mut PrefetchQueue, may: bool, place: PageLocator) -> bool {
         let PrefetchQueue { segments, sizer, done, to, .. } = queue;
         let width = segments.unread_from().and_then(|from| sizer.width(from));
@@ -267,29 +264,5 @@ impl<T: Transport + 'static> Prefetcher<T> {
             let end = (*to, sizer.is_last(span.to));
             PrefetchSegment::start(&self.reader, (span, place), end, done)
         })
-    }
-
-    /// Splits the segment that has most left to read, if that is worth a request.
-    fn split_largest(&self, queue: &mut PrefetchQueue, first: &PrefetchSegment) -> bool {
-        let others = queue.segments.started().map(|(number, segment)| (Some(number), segment));
-        let active = std::iter::once((None, first)).chain(others);
-        let active = active.filter(|(_, segment)| segment.is_active());
-        let pages_left = |(_, segment): &(Option<usize>, &PrefetchSegment)| {
-            queue.sizer.remaining_pages(&segment.remaining())
-        };
-        let Some((number, segment)) = active.max_by_key(pages_left) else {
-            return false;
-        };
-        let left = segment.remaining();
-        let middle = queue.sizer.split_point(&left);
-        let Some(middle) = middle.filter(|middle| segment.try_end_at(*middle, &left)) else {
-            return false;
-        };
-        let span = TimeRange { from: middle, ..left.span };
-        let end = (queue.to, left.is_last());
-        let behind =
-            PrefetchSegment::start(&self.reader, (span, PageLocator::Start), end, &queue.done);
-        queue.segments.insert_after(number, behind);
-        true
     }
 }

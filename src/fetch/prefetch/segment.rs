@@ -1,14 +1,11 @@
 //! Reads one segment of a window in a task of its own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc};
 
 use crate::fetch::background_task::BackgroundTask;
-use crate::fetch::compressed_page::CompressedPage;
-use crate::fetch::page_reader::PageReader;
+use crate::fetch::page_reader::{CompressedPage, PageReader};
 use crate::fetch::prefetch::boundary::SegmentBoundary;
 use crate::fetch::segment_queue::TimeRange;
 use crate::http::client::Transport;
@@ -16,41 +13,15 @@ use crate::http::failure::Failure;
 use crate::model::time::{Timestamp, Window};
 use crate::source::PageLocator;
 
-/// The end of a part that has none.
-const NO_END: i64 = i64::MAX;
-
-/// The end of a part that was read to it.
-const END_PASSED: i64 = i64::MIN;
-
-/// A part that is being read.
+/// A segment that is being read.
 pub struct PrefetchSegment {
-    /// What it brings, in order; its [`SegmentEnd`] at last.
+    /// Its pages, in order, and then its [`SegmentEnd`].
     pub items: mpsc::UnboundedReceiver<SegmentItem>,
-    progress: Arc<SegmentProgress>,
-    from: Timestamp,
-    /// Where it ends as long as nothing else is said, for guesses.
-    horizon: Timestamp,
+    last_segment: Arc<OnceLock<LastSegment>>,
     task: BackgroundTask<()>,
 }
 
-/// What is left of a part to read.
-#[derive(Debug)]
-pub struct SegmentRemainder {
-    /// The span of time.
-    pub span: TimeRange,
-    /// The time that a page of it covers, as far as it was read; zero before the first.
-    pub page_width: TimeDelta,
-    end: i64,
-}
-
-impl SegmentRemainder {
-    /// Whether it goes as far as there is anything.
-    pub fn is_last(&self) -> bool {
-        self.end == NO_END
-    }
-}
-
-/// What a part brings.
+/// What a segment delivers.
 #[derive(Debug)]
 pub enum SegmentItem {
     /// The next page.
@@ -59,64 +30,47 @@ pub enum SegmentItem {
     End(SegmentEnd),
 }
 
-/// Why a part was not read further.
+/// Why a segment was not read further.
 #[derive(Debug)]
 pub enum SegmentEnd {
-    /// The next part begins on its last page.
+    /// The next segment begins on its last page.
     Boundary(SegmentBoundary),
-    /// As much is held as may be.
-    MemoryFull,
-    /// What to make of its last page is the walk's business: the end of everything, or a surprise.
+    /// The memory budget is used up; this range is unread.
+    MemoryFull(TimeRange),
+    /// The reader of the window must judge its last page: the end of everything, or an anomaly.
     Unresolved,
-    /// A request was given up.
+    /// A request failed for good.
     Failed(Failure),
 }
 
-/// What others may know, and change, of a part that is being read.
-#[derive(Debug)]
-struct SegmentProgress {
-    /// The place of its last record so far, epoch milliseconds.
-    last_position: AtomicI64,
-    /// Pages so far.
-    pages: AtomicU32,
-    /// Where it ends, epoch milliseconds; the next one begins there.
-    end: AtomicI64,
-    /// Whether nothing that lies behind it will be handed on.
-    ends_window: AtomicBool,
-    /// Whether a request of it was given up.
-    has_failed: AtomicBool,
+/// Why nothing after a segment will be handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastSegment {
+    Unresolved,
+    Failed,
 }
 
 impl PrefetchSegment {
-    /// Begins to read `span` from `place` on; without an end where it `is_last`. `done` is notified at its end.
+    /// Starts to read `span` at `place`; without an end if it `is_last`. `done` is notified at its
+    /// end.
     pub fn start<T: Transport + 'static>(
         reader: &Arc<PageReader<T>>,
         (span, place): (TimeRange, PageLocator),
         (to, is_last): (Option<Timestamp>, bool),
         done: &Arc<Notify>,
     ) -> PrefetchSegment {
-        let end = if is_last { NO_END } else { span.to.timestamp_millis() };
-        let progress = Arc::new(SegmentProgress {
-            last_position: AtomicI64::new(span.from.timestamp_millis()),
-            pages: AtomicU32::new(0),
-            end: AtomicI64::new(end),
-            ends_window: AtomicBool::new(false),
-            has_failed: AtomicBool::new(false),
-        });
-        let (sender, brings) = mpsc::unbounded_channel();
+        let (out, items) = mpsc::unbounded_channel();
+        let last_segment = Arc::new(OnceLock::new());
         let reading = SegmentReader {
             reader: reader.clone(),
             window: Window { from: span.from, to },
-            progress: progress.clone(),
-            out: sender,
+            span,
+            is_last,
+            last_segment: last_segment.clone(),
+            out,
         };
-        PrefetchSegment {
-            items: brings,
-            progress,
-            from: span.from,
-            horizon: span.to,
-            task: BackgroundTask::start(&reader.tasks, done, reading.read(place)),
-        }
+        let task = BackgroundTask::start(&reader.tasks, done, reading.read(place));
+        PrefetchSegment { items, last_segment, task }
     }
 
     /// Whether it is still being read.
@@ -124,51 +78,29 @@ impl PrefetchSegment {
         !self.task.is_done()
     }
 
-    /// Whether it has come to an end that nothing is handed on after.
+    /// Whether nothing after it will be handed on.
     pub fn ends_window(&self) -> bool {
-        self.progress.ends_window.load(Ordering::Relaxed)
+        self.last_segment.get().is_some()
     }
 
-    /// Whether a request of it was given up.
+    /// Whether a request of it failed for good.
     pub fn has_failed(&self) -> bool {
-        self.progress.has_failed.load(Ordering::Relaxed)
-    }
-
-    /// What is left of it to read.
-    pub fn remaining(&self) -> SegmentRemainder {
-        let end = self.progress.end.load(Ordering::Relaxed);
-        let from = timestamp_from_millis(self.progress.last_position.load(Ordering::Relaxed));
-        let to = match end {
-            NO_END => self.horizon,
-            END_PASSED => from,
-            end => timestamp_from_millis(end),
-        };
-        let pages = self.progress.pages.load(Ordering::Relaxed);
-        SegmentRemainder {
-            span: TimeRange { from, to },
-            page_width: (from - self.from) / i32::try_from(pages.max(1)).unwrap_or(i32::MAX),
-            end,
-        }
-    }
-
-    /// Lets it end at `at`, where `left` is still true: what lies behind is read by another.
-    pub fn try_end_at(&self, at: Timestamp, left: &SegmentRemainder) -> bool {
-        let (end, at) = (&self.progress.end, at.timestamp_millis());
-        let changed = end.compare_exchange(left.end, at, Ordering::Relaxed, Ordering::Relaxed);
-        left.end != END_PASSED && changed.is_ok()
+        self.last_segment.get() == Some(&LastSegment::Failed)
     }
 }
 
-/// The reading of one part, in a task of its own.
+/// The task that reads one segment.
 struct SegmentReader<T> {
     reader: Arc<PageReader<T>>,
     window: Window,
-    progress: Arc<SegmentProgress>,
+    span: TimeRange,
+    is_last: bool,
+    last_segment: Arc<OnceLock<LastSegment>>,
     out: mpsc::UnboundedSender<SegmentItem>,
 }
 
 impl<T: Transport> SegmentReader<T> {
-    /// Reads from `place` on, and hands on what it finds.
+    /// Reads from `place` on, and sends the pages.
     async fn read(self, mut place: PageLocator) {
         let end = loop {
             match self.read_page(&place).await {
@@ -176,47 +108,34 @@ impl<T: Transport> SegmentReader<T> {
                 Err(end) => break end,
             }
         };
-        let has_failed = matches!(end, SegmentEnd::Failed(_));
-        self.progress.has_failed.store(has_failed, Ordering::Relaxed);
-        let ends_all = has_failed || matches!(end, SegmentEnd::Unresolved);
-        self.progress.ends_window.store(ends_all, Ordering::Relaxed);
-        // Where nobody listens, the whole run is at its end.
+        let last_segment = match end {
+            SegmentEnd::Boundary(_) | SegmentEnd::MemoryFull(_) => None,
+            SegmentEnd::Unresolved => Some(LastSegment::Unresolved),
+            SegmentEnd::Failed(_) => Some(LastSegment::Failed),
+        };
+        last_segment.map(|last| self.last_segment.set(last));
+        // If the receiver is gone, the whole run has ended.
         let _ = self.out.send(SegmentItem::End(end));
     }
 
-    /// Hands on the page at `place`; where the next one lies, or why it ends there.
+    /// Sends the page at `place`. Returns the place of the next one, or why the segment ends.
     async fn read_page(&self, place: &PageLocator) -> Result<PageLocator, SegmentEnd> {
         let (page, body) =
             self.reader.page_and_body(&self.window, place).await.map_err(SegmentEnd::Failed)?;
-        let packed = CompressedPage::new(place.clone(), &body, &self.reader.memory_budget);
-        if self.out.send(SegmentItem::Page(packed)).is_err() {
+        let compressed = CompressedPage::new(place.clone(), &body, &self.reader.memory_budget);
+        if self.out.send(SegmentItem::Page(compressed)).is_err() {
             return Err(SegmentEnd::Unresolved);
         }
         let last = page.records.iter().rev().find_map(|record| record.position);
         let (Some(next), Some(last)) = (page.next.filter(|next| next != place), last) else {
             return Err(SegmentEnd::Unresolved);
         };
-        self.progress.last_position.store(last.timestamp_millis(), Ordering::Relaxed);
-        self.progress.pages.fetch_add(1, Ordering::Relaxed);
-        match self.progress.close_if_passed(last) {
-            Some(end) => Err(SegmentEnd::Boundary(SegmentBoundary::new(end, &page.records))),
-            None if self.reader.memory_budget.has_compressed_space() => Ok(next),
-            None => Err(SegmentEnd::MemoryFull),
+        if !self.is_last && last >= self.span.to {
+            return Err(SegmentEnd::Boundary(SegmentBoundary::new(self.span.to, &page.records)));
+        }
+        match self.reader.memory_budget.has_compressed_space() {
+            true => Ok(next),
+            false => Err(SegmentEnd::MemoryFull(TimeRange { from: last, ..self.span })),
         }
     }
-}
-
-impl SegmentProgress {
-    /// The end, if the record at `last` has passed it. From then on nobody can change it.
-    fn close_if_passed(&self, last: Timestamp) -> Option<Timestamp> {
-        let close =
-            |end| (end != NO_END && last >= timestamp_from_millis(end)).then_some(END_PASSED);
-        let end = self.end.fetch_update(Ordering::Relaxed, Ordering::Relaxed, close);
-        end.ok().map(timestamp_from_millis)
-    }
-}
-
-/// Of times that were times before.
-fn timestamp_from_millis(ms: i64) -> Timestamp {
-    Timestamp::from_timestamp_millis(ms).unwrap_or(Timestamp::MAX_UTC)
 }

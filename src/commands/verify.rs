@@ -1,7 +1,5 @@
 //! Runs `verify`: checks an export, and reports each difference, what was checked, and what was
-//! not.
-
-mod comparison;
+//! not. `--against-source` reads its time range again and compares the events.
 
 use std::fs;
 use std::path::Path;
@@ -9,18 +7,22 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::commands::export;
 use crate::config::env::ProcessEnv;
-use crate::config::request::VerifyRequest;
+use crate::config::request::{AgainstRequest, ExportRequest, VerifyRequest};
+use crate::config::settings::SourceSettings;
 use crate::error::AppError;
-use crate::evidence::event_comparison::{EventDifferenceKind, EventSummary};
+use crate::evidence::event_comparison::{self, EventDifferenceKind, EventSummary};
+use crate::evidence::manifest::{Manifest, SourceFacts};
 use crate::evidence::sign::PublicKey;
+use crate::evidence::survey;
 use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
 use crate::model::number::{counted, group_digits, plural};
+use crate::model::text::printable;
+use crate::model::time::TypedTime;
 use crate::sink::stdout;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
-
-use comparison::{EventDifference, SourceComparison};
 
 /// The most that a file with a public key may hold.
 const KEY_BYTES: u64 = 64 * 1024;
@@ -38,22 +40,19 @@ pub async fn run(
     let key = request.public_key.as_deref().map(public_key).transpose()?;
     let verdict = verify::verify(&request.dir, key.as_ref())?;
     for finding in &verdict.findings {
-        console.say(Level::Error, &ConsoleMessage::new(finding.to_string()));
+        console.error(finding.to_string());
     }
-    for (level, message) in messages(&verdict) {
-        console.say(level, &message);
-    }
+    report_verdict(&verdict, console);
     // The findings are printed also if the sources cannot be read.
     let (compared, failed) = match &request.against {
         None => (None, None),
-        Some(against) => match comparison::compare(&request.dir, against, env, console).await {
+        Some(against) => match compare(&request.dir, against, env, console).await {
             Ok(compared) => (Some(compared), None),
             Err(error) => (None, Some(error)),
         },
     };
     if request.json {
-        let is_comparable = failed.is_none();
-        stdout::print(&json_line(&verdict, compared.as_ref(), is_comparable))?;
+        stdout::print(&json_line(&verdict, compared.as_ref(), failed.is_none()))?;
     }
     let since = compared.as_ref().and_then(|compared| report_differences(compared, console));
     match (verdict.findings.as_slice(), failed.or(since)) {
@@ -71,15 +70,12 @@ pub async fn run(
 
 /// Reports each difference from the sources. Returns the error that there are some.
 fn report_differences(compared: &SourceComparison, console: &StderrConsole) -> Option<AppError> {
-    for EventDifference { source, kind: since, event } in &compared.differences {
-        let time = event.time.as_deref().unwrap_or("at an unknown time");
-        let text = format!(
-            "source `{source}`: {} since: {} {time} {}",
-            since.as_str(),
-            event.id,
-            event.action
-        );
-        console.say(Level::Error, &ConsoleMessage::new(text));
+    for EventDifference { source, kind, event: EventSummary { id, time, action } } in
+        &compared.differences
+    {
+        let time = time.as_deref().unwrap_or("at an unknown time");
+        let since = kind.as_str();
+        console.error(format!("source `{source}`: {since} since: {id} {time} {action}"));
     }
     let count = |wanted: EventDifferenceKind| {
         let differences = compared.differences.iter();
@@ -87,8 +83,7 @@ fn report_differences(compared: &SourceComparison, console: &StderrConsole) -> O
     };
     let sources = counted(compared.sources as u64, "source");
     if compared.differences.is_empty() {
-        let text = format!("compared with {sources} as of now; nothing differs");
-        console.say(Level::Notice, &ConsoleMessage::new(text));
+        console.notice(format!("compared with {sources} as of now; nothing differs"));
         return None;
     }
     let what = format!(
@@ -143,48 +138,40 @@ fn differences_error(findings: &[VerifyFinding]) -> AppError {
     )
 }
 
-/// The messages besides the differences.
-fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
-    let mut all = Vec::new();
-    let mut say = |level, text: String| all.push((level, ConsoleMessage::new(text)));
+/// Reports everything besides the differences.
+fn report_verdict(verdict: &VerifyResult, console: &StderrConsole) {
     for what in &verdict.not_checked {
-        say(Level::Warning, format!("not checked: {what}"));
+        console.warn(format!("not checked: {what}"));
     }
     if let Signature::NotChecked(key) = &verdict.signature {
         let key = key.as_deref().unwrap_or("unknown");
-        let what = format!(
+        console.warn(format!(
             "not checked: SHA256SUMS.minisig, a signature with the key {key}; give the public key \
              with `--public-key`"
-        );
-        say(Level::Warning, what);
+        ));
     }
-    say(Level::Notice, summary(verdict));
+    console.notice(summary(verdict));
     match &verdict.signature {
-        Signature::None => say(
-            Level::Notice,
-            "not signed: anyone with write access could have replaced the whole export".to_owned(),
-        ),
+        Signature::None => console
+            .notice("not signed: anyone with write access could have replaced the whole export"),
         Signature::Good { key, says } => {
-            let says = crate::model::text::printable(says);
-            say(Level::Notice, format!("signed with the key {key} ({says})"));
+            console.notice(format!("signed with the key {key} ({})", printable(says)));
         }
         Signature::NotChecked(_) | Signature::Bad => {}
     }
     if let Some(sha256) = &verdict.sums_sha256 {
-        let what = format!("SHA-256 of SHA256SUMS: {sha256}");
-        say(Level::Notice, what);
+        console.notice(format!("SHA-256 of SHA256SUMS: {sha256}"));
     }
     for what in &verdict.not_available {
-        all.push((Level::Warning, ConsoleMessage::new(what.clone())));
+        console.warn(what);
     }
     if verdict.is_complete == Some(false) {
         let text =
             "this export is INCOMPLETE: its manifest says that not everything requested was read";
         let mut message = ConsoleMessage::new(text);
         message.causes.clone_from(&verdict.missing);
-        all.push((Level::Warning, message));
+        console.say(Level::Warning, &message);
     }
-    all
 }
 
 /// `checked 14 files of 2 sources, 1,234,567 bytes: 150 events, 9 answers, 7 bodies; nothing
@@ -258,4 +245,152 @@ fn json_line(
         object["against_source"] = differences.collect();
     }
     format!("{object}\n")
+}
+
+/// An event that differs, and its source.
+struct EventDifference {
+    /// The source's name.
+    source: String,
+    /// How it differs.
+    kind: EventDifferenceKind,
+    /// The event.
+    event: EventSummary,
+}
+
+/// The result of the comparison.
+struct SourceComparison {
+    /// The events that differ.
+    differences: Vec<EventDifference>,
+    /// How many sources were read.
+    sources: usize,
+    /// How reading them ended.
+    exit: Exit,
+}
+
+/// Compares the export at `dir` with its sources as they are now.
+///
+/// # Errors
+/// The manifest cannot be read, a source is not configured or is a different one now, or it cannot
+/// be read.
+async fn compare(
+    dir: &Path,
+    request: &AgainstRequest,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
+) -> Result<SourceComparison, AppError> {
+    let manifest = manifest(dir)?;
+    let sources = sources(&manifest, request)?;
+    let folder =
+        tempfile::Builder::new().prefix("atlaudit-verify-").tempdir().map_err(|error| {
+            AppError::new(Exit::Output, "cannot make a folder for what is read again")
+                .because(&error)
+                .hint("check the folder that TMPDIR names")
+        })?;
+    let again = ExportRequest {
+        sources,
+        state_dir: request.state_dir.clone(),
+        now: request.now,
+        since: TypedTime::At(manifest.asked.since),
+        until: Some(TypedTime::At(manifest.asked.until)),
+        folder: folder.path().join("again"),
+        keep_bodies: false,
+        sign: None,
+    };
+    let Some((now, exit, _)) = export::make(&again, env, console).await? else {
+        return Err(AppError::new(Exit::Unexpected, "the folder for what is read again was taken"));
+    };
+    let mut compared =
+        SourceComparison { differences: Vec::new(), sources: now.sources.len(), exit };
+    for source in now.sources.iter().map(|source| &source.facts) {
+        let mut before = manifest.sources.iter();
+        let Some(before) = before.find(|before| before.facts.name == source.name) else {
+            continue;
+        };
+        check_same_source(&before.facts, source)?;
+        // The name is that of a configured source, and leads nowhere else.
+        let file = format!("events/{}.jsonl.zst", source.name);
+        let mut add = |kind, event| {
+            compared.differences.push(EventDifference { source: source.name.clone(), kind, event });
+        };
+        let (path, read) = (dir.join(&file), again.folder.join(&file));
+        let said = survey::text_limit(&before.events);
+        event_comparison::compare(&path, said, &read, source.complete, &mut add).map_err(
+            |error| {
+                let what = format!("cannot compare `{file}` with its source");
+                AppError::new(Exit::Different, what)
+                    .because(&error)
+                    .hint("compare another copy of the export")
+            },
+        )?;
+        warn_incomplete(console, &before.facts, source);
+    }
+    Ok(compared)
+}
+
+fn manifest(dir: &Path) -> Result<Manifest, AppError> {
+    verify::manifest(dir).ok_or_else(|| {
+        AppError::new(
+            Exit::Different,
+            "without its manifest the export cannot be compared with its sources",
+        )
+        .hint("compare another copy of it")
+    })
+}
+
+/// The settings of the export's sources, or of the one that was named.
+fn sources(manifest: &Manifest, request: &AgainstRequest) -> Result<Vec<SourceSettings>, AppError> {
+    let names = manifest.sources.iter().map(|source| &source.facts.name);
+    let wanted: Vec<_> = match &request.name {
+        Some(name) => names.filter(|known| *known == name.as_str()).collect(),
+        None => names.collect(),
+    };
+    if let (Some(name), []) = (&request.name, wanted.as_slice()) {
+        let what = format!("the export has no source `{name}`");
+        return Err(AppError::new(Exit::Usage, what).hint("its manifest.json names its sources"));
+    }
+    let settings = |name: &String| {
+        let found = request.sources.iter().find(|source| source.name.as_str() == name);
+        found.cloned().ok_or_else(|| {
+            AppError::new(Exit::Config, format!("source `{name}` of the export is not configured"))
+                .hint(
+                    "configure it under that name, or compare one source: `--against-source NAME`",
+                )
+        })
+    };
+    wanted.into_iter().map(settings).collect()
+}
+
+/// Refuses a different source of the same name, which would only show differences.
+fn check_same_source(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
+    let of = |facts: &SourceFacts| {
+        let parts = [Some(&facts.kind), facts.org_id.as_ref(), facts.site.as_ref()];
+        let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.join(", ")
+    };
+    if of(before) == of(now) {
+        return Ok(());
+    }
+    let what = format!(
+        "source `{}` is another one by now: {}; the export is of {}",
+        before.name,
+        of(now),
+        printable(&of(before)),
+    );
+    Err(AppError::new(Exit::Config, what)
+        .hint("name the configuration that the export was made with: `--config`"))
+}
+
+fn warn_incomplete(console: &StderrConsole, before: &SourceFacts, now: &SourceFacts) {
+    let name = &now.name;
+    if !before.complete {
+        console.warn(format!(
+            "source `{name}` was not read to its end for the export: what that lacks counts as \
+             appeared"
+        ));
+    }
+    if !now.complete {
+        console.warn(format!(
+            "source `{name}` could not be read to its end now, so vanished events are not reported"
+        ));
+    }
 }

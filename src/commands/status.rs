@@ -1,0 +1,517 @@
+//! Runs `status`: shows how far each source has been read, and how its last run ended, from what its
+//! last runs left on disk: a table and notes for people, or JSON. It locks and changes nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use serde::{Serialize, Serializer};
+
+use crate::config::request::StatusRequest;
+use crate::config::settings::SourceSettings;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::duration::{abbreviated, in_words};
+use crate::model::number::group_digits;
+use crate::model::retention::LogRetention;
+use crate::model::text::printable_line;
+use crate::model::time::{Timestamp, Window, format_millis};
+use crate::pipeline::report::ReportedWindow;
+use crate::pipeline::silence::SourceSilence;
+use crate::sink::stdout;
+use crate::state::checkpoint::Checkpoint;
+use crate::state::lock_holder;
+use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
+use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord};
+use crate::state::store::StateStore;
+use crate::telemetry::console::StderrConsole;
+
+/// Prints the status of each source.
+///
+/// # Errors
+/// A state cannot be read (after everything else was printed), a source lags by more than
+/// `--max-lag`, or standard output cannot be written.
+pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppError> {
+    let sources = request.sources.iter();
+    let sources: Vec<_> = sources
+        .map(|settings| SourceStatus::of(settings, &request.state_dir, request.now))
+        .collect();
+    let text = match request.json {
+        true => json_lines(&sources)?,
+        false => text(&sources, request),
+    };
+    stdout::print(&text)?;
+    let behind = request.max_lag.and_then(|most| behind(&sources, most));
+    let mut errors = sources.into_iter().filter_map(|source| source.error).chain(behind);
+    let first = errors.next();
+    errors.for_each(|error| error.report_to(console));
+    first.map_or(Ok(()), Err)
+}
+
+/// The error for sources that lag by more than `most`.
+fn behind(sources: &[SourceStatus], most: Duration) -> Option<AppError> {
+    let late = sources.iter().filter(|source| source.lag.is_none_or(|lag| lag > most));
+    let late: Vec<_> = late.map(|source| format!("`{}`", source.name)).collect();
+    let what =
+        format!("behind by more than {}: {}", humantime::format_duration(most), late.join(", "));
+    let hint = "see what `atlaudit status` says of their last run, and whether anything pulls them";
+    (!late.is_empty()).then(|| AppError::new(Exit::Incomplete, what).hint(hint))
+}
+
+/// A time, which is written with milliseconds.
+#[derive(Clone, Copy)]
+struct MillisTime(Timestamp);
+
+impl Serialize for MillisTime {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&format_millis(self.0))
+    }
+}
+
+/// The status of one source, and its JSON. What is not known is absent.
+#[derive(Serialize)]
+struct SourceStatus {
+    schema: &'static str,
+    time: MillisTime,
+    #[serde(rename = "source")]
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_error: Option<String>,
+    /// The process that pulls it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<ActiveProcess>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_seconds: Option<f64>,
+    #[serde(flatten)]
+    history: Option<ReadHistory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run: Option<LastRun>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_success: Option<MillisTime>,
+    runs: u64,
+    failures_in_a_row: u64,
+    totals: RunCounts,
+    /// Why the history of its runs cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger_error: Option<String>,
+    /// The last day of its credential, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_on: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_days: Option<i64>,
+    /// How long ago everything had been read.
+    #[serde(skip)]
+    lag: Option<Duration>,
+    /// Why its checkpoint cannot be read.
+    #[serde(skip)]
+    error: Option<AppError>,
+    /// How long its server keeps events, if known.
+    #[serde(skip)]
+    retention: Option<LogRetention>,
+}
+
+#[derive(Serialize)]
+struct ActiveProcess {
+    process: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<MillisTime>,
+}
+
+/// How far a source has been read.
+#[derive(Serialize)]
+struct ReadHistory {
+    /// The organization or site.
+    scope: String,
+    /// Where it begins.
+    since: MillisTime,
+    /// Until when everything has been read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete_until: Option<MillisTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest_event: Option<MillisTime>,
+    /// Events written.
+    events: u64,
+    checkpoint_written: MillisTime,
+    /// An unusual silence at the time of the last complete run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silence: Option<SourceSilence>,
+    coverage: Vec<CoverageEntry>,
+    /// What was never read, between what was.
+    #[serde(serialize_with = "windows")]
+    holes: Vec<Window>,
+}
+
+#[derive(Serialize)]
+struct CoverageEntry {
+    from: MillisTime,
+    to: MillisTime,
+    events: u64,
+    read: MillisTime,
+    #[serde(skip_serializing_if = "is_none")]
+    holes: u64,
+}
+
+#[derive(Serialize)]
+struct LastRun {
+    started: MillisTime,
+    finished: MillisTime,
+    exit_code: u8,
+    interrupted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(flatten)]
+    counts: RunCounts,
+}
+
+fn windows<S: Serializer>(windows: &[Window], out: S) -> Result<S::Ok, S::Error> {
+    out.collect_seq(windows.iter().copied().map(ReportedWindow::from))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+impl SourceStatus {
+    /// The status of the source of `settings` at `now`.
+    fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> SourceStatus {
+        let name = &settings.name;
+        let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).read(name) {
+            Ok(found) => (found.unwrap_or_default(), None),
+            Err(error) => (RunHistory::default(), Some(error.to_string())),
+        };
+        let (state, history, error) = match StateStore::new(state_dir).load(name) {
+            Ok(None) => ("never_pulled", None, None),
+            Ok(Some(found)) => ("read", Some(ReadHistory::of(found, &ledger.coverage)), None),
+            Err(error) => {
+                ("unreadable", None, Some(AppError::from(error).of_source(name.as_str())))
+            }
+        };
+        let until = history.as_ref().and_then(|history| history.complete_until);
+        // Zero if the clock was set back.
+        let lag = until.map(|until| (now - until.0).to_std().unwrap_or_default());
+        let running = lock_holder::holder(state_dir, name);
+        let expires_on = settings.expires_on.or(ledger.credential_ends());
+        SourceStatus {
+            schema: "atlaudit/status/1",
+            time: MillisTime(now),
+            name: name.to_string(),
+            kind: settings.target.kind().as_str(),
+            state,
+            state_error: error.as_ref().map(|error| error.text().to_owned()),
+            running: running.map(|holder| ActiveProcess {
+                process: holder.process,
+                since: holder.since.map(MillisTime),
+            }),
+            lag_seconds: lag.map(|lag| lag.as_millis() as f64 / 1000.0),
+            history,
+            last_success: ledger.last_success.map(MillisTime),
+            runs: ledger.runs(),
+            failures_in_a_row: ledger.failures_in_a_row,
+            totals: ledger.totals.counts,
+            last_run: ledger.last_run.map(LastRun::from),
+            ledger_error,
+            expires_on,
+            expires_in_days: expires_on.map(|end| (end - now.date_naive()).num_days()),
+            lag,
+            error,
+            retention: settings.target.kind().descriptor().retention,
+        }
+    }
+}
+
+impl ReadHistory {
+    fn of(checkpoint: Checkpoint, coverage: &ReadCoverage) -> ReadHistory {
+        let until = checkpoint.complete_until;
+        let entry = |span: &CoveredSpan| CoverageEntry {
+            from: MillisTime(span.from),
+            to: MillisTime(span.to),
+            events: span.events,
+            read: MillisTime(span.read),
+            holes: span.holes,
+        };
+        let mut covered: Vec<_> = coverage.of(&checkpoint.scope).map(entry).collect();
+        if covered.is_empty() {
+            covered.extend(CoveredSpan::of_checkpoint(&checkpoint).as_ref().map(entry));
+        }
+        ReadHistory {
+            holes: coverage.holes(&checkpoint.scope),
+            since: MillisTime(checkpoint.since),
+            complete_until: until.map(MillisTime),
+            newest_event: checkpoint.watermark.map(MillisTime),
+            events: checkpoint.events,
+            checkpoint_written: MillisTime(checkpoint.updated),
+            silence: until.and_then(|until| SourceSilence::from_checkpoint(&checkpoint, until)),
+            coverage: covered,
+            scope: checkpoint.scope,
+        }
+    }
+}
+
+impl From<RunRecord> for LastRun {
+    fn from(run: RunRecord) -> LastRun {
+        LastRun {
+            started: MillisTime(run.started),
+            finished: MillisTime(run.finished),
+            exit_code: run.exit_code,
+            interrupted: run.interrupted,
+            hint: run.hint().map(str::to_owned),
+            error: run.error,
+            causes: run.causes,
+            counts: run.counts,
+        }
+    }
+}
+
+/// A line of JSON for each source.
+///
+/// # Errors
+/// A bug.
+fn json_lines(sources: &[SourceStatus]) -> Result<String, AppError> {
+    let lines: Result<Vec<_>, _> = sources.iter().map(serde_json::to_string).collect();
+    let lines = lines
+        .map_err(|error| AppError::new(Exit::Unexpected, "a bug in atlaudit").because(&error))?;
+    Ok(lines.into_iter().map(|line| line + "\n").collect())
+}
+
+/// Days before its expiry from which a credential is highlighted.
+const EXPIRY_NOTICE_DAYS: i64 = 30;
+
+const HEADS: [&str; 7] =
+    ["SOURCE", "READ UP TO", "LAG", "EVENTS", "LAST RUN", "EXPIRES", "QUIET FOR"];
+
+/// The column of numbers, which are aligned to the right.
+const EVENTS: usize = 3;
+
+/// How a cell is highlighted: the number of its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CellStyle {
+    Plain = 0,
+    Bad = 31,
+    Good = 32,
+    Notice = 33,
+}
+
+type TableCell = (String, CellStyle);
+
+/// The table of `sources`, then errors and gaps; with `-v` also the ranges that have been read.
+fn text(sources: &[SourceStatus], request: &StatusRequest) -> String {
+    let rows = sources.iter().map(|source| row(source, request.now));
+    let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
+    let below: Vec<_> = sources.iter().flat_map(|source| notes(source, request)).collect();
+    if !below.is_empty() {
+        text.push('\n');
+    }
+    for line in below {
+        text.push_str(&printable_line(&line));
+        text.push('\n');
+    }
+    text
+}
+
+fn row(source: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
+    let plain = |text: Option<String>| (text.unwrap_or("-".to_owned()), CellStyle::Plain);
+    let history = source.history.as_ref();
+    let until = history.and_then(|history| history.complete_until);
+    [
+        plain(Some(source.name.clone())),
+        plain(until.map(|until| format_seconds(until.0))),
+        plain(source.lag.map(abbreviated)),
+        plain(history.map(|history| group_digits(history.events))),
+        last_run(source, now),
+        expiry(source).unwrap_or_else(|| plain(None)),
+        history.and_then(silence).unwrap_or_else(|| plain(None)),
+    ]
+}
+
+fn last_run(source: &SourceStatus, now: Timestamp) -> TableCell {
+    let ago = |time: MillisTime| abbreviated((now - time.0).to_std().unwrap_or_default());
+    if let Some(holder) = &source.running {
+        let since = holder.since.map(|since| format!(" for {}", ago(since)));
+        let text = format!("running{} (process {})", since.unwrap_or_default(), holder.process);
+        return (text, CellStyle::Good);
+    }
+    if source.error.is_some() {
+        return ("state file damaged".to_owned(), CellStyle::Bad);
+    }
+    let Some(run) = &source.last_run else {
+        return match &source.history {
+            None => ("never pulled".to_owned(), CellStyle::Notice),
+            // The history of the run is missing, so only the checkpoint shows when it was.
+            Some(history) => (format!("{} ago", ago(history.checkpoint_written)), CellStyle::Plain),
+        };
+    };
+    let (how, style) = match run.exit_code {
+        0 => ("ok".to_owned(), CellStyle::Good),
+        _ if run.interrupted => ("interrupted".to_owned(), CellStyle::Notice),
+        code => (format!("FAILED (code {code})"), CellStyle::Bad),
+    };
+    (format!("{} ago, {how}", ago(run.finished)), style)
+}
+
+fn expiry(source: &SourceStatus) -> Option<TableCell> {
+    let (day, days) = (source.expires_on?, source.expires_in_days?);
+    Some(match days {
+        ..0 => (format!("EXPIRED {day}"), CellStyle::Bad),
+        0..=EXPIRY_NOTICE_DAYS => (format!("{day} (in {days}d)"), CellStyle::Notice),
+        _ => (day.to_string(), CellStyle::Plain),
+    })
+}
+
+fn silence(history: &ReadHistory) -> Option<TableCell> {
+    let text = match history.silence.as_ref()? {
+        SourceSilence::Unusual { silent, .. } => abbreviated(*silent),
+        SourceSilence::NothingEver { .. } | SourceSilence::NothingInWindow { .. } => {
+            "no event ever".to_owned()
+        }
+    };
+    Some((text, CellStyle::Notice))
+}
+
+/// What needs attention, and what has been read.
+fn notes(source: &SourceStatus, request: &StatusRequest) -> Vec<String> {
+    let (name, mut notes) = (&source.name, Vec::new());
+    let failed = source.last_run.as_ref().filter(|run| run.exit_code != 0 && !run.interrupted);
+    if let Some(run) = failed {
+        let times = match source.failures_in_a_row {
+            0 | 1 => String::new(),
+            count => format!(", {} times in a row", group_digits(count)),
+        };
+        let error = run.error.as_deref().unwrap_or("no reason is known");
+        let prefix = format!("source `{name}`: ");
+        let error = error.strip_prefix(&prefix).unwrap_or(error);
+        notes.push(format!("{name}: failed at {}{times}: {error}", format_seconds(run.finished.0)));
+        notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
+        notes.extend(run.hint.iter().map(|hint| format!("  hint: {hint}")));
+    }
+    if let Some(error) = &source.ledger_error {
+        notes.push(format!(
+            "{name}: {error}; what is known of its runs is lost, of its events nothing"
+        ));
+    }
+    let Some(history) = &source.history else {
+        return notes;
+    };
+    if request.is_verbose {
+        notes.extend(history.coverage.iter().map(|span| {
+            let events = group_digits(span.events);
+            let (from, to) = (format_seconds(span.from.0), format_seconds(span.to.0));
+            format!("{name}: read {from} to {to}, {events} events")
+        }));
+    }
+    for hole in &history.holes {
+        let to = hole.to.unwrap_or(hole.from);
+        let span = in_words((to - hole.from).to_std().unwrap_or_default());
+        notes.push(format!(
+            "{name}: NOT READ {} to {}, {span}{}",
+            format_seconds(hole.from),
+            format_seconds(to),
+            removed_since(hole.from, source.retention, request.now)
+        ));
+    }
+    // The next pull starts here, and the source has removed part of it.
+    if let Some(MillisTime(until)) = history.complete_until {
+        let removed = removed_since(until, source.retention, request.now);
+        if !removed.is_empty() {
+            notes.push(format!("{name}: read up to {}{removed}", format_seconds(until)));
+        }
+    }
+    let older: u64 = history.coverage.iter().map(|span| span.holes).sum();
+    if older > 0 {
+        notes.push(format!("{name}: and {} older holes", group_digits(older)));
+    }
+    notes
+}
+
+/// What of a time range from `since` on can no longer be read at `now`; empty where all of it can.
+fn removed_since(since: Timestamp, retention: Option<LogRetention>, now: Timestamp) -> String {
+    match retention.and_then(|kept| kept.limit(since, now)) {
+        Some(limit) => format!(
+            "; this source keeps at most {} days, so nothing before {} can be read any more",
+            limit.days,
+            format_seconds(limit.earliest)
+        ),
+        None => String::new(),
+    }
+}
+
+fn table(rows: &[[TableCell; 7]], is_coloured: bool) -> String {
+    let heads = HEADS.map(|head| (head.to_owned(), CellStyle::Plain));
+    let mut widths = HEADS.map(str::len);
+    for row in rows {
+        for (width, (cell, _)) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in std::iter::once(&heads).chain(rows) {
+        let cells = row.iter().zip(widths).enumerate();
+        let cells = cells.map(|(place, ((cell, style), width))| {
+            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let cell = match is_coloured && *style != CellStyle::Plain {
+                true => format!("\u{1b}[{}m{cell}\u{1b}[0m", *style as u8),
+                false => cell.clone(),
+            };
+            match place {
+                EVENTS => format!("{padding}{cell}"),
+                _ => format!("{cell}{padding}"),
+            }
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `2026-11-20 09:30:00Z`
+fn format_seconds(time: Timestamp) -> String {
+    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_with_and_without_colour() {
+        let cell = |text: &str, look| (text.to_owned(), look);
+        let row = |name: &str, events: &str, look| {
+            let plain = || cell("-", CellStyle::Plain);
+            [
+                cell(name, CellStyle::Plain),
+                plain(),
+                plain(),
+                cell(events, look),
+                plain(),
+                plain(),
+                plain(),
+            ]
+        };
+        let rows =
+            [row("a", "1,234,567", CellStyle::Bad), row("a-long-name", "7", CellStyle::Plain)];
+        let plain = table(&rows, false);
+        let ends: Vec<_> = ["EVENTS", "1,234,567", "7"]
+            .iter()
+            .zip(plain.lines())
+            .map(|(word, line)| line.find(word).map(|at| at + word.len()))
+            .collect();
+        assert!(ends[0].is_some() && ends.iter().all(|end| *end == ends[0]), "{plain}");
+        let coloured = table(&rows, true);
+        assert!(coloured.contains("\u{1b}[31m1,234,567\u{1b}[0m"), "{coloured}");
+        let bare = coloured.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+        assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn a_note_contains_no_control_characters() {
+        assert_eq!(printable_line("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
+    }
+}
