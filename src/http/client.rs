@@ -21,9 +21,7 @@ use url::{Origin, Url};
 use super::decode::{BodyDecoder, ContentCoding};
 use super::envelope::demands_captcha;
 use super::memory_budget::MemoryBudget;
-use super::message::{
-    AttemptPhase, Request, Response, TransportError, TransportErrorKind, diagnose, flatten,
-};
+use super::message::{Request, Response, TransportError, TransportErrorKind, diagnose, flatten};
 use crate::config::settings::ConnectionSettings;
 use crate::model::safe_url::{SafeUrl, is_loopback};
 use crate::model::text::printable;
@@ -149,7 +147,7 @@ impl HttpClient {
             BodyDecoder::new(coding, stated.min(MAX_PREALLOCATED_BYTES), self.body_limit);
         let mut received = 0_usize;
         while let Some(chunk) =
-            response.chunk().await.map_err(|error| diagnose(error, AttemptPhase::Body))?
+            response.chunk().await.map_err(|error| diagnose(error, TransportErrorKind::BodyLost))?
         {
             received = received.saturating_add(chunk.len());
             let decoded = decoder.push(&chunk)?;
@@ -167,7 +165,8 @@ impl Transport for HttpClient {
             return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
         }
         let sending = self.client.get(request.url.clone()).headers(self.headers.clone()).send();
-        let response = sending.await.map_err(|error| diagnose(error, AttemptPhase::Sending))?;
+        let response =
+            sending.await.map_err(|error| diagnose(error, TransportErrorKind::ConnectionLost))?;
         let status = response.status().as_u16();
         let mut headers = text_headers(response.headers());
         let coding = ContentCoding::of(&headers);

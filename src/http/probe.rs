@@ -2,7 +2,6 @@
 //! fails: the proxy, the name, and the connection. The client of a pull takes all steps at once.
 
 use std::collections::HashSet;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -97,7 +96,9 @@ pub async fn connect(
     for address in addresses {
         last = match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(_)) => return Ok(*address),
-            Ok(Err(error)) => refused(*address, &error),
+            Ok(Err(error)) => {
+                TransportError::new(TransportErrorKind::Connect, &format!("{address}: {error}"))
+            }
             Err(_) => TransportError::new(
                 TransportErrorKind::ConnectTimeout,
                 &format!("{address}, {} s", limit.as_secs()),
@@ -105,11 +106,6 @@ pub async fn connect(
         };
     }
     Err(last)
-}
-
-fn refused(address: SocketAddr, error: &io::Error) -> TransportError {
-    let detail = format!("{address}: {error}");
-    TransportError::new(TransportErrorKind::Connect, &detail)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! Decides whether a request may be sent, by when the last ones were: one rule for every limit, over
-//! two storages. `MemoryLog` counts the requests of this process, `QuotaFile` those of all
+//! Decides whether a request may be sent, by when the last ones were: one rule for every limit,
+//! over two storages. `MemoryLog` counts the requests of this process, `QuotaFile` those of all
 //! processes of a user.
 //!
 //! In a file, eight bytes say until when the server wants a pause, then eight bytes a request say
 //! when it was sent, oldest first: nanoseconds of the machine's clock since it started,
-//! little-endian. Nobody can set that clock; a time in its future is of an earlier start, or damage.
+//! little-endian. Nobody can set that clock; a time in its future is of an earlier start, or
+//! damage.
 
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
@@ -243,8 +244,8 @@ impl<'a> LockedQuotaFile<'a> {
     /// Cuts the file to the requests that still count at `now`: the last ones, as far back as they
     /// are in order. After an earlier start of the machine, or damage at the end, there are none.
     ///
-    /// What is kept of an overgrown file fits into its older half. So a process that dies after the copy
-    /// and before the cut leaves the last requests where they were.
+    /// What is kept of an overgrown file fits into its older half. So a process that dies after the
+    /// copy and before the cut leaves the last requests where they were.
     fn compact(&mut self, now: u64) -> io::Result<()> {
         let length = (self.length - TIME).min(KEPT);
         let mut end = vec![0; usize::try_from(length).unwrap_or_default()];

@@ -185,7 +185,8 @@ impl UnexpectedFile {
             ),
             UnexpectedFile::CompressionMismatch => (
                 "is not packed as the configuration says",
-                "move it away, or write to another file: no tool reads a file that is packed in part",
+                "move it away, or write to another file: no tool reads a file that is packed in \
+                 part",
             ),
             UnexpectedFile::AlreadyExists => (
                 "exists already",

@@ -1,7 +1,6 @@
 //! Names output files by their template, resolves paths to the files that they name, and
 //! recognises a file by its inode, its birth and the end of what was committed to it.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -56,10 +55,21 @@ fn is_special(facts: &Metadata) -> bool {
 /// with the configuration.
 pub fn expand(template: &str, now: Timestamp) -> String {
     let mut path = String::with_capacity(template.len() + 8);
-    match write!(path, "{}", now.format(template)) {
-        Ok(()) => path,
-        Err(_) => template.to_owned(),
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('%') {
+        path.push_str(before);
+        let mut chars = after.chars();
+        match chars.next() {
+            Some(c @ ('Y' | 'm' | 'd' | 'H')) => {
+                path.push_str(&now.format(&format!("%{c}")).to_string());
+            }
+            Some('%') | None => path.push('%'),
+            Some(other) => path.extend(['%', other]),
+        }
+        rest = chars.as_str();
     }
+    path.push_str(rest);
+    path
 }
 
 /// The name that `path` gets when it is finished: `acme.jsonl.gz`, begun at some time, becomes

@@ -14,7 +14,7 @@ use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::line_sink::{SinkError, UnexpectedFile, failed, truncate};
 use crate::sink::location::{is_same_file, lock, matches_committed, tail};
-use crate::sink::tail_contents::{LastRun, TailAction, TailContents};
+use crate::sink::tail_contents::{RunEnding, TailAction, TailContents};
 
 /// What is read at once on the way back to a newline.
 const BLOCK: u64 = 64 * 1024;
@@ -24,13 +24,13 @@ struct RecoveryTarget {
     path: PathBuf,
     /// This source's bytes up to here are committed.
     committed: u64,
-    last_run: LastRun,
+    last_run: RunEnding,
 }
 
 /// All that decides what happens to a file when a run begins.
 #[derive(Debug)]
 struct RecoveryFacts {
-    last_run: LastRun,
+    last_run: RunEnding,
     /// Whether a killed run of another source wrote the file too: that source recovers it.
     awaits_other_source: bool,
     length: u64,
@@ -234,7 +234,7 @@ fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
     let target = |path: &Path| RecoveryTarget {
         path: path.to_owned(),
         committed: known.committed,
-        last_run: if known.is_open { LastRun::Killed } else { LastRun::Finished },
+        last_run: if known.is_open { RunEnding::Killed } else { RunEnding::Finished },
     };
     let facts = if_exists(fs::metadata(&known.path))?;
     let mut found = Vec::new();
@@ -244,7 +244,7 @@ fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
             return Ok(vec![target(&known.path)]);
         }
         if known.is_open && facts.is_file() && is_same_file(known, facts) {
-            let last_run = LastRun::KilledAndTruncated;
+            let last_run = RunEnding::KilledAndTruncated;
             found.push(RecoveryTarget { committed: 0, last_run, ..target(&known.path) });
         }
     }
@@ -270,8 +270,8 @@ fn warn_if_shorter(known: &OutputFileState, facts: &Metadata) {
         tracing::warn!(
             path = %known.path.display(),
             "the output file has {length} bytes, and {committed} were committed to it: another \
-             program truncated it (as logrotate's `copytruncate` does), or the disk lost data; what \
-             is missing is not read again",
+             program truncated it (as logrotate's `copytruncate` does), or the disk lost data; \
+             what is missing is not read again",
         );
     }
 }

@@ -314,7 +314,7 @@ fn contents(tail: &str) -> TailContents {
 
 #[test]
 fn the_state_of_a_file_and_its_checkpoint_decide_what_happens() {
-    use LastRun::{Finished, Killed, KilledAndTruncated};
+    use RunEnding::{Finished, Killed, KilledAndTruncated};
     use TailAction::{Discard, Leave, MoveAside};
     let other = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"b\"}}\n";
     let own = own(1);

@@ -9,8 +9,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
-use bytestring::ByteString;
-
 use crate::config::settings::Compression;
 use crate::model::json::{Document, Node};
 use crate::model::name::{SourceKind, SourceName};
@@ -36,7 +34,7 @@ const ECS_TIME_WIDTH: usize = "2026-11-20T09:30:00.000Z".len();
 
 /// How the last run that wrote the file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LastRun {
+pub enum RunEnding {
     /// It closed the file: later bytes are not its own.
     Finished,
     /// It died while it had the file open.
@@ -136,8 +134,9 @@ impl TailContents {
     }
 
     fn add_line(&mut self, line: &[u8], source: &SourceName) {
-        let text = ByteString::try_from(line.to_vec());
-        let Some(line) = text.ok().and_then(|text| Document::parse(text).ok()) else {
+        // Another program's JSON may hold bytes that are not valid UTF-8.
+        let text = String::from_utf8_lossy(line).into_owned();
+        let Ok(line) = Document::parse(text.into()) else {
             self.not_json = true;
             return;
         };
@@ -149,7 +148,7 @@ impl TailContents {
     }
 
     /// Returns what happens to these bytes after a run that ended like `last_run`.
-    pub fn action(&self, last_run: LastRun) -> TailAction {
+    pub fn action(&self, last_run: RunEnding) -> TailAction {
         let has_whole_lines = !self.not_json && self.end == TailEnd::WholeLine;
         let may_be_ours = self.this_source || self.unidentified;
         let may_be_others = self.other_source
@@ -158,9 +157,11 @@ impl TailContents {
             || self.end == TailEnd::OtherFragment;
         let has_only_others = self.other_source && !may_be_ours;
         match last_run {
-            LastRun::Finished if has_whole_lines && !self.this_source => TailAction::Leave,
-            LastRun::Killed if !may_be_others => TailAction::Discard,
-            LastRun::KilledAndTruncated if has_whole_lines && has_only_others => TailAction::Leave,
+            RunEnding::Finished if has_whole_lines && !self.this_source => TailAction::Leave,
+            RunEnding::Killed if !may_be_others => TailAction::Discard,
+            RunEnding::KilledAndTruncated if has_whole_lines && has_only_others => {
+                TailAction::Leave
+            }
             _ => TailAction::MoveAside,
         }
     }
