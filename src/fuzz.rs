@@ -1,6 +1,7 @@
 //! Entry points of the fuzz targets: they parse bytes from outside without I/O. Built only with
 //! `cfg(fuzzing)`; `fuzz/` holds the properties.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,7 +81,7 @@ pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Optio
 impl State {
     /// The checkpoint that the text of a state file holds, if it is one.
     pub fn load(text: &[u8]) -> Option<State> {
-        checkpoint::read(text).ok().map(State)
+        checkpoint::read(Path::new(""), text).ok().map(State)
     }
 
     /// The text of its state file.

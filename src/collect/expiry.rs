@@ -8,7 +8,7 @@ use crate::credentials::Credential;
 use crate::http::failure::Failure;
 use crate::model::time::Timestamp;
 use crate::source::api_keys::{self, KeyMatch};
-use crate::state::notices::NoticeStore;
+use crate::state::caches::NoticeStore;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Days before its expiry from which a credential is warned of.

@@ -11,19 +11,17 @@ use crate::config::request::StatusRequest;
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::duration::{abbreviated, in_words};
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
 use crate::model::text::printable_line;
-use crate::model::time::{Timestamp, Window, format_millis};
+use crate::model::time::{Timestamp, Window, abbreviated, format_millis, in_words};
 use crate::pipeline::report::ReportedWindow;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::stdout;
 use crate::state::checkpoint::Checkpoint;
-use crate::state::lock_holder;
 use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
 use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord};
-use crate::state::store::StateStore;
+use crate::state::store::{StateStore, holder};
 use crate::telemetry::console::StderrConsole;
 
 /// Prints the status of each source.
@@ -197,7 +195,7 @@ impl SourceStatus {
         let until = history.as_ref().and_then(|history| history.complete_until);
         // Zero if the clock was set back.
         let lag = until.map(|until| (now - until.0).to_std().unwrap_or_default());
-        let running = lock_holder::holder(state_dir, name);
+        let running = holder(state_dir, name);
         let expires_on = settings.expires_on.or(ledger.credential_ends());
         SourceStatus {
             schema: "atlaudit/status/1",

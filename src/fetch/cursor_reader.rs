@@ -16,9 +16,9 @@ use crate::fetch::types::{
 };
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
+use crate::model::event::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
-use crate::model::user_profiles::UserProfiles;
 use crate::source::PageLocator;
 use crate::state::checkpoint::OpenWindow;
 

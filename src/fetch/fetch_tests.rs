@@ -7,9 +7,9 @@ use tokio_util::task::TaskTracker;
 use super::*;
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::http::limiter::CredentialLimit;
-use crate::http::message::TransportError;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
+use crate::http::message::TransportError;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::retry::RetryBudget;
 use crate::model::name::SourceKind;
@@ -343,12 +343,7 @@ fn jira_window() -> OpenWindow {
 }
 
 pub(super) fn jira_source(page_size: u32) -> Source {
-    Source::new(
-        SourceKind::JiraAudit,
-        &"https://site.example".parse().unwrap(),
-        None,
-        page_size,
-    )
+    Source::new(SourceKind::JiraAudit, &"https://site.example".parse().unwrap(), None, page_size)
 }
 
 #[tokio::test]

@@ -14,16 +14,16 @@ use crate::fetch::types::{FetchError, RecordKey};
 use crate::fetch::user_directory::UserDirectory;
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::client::Transport;
-use crate::http::message::UnreadableBody;
 use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{CompressedPermit, MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
+use crate::http::message::UnreadableBody;
 use crate::http::retry::RetryBudget;
+use crate::model::event::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
-use crate::model::user_profiles::UserProfiles;
 use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::SourceMeter;
 

@@ -3,9 +3,9 @@
 
 use crate::fetch::pagination::PagingLoop;
 use crate::http::failure::Failure;
+use crate::model::event::UserProfiles;
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::Timestamp;
-use crate::model::user_profiles::UserProfiles;
 use crate::state::checkpoint::OpenWindow;
 
 /// Records that one slice may hold in memory, about three megabytes. As many slices are in memory

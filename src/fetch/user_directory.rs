@@ -14,12 +14,12 @@ use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
+use crate::model::event::{UserProfile, UserProfiles};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::model::user_profiles::{UserProfile, UserProfiles};
 use crate::normalise::{self, RecordOrigin};
 use crate::source::lookup;
-use crate::state::lookups::{CachedValue, LookupCache};
+use crate::state::caches::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
 
 /// The longest that records wait for names.
@@ -166,8 +166,8 @@ mod tests {
 
     use super::*;
     use crate::http::limiter::CredentialLimit;
-    use crate::http::message::{TransportError, TransportErrorKind};
     use crate::http::message::{Endpoint, Request, Response};
+    use crate::http::message::{TransportError, TransportErrorKind};
     use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::source;

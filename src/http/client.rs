@@ -23,7 +23,7 @@ use super::envelope::demands_captcha;
 use super::memory_budget::MemoryBudget;
 use super::message::{Request, Response, TransportError, TransportErrorKind, diagnose, flatten};
 use crate::config::settings::ConnectionSettings;
-use crate::model::safe_url::{SafeUrl, is_loopback};
+use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
 use crate::telemetry::meter::SourceMeter;
 

@@ -8,7 +8,7 @@ use std::io;
 use bytes::Bytes;
 use url::Url;
 
-pub use crate::model::endpoint::Endpoint;
+pub use crate::model::source_kind::Endpoint;
 use crate::model::text::printable;
 
 /// One GET request. Its credential is added by the client, so it may be printed.

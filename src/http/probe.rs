@@ -13,7 +13,7 @@ use url::{Host, Url};
 use super::message::{TransportError, TransportErrorKind, flatten};
 use crate::config::env::ProcessEnv;
 use crate::config::settings::ConnectionSettings;
-use crate::model::safe_url::is_loopback;
+use crate::model::address::is_loopback;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub async fn connect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::safe_url::SafeUrl;
+    use crate::model::address::SafeUrl;
 
     const LIMIT: Duration = Duration::from_secs(5);
 

@@ -4,15 +4,15 @@
 //! not fill is absent: never null, never an empty string.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::{ActionMeaning, Category, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
-
-#[cfg(test)]
-#[path = "event_schema.rs"]
-pub mod schema;
 
 /// The version of the event format that this module describes.
 pub const SCHEMA: &str = "atlaudit/1";
@@ -34,26 +34,20 @@ pub type EventText<'a> = Cow<'a, str>;
 
 /// One normalized event, without its `raw` text, which the renderer appends as it is.
 #[derive(Debug, Clone)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields, extend("$id" = "urn:atlaudit:event:1")))]
-#[cfg_attr(test, schemars(title = "atlaudit normalized event, version 1", description = schema::EVENT))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event<'a> {
     /// The version of this format.
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
     /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`, `dc:<host>:<hash>`. A record without an
     /// id is named by a hash of its content; one that repeats an id with another content has a hash behind it.
-    #[cfg_attr(test, schemars(regex(pattern = "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:).")))]
     pub id: String,
     /// The source as it is configured.
     pub source: EventSource<'a>,
     /// When it happened. Absent where the source's text is no time; `labels.time_unreadable` holds that text then.
-    #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub time: Option<Timestamp>,
     /// When Atlassian processed it (org-events only).
-    #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub processed_time: Option<Timestamp>,
     /// When this run received it.
-    #[cfg_attr(test, schemars(with = "schema::Time"))]
     pub observed_time: Timestamp,
     /// The source's own identifier, or its summary in snake_case where it has none; `unparsed` when neither could be read.
     pub action: EventText<'a>,
@@ -69,31 +63,21 @@ pub struct Event<'a> {
     /// jira, confluence, bitbucket, organization, ...
     pub product: Option<EventText<'a>>,
     /// Who did it.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub actor: EventActor<'a>,
     /// What was acted on, then what else is associated.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub targets: Vec<EventTarget<'a>>,
     /// What changed.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub changes: Vec<FieldChange<'a>>,
     /// Where the actor was, as the source writes it.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub client: EventClient<'a>,
     /// Small leftovers of the source, by their keys and in the order of these.
-    #[cfg_attr(
-        test,
-        schemars(
-            with = "std::collections::BTreeMap<String, String>",
-            skip_serializing_if = "empty"
-        )
-    )]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     pub labels: Vec<(&'static str, EventText<'a>)>,
 }
 
 /// The source that an event came from, as the user configured it.
 #[derive(Debug, Clone)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventSource<'a> {
     /// The name the user gave it.
     pub name: &'a str,
@@ -108,7 +92,7 @@ pub struct EventSource<'a> {
 
 /// Who did it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventActor<'a> {
     /// Its type, if known.
     #[cfg_attr(test, schemars(rename = "type"))]
@@ -118,13 +102,10 @@ pub struct EventActor<'a> {
     /// Its name.
     pub name: Option<EventText<'a>>,
     /// Its address; only what looks like one.
-    #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
     pub email: Option<EventText<'a>>,
     /// How it proved who it is.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub auth: ActorAuth<'a>,
     /// The account that it acted for.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub on_behalf_of: RelatedPerson<'a>,
 }
 
@@ -152,7 +133,7 @@ impl ActorKind {
 
 /// How an actor proved who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ActorAuth<'a> {
     /// `api-token`, `session`, ... as the source words it.
     #[cfg_attr(test, schemars(rename = "type"))]
@@ -165,20 +146,19 @@ pub struct ActorAuth<'a> {
 
 /// Someone named beside the actor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RelatedPerson<'a> {
     /// Account id.
     pub id: Option<EventText<'a>>,
     /// Name.
     pub name: Option<EventText<'a>>,
     /// Address.
-    #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
     pub email: Option<EventText<'a>>,
 }
 
 /// Something that was acted on, or is associated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventTarget<'a> {
     /// user, group, site, ... in the singular.
     #[cfg_attr(test, schemars(rename = "type"))]
@@ -188,16 +168,14 @@ pub struct EventTarget<'a> {
     /// Its name.
     pub name: Option<EventText<'a>>,
     /// Its address.
-    #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
     pub email: Option<EventText<'a>>,
     /// What it belongs to.
-    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub parent: TargetParent<'a>,
 }
 
 /// What a target belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetParent<'a> {
     /// Its id.
     pub id: Option<EventText<'a>>,
@@ -207,7 +185,7 @@ pub struct TargetParent<'a> {
 
 /// One changed field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FieldChange<'a> {
     /// The field's name.
     pub field: Option<EventText<'a>>,
@@ -219,19 +197,14 @@ pub struct FieldChange<'a> {
 
 /// Where the actor was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventClient<'a> {
     /// The IP address: the first, where the source writes several. What is no address is in `labels.remote_address`.
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9A-Fa-f.:]+$")))]
     pub ip: Option<EventText<'a>>,
     /// Its port, where the source writes one; not part of a normalized event.
     #[cfg_attr(test, schemars(skip))]
     pub port: Option<u16>,
     /// The IP addresses of the proxies that forwarded the request, in the order of the source.
-    #[cfg_attr(
-        test,
-        schemars(inner(regex(pattern = "^[0-9A-Fa-f.:]+$")), skip_serializing_if = "empty")
-    )]
     pub forwarded: Vec<EventText<'a>>,
     /// Country name.
     pub country: Option<EventText<'a>>,
@@ -243,19 +216,18 @@ pub struct EventClient<'a> {
     pub geo: Option<EventText<'a>>,
 }
 
-/// Parts that are absent when nothing in them is known.
-macro_rules! empty_when_default {
-    ($($part:ident),*) => {$(
-        impl $part<'_> {
-            /// Whether nothing in it is known.
-            pub fn is_empty(&self) -> bool {
-                *self == $part::default()
-            }
-        }
-    )*};
+/// The name and address behind an account id, where a record says less.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserProfile {
+    /// The display name.
+    pub name: Option<String>,
+    /// The address.
+    pub email: Option<String>,
 }
 
-empty_when_default!(EventTarget, FieldChange);
+/// Users by their account ids.
+pub type UserProfiles = Arc<HashMap<String, UserProfile>>;
 
 impl Event<'_> {
     /// The value of a label.
@@ -269,6 +241,20 @@ impl Event<'_> {
     pub fn has_unreadable_time(&self) -> bool {
         self.time.is_none()
             || self.processed_time.is_none() && self.label(PROCESSED_TIME_UNREADABLE).is_some()
+    }
+
+    /// When it happened, or else what comes closest: when it was processed or received.
+    pub fn best_time(&self) -> Timestamp {
+        self.time.or(self.processed_time).unwrap_or(self.observed_time)
+    }
+
+    /// The key of [`Event::best_time`], where that is not when it happened.
+    pub fn substitute_time(&self) -> Option<&'static str> {
+        match (self.time, self.processed_time) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some("processed_time"),
+            (None, None) => Some("observed_time"),
+        }
     }
 
     /// Writes every key but `raw`, in the order of the output.
@@ -289,8 +275,8 @@ impl Event<'_> {
         out.text_if_some("message", self.message.as_deref());
         out.text_if_some("product", self.product.as_deref());
         out.object("actor", |out| self.actor.write(out));
-        out.list("targets", &self.targets, |out, target| target.write(out));
-        out.list("changes", &self.changes, |out, change| change.write(out));
+        out.objects("targets", self.targets.iter(), |out, target| target.write(out));
+        out.objects("changes", self.changes.iter(), |out, change| change.write(out));
         out.object("client", |out| self.client.write(out));
         out.object("labels", |out| {
             for (key, value) in &self.labels {
@@ -318,16 +304,26 @@ impl EventActor<'_> {
         out.text_if_some("id", self.id.as_deref());
         out.text_if_some("name", self.name.as_deref());
         out.text_if_some("email", self.email.as_deref());
-        out.object("auth", |out| {
-            out.text_if_some("type", self.auth.kind.as_deref());
-            out.text_if_some("token_id", self.auth.token_id.as_deref());
-            out.text_if_some("token_label", self.auth.token_label.as_deref());
-        });
-        out.object("on_behalf_of", |out| {
-            out.text_if_some("id", self.on_behalf_of.id.as_deref());
-            out.text_if_some("name", self.on_behalf_of.name.as_deref());
-            out.text_if_some("email", self.on_behalf_of.email.as_deref());
-        });
+        out.object("auth", |out| self.auth.write(out));
+        out.object("on_behalf_of", |out| self.on_behalf_of.write(out));
+    }
+}
+
+impl ActorAuth<'_> {
+    /// Writes what is known of it.
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
+        out.text_if_some("type", self.kind.as_deref());
+        out.text_if_some("token_id", self.token_id.as_deref());
+        out.text_if_some("token_label", self.token_label.as_deref());
+    }
+}
+
+impl RelatedPerson<'_> {
+    /// Writes what is known of them.
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
+        out.text_if_some("id", self.id.as_deref());
+        out.text_if_some("name", self.name.as_deref());
+        out.text_if_some("email", self.email.as_deref());
     }
 }
 

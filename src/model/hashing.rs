@@ -1,10 +1,11 @@
 //! Quick hashes of short texts and of numbers, where nobody gains by a collision.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+
+use foldhash::fast::FixedState;
 
 /// A map whose keys nobody can choose so that they collide: fixed words, or cryptographic hashes.
-pub type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<QuickHasher>>;
+pub type QuickMap<K, V> = HashMap<K, V, FixedState>;
 
 /// An odd number without a pattern (the golden ratio's digits).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -34,37 +35,6 @@ pub fn quick_hash(bytes: &[u8]) -> u64 {
 fn fold(word: u64) -> u64 {
     let product = u128::from(word ^ SPREAD) * u128::from(SPREAD);
     (product as u64) ^ ((product >> 64) as u64)
-}
-
-/// [`quick_hash`] for maps.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct QuickHasher(u64);
-
-impl Hasher for QuickHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = fold(self.0 ^ quick_hash(bytes));
-    }
-
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(u64::from(byte));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = fold(self.0 ^ word);
-    }
-
-    fn write_u128(&mut self, word: u128) {
-        self.write_u64((word >> 64) as u64);
-        self.write_u64(word as u64);
-    }
-
-    fn write_isize(&mut self, word: isize) {
-        self.write_u64(word as u64);
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 //! Imports nothing of ours.
 
 pub mod address;
-pub mod duration;
-pub mod endpoint;
 pub mod event;
 pub mod hashing;
 pub mod json;
@@ -14,8 +12,6 @@ pub mod open_files;
 pub mod output_file_state;
 pub mod record;
 pub mod retention;
-pub mod safe_url;
 pub mod source_kind;
 pub mod text;
 pub mod time;
-pub mod user_profiles;

@@ -1,37 +1,16 @@
 //! Reads the fields of a Data Center's audit event (auditing REST API 1.0).
 
-use crate::model::event::{
-    ActorKind, Event, EventActor, EventTarget, EventText, FieldChange, TargetParent,
-};
+use crate::model::event::{ActorKind, Event, EventActor, EventText};
 use crate::model::json::Node;
-use crate::model::meaning::Category;
 use crate::model::record::Record;
-use crate::normalise::{RecordOrigin, client_address, join_message, taxonomy};
+use crate::normalise::fields::{
+    add_labels, change, fill_action, items, join_message, known, target,
+};
+use crate::normalise::people::is_word;
+use crate::normalise::taxonomy;
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
-
-/// The products' own categories and ours.
-const CATEGORIES: [(&str, Category); 18] = [
-    ("user management", Category::Account),
-    ("group management", Category::Group),
-    ("users and groups", Category::Account),
-    ("permissions", Category::Permission),
-    ("apps", Category::App),
-    ("spaces", Category::Content),
-    ("pages", Category::Content),
-    ("repositories", Category::Content),
-    ("pull requests", Category::Content),
-    ("auditing", Category::Configuration),
-    ("fields", Category::Configuration),
-    ("global administration", Category::Configuration),
-    ("notifications", Category::Configuration),
-    ("projects", Category::Configuration),
-    ("security", Category::Configuration),
-    ("system", Category::Configuration),
-    ("workflows", Category::Configuration),
-    ("general configuration", Category::Configuration),
-];
 
 /// The longest extra attribute that a message takes in, and the longest list of them, in bytes.
 const SHORT: usize = 80;
@@ -50,30 +29,31 @@ const FIELDS: [&str; 9] = [
     "extraAttributes",
 ];
 
-/// Fills `event` with what `record` says; with the label `self_inflicted` where it is the trace that
-/// reading the log leaves in the log.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin) {
+/// Fills `event` with what `record` says, and returns what stands for the client's address. The label
+/// `self_inflicted` marks the trace that reading the log, by the account `reader`, leaves in the log.
+pub fn fill<'a>(
+    event: &mut Event<'a>,
+    record: &'a Record,
+    reader: Option<&str>,
+) -> Option<EventText<'a>> {
     let root = record.doc.root();
     if !root.is_object() {
-        return;
+        return None;
     }
     let [texts @ .., author, kind, objects, changed, extra] = root.fields(FIELDS);
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
     let kind = kind.map(ActionType::of).unwrap_or_default();
-    let action = kind.action();
-    if let Some(action) = action {
-        (event.meaning, event.outcome) = taxonomy::meaning(&action);
-        event.action = EventText::Owned(action);
-    }
-    event.category =
-        taxonomy::choose_category(event.meaning.category, kind.category.as_deref(), &CATEGORIES);
+    fill_action(event, kind.action(), kind.category.as_deref());
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
-    let targets = objects.into_iter().flat_map(Node::items).map(target);
-    event.targets = targets.filter(|target| !target.is_empty()).collect();
-    let changes = changed.into_iter().flat_map(Node::items).map(change);
-    event.changes = changes.filter(|change| !change.is_empty()).collect();
-    let is_trace = kind.is_audit_search() && is_author(origin.reader.as_deref(), author);
+    event.targets = known(items(objects), |node| target(node.fields(["type", "id", "name"])));
+    event.changes = known(items(changed), |node| {
+        // Other versions than those seen may name the parts as Confluence Cloud does.
+        let [key, name, i18n_key, from, old, to, new] =
+            node.fields(["key", "name", "i18nKey", "from", "oldValue", "to", "newValue"]);
+        change([key, name, i18n_key], [from, old], [to, new])
+    });
+    let is_trace = kind.is_audit_search() && is_author(reader, author);
     event.message = join_message(kind.text, extra.and_then(attributes));
     let labels = [
         ("category", kind.category),
@@ -82,9 +62,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         ("system", system),
         ("self_inflicted", is_trace.then_some(EventText::Borrowed("true"))),
     ];
-    let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    event.labels.extend(labels);
-    client_address::fill(event, ip);
+    add_labels(event, labels);
+    ip
 }
 
 /// What happened, in words and as the keys of their translations.
@@ -155,12 +134,11 @@ fn actor(author: Node<'_>) -> EventActor<'_> {
 /// The type of an author. The products write `user` also for `Anonymous`, whose id is -2, and have -1 for `System`
 /// (the first is seen in elastic/integrations, atlassian_jira); a person may bear such a name, with an id of their own.
 fn actor_kind(kind: Option<&str>, id: Option<&str>, name: Option<&str>) -> Option<ActorKind> {
-    let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
-    let says = |word| is(kind, word) || is(id.or(name), word);
-    if is(id, "-2") || says("anonymous") {
+    let says = |word| is_word(kind, word) || is_word(id.or(name), word);
+    if id == Some("-2") || says("anonymous") {
         return Some(ActorKind::Anonymous);
     }
-    if is(id, "-1") || says("system") {
+    if id == Some("-1") || says("system") {
         return Some(ActorKind::System);
     }
     // `ApplicationUser` (Jira), `user` (Confluence), `NORMAL` (Bitbucket).
@@ -185,31 +163,6 @@ fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     let reader = reader.to_lowercase();
     let mut known = named.iter().flatten().map(|text| &**text).chain(account);
     !reader.is_empty() && known.any(|text| text.to_lowercase() == reader)
-}
-
-fn target(node: Node<'_>) -> EventTarget<'_> {
-    let [kind, id, name] = node.fields(["type", "id", "name"]);
-    EventTarget {
-        kind: kind
-            .and_then(Node::text)
-            .and_then(|name| taxonomy::snake_case(&name))
-            .map(EventText::Owned),
-        id: id.and_then(Node::scalar),
-        name: name.and_then(Node::text),
-        email: None,
-        parent: TargetParent::default(),
-    }
-}
-
-/// A changed value. Other versions than those seen may name its parts as Confluence Cloud does.
-fn change(node: Node<'_>) -> FieldChange<'_> {
-    let [key, name, i18n_key, from, old, to, new] =
-        node.fields(["key", "name", "i18nKey", "from", "oldValue", "to", "newValue"]);
-    FieldChange {
-        field: [key, name, i18n_key].into_iter().flatten().find_map(Node::text),
-        from: [from, old].into_iter().flatten().find_map(Node::scalar),
-        to: [to, new].into_iter().flatten().find_map(Node::scalar),
-    }
 }
 
 /// The extra attributes as words (`Token Name ci, Scope read`), without those that are long, code or nameless.

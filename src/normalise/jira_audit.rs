@@ -1,29 +1,10 @@
 //! Reads the fields of a Jira audit record (Jira Cloud REST API v3, audit records).
 
-use crate::model::event::{
-    ActorKind, Event, EventActor, EventTarget, EventText, FieldChange, TargetParent,
-};
+use crate::model::event::{ActorKind, Event, EventActor, EventTarget, EventText, TargetParent};
 use crate::model::json::Node;
-use crate::model::meaning::Category;
 use crate::model::record::Record;
-use crate::normalise::people::{self, ActorHints};
-use crate::normalise::{client_address, join_message, taxonomy};
-
-/// Jira's own categories and ours.
-const CATEGORIES: [(&str, Category); 12] = [
-    ("user management", Category::Account),
-    ("group management", Category::Group),
-    ("permissions", Category::Permission),
-    ("apps", Category::App),
-    ("auditing", Category::Configuration),
-    ("fields", Category::Configuration),
-    ("notifications", Category::Configuration),
-    ("projects", Category::Configuration),
-    ("system", Category::Configuration),
-    ("workflows", Category::Configuration),
-    ("migration", Category::Configuration),
-    ("security", Category::Permission),
-];
+use crate::normalise::fields::{add_labels, change, fill_cloud, items, known, target};
+use crate::normalise::people::actor_kind;
 
 /// The fields that are read: those of texts first.
 const FIELDS: [&str; 10] = [
@@ -39,34 +20,24 @@ const FIELDS: [&str; 10] = [
     "changedValues",
 ];
 
-/// Fills `event` with what `record` says.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
+/// Fills `event` with what `record` says, and returns what stands for the client's address.
+pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
     let root = record.doc.root();
     if !root.is_object() {
-        return;
+        return None;
     }
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
     let [summary, description, ip, filed_as, event_source] =
         texts.map(|field| field.and_then(Node::text));
-    event.product = Some(EventText::Borrowed("jira"));
-    let action = summary.as_deref().and_then(taxonomy::snake_case);
-    if let Some(action) = action {
-        (event.meaning, event.outcome) = taxonomy::meaning(&action);
-        event.action = EventText::Owned(action);
-    }
-    event.category =
-        taxonomy::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
-    event.message = join_message(summary, description);
+    fill_cloud(event, "jira", [summary, description, filed_as]);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
-    let associated = associated.into_iter().flat_map(Node::items);
-    let targets = object.into_iter().chain(associated).map(target);
-    event.targets = targets.filter(|target| !target.is_empty()).collect();
-    let changes = changed.into_iter().flat_map(Node::items).map(change);
-    event.changes = changes.filter(|change| !change.is_empty()).collect();
-    let labels = [("category", filed_as), ("eventSource", event_source)];
-    let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    event.labels.extend(labels);
-    client_address::fill(event, ip);
+    event.targets = known(object.into_iter().chain(items(associated)), thing);
+    event.changes = known(items(changed), |node| {
+        let [field, from, to] = node.fields(["fieldName", "changedFrom", "changedTo"]);
+        change([field], [from], [to])
+    });
+    add_labels(event, [("eventSource", event_source)]);
+    ip
 }
 
 /// The author. Jira names nobody for what it did itself or could not tell; neither do we.
@@ -75,7 +46,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let hinted = people::actor_kind(&ActorHints { id: Some(&id), ..ActorHints::default() });
+    let hinted = actor_kind(Some(&id), None, None, false);
     // A key such as `administrator` has no form to tell by; only an account is surely a user's.
     let kind = match (hinted, &*id) {
         (Some(ActorKind::System), "system") => Some(ActorKind::System),
@@ -86,31 +57,14 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     EventActor { kind, id: Some(id), ..EventActor::default() }
 }
 
-fn target(node: Node<'_>) -> EventTarget<'_> {
+fn thing(node: Node<'_>) -> EventTarget<'_> {
     let [kind, id, name, parent_id, parent_name] =
         node.fields(["typeName", "id", "name", "parentId", "parentName"]);
-    EventTarget {
-        kind: kind
-            .and_then(Node::text)
-            .and_then(|name| taxonomy::snake_case(&name))
-            .map(EventText::Owned),
-        id: id.and_then(Node::scalar),
-        name: name.and_then(Node::text),
-        email: None,
-        parent: TargetParent {
-            id: parent_id.and_then(Node::scalar),
-            name: parent_name.and_then(Node::text),
-        },
-    }
-}
-
-fn change(node: Node<'_>) -> FieldChange<'_> {
-    let [field, from, to] = node.fields(["fieldName", "changedFrom", "changedTo"]);
-    FieldChange {
-        field: field.and_then(Node::text),
-        from: from.and_then(Node::scalar),
-        to: to.and_then(Node::scalar),
-    }
+    let parent = TargetParent {
+        id: parent_id.and_then(Node::scalar),
+        name: parent_name.and_then(Node::text),
+    };
+    EventTarget { parent, ..target([kind, id, name]) }
 }
 
 #[cfg(test)]

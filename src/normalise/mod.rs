@@ -3,9 +3,9 @@
 //! Nothing is invented: what the record does not say is absent. Nothing is lost: what is not
 //! understood is in `raw`.
 
-mod client_address;
 mod confluence_audit;
 mod datacenter_audit;
+mod fields;
 mod jira_audit;
 mod org_events;
 pub mod people;
@@ -48,12 +48,15 @@ pub fn normalise<'a>(
     observed: Timestamp,
 ) -> Event<'a> {
     let mut event = empty_event(origin, record, observed);
-    match origin.kind {
+    let address = match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
         SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
-        SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
-    }
+        SourceKind::DatacenterAudit => {
+            datacenter_audit::fill(&mut event, record, origin.reader.as_deref())
+        }
+    };
+    fields::fill_client(&mut event, address);
     label_unreadable_times(&mut event, origin.kind, record);
     event
 }
@@ -127,17 +130,6 @@ fn label_unreadable_times<'a>(event: &mut Event<'a>, kind: SourceKind, record: &
 /// The text of `value`; of what is no text, or a blank one, its JSON.
 fn written(value: Node<'_>) -> EventText<'_> {
     bounded(value.text().unwrap_or(EventText::Borrowed(value.raw())))
-}
-
-/// What happened, and the source's words about it after that.
-fn join_message<'a>(
-    summary: Option<EventText<'a>>,
-    more: Option<EventText<'a>>,
-) -> Option<EventText<'a>> {
-    match (summary, more) {
-        (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
-        (summary, more) => summary.or(more),
-    }
 }
 
 #[cfg(test)]

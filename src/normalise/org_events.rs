@@ -6,20 +6,19 @@ use crate::model::event::{
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
-use crate::normalise::people::{self, ActorHints};
-use crate::normalise::{client_address, taxonomy};
+use crate::normalise::fields::{first_text, items, known};
+use crate::normalise::people;
+use crate::normalise::taxonomy;
 
 /// Products that an action can start with.
 const PRODUCTS: [&str; 7] =
     ["jira", "confluence", "bitbucket", "loom", "guard_detect", "trello", "compass"];
 
-/// Fills `event` with what `record` says.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
+/// Fills `event` with what `record` says, and returns what stands for the client's address.
+pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
     let [message, attributes] = record.doc.root().fields(["message", "attributes"]);
     event.message = message.and_then(|message| message.text_of("content"));
-    let Some(attributes) = attributes else {
-        return;
-    };
+    let attributes = attributes?;
     let [action, processed, who, context, container, location] =
         attributes.fields(["action", "processedAt", "actor", "context", "container", "location"]);
     if let Some(action) = action.and_then(Node::text) {
@@ -35,13 +34,13 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
             event.labels.push(("actorApp", app));
         }
     }
-    let things = [context, container].into_iter().flatten();
-    event.targets =
-        things.flat_map(Node::items).map(target).filter(|target| !target.is_empty()).collect();
+    event.targets = known(items(context).chain(items(container)), target);
     event.product = product(&event.action, &event.actor, &event.targets);
-    if let Some(location) = location {
-        fill_client(event, location);
-    }
+    let [ip, country, region, city, geo] = location?
+        .fields(["ip", "countryName", "regionName", "city", "geo"])
+        .map(|field| field.and_then(Node::text));
+    event.client = EventClient { country, region, city, geo, ..EventClient::default() };
+    ip
 }
 
 /// The actor, and the app behind it.
@@ -52,12 +51,8 @@ fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
     let email = email.and_then(Node::text);
     let id = id.and_then(Node::scalar);
     let app = app.and_then(|app| app.scalar_of("id"));
-    let kind = people::actor_kind(&ActorHints {
-        id: id.as_deref(),
-        email: email.as_deref(),
-        auth: auth.kind.as_deref(),
-        has_app: app.is_some(),
-    });
+    let kind =
+        people::actor_kind(id.as_deref(), email.as_deref(), auth.kind.as_deref(), app.is_some());
     let actor = EventActor {
         kind,
         id,
@@ -103,7 +98,7 @@ fn target(node: Node<'_>) -> EventTarget<'_> {
     EventTarget {
         kind: kind.and_then(Node::text).map(singular),
         id: id.and_then(Node::scalar),
-        name: names.into_iter().flatten().find_map(Node::text),
+        name: first_text(names),
         email: address(email.and_then(Node::text)),
         parent: TargetParent::default(),
     }
@@ -111,24 +106,17 @@ fn target(node: Node<'_>) -> EventTarget<'_> {
 
 /// `users` as `user`: one word for a thing, whichever source names it.
 fn singular(kind: EventText<'_>) -> EventText<'_> {
-    let known = match &*kind {
-        "users" => "user",
-        "groups" => "group",
-        "products" => "product",
-        "orgs" => "organization",
-        "sites" => "site",
-        "apps" => "app",
-        "policies" => "policy",
-        "domains" => "domain",
-        "directories" => "directory",
-        "roles" => "role",
-        "spaces" => "space",
-        "pages" => "page",
-        "projects" => "project",
-        "tokens" => "token",
-        _ => return kind,
-    };
-    EventText::Borrowed(known)
+    match &*kind {
+        "orgs" => EventText::Borrowed("organization"),
+        "policies" => EventText::Borrowed("policy"),
+        "directories" => EventText::Borrowed("directory"),
+        "users" | "groups" | "products" | "sites" | "apps" | "domains" | "roles" | "spaces"
+        | "pages" | "projects" | "tokens" => match kind {
+            EventText::Borrowed(kind) => EventText::Borrowed(kind.trim_end_matches('s')),
+            EventText::Owned(kind) => EventText::Owned(kind.trim_end_matches('s').to_owned()),
+        },
+        _ => kind,
+    }
 }
 
 /// The product: from the action's first word, else from the product, system or organization that
@@ -157,15 +145,6 @@ fn product<'a>(
         .or_else(|| actor.id.as_deref().and_then(starting))
         .or_else(|| of_kind("organization").next().map(|_| "organization"))
         .map(EventText::Borrowed)
-}
-
-/// Where the actor was.
-fn fill_client<'a>(event: &mut Event<'a>, location: Node<'a>) {
-    let [ip, country, region, city, geo] = location
-        .fields(["ip", "countryName", "regionName", "city", "geo"])
-        .map(|field| field.and_then(Node::text));
-    event.client = EventClient { country, region, city, geo, ..EventClient::default() };
-    client_address::fill(event, ip);
 }
 
 #[cfg(test)]

@@ -3,45 +3,42 @@
 
 use std::borrow::Cow;
 
+use crate::model::event::UserProfile;
 use crate::model::event::{ActorKind, Event, EventTarget, EventText};
-use crate::model::user_profiles::UserProfile;
-
-/// What is known of an actor, from which its type follows.
-#[derive(Debug, Default)]
-pub struct ActorHints<'a> {
-    /// Its id, as the source writes it.
-    pub id: Option<&'a str>,
-    /// The text in its address field, whether or not it is an address.
-    pub email: Option<&'a str>,
-    /// The way it proved who it is.
-    pub auth: Option<&'a str>,
-    /// Whether the source names an app behind it.
-    pub has_app: bool,
-}
 
 /// The ways in which an app, and nobody else, proves who it is (Admin API, `authType`).
 const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for-2LO"];
 
-/// The type of an actor; nothing where no hint says.
+/// The type of an actor with this id, text in the field of its address and way to prove who it is, perhaps with an
+/// app behind it; nothing where none of these says.
 ///
 /// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
 /// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
-pub fn actor_kind(hints: &ActorHints<'_>) -> Option<ActorKind> {
-    let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
-    let has_account = hints.id.is_some_and(is_account_id);
-    if is(hints.id, "anonymous") {
+pub fn actor_kind(
+    id: Option<&str>,
+    email: Option<&str>,
+    auth: Option<&str>,
+    has_app: bool,
+) -> Option<ActorKind> {
+    let has_account = id.is_some_and(is_account_id);
+    if is_word(id, "anonymous") {
         return Some(ActorKind::Anonymous);
     }
-    if hints.has_app || hints.auth.is_some_and(|auth| APP_AUTH.contains(&auth)) {
+    if has_app || auth.is_some_and(|auth| APP_AUTH.contains(&auth)) {
         return Some(ActorKind::App);
     }
-    if is(hints.email, "Atlassian app") {
+    if is_word(email, "Atlassian app") {
         return Some(if has_account { ActorKind::App } else { ActorKind::System });
     }
-    if has_account || hints.email.is_some_and(is_address) {
+    if has_account || email.is_some_and(is_address) {
         return Some(ActorKind::User);
     }
-    hints.id.map(|_| ActorKind::System)
+    id.map(|_| ActorKind::System)
+}
+
+/// Whether `text` is `word`, in whatever case.
+pub fn is_word(text: Option<&str>, word: &str) -> bool {
+    text.is_some_and(|text| text.eq_ignore_ascii_case(word))
 }
 
 /// Whether `text` can be a mail address.
@@ -118,7 +115,7 @@ mod tests {
     use super::*;
 
     fn classify(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
-        actor_kind(&ActorHints { id, email, ..ActorHints::default() })
+        actor_kind(id, email, None, false)
     }
 
     #[test]
@@ -146,7 +143,7 @@ mod tests {
     #[test]
     fn an_app_token_means_an_app() {
         let id = Some("712020:3f0d");
-        let with = |auth| actor_kind(&ActorHints { id, auth: Some(auth), ..ActorHints::default() });
+        let with = |auth| actor_kind(id, None, Some(auth), false);
         assert_eq!(with("connect-token"), Some(ActorKind::App));
         assert_eq!(with("auth-token-for-3LO"), Some(ActorKind::User));
         assert_eq!(with("something-new"), Some(ActorKind::User));

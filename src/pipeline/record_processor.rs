@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::config::settings::OutputFormat;
 use crate::fetch::plan::watermark_of;
+use crate::model::event::UserProfiles;
 use crate::model::event::{EventText, UNPARSED};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
-use crate::model::user_profiles::UserProfiles;
 use crate::normalise::{self, RecordOrigin};
 use crate::render;
 use crate::state::dedup_cache::{DedupCache, DedupResult};

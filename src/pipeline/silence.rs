@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::duration::in_words;
 use crate::model::source_kind::SourceAddress;
+use crate::model::time::in_words;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::state::checkpoint::Checkpoint;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::model::event::Event;
+use crate::model::event::{Event, SCHEMA};
 
 /// The order of a schema's own keys; others follow.
 const KEYWORDS: [&str; 12] = [
@@ -113,6 +113,32 @@ fn properties(schemas: &Value, sample: &str) -> SchemaTree {
     SchemaTree::Node(sample.keys().into_iter().map(property).collect())
 }
 
+/// Parts of an event that are not optional to its types, and absent when they are empty.
+const ABSENT_WHEN_EMPTY: [&str; 9] = [
+    "actor",
+    "auth",
+    "on_behalf_of",
+    "targets",
+    "parent",
+    "changes",
+    "client",
+    "forwarded",
+    "labels",
+];
+
+/// What texts look like, by the pointers to their schemas.
+const PATTERNS: [(&str, &str); 6] = [
+    ("/properties/id", "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:)."),
+    ("/properties/actor/properties/email", EMAIL),
+    ("/properties/actor/properties/on_behalf_of/properties/email", EMAIL),
+    ("/properties/targets/items/properties/email", EMAIL),
+    ("/properties/client/properties/ip", IP),
+    ("/properties/client/properties/forwarded/items", IP),
+];
+const EMAIL: &str = r"^[^@\s]+@[^\s]+$";
+const IP: &str = "^[0-9A-Fa-f.:]+$";
+const TIME: &str = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$";
+
 /// Takes the properties that a type leaves open out of those that are required.
 fn optional_when_nullable(schema: &mut Map<String, Value>) {
     let nullable = |schema: &Value| {
@@ -124,7 +150,11 @@ fn optional_when_nullable(schema: &mut Map<String, Value>) {
     let Some(Value::Array(mut required)) = schema.remove("required") else {
         return;
     };
-    required.retain(|key| !nullable(&schema["properties"][key.as_str().unwrap()]));
+    required.retain(|key| {
+        let key = key.as_str().unwrap();
+        let is_optional = ABSENT_WHEN_EMPTY.contains(&key);
+        !is_optional && !nullable(&schema["properties"][key])
+    });
     if !required.is_empty() {
         schema.insert("required".to_owned(), required.into());
     }
@@ -136,6 +166,12 @@ fn absent_when_unknown(schema: &mut Value) {
     optional_when_nullable(map);
     if let Some(Value::String(description)) = map.get_mut("description") {
         *description = description.replace('\n', " ");
+    }
+    if map.remove("format") == Some("date-time".into()) {
+        map.insert("pattern".to_owned(), TIME.into());
+    }
+    if map.contains_key("properties") {
+        map.insert("additionalProperties".to_owned(), false.into());
     }
     if let Some(Value::Array(types)) = map.get_mut("type") {
         types.retain(|name| name != "null");
@@ -179,7 +215,18 @@ pub fn generated() -> Value {
     settings.inline_subschemas = true;
     let generator = settings.into_generator();
     let mut schema = generator.into_root_schema_for::<Event<'static>>().to_value();
+    for (pointer, pattern) in PATTERNS {
+        schema.pointer_mut(pointer).unwrap()["pattern"] = pattern.into();
+    }
     absent_when_unknown(&mut schema);
+    schema["$id"] = "urn:atlaudit:event:1".into();
+    schema["title"] = "atlaudit normalized event, version 1".into();
+    schema["description"] =
+        "One line of `atlaudit pull`. Keys are absent when the source does not say: \
+        never null, never an empty string."
+            .into();
+    schema["properties"]["schema"]["const"] = SCHEMA.into();
+    schema["properties"]["schema"].as_object_mut().unwrap().remove("minLength");
     // The renderer appends it.
     schema["properties"]["raw"] = json!({
         "description": "The source's object, byte for byte; only whitespace between tokens is removed."

@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::config::settings::Compression;
-use crate::model::json::terminal;
+use crate::model::json::escape::escape_controls;
 
 /// zstd's own default.
 const ZSTD_LEVEL: i32 = 3;
@@ -51,7 +51,7 @@ impl LineEncoder {
                 return Ok(lines);
             }
             // A source's own object (`raw`) may hold anything.
-            self.packed = terminal::escaped(lines).into_owned();
+            self.packed = escape_controls(lines).into_owned();
             return Ok(&self.packed);
         }
         self.packed.clear();

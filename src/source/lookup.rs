@@ -14,9 +14,9 @@ use url::Url;
 use crate::config::validate;
 use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
+use crate::model::event::UserProfile;
 use crate::model::json::{Document, Node};
 use crate::model::text::printable;
-use crate::model::user_profiles::UserProfile;
 use crate::source::page::{PageBody, endpoint_url, text_of};
 
 /// A user name is not longer.

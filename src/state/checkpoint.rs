@@ -1,6 +1,7 @@
 //! Defines what is remembered of one source between two runs, and the text of its state file.
 
 use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +9,10 @@ use crate::model::output_file_state::OutputFileState;
 use crate::model::time::{Timestamp, Window};
 use crate::state::dedup_cache::DedupCache;
 use crate::state::event_gaps::EventGaps;
+use crate::state::{StateError, parse_versioned};
 
 /// The newest version of the state file that this program reads and writes.
-pub const VERSION: u64 = 1;
+const VERSION: u64 = 1;
 
 /// The state file: its version says how the rest is to be read.
 #[derive(Debug, Serialize)]
@@ -21,35 +23,14 @@ enum VersionedCheckpoint<C> {
     V1(C),
 }
 
-/// The part of a state file that every version has.
-#[derive(Deserialize)]
-struct CheckpointVersion {
-    version: serde_json::Value,
-}
-
-/// Why a text is not a checkpoint of ours.
-#[derive(Debug, PartialEq, Eq)]
-pub enum CheckpointError {
-    /// Of a later version.
-    Newer(u64),
-    /// What is wrong with it.
-    Damaged(String),
-}
-
-/// The checkpoint that the text of a state file holds.
+/// The checkpoint that the text of the state file at `path` holds.
 ///
 /// # Errors
 /// It is damaged, or was written by a newer version.
-pub fn read(text: &[u8]) -> Result<Checkpoint, CheckpointError> {
-    let damaged = |error: serde_json::Error| CheckpointError::Damaged(error.to_string());
-    let probe: CheckpointVersion = serde_json::from_slice(text).map_err(damaged)?;
-    match version_number(&probe.version) {
-        Some(newer) if newer > VERSION => Err(CheckpointError::Newer(newer)),
-        // Not as `Versioned`: serde would take all of it into memory first, to look for the
-        // version.
-        Some(VERSION) => serde_json::from_slice(text).map_err(damaged),
-        _ => Err(CheckpointError::Damaged("no version".to_owned())),
-    }
+pub fn read(path: &Path, text: &[u8]) -> Result<Checkpoint, StateError> {
+    // Not as `VersionedCheckpoint`: serde would take all of it into memory first, to look for the
+    // version.
+    parse_versioned(path, text, VERSION)
 }
 
 /// Only the output files that the text of a state file names; nothing where it is none.
@@ -69,11 +50,6 @@ pub fn outputs(text: &[u8]) -> Option<Vec<OutputFileState>> {
 pub fn write(checkpoint: &Checkpoint, out: &mut impl io::Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &VersionedCheckpoint::V1(checkpoint))?;
     out.write_all(b"\n")
-}
-
-/// A version written as a number or, as serde tags it, as a text.
-fn version_number(version: &serde_json::Value) -> Option<u64> {
-    version.as_u64().or_else(|| version.as_str()?.parse().ok())
 }
 
 /// Where a source stands. What it says is true of the output too: it is written only after the

@@ -1,18 +1,20 @@
 //! Keeps what one run needs from the last one: the checkpoint of each source, its dedup cache and
 //! event gaps, the run history, and the files of these.
 
+pub mod caches;
 pub mod checkpoint;
 pub mod dedup_cache;
 pub mod event_gaps;
-pub mod lock_holder;
-pub mod lookups;
-pub mod notices;
 mod permissions;
 pub mod run_history;
 pub mod store;
 
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// Why a state cannot be used. None of these changes a file.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +46,8 @@ pub enum StateError {
         what: String,
     },
     /// Others may write it.
-    #[error("the state at `{path}` is not safe: {what}", path = path.display())]
-    Unsafe {
-        /// The file or folder.
-        path: PathBuf,
-        /// Who may write it.
-        what: String,
-        /// The command that mends it.
-        command: String,
-    },
+    #[error("the state at `{path}` is not safe: {what}", path = .0.path.display(), what = .0.what)]
+    Unsafe(PermissionFault),
     /// The file system refuses.
     #[error("cannot {doing} `{path}`", path = path.display())]
     Io {
@@ -66,11 +61,36 @@ pub enum StateError {
     },
 }
 
+/// A file or folder that others may write, or that belongs to another user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionFault {
+    path: PathBuf,
+    what: String,
+    /// The command that protects it.
+    command: String,
+}
+
+impl fmt::Display for PermissionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PermissionFault { path, what, command } = self;
+        let path = path.display();
+        write!(f, "`{path}` is not read, because {what}; protect it with: {command}")
+    }
+}
+
 impl StateError {
+    fn io(doing: &'static str, path: &Path, source: io::Error) -> StateError {
+        StateError::Io { doing, path: path.to_owned(), source }
+    }
+
+    fn damaged(path: &Path, what: impl fmt::Display) -> StateError {
+        StateError::Damaged { path: path.to_owned(), what: what.to_string() }
+    }
+
     /// What to do about it. The state of an export is stored in the export's own folder.
     pub fn hint(&self, is_of_export: bool) -> String {
         let hint = match self {
-            StateError::Unsafe { command, .. } => return format!("protect it with: {command}"),
+            StateError::Unsafe(fault) => return format!("protect it with: {}", fault.command),
             StateError::Locked { .. } => "wait for that run to end, or stop it",
             StateError::Newer { .. } => {
                 "use the newer atlaudit that wrote it; the file was left as it is"
@@ -93,5 +113,30 @@ impl StateError {
             }
         };
         hint.to_owned()
+    }
+}
+
+/// Parses the text of the file at `path`, whose version may be at most `known`.
+///
+/// # Errors
+/// It is damaged, or was written by a newer version.
+fn parse_versioned<T: DeserializeOwned>(
+    path: &Path,
+    text: &[u8],
+    known: u64,
+) -> Result<T, StateError> {
+    #[derive(Deserialize)]
+    struct FileVersion {
+        version: serde_json::Value,
+    }
+    let damaged = |error| StateError::damaged(path, error);
+    let FileVersion { version } = serde_json::from_slice(text).map_err(damaged)?;
+    // A number or, as serde writes a tag, a text.
+    match version.as_u64().or_else(|| version.as_str()?.parse().ok()) {
+        Some(version) if version > known => {
+            Err(StateError::Newer { path: path.to_owned(), version, known })
+        }
+        Some(1..) => serde_json::from_slice(text).map_err(damaged),
+        _ => Err(StateError::damaged(path, "no version")),
     }
 }

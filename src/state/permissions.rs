@@ -2,42 +2,23 @@
 //! and which part of an output file it truncates.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::state::StateError;
-use crate::state::store::io_error;
+use crate::state::{PermissionFault, StateError};
 
 /// Write permission of the group and of all others.
 const GROUP_OR_OTHER_WRITE: u32 = 0o022;
 
-/// A file or folder that others may write, or that belongs to another user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PermissionFault {
-    path: PathBuf,
-    what: String,
-    /// The command that protects it.
-    command: String,
-}
-
-impl fmt::Display for PermissionFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PermissionFault { path, what, command } = self;
-        let path = path.display();
-        write!(f, "`{path}` is not read, because {what}; protect it with: {command}")
-    }
-}
-
-/// Checks the state folder, which a link may lead to.
+/// Checks the state folder or one below it, which a link may lead to.
 ///
 /// # Errors
 /// Others may write it, or it cannot be looked at.
 pub fn check_folder(path: &Path) -> Result<(), StateError> {
-    let facts = fs::metadata(path).map_err(|error| io_error("read", path, error))?;
+    let facts = fs::metadata(path).map_err(|error| StateError::io("read", path, error))?;
     check(path, &facts)
 }
 
@@ -46,57 +27,55 @@ pub fn check_folder(path: &Path) -> Result<(), StateError> {
 /// # Errors
 /// It is not a regular file, others may write it, or it cannot be looked at.
 pub fn check_file(path: &Path) -> Result<bool, StateError> {
-    let facts = match fs::symlink_metadata(path) {
-        Ok(facts) => facts,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(io_error("read", path, error)),
-    };
-    if !facts.is_file() {
-        return Err(StateError::Damaged {
-            path: path.to_owned(),
-            what: "it is not a regular file".to_owned(),
-        });
+    match regular_file(path)? {
+        None => Ok(false),
+        Some(facts) => check(path, &facts).map(|()| true),
     }
-    check(path, &facts).map(|()| true)
 }
 
-/// Returns what is wrong with the permissions of a folder below the state folder, or of the file at
-/// `path` in it.
+/// Checks a file in a folder below the state folder, and that folder. Returns the file's length, or
+/// none where it does not exist.
 ///
 /// # Errors
-/// One of them is missing, or cannot be looked at.
-pub fn fault_in(folder: &Path, path: &Path) -> io::Result<Option<PermissionFault>> {
-    let facts = fs::symlink_metadata(path)?;
-    if !facts.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let in_folder = fault(folder, &fs::metadata(folder)?);
-    Ok(in_folder.or_else(|| fault(path, &facts)))
+/// As [`check_file`] and [`check_folder`].
+pub fn check_file_below(folder: &Path, path: &Path) -> Result<Option<u64>, StateError> {
+    let Some(facts) = regular_file(path)? else {
+        return Ok(None);
+    };
+    check_folder(folder)?;
+    check(path, &facts).map(|()| Some(facts.len()))
 }
 
 /// Reads the file at `path` in a folder below the state folder, if it can be looked up again: what
 /// others may write counts as empty, with one warning, and so does what cannot be read.
 pub fn read_replaceable(folder: &Path, path: &Path) -> Vec<u8> {
     static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    match fault_in(folder, path) {
-        Ok(Some(fault)) => {
+    match check_file_below(folder, path) {
+        Ok(Some(_)) => return fs::read(path).unwrap_or_default(),
+        Err(StateError::Unsafe(fault)) => {
             let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
             if reported.insert(fault.path.clone()) {
                 tracing::warn!("{fault}");
             }
-            Vec::new()
         }
-        Ok(None) => fs::read(path).unwrap_or_default(),
-        Err(_) => Vec::new(),
+        Ok(None) | Err(_) => {}
+    }
+    Vec::new()
+}
+
+fn regular_file(path: &Path) -> Result<Option<Metadata>, StateError> {
+    match fs::symlink_metadata(path) {
+        Ok(facts) if facts.is_file() => Ok(Some(facts)),
+        Ok(_) => Err(StateError::damaged(path, "it is not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StateError::io("read", path, error)),
     }
 }
 
 fn check(path: &Path, facts: &Metadata) -> Result<(), StateError> {
     match fault(path, facts) {
         None => Ok(()),
-        Some(fault) => {
-            Err(StateError::Unsafe { path: fault.path, what: fault.what, command: fault.command })
-        }
+        Some(fault) => Err(StateError::Unsafe(fault)),
     }
 }
 
@@ -128,8 +107,7 @@ fn shell_quoted(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::name::SourceName;
-    use crate::state::lookups::{CachedValue, LookupCache, SiteLookups};
-    use crate::state::notices::NoticeStore;
+    use crate::state::caches::{CachedValue, LookupCache, NoticeStore, SiteLookups};
     use crate::state::run_history::RunHistoryStore;
     use crate::state::store::StateStore;
     use chrono::NaiveDate;
@@ -147,7 +125,7 @@ mod tests {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             match check_file(&file) {
                 Ok(found) => assert!(found && is_safe, "{mode:o}"),
-                Err(StateError::Unsafe { command, .. }) => {
+                Err(StateError::Unsafe(PermissionFault { command, .. })) => {
                     assert!(!is_safe, "{mode:o}");
                     let wanted = format!(r"chmod go-w '{}/it'\''s.json'", folder.path().display());
                     assert_eq!(command, wanted);
@@ -157,7 +135,7 @@ mod tests {
         }
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o770)).unwrap();
         let refused = check_folder(folder.path());
-        assert!(matches!(refused, Err(StateError::Unsafe { .. })));
+        assert!(matches!(refused, Err(StateError::Unsafe(_))));
     }
 
     fn acme() -> SourceName {
@@ -181,7 +159,7 @@ mod tests {
             write: |state| fs::write(state.join("acme.json"), "{}").unwrap(),
             is_trusted: |state| {
                 let read = StateStore::new(state).load(&acme());
-                !matches!(read, Err(StateError::Unsafe { .. }))
+                !matches!(read, Err(StateError::Unsafe(_)))
             },
         },
         StateKind {

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -12,8 +12,10 @@ use crate::crash::{self, CrashPoint};
 use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::text::printable;
+use crate::model::time::{Timestamp, format_millis, parse_api_time};
 use crate::state::StateError;
-use crate::state::checkpoint::{self, Checkpoint, CheckpointError, VERSION};
+use crate::state::checkpoint::{self, Checkpoint};
 use crate::state::permissions;
 
 /// How often, and after which pauses, a lock that another process holds is tried.
@@ -60,14 +62,14 @@ impl StateStore {
             // The file is truncated: a link in its place could name any other.
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
-            .map_err(|error| io_error("open", &path, error))?;
-        if !try_lock(&file).map_err(|error| io_error("lock", &path, error))? {
+            .map_err(|error| StateError::io("open", &path, error))?;
+        if !try_lock(&file).map_err(|error| StateError::io("lock", &path, error))? {
             return Err(StateError::Locked {
                 source_name: source.to_string(),
                 holder: read_holder(&mut file),
             });
         }
-        write_holder(&mut file).map_err(|error| io_error("write", &path, error))?;
+        write_holder(&mut file).map_err(|error| StateError::io("write", &path, error))?;
         crash::point(CrashPoint::Locked);
         Ok(SourceLock { _file: file })
     }
@@ -84,14 +86,8 @@ impl StateStore {
             return Ok(None);
         }
         let _turn = self.lock_reading();
-        let text = fs::read(&path).map_err(|error| io_error("read", &path, error))?;
-        match checkpoint::read(&text) {
-            Ok(checkpoint) => Ok(Some(checkpoint)),
-            Err(CheckpointError::Damaged(what)) => Err(StateError::Damaged { path, what }),
-            Err(CheckpointError::Newer(version)) => {
-                Err(StateError::Newer { path, version, known: VERSION })
-            }
-        }
+        let text = fs::read(&path).map_err(|error| StateError::io("read", &path, error))?;
+        checkpoint::read(&path, &text).map(Some)
     }
 
     /// The output files of the other sources than `source`, each with the source it is of.
@@ -132,7 +128,7 @@ impl StateStore {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io_error("read", &self.folder, error)),
+            Err(error) => return Err(StateError::io("read", &self.folder, error)),
         };
         let outputs = entries.filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -163,7 +159,7 @@ impl StateStore {
             crash::point(CrashPoint::StateDurable);
             Ok(())
         };
-        write().map_err(|error| io_error("write", &path, error))
+        write().map_err(|error| StateError::io("write", &path, error))
     }
 
     /// Removes what a run that died while saving left behind. To be called under the lock.
@@ -172,13 +168,13 @@ impl StateStore {
     /// The folder cannot be read, or a file not removed.
     pub fn remove_leftovers(&self, source: &SourceName) -> Result<(), StateError> {
         let prefix = temporary_prefix(source);
-        let read = |error| io_error("read", &self.folder, error);
+        let read = |error| StateError::io("read", &self.folder, error);
         for entry in fs::read_dir(&self.folder).map_err(read)? {
             let entry = entry.map_err(read)?;
             let name = entry.file_name();
             if name.to_string_lossy().starts_with(&prefix) {
                 let path = entry.path();
-                fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
+                fs::remove_file(&path).map_err(|error| StateError::io("remove", &path, error))?;
                 crash::point(CrashPoint::LeftoverRemoved);
             }
         }
@@ -191,7 +187,7 @@ impl StateStore {
 
     fn create_folder(&self) -> Result<(), StateError> {
         create_private_folder(&self.folder)
-            .map_err(|error| io_error("create", &self.folder, error))?;
+            .map_err(|error| StateError::io("create", &self.folder, error))?;
         permissions::check_folder(&self.folder)
     }
 }
@@ -199,10 +195,6 @@ impl StateStore {
 /// A name cannot hold `~`, so no other source's files begin like this.
 fn temporary_prefix(source: &SourceName) -> String {
     format!(".{source}~")
-}
-
-pub(super) fn io_error(doing: &'static str, path: &Path, source: io::Error) -> StateError {
-    StateError::Io { doing, path: path.to_owned(), source }
 }
 
 /// Locks the file, or returns false when another process holds the lock.
@@ -221,7 +213,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {
-    let since = crate::model::time::format_millis(chrono::Utc::now());
+    let since = format_millis(chrono::Utc::now());
     file.set_len(0)?;
     writeln!(file, "process {}, since {since}", std::process::id())
 }
@@ -230,14 +222,63 @@ fn write_holder(file: &mut File) -> io::Result<()> {
 fn read_holder(file: &mut File) -> Option<String> {
     let mut text = Vec::new();
     file.take(200).read_to_end(&mut text).ok()?;
-    let text = crate::model::text::printable(&String::from_utf8_lossy(&text));
+    let text = printable(&String::from_utf8_lossy(&text));
     (!text.is_empty()).then_some(text)
+}
+
+/// A process that holds a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockHolder {
+    /// Its number.
+    pub process: u32,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+/// Who holds `source`, without taking the lock: a lock taken only to look would turn away a pull
+/// that starts at that moment. As far as the system says, for the state folder `state`.
+pub fn holder(state: &Path, source: &SourceName) -> Option<LockHolder> {
+    let path = state.join(format!("{source}.lock"));
+    // A pipe there would be waited for.
+    let facts = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
+    let mut text = String::new();
+    File::open(&path).ok()?.take(200).read_to_string(&mut text).ok()?;
+    let holder = parse_holder(&text)?;
+    let is_held = match fs::read_to_string("/proc/locks") {
+        Ok(locks) => is_listed(&locks, holder.process, facts.ino()),
+        Err(_) => is_process_alive(holder.process),
+    };
+    is_held.then_some(holder)
+}
+
+/// `process 123, since 2026-11-20T09:30:00.000Z`, as the store writes it.
+fn parse_holder(text: &str) -> Option<LockHolder> {
+    let (process, since) = text.trim().strip_prefix("process ")?.split_once(", since ")?;
+    Some(LockHolder { process: process.parse().ok()?, since: parse_api_time(since) })
+}
+
+/// Whether `locks`, as `/proc/locks` has them, holds one by `process` on the file with this number:
+/// `1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF`. The device is left out: file systems of
+/// several devices say another one here than of the file.
+fn is_listed(locks: &str, process: u32, inode: u64) -> bool {
+    locks.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let is_lock = words.next() != Some("->");
+        let owner = words.nth(2).and_then(|word| word.parse().ok());
+        let file = words.next().and_then(|word| word.rsplit(':').next()?.parse().ok());
+        is_lock && owner == Some(process) && file == Some(inode)
+    })
+}
+
+fn is_process_alive(process: u32) -> bool {
+    let process = i32::try_from(process).ok();
+    let process = process.and_then(rustix::process::Pid::from_raw);
+    process.is_some_and(|process| rustix::process::test_kill_process(process).is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::parse_api_time;
     use crate::state::dedup_cache::DedupCache;
     use crate::state::event_gaps::EventGaps;
     use std::os::unix::fs::PermissionsExt as _;
@@ -311,5 +352,36 @@ mod tests {
         {
             assert!(matches!(load(damaged), Err(StateError::Damaged { .. })), "{damaged}");
         }
+    }
+
+    #[test]
+    fn a_source_is_held_from_its_lock_until_that_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, name) = (StateStore::new(folder.path()), "acme".parse().unwrap());
+        assert_eq!(holder(folder.path(), &name), None);
+        let lock = store.lock(&name).unwrap();
+        let found = holder(folder.path(), &name).unwrap();
+        assert_eq!(found.process, std::process::id());
+        assert!(found.since.is_some());
+        drop(lock);
+        assert_eq!(holder(folder.path(), &name), None);
+        // Looking held nobody up.
+        store.lock(&name).unwrap();
+    }
+
+    #[test]
+    fn only_a_lock_of_that_process_on_that_file_counts() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF\n2: -> FLOCK  ADVISORY  WRITE 5 08:01:4711 0 EOF\n3: POSIX  ADVISORY  READ 9 00:2a:12 128 128\nodd\n\n";
+        assert!(is_listed(locks, 123, 4711) && is_listed(locks, 9, 12));
+        assert!(!is_listed(locks, 5, 4711), "one that waits holds nothing");
+        assert!(!is_listed(locks, 123, 12) && !is_listed(locks, 124, 4711));
+    }
+
+    #[test]
+    fn a_lock_file_of_anybodys_is_nobody() {
+        for text in ["", "process x, since y", "process 1", "\u{0}", "process -1, since x"] {
+            assert_eq!(parse_holder(text), None, "{text}");
+        }
+        assert_eq!(parse_holder("process 7, since x").unwrap().since, None);
     }
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::telemetry::{LogFormat, LogVerbosity, TelemetrySettings};
-use crate::model::json::terminal;
+use crate::model::json::escape::escape_controls;
 use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
 use crate::telemetry::meter::WAIT_NOTICE;
@@ -233,7 +233,7 @@ fn json(level: Level, message: &ConsoleMessage) -> String {
         object.insert(field.name.clone(), field.value.clone());
     }
     let line = Value::Object(object).to_string();
-    let line = String::from_utf8_lossy(&terminal::escaped(line.as_bytes())).into_owned();
+    let line = String::from_utf8_lossy(&escape_controls(line.as_bytes())).into_owned();
     line + "\n"
 }
 

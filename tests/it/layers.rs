@@ -16,36 +16,8 @@ const ALONE: &[&str] = &["sandbox", "model", "exit"];
 
 /// Files that still import each other in a circle. The list may only become shorter.
 const STILL_IN_CIRCLES: &[&str] = &[
-    "cli/convert.rs",
-    "cli/export.rs",
-    "cli/login.rs",
-    "cli/paths.rs",
-    "cli/pull.rs",
-    "cli/resolve.rs",
-    "config/source.rs",
-    "config/target.rs",
-    "crash/mod.rs",
-    "crash/trigger.rs",
-    "model/event.rs",
-    "model/json/mod.rs",
-    "model/json/scan.rs",
-    "model/meaning.rs",
-    "normalise/confluence_audit.rs",
-    "normalise/datacenter_audit.rs",
-    "normalise/jira_audit.rs",
-    "normalise/mod.rs",
-    "normalise/taxonomy/mod.rs",
     "pipeline/export_run.rs",
     "pipeline/run.rs",
-    "sandbox/access.rs",
-    "sandbox/data/confluence_record.rs",
-    "sandbox/data/datacenter_event.rs",
-    "sandbox/data/jira_record.rs",
-    "sandbox/exchange.rs",
-    "sandbox/org/mod.rs",
-    "sandbox/org/page.rs",
-    "state/permissions.rs",
-    "state/store.rs",
 ];
 
 /// A module and what it imports, both as paths from the crate's root.

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::sink::stdout;
 use crate::source::api_keys::KeyMatch;
-use crate::state::lookups::LookupCache;
+use crate::state::caches::LookupCache;
 use crate::telemetry::console::{Level, StderrConsole};
 
 /// Requests one page, once.

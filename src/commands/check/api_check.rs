@@ -14,9 +14,9 @@ use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
 use crate::http::message::TransportErrorKind;
-use crate::model::duration::in_words;
 use crate::model::number::counted;
 use crate::model::text::printable;
+use crate::model::time::in_words;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
@@ -132,9 +132,8 @@ impl ApiCheck {
             .with_fact("status", status)
     }
 
-    /// Reports when the newest event happened, as far as a few requests show it.
-    pub async fn check_newest_event(&self, report: &mut CheckReport, first: Page) {
-        report.begin_step(StepName::NewestEvent);
+    /// When the newest event happened, as far as a few requests show it.
+    pub async fn newest_event_step(&self, first: Page) -> CheckStep {
         let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
         let mut span = NEWEST_EVENT_SPANS[0];
@@ -149,7 +148,7 @@ impl ApiCheck {
                 Ok(page) => page,
                 Err(failure) => {
                     let text = format!("a further request failed: {failure}");
-                    return report.finish_step(CheckStep::unknown(StepName::NewestEvent, text));
+                    return CheckStep::unknown(StepName::NewestEvent, text);
                 }
             };
         }
@@ -164,15 +163,13 @@ impl ApiCheck {
             found = found.max(Some(newer));
             more = last.next.is_some();
         }
-        report.finish_step(newest_step(found, more, span, self.server_now()));
+        newest_step(found, more, span, self.server_now())
     }
 
-    /// Reports the difference between the server's clock and ours.
-    pub fn check_clock(&self, report: &mut CheckReport) {
+    /// The difference between the server's clock and ours.
+    pub fn clock_step(&self) -> CheckStep {
         let Some(ahead) = self.server_ahead() else {
-            let step =
-                CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
-            return report.finish_step(step);
+            return CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
         };
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
         let detail = match ahead.num_milliseconds() {
@@ -180,74 +177,65 @@ impl ApiCheck {
             1.. => format!("ours is {apart} behind the server's"),
             _ => format!("ours is {apart} ahead of the server's"),
         };
-        let step = CheckStep::ok(StepName::ClockSkew, detail).warn_if(
-            ahead.abs() > MAX_SKEW,
-            "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is \
-             read twice",
-        );
-        report.finish_step(step.with_fact("server_ahead_seconds", ahead.as_seconds_f64()));
+        let hint = "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but \
+                    some is read twice";
+        CheckStep::ok(StepName::ClockSkew, detail)
+            .warn_if(ahead.abs() > MAX_SKEW, hint)
+            .with_fact("server_ahead_seconds", ahead.as_seconds_f64())
     }
 
-    /// Reports what is left of the server's rate limit.
-    pub fn check_rate_limit(&self, report: &mut CheckReport) {
+    /// What is left of the server's rate limit.
+    pub fn rate_limit_step(&self) -> CheckStep {
         let last = self.last_attempt.get();
         let header = |name: &str| Some(printable(last.as_ref()?.header(name)?.trim()));
         let Some(remaining) = header("x-ratelimit-remaining") else {
-            let step = CheckStep::unknown(StepName::LimitLeft, "the server does not say");
-            return report.finish_step(step);
+            return CheckStep::unknown(StepName::LimitLeft, "the server does not say");
         };
         let (limit, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
-        let mut detail = format!("{remaining} request(s)");
-        if let Some(limit) = &limit {
-            detail.push_str(&format!(" of {limit}"));
-        }
-        if let Some(reset) = &reset {
-            detail.push_str(&format!(", until {reset}"));
-        }
-        let mut step = CheckStep::ok(StepName::LimitLeft, detail).warn_if(
-            remaining == "0",
-            "the next request has to wait: look for another program that uses the same credential",
-        );
-        for (key, value) in [("remaining", Some(remaining)), ("limit", limit), ("reset", reset)] {
+        let hint =
+            "the next request has to wait: look for another program that uses the same credential";
+        let mut step = CheckStep::ok(StepName::LimitLeft, format!("{remaining} request(s)"))
+            .warn_if(remaining == "0", hint)
+            .with_fact("remaining", remaining);
+        for (key, word, value) in [("limit", " of", limit), ("reset", ", until", reset)] {
             if let Some(value) = value {
+                step.detail.push_str(&format!("{word} {value}"));
                 step = step.with_fact(key, value);
             }
         }
-        report.finish_step(step);
+        step
     }
 
-    /// Reports when the credential expires.
-    pub async fn check_key_expiry(
+    /// When the credential expires.
+    pub async fn key_expiry_step(
         &self,
-        report: &mut CheckReport,
         settings: &SourceSettings,
         credential: &Credential,
-    ) {
-        report.begin_step(StepName::KeyExpires);
+    ) -> CheckStep {
         let now = self.server_now();
-        let found = match &self.origin.org_id {
-            Some(org_id) => Some(expiry::look_up_key(&self.api, settings, org_id, now).await),
+        let listed = match &self.origin.org_id {
+            Some(org_id) => expiry::look_up_key(&self.api, settings, org_id, now).await.ok(),
             None => None,
         };
-        let listed = found.as_ref().and_then(|found| found.as_ref().ok());
-        let end = expiry::find_expiry(settings, Some(credential), listed);
-        let cautions = expiry::warnings(settings, Some(credential), end.as_ref(), now);
-        let detail = match (&end, expiry::age_in_days(credential, now)) {
-            (Some(end), _) => format_expiry(end, now),
-            (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
-            (None, None) => format!("expiry unknown{}", expiry::unknown_reason(listed)),
-        };
-        let hint = cautions.into_iter().find_map(|(_, message)| message.hint);
-        let mut step = match &end {
-            Some(end) => CheckStep::ok(StepName::KeyExpires, detail)
+        let end = expiry::find_expiry(settings, Some(credential), listed.as_ref());
+        let warnings = expiry::warnings(settings, Some(credential), end.as_ref(), now);
+        let step = match (&end, expiry::age_in_days(credential, now)) {
+            (Some(end), _) => CheckStep::ok(StepName::KeyExpires, format_expiry(end, now))
                 .with_fact("expires_on", end.day.to_string())
                 .with_fact("told_by", end.source.as_str()),
-            None => CheckStep::unknown(StepName::KeyExpires, detail),
+            (None, Some(days)) => {
+                let detail = format!("expiry unknown; stored {days} days ago");
+                CheckStep::unknown(StepName::KeyExpires, detail)
+            }
+            (None, None) => {
+                let detail = format!("expiry unknown{}", expiry::unknown_reason(listed.as_ref()));
+                CheckStep::unknown(StepName::KeyExpires, detail)
+            }
         };
-        if let Some(hint) = hint {
-            step = step.warn(hint);
+        match warnings.into_iter().find_map(|(_, message)| message.hint) {
+            Some(hint) => step.warn(hint),
+            None => step,
         }
-        report.finish_step(step);
     }
 
     /// The first page of the last `span`, by the server's clock as far as it is known.

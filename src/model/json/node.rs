@@ -1,8 +1,9 @@
 //! Looks up a value inside a document, and resolves its escapes.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::{JsonTape, TapeEntry};
+use super::tape::{JsonTape, TapeEntry};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn new(sheet: &'a JsonTape, at: u32) -> Node<'a> {
-        Node { tape: sheet, at }
+    pub(super) fn new(tape: &'a JsonTape, at: u32) -> Node<'a> {
+        Node { tape, at }
     }
 
     pub(super) fn index(self) -> u32 {
@@ -115,13 +116,13 @@ impl<'a> Node<'a> {
 
     /// Keys and values of an object, in order, repeats included; nothing for another type.
     pub fn entries(self) -> impl Iterator<Item = (Node<'a>, Node<'a>)> {
-        let ChildNodes { sheet, mut at, end } = ChildNodes::of(self, NodeKind::Object);
+        let ChildNodes { tape, mut at, end } = ChildNodes::of(self, NodeKind::Object);
         std::iter::from_fn(move || {
             if at >= end {
                 return None;
             }
             // A key is a string, and has one mark.
-            let (key, value) = (Node::new(sheet, at), Node::new(sheet, at + 1));
+            let (key, value) = (Node::new(tape, at), Node::new(tape, at + 1));
             at = value.after();
             Some((key, value))
         })
@@ -154,9 +155,7 @@ impl<'a> Node<'a> {
 
     /// What stands between a string's quotes.
     fn inner(self) -> &'a str {
-        let mark = self.mark();
-        let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
-        self.tape.text.get(inner).unwrap_or_default()
+        self.tape.text.get(self.inner_range()).unwrap_or_default()
     }
 
     /// The bytes of a string's text.
@@ -172,9 +171,13 @@ impl<'a> Node<'a> {
     /// What stands between a string's quotes.
     #[inline]
     fn inner_bytes(self) -> &'a [u8] {
+        self.tape.text.as_bytes().get(self.inner_range()).unwrap_or_default()
+    }
+
+    #[inline]
+    fn inner_range(self) -> Range<usize> {
         let mark = self.mark();
-        let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
-        self.tape.text.as_bytes().get(inner).unwrap_or_default()
+        mark.start() + 1..(mark.link as usize).saturating_sub(1)
     }
 
     /// The index of the first mark behind this value and all that it holds.
@@ -204,7 +207,7 @@ fn place_of<const N: usize>(name: &[u8], keys: [&str; N]) -> Option<usize> {
 
 /// The values directly inside a container.
 struct ChildNodes<'a> {
-    sheet: &'a JsonTape,
+    tape: &'a JsonTape,
     at: u32,
     end: u32,
 }
@@ -213,7 +216,7 @@ impl<'a> ChildNodes<'a> {
     /// Those of `node` if it is of this kind; else none.
     fn of(node: Node<'a>, kind: NodeKind) -> ChildNodes<'a> {
         ChildNodes {
-            sheet: node.tape,
+            tape: node.tape,
             at: node.at + 1,
             end: match node.kind() == kind {
                 true => node.mark().link,
@@ -231,7 +234,7 @@ impl<'a> Iterator for ChildNodes<'a> {
         if self.at >= self.end {
             return None;
         }
-        let child = Node::new(self.sheet, self.at);
+        let child = Node::new(self.tape, self.at);
         self.at = child.after();
         Some(child)
     }

@@ -1,14 +1,12 @@
 //! Writes a JSON object into a buffer. What is empty is left out.
 //!
-//! Each text of ours is safe to show: the characters that a terminal obeys ([`super::terminal`]) are escaped. Only what
+//! Each text of ours is safe to show: the characters that a terminal obeys ([`super::escape`]) are escaped. Only what
 //! [`ObjectWriter::json`] splices in, and [`string`] writes, keeps them.
 //!
 //! Each field and each item is written with the comma behind it, and the end of an object or a list takes the place of
 //! the last one: so no field needs to know whether it is the first.
 
-use super::plain::{is_plain_ascii, plain_end};
-use super::quoted;
-use super::terminal::{TerminalControl, append_escape};
+use super::escape::{TerminalControl, append_escape, append_quoted, is_plain_ascii, plain_end};
 use crate::model::time::{Timestamp, append_millis};
 
 /// As long as a key of ours is, with its quotes, the colon and what begins the value.
@@ -69,7 +67,7 @@ impl ObjectWriter<'_> {
     #[inline]
     pub fn integer(&mut self, key: &str, number: i64) {
         self.begin(key, b"\":");
-        decimal(self.out, number);
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         self.out.push(b',');
     }
 
@@ -93,7 +91,7 @@ impl ObjectWriter<'_> {
     /// A valid JSON text without whitespace between its tokens, as a text.
     pub fn json_as_text(&mut self, key: &str, text: &[u8]) {
         self.begin(key, b"\":\"");
-        quoted::append(self.out, text);
+        append_quoted(self.out, text);
         self.out.extend_from_slice(b"\",");
     }
 
@@ -104,16 +102,6 @@ impl ObjectWriter<'_> {
         let inside = self.out.len();
         fill(self);
         self.end(before, inside, b'}');
-    }
-
-    /// A list of objects, one for each of `items`, if there are any.
-    pub fn list<T>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut ObjectWriter<'_>, &T)) {
-        self.objects(key, items.iter(), fill);
-    }
-
-    /// A list of words of ours, if there are any.
-    pub fn words(&mut self, key: &str, words: impl IntoIterator<Item = &'static str>) {
-        self.texts(key, words.into_iter());
     }
 
     /// A list of texts, if `fill` writes one.
@@ -129,19 +117,17 @@ impl ObjectWriter<'_> {
     pub fn objects<T>(
         &mut self,
         key: &str,
-        mut items: impl Iterator<Item = T>,
+        items: impl Iterator<Item = T>,
         fill: impl Fn(&mut ObjectWriter<'_>, T),
     ) {
-        let Some(first) = items.next() else {
-            return;
-        };
+        let before = self.out.len();
         self.begin(key, b"\":[");
-        for item in std::iter::once(first).chain(items) {
+        let inside = self.out.len();
+        for item in items {
             object(self.out, |fields| fill(fields, item));
             self.out.push(b',');
         }
-        close(self.out, b']');
-        self.out.push(b',');
+        self.end(before, inside, b']');
     }
 
     /// A list of texts, if there are any.
@@ -243,38 +229,6 @@ fn escaped_for_terminals(out: &mut Vec<u8>, text: &[u8]) {
     escaped(out, text.get(from..).unwrap_or_default());
 }
 
-/// Appends `number` in decimal digits.
-fn decimal(out: &mut Vec<u8>, number: i64) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    let mut left = number.unsigned_abs();
-    // Two at a time: the division is what costs.
-    for (place, pair) in digits.as_chunks_mut().0.iter_mut().enumerate().rev() {
-        let two = (left % 100) as usize;
-        *pair = PAIRS.get(two).copied().unwrap_or_default();
-        left /= 100;
-        if left == 0 {
-            at = place * 2 + usize::from(two < 10);
-            break;
-        }
-    }
-    if number < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
-}
-
-/// `00` to `99`.
-static PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
-    }
-    pairs
-};
-
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut from = 0;
     loop {
@@ -313,19 +267,19 @@ mod tests {
             fields.object("none", |_| {});
             fields.constant(r#""x":1,"y":"z""#);
             fields.text_if_some("nothing", None);
-            fields.list("list", &[0; 0], |_, _| {});
+            fields.objects("list", [0; 0].into_iter(), |_, _| {});
             fields.text_list("none", |_| {});
-            fields.words("words", []);
+            fields.texts("words", [].into_iter());
             fields.object("some", |some| {
                 some.object("none", |_| {});
                 some.constant(r#""a":"{""#);
                 some.text("b", "x");
             });
-            fields.list("list", &["x", "y"], |item, text| item.text("t", text));
+            fields.objects("list", ["x", "y"].into_iter(), |item, text| item.text("t", text));
             fields.text_list("gathered", |list| {
                 ["[", "\"", ""].iter().for_each(|text| list.push(text))
             });
-            fields.words("words", ["a"]);
+            fields.texts("words", ["a"].into_iter());
             fields.objects("none", [0; 0].into_iter(), |_, _| {});
             fields.objects("each", 1..=2, |item, number| item.integer("n", number));
             fields.texts("none", std::iter::empty());
@@ -359,15 +313,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_number_is_written_in_digits(number: i64, small in -100_i64..100) {
-            for number in [number, small, i64::MIN, i64::MAX] {
-                let mut out = Vec::new();
-                decimal(&mut out, number);
-                prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
-            }
-        }
-
         #[test]
         fn a_string_is_written_as_serde_json_writes_it(text in any::<String>(), odd in "[\\x00-\\x24\\\\é]{0,12}") {
             for text in [text, odd] {

@@ -1,148 +1,80 @@
-//! The words of an action's name that say how it ended and what was done.
-//!
-//! Only whole words count, and only where no row has the exact name: of a known family they say what was done, of any
-//! action that it failed.
+//! The words of an action's name that say how it ended and what was done, by `action_words.tsv`.
 
 use std::sync::LazyLock;
 
 use crate::model::hashing::QuickMap;
 use crate::model::meaning::{Deed, EcsCategory, EcsType, OcsfClass, Outcome};
 
-/// Words that prove a failure, of whatever action.
-pub const FAILED: &[&str] =
-    &["failed", "failure", "denied", "rejected", "blocked", "unsuccessful", "error"];
-
-/// Words after which nothing is proved yet, whatever else is said.
-const OPEN: &str = "requested request attempted attempt started scheduled pending initiated";
-
-/// Words that prove that it was done, and say nothing of what.
-const DONE: &str = "\
-    accepted allowed anonymized applied approved cancelled claimed cleared cloned closed \
-    completed declined discovered emptied ended enforced expired finished invited joined left \
-    locked logged opened performed promoted published pushed registered released reset \
-    restricted saved sent set succeeded success successful synced triggered turned unclaimed \
-    unlocked unreleased verified";
-
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActionVerb {
-    Created,
-    /// To nothing that is named: what is added to something changes that.
-    Added,
-    Viewed,
-    Changed,
-    Moved,
-    Deleted,
-    Removed,
-    Granted,
-    Revoked,
-    Enabled,
-    Disabled,
-    Activated,
-    Deactivated,
-    Suspended,
-    Resumed,
-    Exported,
-    Imported,
-    Shared,
-    Searched,
-    SignedIn,
-    SignedOut,
-}
-
-/// Words that prove that it was done, and what; a noun such as `export` says only what.
-const VERBS: &[(ActionVerb, &str, &str)] = &[
-    (
-        ActionVerb::Created,
-        "created generated copied forked installed uploaded",
-        "creation installation",
-    ),
-    (ActionVerb::Added, "added", ""),
-    (ActionVerb::Viewed, "viewed accessed downloaded", ""),
-    (
-        ActionVerb::Changed,
-        "updated edited renamed changed modified configured merged rotated archived unarchived \
-         restored transferred linked unlinked connected disconnected upgraded downgraded \
-         migrated reopened unshared",
-        "update modification",
-    ),
-    (ActionVerb::Moved, "moved", "move"),
-    (ActionVerb::Deleted, "deleted purged trashed uninstalled", "deletion uninstallation"),
-    (ActionVerb::Removed, "removed", ""),
-    (ActionVerb::Granted, "granted assigned", ""),
-    (ActionVerb::Revoked, "revoked unassigned", ""),
-    (ActionVerb::Enabled, "enabled", ""),
-    (ActionVerb::Disabled, "disabled", ""),
-    (ActionVerb::Activated, "activated reactivated", ""),
-    (ActionVerb::Deactivated, "deactivated", ""),
-    (ActionVerb::Suspended, "suspended", ""),
-    (ActionVerb::Resumed, "resumed unsuspended", ""),
-    (ActionVerb::Exported, "exported", "export"),
-    (ActionVerb::Imported, "imported", "import"),
-    (ActionVerb::Shared, "shared", ""),
-    (ActionVerb::Searched, "searched", "search"),
-    (ActionVerb::SignedIn, "", "login"),
-    (ActionVerb::SignedOut, "", "logout"),
-];
+/// The table as people edit it.
+pub const TEXT: &str = include_str!("../action_words.tsv");
 
 /// What one word says of the outcome; of several words, the first of these decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum OutcomeProof {
+pub enum OutcomeProof {
     Failed,
     Open,
     Done,
     Nothing,
 }
 
+/// What a word says.
 #[derive(Debug, Clone, Copy)]
-struct WordMeaning {
-    proof: OutcomeProof,
-    verb: Option<ActionVerb>,
+pub struct WordMeaning {
+    pub proof: OutcomeProof,
+    named: Option<NamedDeed>,
 }
 
-/// The words that say anything.
-static WORDS: LazyLock<QuickMap<&str, WordMeaning>> = LazyLock::new(|| {
-    let mut all = QuickMap::default();
-    let mut add = |words: &'static str, proof, verb| {
-        let words = words.split_ascii_whitespace();
-        all.extend(words.map(|word| (word, WordMeaning { proof, verb })));
-    };
-    add(OPEN, OutcomeProof::Open, None);
-    add(DONE, OutcomeProof::Done, None);
-    for (verb, proving, naming) in VERBS {
-        add(proving, OutcomeProof::Done, Some(*verb));
-        add(naming, OutcomeProof::Nothing, Some(*verb));
-    }
-    for word in FAILED {
-        add(word, OutcomeProof::Failed, None);
-    }
-    all
-});
-
-/// How an action ended and what was done, as far as the words of its name tell.
+/// What was done, by a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InferredAction {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What was done; nothing of what was only asked for.
-    pub verb: Option<ActionVerb>,
+pub struct NamedDeed {
+    deed: Deed,
+    /// Whether something was added or removed, which may be a part of something else.
+    is_part: bool,
 }
 
-/// What the words of `action` say; of several that say what was done, the last counts.
-pub fn infer(action: &str) -> InferredAction {
+/// The words that say anything; a test proves that no line is left out.
+static WORDS: LazyLock<QuickMap<&str, WordMeaning>> =
+    LazyLock::new(|| TEXT.lines().filter_map(parse_line).flatten().collect());
+
+/// The words of a line of the table, each with what it says.
+pub fn parse_line(line: &'static str) -> Option<impl Iterator<Item = (&'static str, WordMeaning)>> {
+    let (proof, rest) = line.split_once('\t')?;
+    let (deed, words) = rest.split_once('\t')?;
+    let proof = match proof {
+        "failed" => OutcomeProof::Failed,
+        "open" => OutcomeProof::Open,
+        "done" => OutcomeProof::Done,
+        "-" => OutcomeProof::Nothing,
+        _ => return None,
+    };
+    let deed = match deed {
+        "-" => None,
+        word => Some(Deed::from_word(word)?),
+    };
+    Some(words.split(' ').map(move |word| {
+        let is_part = matches!(word, "added" | "removed");
+        (word, WordMeaning { proof, named: deed.map(|deed| NamedDeed { deed, is_part }) })
+    }))
+}
+
+/// How `action` ended and what was done, as far as the words of its name tell: of several that say
+/// what was done the last counts, and nothing of what was only requested.
+pub fn infer(action: &str) -> (Outcome, Option<NamedDeed>) {
     let mut proof = OutcomeProof::Nothing;
-    let mut verb = None;
+    let mut named: Option<NamedDeed> = None;
     let mut before = "";
     for text in words(action) {
         if matches!(text, "to" | "from") {
-            verb = verb.map(ActionVerb::as_change);
+            // What is added to something, or removed from it, changes that.
+            let change = NamedDeed { deed: Deed::Update, is_part: false };
+            named = named.map(|named| if named.is_part { change } else { named });
         }
         // A pull request asks for nothing that an audit log waits for.
         let is_thing = (before, text) == ("pull", "request");
         before = text;
         if let Some(word) = WORDS.get(text).filter(|_| !is_thing) {
             proof = proof.min(word.proof);
-            verb = word.verb.or(verb);
+            named = word.named.or(named);
         }
     }
     let outcome = match proof {
@@ -150,56 +82,29 @@ pub fn infer(action: &str) -> InferredAction {
         OutcomeProof::Open | OutcomeProof::Nothing => Outcome::Unknown,
         OutcomeProof::Done => Outcome::Success,
     };
-    let verb = verb.filter(|_| proof != OutcomeProof::Open);
-    InferredAction { outcome, verb }
+    (outcome, named.filter(|_| proof != OutcomeProof::Open))
 }
 
 /// Whether a word of `action` says that it failed.
 pub fn indicates_failure(action: &str) -> bool {
-    words(action).any(|word| FAILED.contains(&word))
+    words(action).any(|word| WORDS.get(word).is_some_and(|it| it.proof == OutcomeProof::Failed))
 }
 
 fn words(action: &str) -> impl Iterator<Item = &str> {
     action.split(|c: char| !c.is_alphanumeric())
 }
 
-impl ActionVerb {
-    /// What is added to something, or removed from it, changes that.
-    fn as_change(self) -> ActionVerb {
-        match self {
-            ActionVerb::Added | ActionVerb::Removed => ActionVerb::Changed,
-            other => other,
-        }
-    }
-
+impl NamedDeed {
     /// The deed, within a class. A privilege that is added is assigned; what is created for a group is no new group.
-    pub fn deed(self, class: OcsfClass) -> Deed {
+    pub fn within(self, class: OcsfClass) -> Deed {
         let is_group = class == OcsfClass::GroupManagement;
         let is_access = is_group || class == OcsfClass::UserAccess;
-        match self {
-            ActionVerb::Created | ActionVerb::Deleted if is_group => Deed::Other,
-            ActionVerb::Added | ActionVerb::Granted if is_access => Deed::Assign,
-            ActionVerb::Removed | ActionVerb::Revoked if is_access => Deed::Revoke,
-            ActionVerb::Created | ActionVerb::Added => Deed::Create,
-            ActionVerb::Viewed => Deed::Read,
-            ActionVerb::Changed => Deed::Update,
-            ActionVerb::Moved if class == OcsfClass::EntityManagement => Deed::Move,
-            ActionVerb::Moved => Deed::Update,
-            ActionVerb::Deleted | ActionVerb::Removed => Deed::Delete,
-            ActionVerb::Granted => Deed::Assign,
-            ActionVerb::Revoked => Deed::Revoke,
-            ActionVerb::Enabled => Deed::Enable,
-            ActionVerb::Disabled => Deed::Disable,
-            ActionVerb::Activated => Deed::Activate,
-            ActionVerb::Deactivated => Deed::Deactivate,
-            ActionVerb::Suspended => Deed::Suspend,
-            ActionVerb::Resumed => Deed::Resume,
-            ActionVerb::Exported => Deed::Export,
-            ActionVerb::Imported => Deed::Import,
-            ActionVerb::Shared => Deed::Share,
-            ActionVerb::Searched => Deed::Search,
-            ActionVerb::SignedIn => Deed::Logon,
-            ActionVerb::SignedOut => Deed::Logoff,
+        match self.deed {
+            Deed::Create if is_access && self.is_part => Deed::Assign,
+            Deed::Delete if is_access && self.is_part => Deed::Revoke,
+            Deed::Create | Deed::Delete if is_group => Deed::Other,
+            Deed::Move if class != OcsfClass::EntityManagement => Deed::Update,
+            deed => deed,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` and the words of its name.
+//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` and the words of its name, and
+//! what the categories of sources mean.
 //!
 //! The most specific row counts: the exact name, else the pattern with the most letters. Where none fits, nothing is
 //! claimed: no category, no outcome, no meaning; only a word that says so makes any action a failure.
@@ -6,9 +7,12 @@
 mod action_words;
 mod table;
 
+use std::sync::LazyLock;
+
 use crate::model::meaning::{
     ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING,
 };
+use crate::model::source_kind::SourceKind;
 use table::ActionPattern;
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
@@ -26,8 +30,8 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
 
 /// What an action of a known kind means, by the words of its name.
 fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let inferred = action_words::infer(action);
-    let named_deed = inferred.verb.map(|verb| verb.deed(row.class));
+    let (outcome, named) = action_words::infer(action);
+    let named_deed = named.map(|named| named.within(row.class));
     let deed = row.deed.or(named_deed).unwrap_or(Deed::Other);
     let types = action_words::ecs_types(row.ecs, row.of, deed);
     let mut meaning = ActionMeaning {
@@ -44,25 +48,35 @@ fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) 
         meaning.category = Category::DataExport;
         meaning.class = OcsfClass::WebResources;
     }
-    (meaning, inferred.outcome)
+    (meaning, outcome)
 }
 
-/// The more specific of `of_action` and of the category that the source itself files a record under, by `table`; that
-/// of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
+/// The more specific of `of_action` and of the category that the source itself files a record under; that of the
+/// source where they are even. A login is a login, and a permission is one, wherever they are filed.
 ///
 /// The source's category gives a record no meaning to other schemas: too many things are filed under one word.
-pub fn choose_category(
-    of_action: Category,
-    filed: Option<&str>,
-    table: &[(&str, Category)],
-) -> Category {
-    let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));
-    table
-        .iter()
-        .find(|(word, _)| named(word))
-        .map(|(_, category)| *category)
-        .filter(|category| rank(*category) <= rank(of_action))
-        .unwrap_or(of_action)
+pub fn choose_category(of_action: Category, filed: Option<Category>) -> Category {
+    filed.filter(|filed| rank(*filed) <= rank(of_action)).unwrap_or(of_action)
+}
+
+/// Our category for the word that a source of type `kind` files a record under, by `filed_categories.tsv`.
+pub fn filed_category(kind: SourceKind, word: &str) -> Option<Category> {
+    let word = word.trim();
+    let mut rows = FILED_CATEGORIES.iter();
+    let row = rows.find(|row| row.0 == kind && row.1.eq_ignore_ascii_case(word));
+    row.map(|row| row.2)
+}
+
+/// The table as people edit it.
+const FILED_CATEGORIES_TEXT: &str = include_str!("../filed_categories.tsv");
+
+static FILED_CATEGORIES: LazyLock<Vec<(SourceKind, &str, Category)>> =
+    LazyLock::new(|| FILED_CATEGORIES_TEXT.lines().filter_map(parse_filed_category).collect());
+
+fn parse_filed_category(line: &'static str) -> Option<(SourceKind, &'static str, Category)> {
+    let (kind, rest) = line.split_once('\t')?;
+    let (word, category) = rest.split_once('\t')?;
+    Some((kind.parse().ok()?, word, Category::from_word(category)?))
 }
 
 /// How specific a category is, the most specific first. A setting of a page and a page of settings are even.

@@ -38,7 +38,7 @@ fn page() -> String {
          The outcome of a pattern follows from words of the action: a participle proves success, unless a word such as `requested` or\n\
          `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
          an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
-        action_words::FAILED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        tests::failed_words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     );
     for line in table::TEXT.lines() {
         if let Some(title) = line.strip_prefix("## ") {

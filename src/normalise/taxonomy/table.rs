@@ -68,10 +68,7 @@ struct ActionTable {
 /// Patterns by a word that an action must have: those with a start by its first one, the others by
 /// their last one.
 #[derive(Debug, Default)]
-pub struct PatternIndex {
-    by_first: QuickMap<&'static str, Vec<ActionPattern>>,
-    by_last: QuickMap<&'static str, Vec<ActionPattern>>,
-}
+pub struct PatternIndex(QuickMap<&'static str, Vec<ActionPattern>>);
 
 /// The row of this very name.
 pub fn find_named(action: &str) -> Option<&'static NamedAction> {
@@ -94,14 +91,6 @@ fn columns(line: &'static str) -> Option<[&'static str; 7]> {
         *column = fields.next()?;
     }
     fields.next().is_none().then_some(columns)
-}
-
-/// One word or `-`.
-fn optional<T>(text: &str, from_word: fn(&str) -> Option<T>) -> Option<Option<T>> {
-    match text {
-        "-" => Some(None),
-        word => from_word(word).map(Some),
-    }
 }
 
 /// At most `N` words, or `-`.
@@ -148,8 +137,8 @@ impl ActionPattern {
             start,
             end,
             category: Category::from_word(category)?,
-            ecs: optional(ecs, EcsCategory::from_word)?,
-            of: optional(of, EcsType::from_word)?,
+            ecs: list::<_, 1>(ecs, EcsCategory::from_word)?[0],
+            of: list::<_, 1>(of, EcsType::from_word)?[0],
             class: OcsfClass::from_word(class)?,
             deed: match deed {
                 BY_ITS_WORDS => None,
@@ -175,29 +164,22 @@ impl ActionPattern {
 impl PatternIndex {
     /// Adds a row, in whatever order.
     pub fn insert(&mut self, row: ActionPattern) {
-        let rows = if row.start.is_empty() {
-            self.by_last.entry(last_word(row.end))
-        } else {
-            self.by_first.entry(first_word(row.start))
-        };
-        rows.or_default().push(row);
+        let word = if row.start.is_empty() { last_word(row.end) } else { first_word(row.start) };
+        self.0.entry(word).or_default().push(row);
     }
 
     /// Puts the most specific rows first, once all are there.
     pub fn sort(&mut self) {
-        for rows in self.by_first.values_mut().chain(self.by_last.values_mut()) {
+        for rows in self.0.values_mut() {
             rows.sort_by_key(|row| Reverse(row.specificity()));
         }
     }
 
     /// The most specific row that fits.
     pub fn find(&self, action: &str) -> Option<&ActionPattern> {
-        let first = self.by_first.get(first_word(action));
-        let last = self.by_last.get(last_word(action));
-        [first, last]
+        [first_word(action), last_word(action)]
             .into_iter()
-            .flatten()
-            .filter_map(|rows| rows.iter().find(|row| row.matches(action)))
+            .filter_map(|word| self.0.get(word)?.iter().find(|row| row.matches(action)))
             .max_by_key(|row| row.specificity())
     }
 }

@@ -92,9 +92,9 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     let texts = (maybe(), maybe(), any_text(), prop::collection::vec(any_text(), 5));
     let lists = (
         prop::collection::vec(any_target(), 0..12)
-            .prop_map(|list| list.into_iter().filter(|it| !it.is_empty())),
+            .prop_map(|list| list.into_iter().filter(|it| *it != EventTarget::default())),
         prop::collection::vec(change, 0..6)
-            .prop_map(|list| list.into_iter().filter(|it| !it.is_empty())),
+            .prop_map(|list| list.into_iter().filter(|it| *it != FieldChange::default())),
         (any_ips(), maybe(), maybe(), maybe(), maybe()),
     );
     let words = (

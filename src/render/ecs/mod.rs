@@ -16,11 +16,10 @@ use user::{EventUsers, identity, is_kind};
 
 /// Appends the event as one ECS document.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
-    let time = event.time.or(event.processed_time);
     let user = EventUsers::of(event);
     object(out, |out| {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
-        out.time("@timestamp", time.unwrap_or(event.observed_time));
+        out.time("@timestamp", event.best_time());
         out.constant(r#""ecs":{"version":"9.4.0"}"#);
         out.text_if_some("message", event.message.as_deref());
         out.object("labels", |out| {
@@ -45,8 +44,8 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
-    out.words("category", kind.categories.iter().flatten().map(|it| it.as_str()));
-    out.words("type", kind.types.iter().flatten().map(|it| it.as_str()));
+    out.texts("category", kind.categories.iter().flatten().map(|it| it.as_str()));
+    out.texts("type", kind.types.iter().flatten().map(|it| it.as_str()));
     out.word("outcome", event.outcome.as_str());
     // When a pipeline first had it: Atlassian's own, where it tells, else this one.
     out.time("created", event.processed_time.unwrap_or(event.observed_time));
@@ -88,10 +87,8 @@ fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         return;
     };
     out.text("id", id);
-    let same =
-        |kind: Option<&str>, of: Option<&str>| kind == Some("organization") && of == Some(id);
     let mut targets = event.targets.iter();
-    let own = targets.find(|target| same(target.kind.as_deref(), target.id.as_deref()));
+    let own = targets.find(|it| is_kind(it, "organization") && it.id.as_deref() == Some(id));
     out.text_if_some("name", own.and_then(|target| target.name.as_deref()));
 }
 
@@ -154,27 +151,21 @@ const MAX_LINEAR: usize = 16;
 /// The texts that stand in a list already.
 #[derive(Default)]
 struct DistinctTexts<'t> {
-    few: [&'t str; MAX_LINEAR],
-    count: usize,
+    few: Vec<&'t str>,
     /// Those beyond the few: a record may name thousands.
-    many: Option<HashSet<&'t str>>,
+    many: HashSet<&'t str>,
 }
 
 impl<'t> DistinctTexts<'t> {
     /// Writes `text` into `list`, if it does not stand there.
-    #[inline]
     fn push(&mut self, text: &'t str, list: &mut TextListWriter<'_>) {
-        let few = self.few.get(..self.count).unwrap_or_default();
-        if few.contains(&text) {
+        if self.few.contains(&text) {
             return;
         }
-        match self.few.get_mut(self.count) {
-            Some(place) => {
-                *place = text;
-                self.count += 1;
-            }
-            None if !self.many.get_or_insert_default().insert(text) => return,
-            None => {}
+        if self.few.len() < MAX_LINEAR {
+            self.few.push(text);
+        } else if !self.many.insert(text) {
+            return;
         }
         list.push(text);
     }
@@ -185,11 +176,8 @@ impl<'t> DistinctTexts<'t> {
 fn append_atlassian(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.word("schema", event.schema);
     out.object("source", |out| event.source.write(out));
-    // Which time `@timestamp` is, where the record does not say when it happened.
-    match (event.time, event.processed_time) {
-        (Some(_), _) => {}
-        (None, Some(_)) => out.word("timestamp", "processed_time"),
-        (None, None) => out.word("timestamp", "observed_time"),
+    if let Some(other) = event.substitute_time() {
+        out.word("timestamp", other);
     }
     if let Some(time) = event.processed_time {
         out.time("processed_time", time);
@@ -200,15 +188,10 @@ fn append_atlassian(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         if let Some(kind) = event.actor.kind {
             out.word("type", kind.as_str());
         }
-        out.object("auth", |out| {
-            let auth = &event.actor.auth;
-            out.text_if_some("type", auth.kind.as_deref());
-            out.text_if_some("token_id", auth.token_id.as_deref());
-            out.text_if_some("token_label", auth.token_label.as_deref());
-        });
+        out.object("auth", |out| event.actor.auth.write(out));
     });
-    out.list("targets", &event.targets, |out, target| target.write(out));
-    out.list("changes", &event.changes, |out, change| change.write(out));
+    out.objects("targets", event.targets.iter(), |out, target| target.write(out));
+    out.objects("changes", event.changes.iter(), |out, change| change.write(out));
     out.object("client", |out| {
         event.client.write_forwarded(out);
         out.text_if_some("geo", event.client.geo.as_deref())

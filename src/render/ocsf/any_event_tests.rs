@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::sample_events_tests::{line, minimal_event, text};
 use super::schema_rules_tests::faults;
-use super::{country, metadata};
+use super::{attributes, endpoint};
 use crate::model::event::{
     ActorAuth, ActorKind, Event, EventActor, EventClient, EventTarget, EventText, FieldChange,
     RelatedPerson, TargetParent,
@@ -180,7 +180,7 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
     let has_it = |text: &str| {
         let is_known = |known: &&str| {
             let is_type = known.eq_ignore_ascii_case(text) || *known == "Service" && text == "app";
-            *known == text || is_type || Some(*known) == country::code(text)
+            *known == text || is_type || Some(*known) == endpoint::country_code(text)
         };
         has.iter().any(is_known)
     };
@@ -197,7 +197,7 @@ proptest! {
         let value: Value = serde_json::from_str(&line).unwrap();
         prop_assert_eq!(faults(&value), Vec::<String>::new(), "{}", line);
         prop_assert_eq!(&value["raw_data"], &raw);
-        prop_assert_eq!(&value["metadata"]["product"]["name"], metadata::product(&event));
+        prop_assert_eq!(&value["metadata"]["product"]["name"], attributes::product(&event));
         prop_assert_eq!(lost(&event, &value), Vec::<String>::new(), "{}", line);
         let mut seen = std::collections::HashSet::new();
         for one in value["observables"].as_array().into_iter().flatten() {

@@ -5,22 +5,18 @@
 //! place in OCSF is in `unmapped` under the keys of a normalized event, and the record is in `raw_data`. No profile is
 //! claimed: the one of clouds requires the provider of a cloud, and a Data Center has none.
 
-mod activity;
-mod class_attributes;
-mod country;
+mod attributes;
+mod classes;
 mod endpoint;
-mod metadata;
 mod observables;
 mod people;
 mod render_plan;
-mod unmapped;
 
 use crate::model::event::Event;
 use crate::model::json::write::{ObjectWriter, object};
 use crate::model::meaning::Outcome;
 use crate::model::record::Record;
 
-use activity::OcsfActivity;
 use render_plan::RenderPlan;
 
 /// Appends the event as one OCSF event.
@@ -28,12 +24,12 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     let plan = RenderPlan::of(event);
     object(out, |out| {
         head(&plan, out);
-        metadata::write(event, record, out);
+        attributes::write_metadata(event, record, out);
         out.object("actor", |out| plan.actor.write(out));
         out.object("src_endpoint", |out| plan.src_endpoint.write(out));
-        class_attributes::write(&plan, out);
+        attributes::write_of_class(&plan, out);
         observables::write(&plan, out);
-        out.object("unmapped", |out| unmapped::write(&plan, out));
+        out.object("unmapped", |out| attributes::write_unmapped(&plan, out));
         out.json_as_text("raw_data", record.doc.text());
     });
 }
@@ -41,14 +37,16 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
 /// What kind of event it is, how it ended, and when.
 fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let (class, event) = (plan.class, plan.event);
-    out.constant(activity::class_fields(class));
-    let activity = OcsfActivity::of(class, event);
-    let id = i64::from(activity.id);
+    let class_uid = i64::from(classes::class_uid(class));
+    out.integer("class_uid", class_uid);
+    out.word("class_name", class.as_str());
+    out.constant(classes::category_fields(class));
+    let (activity_id, activity_name) = classes::activity(class, event);
+    let id = i64::from(activity_id);
     out.integer("activity_id", id);
-    out.text("activity_name", activity.name);
-    let class_uid = i64::from(activity::class_uid(class));
+    out.text("activity_name", activity_name);
     out.integer("type_uid", class_uid * 100 + id);
-    out.joined("type_name", &[class.as_str(), ": ", activity.name]);
+    out.joined("type_name", &[class.as_str(), ": ", activity_name]);
     // The severity is that of the event to those who must act on it. No source states one, and an outcome proves none: a
     // failed login is not worse than an export that succeeded. Users who know what matters to them set it downstream.
     out.constant(r#""severity_id":1,"severity":"Informational""#);
@@ -57,7 +55,7 @@ fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
         Outcome::Failure => r#""status_id":2,"status":"Failure""#,
         Outcome::Unknown => r#""status_id":0,"status":"Unknown""#,
     });
-    out.integer("time", plan.time.timestamp_millis());
+    out.integer("time", event.best_time().timestamp_millis());
     out.text_if_some("message", event.message.as_deref());
 }
 

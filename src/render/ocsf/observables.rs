@@ -1,9 +1,7 @@
 //! The list `observables`: what an analyst searches for across events, wherever in an event it stands.
 
-use crate::model::event::EventTarget;
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
-use crate::render::ocsf::people::OcsfUser;
 use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute, TargetKind, targets_in};
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
@@ -77,7 +75,7 @@ impl<'e> ObservableList<'e> {
             [(&plan.actor.user, ACTOR), (&plan.user, USER), (&plan.entity_user, ENTITY_USER)]
         {
             if let Some(user) = user {
-                self.user(user, spots);
+                self.add_all(spots, [user.uid, user.name, user.email]);
             }
         }
         let entity = plan.target(plan.indices.entity);
@@ -87,7 +85,7 @@ impl<'e> ObservableList<'e> {
             (entity.filter(|target| TargetKind::of(target) == TargetKind::Group), ENTITY_GROUP),
         ] {
             if let Some(group) = group {
-                self.group(group, spots);
+                self.add_all(spots, [group.id.as_deref(), group.name.as_deref()]);
             }
         }
         self.resources(plan);
@@ -103,15 +101,12 @@ impl<'e> ObservableList<'e> {
         }
     }
 
-    fn user(&mut self, user: &OcsfUser<'e>, [uid, name, email]: [ObservablePath; 3]) {
-        self.add(uid, user.uid);
-        self.add(name, user.name);
-        self.add(email, user.email);
-    }
-
-    fn group(&mut self, target: &'e EventTarget<'_>, [uid, name]: [ObservablePath; 2]) {
-        self.add(uid, target.id.as_deref());
-        self.add(name, target.name.as_deref());
+    fn add_all<const N: usize>(
+        &mut self,
+        spots: [ObservablePath; N],
+        values: [Option<&'e str>; N],
+    ) {
+        spots.into_iter().zip(values).for_each(|(spot, value)| self.add(spot, value));
     }
 
     fn resources(&mut self, plan: &'e RenderPlan<'_>) {

@@ -1,6 +1,6 @@
 //! The objects `actor` and `user`: who acts, through which app, and who is acted on.
 
-use crate::model::event::{ActorAuth, ActorKind, Event, EventActor, EventTarget, EventText};
+use crate::model::event::{ActorKind, Event, EventActor, EventTarget, EventText};
 use crate::model::json::write::ObjectWriter;
 
 /// The label that names the app behind an actor.
@@ -54,24 +54,17 @@ pub struct OcsfUser<'e> {
     /// The address, if it is one to OCSF as well.
     pub email: Option<&'e str>,
     kind: Option<ActorKind>,
-    token: Option<ProgrammaticCredential<'e>>,
-}
-
-/// The credential of a program that someone acted with.
-#[derive(Debug, Clone, Copy)]
-struct ProgrammaticCredential<'e> {
-    uid: &'e str,
-    kind: Option<&'e str>,
+    /// Id and type of the credential of a program that they acted with.
+    token: Option<(&'e str, Option<&'e str>)>,
 }
 
 impl<'e> OcsfUser<'e> {
     fn new(
-        id: Option<&'e EventText<'_>>,
-        name: Option<&'e EventText<'_>>,
-        email: Option<&'e EventText<'_>>,
+        id: &'e Option<EventText<'_>>,
+        name: &'e Option<EventText<'_>>,
+        email: &'e Option<EventText<'_>>,
     ) -> Option<OcsfUser<'e>> {
-        let (uid, name) = (id.map(|id| &**id), name.map(|name| &**name));
-        let email = email.map(|email| &**email);
+        let (uid, name, email) = (id.as_deref(), name.as_deref(), email.as_deref());
         Some(OcsfUser {
             uid,
             name: match (name, uid) {
@@ -87,18 +80,13 @@ impl<'e> OcsfUser<'e> {
     /// The actor, if it can be named.
     pub fn of_actor(actor: &'e EventActor<'_>) -> Option<OcsfUser<'e>> {
         let EventActor { id, name, email, .. } = actor;
-        let principal = OcsfUser::new(id.as_ref(), name.as_ref(), email.as_ref())?;
-        Some(OcsfUser { kind: actor.kind, token: token(&actor.auth), ..principal })
+        let token = actor.auth.token_id.as_deref().map(|id| (id, actor.auth.kind.as_deref()));
+        Some(OcsfUser { kind: actor.kind, token, ..OcsfUser::new(id, name, email)? })
     }
 
     /// A target that is a user, if it can be named.
     pub fn of_target(target: &'e EventTarget<'_>) -> Option<OcsfUser<'e>> {
-        OcsfUser::new(target.id.as_ref(), target.name.as_ref(), target.email.as_ref())
-    }
-
-    /// The target at `index`, which is a user.
-    pub fn at(event: &'e Event<'_>, index: usize) -> Option<OcsfUser<'e>> {
-        OcsfUser::of_target(event.targets.get(index)?)
+        OcsfUser::new(&target.id, &target.name, &target.email)
     }
 
     /// Writes the fields of the object.
@@ -109,9 +97,9 @@ impl<'e> OcsfUser<'e> {
         if let Some(kind) = self.kind {
             out.constant(type_of(kind));
         }
-        out.objects("programmatic_credentials", self.token.into_iter(), |out, token| {
-            out.text("uid", token.uid);
-            out.text_if_some("type", token.kind);
+        out.objects("programmatic_credentials", self.token.into_iter(), |out, (uid, kind)| {
+            out.text("uid", uid);
+            out.text_if_some("type", kind);
         });
     }
 }
@@ -126,44 +114,17 @@ fn type_of(kind: ActorKind) -> &'static str {
     }
 }
 
-fn token<'e>(auth: &'e ActorAuth<'_>) -> Option<ProgrammaticCredential<'e>> {
-    Some(ProgrammaticCredential { uid: auth.token_id.as_deref()?, kind: auth.kind.as_deref() })
-}
-
 /// Whether `text` is of the type `email_t`: some letters, digits and marks, one `@`, and a domain with a dot in it.
 pub fn is_email(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let Some(at) = bytes.iter().position(|&byte| byte == b'@') else {
+    let Some((name, domain)) = text.split_once('@') else {
         return false;
     };
-    let (name, domain) = bytes.split_at(at);
-    let domain = domain.get(1..).unwrap_or_default();
-    // What stands before the first dot, and behind it, must not be empty.
-    let dot = domain.iter().position(|&byte| byte == b'.');
-    let has_ends = dot.is_some_and(|dot| dot > 0 && dot + 1 < domain.len());
-    let is_of = |text: &[u8], set: &[bool; 256]| text.iter().all(|&byte| set[usize::from(byte)]);
-    has_ends && !name.is_empty() && is_of(name, &NAME) && is_of(domain, &DOMAIN)
-}
-
-/// What may stand before the `@`.
-static NAME: [bool; 256] = letters_digits_and(b"!#$%&'*+,-./=?^_`{|}~");
-
-/// What may stand behind it.
-static DOMAIN: [bool; 256] = letters_digits_and(b"-.");
-
-/// Which bytes are letters or digits of ASCII, or one of `marks`.
-const fn letters_digits_and(mut marks: &[u8]) -> [bool; 256] {
-    let mut set = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        set[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    while let [mark, rest @ ..] = marks {
-        set[*mark as usize] = true;
-        marks = rest;
-    }
-    set
+    // What stands before the first dot, and after it, must not be empty.
+    let has_ends = domain.split_once('.').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+    let is_of = |text: &str, marks: &[u8]| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.contains(&byte))
+    };
+    has_ends && !name.is_empty() && is_of(name, b"!#$%&'*+,-./=?^_`{|}~") && is_of(domain, b"-.")
 }
 
 #[cfg(test)]

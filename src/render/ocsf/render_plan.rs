@@ -4,7 +4,6 @@
 
 use crate::model::event::{ActorKind, Event, EventTarget, FieldChange};
 use crate::model::meaning::{Deed, OcsfClass};
-use crate::model::time::Timestamp;
 use crate::render::ocsf::endpoint::{DstEndpoint, SrcEndpoint};
 use crate::render::ocsf::people::{ActorFields, OcsfUser};
 
@@ -29,8 +28,6 @@ pub struct RenderPlan<'e> {
     pub indices: TargetIndices,
     /// Where the privileges are read.
     pub privileges: Option<PrivilegeSource>,
-    /// When it happened, or else what comes closest.
-    pub time: Timestamp,
 }
 
 /// Indices of targets.
@@ -63,7 +60,6 @@ impl<'e> RenderPlan<'e> {
             entity_user: None,
             indices: TargetIndices::default(),
             privileges: None,
-            time: time(event),
         };
         plan.class = plan.choose_class();
         plan.fill_class_fields();
@@ -173,7 +169,7 @@ impl<'e> RenderPlan<'e> {
 
     fn find_user(&mut self) -> bool {
         self.indices.user = TargetKind::User.first(self.event, 0);
-        self.user = self.indices.user.and_then(|at| OcsfUser::at(self.event, at));
+        self.user = self.target(self.indices.user).and_then(OcsfUser::of_target);
         self.user.is_some()
     }
 
@@ -204,12 +200,6 @@ impl<'e> RenderPlan<'e> {
         };
         content.or(self.indices.container).is_some()
     }
-}
-
-/// When it happened; where the source does not say, when it was processed or received.
-fn time(event: &Event<'_>) -> Timestamp {
-    let time = event.time.or(event.processed_time);
-    time.unwrap_or(event.observed_time)
 }
 
 /// What kind of thing a target is, as far as classes of OCSF care.

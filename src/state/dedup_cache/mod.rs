@@ -1,7 +1,6 @@
 //! Remembers the records written near the watermark, so that a repeated record
 //! is not taken for a late one.
 
-mod entry_format;
 mod slot_table;
 
 use serde::{Deserialize, Serialize};

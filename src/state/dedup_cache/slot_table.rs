@@ -1,68 +1,88 @@
-//! Stores the remembered records in some fifty bytes each, found by identity and by position.
-//! There may be two thousand for each of hundreds of sources, and a hundred thousand for a busy
-//! one.
+//! Stores the remembered records in some fifty bytes each, found by identity and by position, and
+//! their format in the state file. There may be two thousand for each of hundreds of sources, and
+//! a hundred thousand for a busy one.
+
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::model::record::Fingerprint;
-
-/// No slot.
-const NONE: u32 = u32::MAX;
 
 /// Slots that are added at once, at least.
 const GROWTH: usize = 32;
 
-/// One record: who it is and what it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One record: who it is and what it says. In the state file 32 hex digits of its identity and 16 of
+/// its content, with a `-` between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct CacheEntry {
     pub identity: Fingerprint,
     /// [`Document::content_hash`](crate::model::json::Document::content_hash).
     pub content: u64,
 }
 
-/// Records by identity and by place. Records of one identity are looked through one after the
-/// other.
-#[derive(Debug, Clone, Default)]
+impl From<CacheEntry> for String {
+    fn from(entry: CacheEntry) -> String {
+        format!("{}-{:016x}", entry.identity, entry.content)
+    }
+}
+
+impl TryFrom<String> for CacheEntry {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<CacheEntry, &'static str> {
+        let entry = || {
+            let (identity, content) = text.split_once('-')?;
+            if (identity.len(), content.len()) != (32, 16) {
+                return None;
+            }
+            Some(CacheEntry {
+                identity: Fingerprint(u128::from_str_radix(identity, 16).ok()?),
+                content: u64::from_str_radix(content, 16).ok()?,
+            })
+        };
+        entry().ok_or("not a remembered record")
+    }
+}
+
+/// Records by identity and by position. In the state file a list of milliseconds, each with its
+/// records.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "Vec<(i64, Vec<CacheEntry>)>")]
 pub struct SlotTable {
     slots: Vec<CacheSlot>,
-    /// Slots that hold nothing any more: what is learnt next takes them.
+    /// Slots that hold nothing any more: the next records take them.
     free: Vec<u32>,
-    /// The first slot of each chain of identities that fall together; a power of two of them.
-    heads: Vec<u32>,
-    /// Slots by place, and as they came where it is the same.
+    /// Slots by identity; several records may have one identity.
+    by_identity: HashTable<u32>,
+    /// Slots by position, and as they came where it is the same.
     order: Vec<u32>,
 }
 
-/// A record remembered. Forty bytes: keep it small.
+/// A record remembered. Forty bytes, packed as there may be many: keep it small.
 #[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed(8))]
 struct CacheSlot {
-    /// The upper half and the lower one.
-    identity: [u64; 2],
+    identity: Fingerprint,
     content: u64,
     ms: i64,
     /// The reading that brought it last.
     reading: u32,
-    /// The next one of its chain.
-    next: u32,
 }
 
-impl CacheSlot {
-    fn new(entry: CacheEntry, ms: i64, reading: u32) -> CacheSlot {
-        CacheSlot {
-            identity: halves(entry.identity),
-            content: entry.content,
-            ms,
-            reading,
-            next: NONE,
+impl Serialize for SlotTable {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_seq(self.by_position().map(|(ms, entries)| (ms, entries.collect::<Vec<_>>())))
+    }
+}
+
+impl From<Vec<(i64, Vec<CacheEntry>)>> for SlotTable {
+    fn from(saved: Vec<(i64, Vec<CacheEntry>)>) -> SlotTable {
+        let mut table = SlotTable::default();
+        for (ms, entries) in saved {
+            entries.into_iter().for_each(|entry| table.insert(entry, ms, 0));
         }
+        table
     }
-
-    fn entry(&self) -> CacheEntry {
-        let [upper, lower] = self.identity.map(u128::from);
-        CacheEntry { identity: Fingerprint((upper << 64) | lower), content: self.content }
-    }
-}
-
-fn halves(identity: Fingerprint) -> [u64; 2] {
-    [(identity.0 >> 64) as u64, identity.0 as u64]
 }
 
 impl SlotTable {
@@ -73,72 +93,74 @@ impl SlotTable {
 
     /// Whether there is one of this identity.
     pub fn contains_identity(&self, identity: Fingerprint) -> bool {
-        self.chain(identity).next().is_some()
+        self.find_all(identity).next().is_some()
     }
 
     /// Whether `entry` is there; if so, `reading` has brought it.
     pub fn touch(&mut self, entry: &CacheEntry, reading: u32) -> bool {
         let is_it = |&at: &usize| self.slots[at].content == entry.content;
-        let Some(at) = self.chain(entry.identity).find(is_it) else {
+        let Some(at) = self.find_all(entry.identity).find(is_it) else {
             return false;
         };
         self.slots[at].reading = reading;
         true
     }
 
-    /// Whether there is one of this identity and place that another reading than `reading` brought
-    /// last.
+    /// Whether there is one of this identity and position that another reading than `reading`
+    /// brought last.
     pub fn was_read_earlier_at(&self, identity: Fingerprint, ms: i64, reading: u32) -> bool {
-        self.chain(identity).any(|at| {
-            let slot = &self.slots[at];
+        self.find_all(identity).any(|at| {
+            let slot = self.slots[at];
             slot.ms == ms && slot.reading != reading
         })
     }
 
     /// Adds `entry`, which `reading` brought.
     pub fn insert(&mut self, entry: CacheEntry, ms: i64, reading: u32) {
-        let slot = CacheSlot::new(entry, ms, reading);
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = slot;
-                at
-            }
+        let CacheEntry { identity, content } = entry;
+        let slot = CacheSlot { identity, content, ms, reading };
+        let at = self.free.pop().unwrap_or(self.slots.len() as u32);
+        match self.slots.get_mut(at as usize) {
+            Some(free) => *free = slot,
             None => {
                 grow(&mut self.slots);
                 self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
             }
-        };
-        self.place(at, ms);
-        if self.len() > self.heads.len() {
-            self.link_all();
-        } else {
-            self.link(at);
         }
+        let slots = &self.slots;
+        self.by_identity.insert_unique(hash(identity), at, |&at| hash(slots[at as usize].identity));
+        let behind = self.order.partition_point(|&other| self.ms(other) <= ms);
+        grow(&mut self.order);
+        self.order.insert(behind, at);
     }
 
     /// Removes the `count` that come first.
     pub fn remove_first(&mut self, count: usize) {
-        for number in 0..count {
-            let at = self.order[number];
-            self.unlink(at);
+        for at in self.order.drain(..count) {
+            let hash = hash(self.slots[at as usize].identity);
+            if let Ok(found) = self.by_identity.find_entry(hash, |&other| other == at) {
+                found.remove();
+            }
+            self.free.push(at);
         }
-        self.free.extend(self.order.drain(..count));
     }
 
-    /// The last place that lies not behind `end`.
+    /// The last position that lies not after `end`.
     pub fn last_position_until(&self, end: i64) -> Option<i64> {
         let until = self.order.partition_point(|&at| self.ms(at) <= end);
         Some(self.ms(*self.order.get(until.checked_sub(1)?)?))
     }
 
-    /// All, by place.
+    /// All, by position.
     pub fn by_position(
         &self,
-    ) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = CacheEntry> + Clone)> {
+    ) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = CacheEntry>)> {
         let same = |&one: &u32, &other: &u32| self.ms(one) == self.ms(other);
         self.order.chunk_by(same).map(|there| {
-            let entries = there.iter().map(|&at| self.slots[at as usize].entry());
+            let entries = there.iter().map(|&at| {
+                let CacheSlot { identity, content, .. } = self.slots[at as usize];
+                CacheEntry { identity, content }
+            });
             (self.ms(there[0]), entries)
         })
     }
@@ -147,60 +169,16 @@ impl SlotTable {
         self.slots[at as usize].ms
     }
 
-    /// Where those of this identity lie.
-    fn chain(&self, identity: Fingerprint) -> impl Iterator<Item = usize> {
-        let halves = halves(identity);
-        let first = self.heads.get(self.head_of(halves)).copied();
-        let next = |&at: &u32| self.slots.get(at as usize).map(|slot| slot.next);
-        std::iter::successors(first, next)
-            .map_while(|at| usize::try_from(at).ok().filter(|&at| at < self.slots.len()))
-            .filter(move |&at| self.slots[at].identity == halves)
+    /// The slots of those of this identity.
+    fn find_all(&self, identity: Fingerprint) -> impl Iterator<Item = usize> {
+        let same_hash = self.by_identity.iter_hash(hash(identity)).map(|&at| at as usize);
+        same_hash.filter(move |&at| { self.slots[at].identity } == identity)
     }
+}
 
-    /// Nobody can choose identities so that they fall together: they are of a cryptographic hash.
-    fn head_of(&self, halves: [u64; 2]) -> usize {
-        (halves[1] as usize) & self.heads.len().wrapping_sub(1)
-    }
-
-    fn place(&mut self, at: u32, ms: i64) {
-        grow(&mut self.order);
-        match self.order.last() {
-            Some(&last) if self.ms(last) > ms => {
-                let behind = self.order.partition_point(|&other| self.ms(other) <= ms);
-                self.order.insert(behind, at);
-            }
-            _ => self.order.push(at),
-        }
-    }
-
-    fn link(&mut self, at: u32) {
-        let head = self.head_of(self.slots[at as usize].identity);
-        self.slots[at as usize].next = std::mem::replace(&mut self.heads[head], at);
-    }
-
-    fn link_all(&mut self) {
-        self.heads = vec![NONE; self.len().next_power_of_two()];
-        for number in 0..self.order.len() {
-            self.link(self.order[number]);
-        }
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let CacheSlot { identity, next, .. } = self.slots[at as usize];
-        let head = self.head_of(identity);
-        let mut before = self.heads[head];
-        if before == at {
-            self.heads[head] = next;
-            return;
-        }
-        while let Some(slot) = self.slots.get_mut(before as usize) {
-            if slot.next == at {
-                slot.next = next;
-                return;
-            }
-            before = slot.next;
-        }
-    }
+/// Nobody can choose identities so that they fall together: they are of a cryptographic hash.
+fn hash(identity: Fingerprint) -> u64 {
+    identity.0 as u64
 }
 
 /// Makes room for one more, without the half that a vector leaves empty by itself.

@@ -3,17 +3,27 @@
 //! event.
 
 pub mod coverage;
-mod history_file;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::files::{Durability, FileReplacement, create_private_folder};
+use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
+use crate::state::permissions::check_file_below;
 use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
+use crate::state::{StateError, parse_versioned};
 
-pub use history_file::RunHistoryStore;
+/// The newest version of the file that this program reads and writes.
+const VERSION: u64 = 1;
+
+/// The largest file that is read: with all spans and the longest messages it is a fraction of this.
+const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// What is known of the runs of one source.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -185,20 +195,18 @@ impl RunTotals {
 impl RunCounts {
     /// Adds what `more` says.
     pub fn add(&mut self, more: &RunCounts) {
-        for (sum, more) in self.all_mut().into_iter().zip(more.all()) {
-            *sum = sum.saturating_add(more);
-        }
+        self.combine(*more, u64::saturating_add);
     }
 
     /// Where `least` says more, as much as it says.
     pub fn at_least(&mut self, least: &RunCounts) {
-        for (count, least) in self.all_mut().into_iter().zip(least.all()) {
-            *count = least.max(*count);
-        }
+        self.combine(*least, u64::max);
     }
 
-    fn all(mut self) -> [u64; 9] {
-        self.all_mut().map(|count| *count)
+    fn combine(&mut self, mut other: RunCounts, with: fn(u64, u64) -> u64) {
+        for (count, other) in self.all_mut().into_iter().zip(other.all_mut()) {
+            *count = with(*count, *other);
+        }
     }
 
     fn all_mut(&mut self) -> [&mut u64; 9] {
@@ -213,6 +221,115 @@ impl RunCounts {
             &mut self.server_wait_ms,
             &mut self.backoff_wait_ms,
         ]
+    }
+}
+
+/// The folder of ledgers: a run history for each source.
+#[derive(Debug, Clone)]
+pub struct RunHistoryStore {
+    folder: PathBuf,
+}
+
+/// Why a ledger cannot be read. It never stops a pull.
+#[derive(Debug)]
+pub struct RunHistoryError(StateError);
+
+impl fmt::Display for RunHistoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            StateError::Io { path, source, .. } => {
+                write!(f, "the ledger `{}` cannot be read: {source}", path.display())
+            }
+            StateError::Damaged { path, what } => {
+                write!(f, "the ledger `{}` is damaged: {what}", path.display())
+            }
+            StateError::Newer { path, version, known } => write!(
+                f,
+                "the ledger `{}` has version {version}, and this atlaudit knows versions up to {known}",
+                path.display()
+            ),
+            StateError::Unsafe(fault) => write!(f, "the ledger {fault}"),
+            StateError::Locked { .. } => write!(f, "{}", self.0),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct VersionedRunHistory<'a> {
+    version: u64,
+    source: &'a str,
+    #[serde(flatten)]
+    ledger: &'a RunHistory,
+}
+
+impl RunHistoryStore {
+    /// Those that are kept in the state folder `state`.
+    pub fn new(state: &Path) -> RunHistoryStore {
+        RunHistoryStore { folder: state.join("ledgers") }
+    }
+
+    /// The ledger of `source`, if it has one.
+    ///
+    /// # Errors
+    /// It is there and cannot be read; it is left as it is.
+    pub fn read(&self, source: &SourceName) -> Result<Option<RunHistory>, RunHistoryError> {
+        self.load(&self.path(source)).map_err(RunHistoryError)
+    }
+
+    fn load(&self, path: &Path) -> Result<Option<RunHistory>, StateError> {
+        match check_file_below(&self.folder, path)? {
+            None => return Ok(None),
+            Some(length) if length > LIMIT => {
+                return Err(StateError::damaged(path, "it is too large"));
+            }
+            Some(_) => {}
+        }
+        let text = fs::read(path).map_err(|error| StateError::io("read", path, error))?;
+        parse_versioned(path, &text, VERSION).map(Some)
+    }
+
+    /// Changes the ledger of `source`, and returns it as it is now. To be called by the holder of
+    /// the source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or
+    /// that others may write, stays.
+    pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut RunHistory)) -> RunHistory {
+        let (mut ledger, is_ours) = match self.read(source) {
+            Ok(found) => (found.unwrap_or_default(), true),
+            Err(error) => {
+                let is_ours = !matches!(error.0, StateError::Newer { .. } | StateError::Unsafe(_));
+                let then = if is_ours { "it is recreated" } else { "it stays as it is" };
+                tracing::warn!("{error}; {then}, and no event is lost by it");
+                (RunHistory::default(), is_ours)
+            }
+        };
+        change(&mut ledger);
+        if is_ours && let Err(error) = self.write(source, &ledger) {
+            tracing::warn!(
+                "the ledger `{}` cannot be written: {error}; `status` does not know of this run, \
+                 and no event is lost by it",
+                self.path(source).display()
+            );
+        }
+        ledger
+    }
+
+    fn write(&self, source: &SourceName, ledger: &RunHistory) -> io::Result<()> {
+        create_private_folder(&self.folder)?;
+        let text = serde_json::to_vec(&VersionedRunHistory {
+            version: VERSION,
+            source: source.as_str(),
+            ledger,
+        })?;
+        // The folder is not synced: the old file will do as well after a crash, but half a one not.
+        FileReplacement::new(&self.path(source), Durability::File)
+            .with_fixed_name(&format!(".{source}~"))
+            .write(|out| {
+                out.write_all(&text)?;
+                out.write_all(b"\n")
+            })
+    }
+
+    fn path(&self, source: &SourceName) -> PathBuf {
+        self.folder.join(format!("{source}.json"))
     }
 }
 
@@ -306,5 +423,62 @@ mod tests {
         let mut now = totals(3, 9, &[(0, 4), (3, 1)]);
         now.at_least(&totals(5, 1, &[(0, 3), (7, 2)]));
         assert_eq!(now, totals(5, 9, &[(0, 4), (3, 1), (7, 2)]));
+    }
+}
+
+#[cfg(test)]
+mod file_tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn ledgers() -> (tempfile::TempDir, RunHistoryStore, SourceName) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledgers = RunHistoryStore::new(&folder.path().join("state"));
+        (folder, ledgers, "acme".parse().unwrap())
+    }
+
+    #[test]
+    fn a_ledger_reads_back_and_is_private() {
+        let (_folder, ledgers, name) = ledgers();
+        assert_eq!(ledgers.read(&name).unwrap(), None);
+        for runs in 1..=3 {
+            let ledger = ledgers.change(&name, |ledger| {
+                *ledger.totals.ends.entry(3).or_default() += 1;
+            });
+            assert_eq!(ledger.runs(), runs);
+            assert_eq!(ledgers.read(&name).unwrap(), Some(ledger));
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&ledgers.path(&name)), 0o600);
+        assert_eq!(mode(&ledgers.folder), 0o700);
+        assert_eq!(fs::read_dir(&ledgers.folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_damaged_is_begun_anew_and_what_is_newer_stays() {
+        let (_folder, ledgers, name) = ledgers();
+        let count = |ledger: &mut RunHistory| ledger.failures_in_a_row += 1;
+        ledgers.change(&name, count);
+        for damaged in ["", "{", "[]", "{}", r#"{"version":0}"#, r#"{"version":1,"coverage":7}"#] {
+            fs::write(ledgers.path(&name), damaged).unwrap();
+            assert!(ledgers.read(&name).is_err(), "{damaged}");
+            ledgers.change(&name, count);
+            let ledger = ledgers.read(&name).unwrap().unwrap();
+            assert_eq!(ledger.failures_in_a_row, 1, "{damaged}");
+        }
+        let newer = r#"{"version":2,"x":[]}"#;
+        fs::write(ledgers.path(&name), newer).unwrap();
+        ledgers.change(&name, count);
+        assert_eq!(fs::read_to_string(ledgers.path(&name)).unwrap(), newer);
+    }
+
+    #[test]
+    fn what_a_dead_run_left_is_in_nobodys_way() {
+        let (_folder, ledgers, name) = ledgers();
+        fs::create_dir_all(&ledgers.folder).unwrap();
+        fs::write(ledgers.folder.join(".acme~"), "{\"half").unwrap();
+        ledgers.change(&name, |ledger| ledger.failures_in_a_row = 2);
+        assert_eq!(ledgers.read(&name).unwrap().unwrap().failures_in_a_row, 2);
+        assert_eq!(fs::read_dir(&ledgers.folder).unwrap().count(), 1);
     }
 }

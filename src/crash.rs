@@ -1,0 +1,104 @@
+//! Defines the points between two side effects at which a test kills the program.
+//!
+//! They exist in the binary that tests build (feature `crash-points`, set by the tests' own
+//! dependency on this crate) and nowhere else: every function here does nothing without it.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A point that is passed between two side effects. Each is reached by the deterministic test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// The source is locked.
+    Locked,
+    /// What a dead run left of a state file is removed.
+    LeftoverRemoved,
+    /// A new state lies beside the old one.
+    StateWritten,
+    /// The new state has taken the old one's place, and the folder does not know for sure.
+    StateReplaced,
+    /// The new state is durable.
+    StateDurable,
+    /// A file was cut back, and the disk does not know for sure.
+    CutBack,
+    /// What stood behind the committed end was copied aside, and is still there.
+    SetAside,
+    /// A new output file exists, and the folder does not know for sure.
+    OutputCreated,
+    /// An output file is open.
+    OutputOpened,
+    /// A part of some lines is written.
+    HalfAppended,
+    /// Some lines are written.
+    Appended,
+    /// The member or frame of a commit is written to its end.
+    Packed,
+    /// The lines of a commit are durable.
+    OutputDurable,
+    /// A body lies durably beside the others, without its name.
+    BodyWritten,
+    /// A body has its name, and the folder does not know for sure.
+    BodyNamed,
+    /// The pages of a commit are durable, its events are not.
+    PagesDurable,
+    /// What is known of an export's runs was replaced.
+    RequestReplaced,
+    /// An export has its manifest, and its state still.
+    Sealed,
+    /// A part of an export's state was removed.
+    StateRemoved,
+    /// A finished file has its name, and the folder does not know for sure.
+    Finished,
+}
+
+/// How many points were passed.
+static PASSED: AtomicUsize = AtomicUsize::new(0);
+
+/// What a test says in `ATLAUDIT_CRASH_<name>`.
+#[inline]
+fn setting(name: &str) -> Option<String> {
+    match cfg!(feature = "crash-points") {
+        true => std::env::var(format!("ATLAUDIT_CRASH_{name}")).ok(),
+        false => None,
+    }
+}
+
+/// Dies here where `ATLAUDIT_CRASH_AT` names this point, or the number of this passage, counted
+/// from 1 over all points. Appends the point's name to the file `ATLAUDIT_CRASH_TRACE`.
+#[inline]
+pub fn point(here: CrashPoint) {
+    if !cfg!(feature = "crash-points") {
+        return;
+    }
+    let passage = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    if let Some(path) = setting("TRACE")
+        && let Ok(mut file) = OpenOptions::new().append(true).create(true).open(path)
+    {
+        let _ = writeln!(file, "{here:?}");
+    }
+    if setting("AT").is_some_and(|at| at == passage.to_string() || at == format!("{here:?}")) {
+        // Nothing is unwound, dropped or flushed, as with SIGKILL.
+        std::process::abort();
+    }
+}
+
+/// Fails where `ATLAUDIT_CRASH_FAULT` names `call`, a system call that no real file system can be
+/// made to let fail: `Truncate`, which needs free space on btrfs.
+///
+/// # Errors
+/// The disk is full, as a test pretends.
+#[inline]
+pub fn fails(call: &str) -> io::Result<()> {
+    match setting("FAULT").is_some_and(|wanted| wanted == call) {
+        true => Err(ErrorKind::StorageFull.into()),
+        false => Ok(()),
+    }
+}
+
+/// A limit that tests set low, so that few events make many commits: `usual`, but for
+/// `ATLAUDIT_CRASH_<name>` in their environment.
+#[inline]
+pub fn limit(name: &str, usual: usize) -> usize {
+    setting(name).and_then(|limit| limit.parse().ok()).unwrap_or(usual)
+}

@@ -1,0 +1,248 @@
+//! Writes the attributes of an event: `metadata`, which event it is and the ways that it came; those that a class
+//! has of its own, what it was done to and where; and `unmapped`, what a normalized event has and OCSF has no
+//! attribute for, or not of that type, under the keys of the normalized event.
+
+use crate::model::event::{ActorKind, Event, EventClient, EventTarget, FieldChange, TargetParent};
+use crate::model::json::Node;
+use crate::model::json::write::ObjectWriter;
+use crate::model::meaning::OcsfClass;
+use crate::model::record::Record;
+use crate::model::source_kind::RecordIdentity;
+use crate::render::ocsf::people::{APP_LABEL, OcsfUser};
+use crate::render::ocsf::render_plan::{
+    PrivilegeSource, RenderPlan, TargetAttribute, TargetKind, targets_in,
+};
+
+/// Writes the object `metadata`.
+pub fn write_metadata(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
+    let source = &event.source;
+    out.object("metadata", |out| {
+        out.constant(r#""version":"1.8.0""#);
+        out.text("uid", &event.id);
+        // Other types of source have none, and the id by content is ours.
+        if source.kind.descriptor().identity == RecordIdentity::ApiId {
+            out.text_if_some("original_event_uid", record.id.as_deref());
+        }
+        out.text("event_code", &event.action);
+        out.object("product", |out| {
+            out.text("name", product(event));
+            out.word("vendor_name", "Atlassian");
+        });
+        out.text_if_some("tenant_uid", source.org_id.or(source.site));
+        out.word("log_name", source.kind.as_str());
+        out.text("source", source.name);
+        // As the source wrote it: there where the time of the event was read.
+        let original_time = source.kind.time_value(record.doc.root()).and_then(Node::scalar);
+        out.text_if_some("original_time", original_time.as_deref());
+        // Atlassian's own processing is what logs an event; ours is the processing on its way.
+        if let Some(time) = event.processed_time {
+            out.integer("logged_time", time.timestamp_millis());
+        }
+        out.integer("processed_time", event.observed_time.timestamp_millis());
+    });
+}
+
+/// The product that logged it: by the event's own word, else the one whose log it is.
+pub fn product<'e>(event: &'e Event<'_>) -> &'e str {
+    match event.product.as_deref() {
+        None => event.source.kind.descriptor().product,
+        Some("jira") => "Jira",
+        Some("confluence") => "Confluence",
+        Some("organization") => "Atlassian Administration",
+        Some("bitbucket") => "Bitbucket",
+        Some("trello") => "Trello",
+        Some("loom") => "Loom",
+        Some("compass") => "Compass",
+        Some("guard_detect") => "Guard Detect",
+        Some(product) => product,
+    }
+}
+
+/// Writes the attributes of the class of `plan`.
+pub fn write_of_class(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
+    if let Some(user) = &plan.user {
+        out.object("user", |out| user.write(out));
+    }
+    match plan.class {
+        OcsfClass::AccountChange => {
+            out.objects("policies", targets_in(plan, TargetAttribute::Policy), write_with_type);
+        }
+        OcsfClass::Authentication => {
+            out.object("service", |out| out.text("name", product(plan.event)));
+        }
+        OcsfClass::UserAccess => {
+            out.texts("privileges", PrivilegeSource::list(plan));
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
+        }
+        OcsfClass::GroupManagement => group(plan, out),
+        OcsfClass::WebResources => {
+            let resources = targets_in(plan, TargetAttribute::WebResource);
+            out.objects("web_resources", resources, write_with_type);
+        }
+        OcsfClass::Api => {
+            out.object("api", |out| {
+                out.text("operation", &plan.event.action);
+                out.object("service", |out| out.text("name", product(plan.event)));
+            });
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
+        }
+        OcsfClass::EntityManagement => out.object("entity", |out| write_entity(plan, out)),
+    }
+    if let Some(to) = &plan.dst_endpoint {
+        out.object("dst_endpoint", |out| to.write(out));
+    }
+}
+
+fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
+    for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
+        if let Some(target) = plan.target(at) {
+            out.object(key, |out| write_id_and_name(out, target));
+        }
+    }
+    out.texts("privileges", PrivilegeSource::list(plan));
+    if let Some(target) = plan.target(plan.indices.resource) {
+        out.object("resource", |out| write_with_type(out, target));
+    }
+}
+
+/// Writes the object `entity`, whatever was managed: the first target that can be named; else the organization, else the site, else the source as its
+/// configuration names it, for something of those it was.
+fn write_entity(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
+    let source = &plan.event.source;
+    let target = plan.target(plan.indices.entity);
+    match (target, source.org_id, source.site) {
+        (Some(target), _, _) => write_target(target, plan.entity_user.as_ref(), out),
+        (None, Some(id), _) => {
+            out.text("uid", id);
+            out.constant(r#""type_id":4,"type":"Organization""#);
+            out.object("org", |out| out.text("uid", id));
+        }
+        (None, None, Some(site)) => {
+            out.text("name", site);
+            out.constant(r#""type_id":99,"type":"site""#);
+        }
+        (None, None, None) => {
+            out.text("name", source.name);
+            out.constant(r#""type_id":99,"type":"source""#);
+        }
+    }
+}
+
+fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
+    if let Some(user) = user {
+        out.text_if_some("uid", user.uid);
+        out.text_if_some("name", user.name);
+        out.constant(r#""type_id":2,"type":"User""#);
+        return out.object("user", |out| user.write(out));
+    }
+    write_id_and_name(out, target);
+    let (fields, key) = match (TargetKind::of(target), target.kind.as_deref()) {
+        (TargetKind::Group, _) => (r#""type_id":3,"type":"Group""#, "group"),
+        (TargetKind::Organization, _) => (r#""type_id":4,"type":"Organization""#, "org"),
+        (TargetKind::Policy, _) => (r#""type_id":5,"type":"Policy""#, "policy"),
+        (_, None) => return out.constant(r#""type_id":0,"type":"Unknown""#),
+        (_, Some(kind)) => {
+            out.json("type_id", b"99");
+            return out.text("type", kind);
+        }
+    };
+    out.constant(fields);
+    out.object(key, |out| match key {
+        "policy" => write_with_type(out, target),
+        _ => write_id_and_name(out, target),
+    });
+}
+
+/// Id and name.
+fn write_id_and_name(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
+    out.text_if_some("uid", target.id.as_deref());
+    out.text_if_some("name", target.name.as_deref());
+}
+
+/// Id, name and the source's word for what it is.
+fn write_with_type(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
+    write_id_and_name(out, target);
+    out.text_if_some("type", target.kind.as_deref());
+}
+
+/// Writes the fields of `unmapped`.
+pub fn write_unmapped(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
+    let event = plan.event;
+    if let Some(other) = event.substitute_time() {
+        // `time` is required. The word says where it comes from.
+        out.word("time_is", other);
+    }
+    out.word("category", event.category.as_str());
+    out.object("source", |out| {
+        // The tenant is the organization, where there is one.
+        out.text_if_some("site", event.source.site.filter(|_| event.source.org_id.is_some()));
+    });
+    out.object("actor", |out| unmapped_actor(plan, event, out));
+    let targets = event.targets.iter().enumerate();
+    let left = targets.filter(|(index, target)| has_unmapped_fields(plan, *index, target));
+    out.objects("targets", left, |out, (_, target)| target.write(out));
+    let changes = event.changes.iter().filter(|change| **change != FieldChange::default());
+    out.objects("changes", changes, |out, change| change.write(out));
+    out.object("client", |out| unmapped_client(plan, &event.client, out));
+    out.object("labels", |out| {
+        for (key, value) in &event.labels {
+            if *key != APP_LABEL {
+                out.text(key, value);
+            }
+        }
+    });
+}
+
+fn unmapped_actor(plan: &RenderPlan<'_>, event: &Event<'_>, out: &mut ObjectWriter<'_>) {
+    let actor = &event.actor;
+    let user = plan.actor.user;
+    if user.is_none() {
+        out.text_if_some("type", actor.kind.map(ActorKind::as_str));
+    }
+    if user.is_none_or(|user| user.email.is_none()) {
+        out.text_if_some("email", actor.email.as_deref());
+    }
+    out.object("auth", |out| {
+        // A token's id and type are with the user, who has it.
+        let is_with_user = user.is_some() && actor.auth.token_id.is_some();
+        if !is_with_user {
+            out.text_if_some("type", actor.auth.kind.as_deref());
+            out.text_if_some("token_id", actor.auth.token_id.as_deref());
+        }
+        out.text_if_some("token_label", actor.auth.token_label.as_deref());
+    });
+    out.object("on_behalf_of", |out| actor.on_behalf_of.write(out));
+}
+
+/// Whether something of the target at `index` stands nowhere else.
+fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> bool {
+    match TargetAttribute::of(plan, index, target) {
+        _ if *target == EventTarget::default() => false,
+        // A privilege is a text, and has no id and no type.
+        TargetAttribute::Unmapped | TargetAttribute::Privilege => true,
+        place => {
+            let user = match place {
+                TargetAttribute::User => plan.user,
+                TargetAttribute::Entity => plan.entity_user,
+                _ => None,
+            };
+            let has_email = user.is_some_and(|user| user.email.is_some());
+            target.email.is_some() && !has_email || target.parent != TargetParent::default()
+        }
+    }
+}
+
+fn unmapped_client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut ObjectWriter<'_>) {
+    let has_place = plan.src_endpoint.has_place();
+    if !has_place {
+        client.write_forwarded(out);
+    }
+    if plan.src_endpoint.country.is_none() {
+        out.text_if_some("country", client.country.as_deref());
+    }
+    if !has_place {
+        out.text_if_some("region", client.region.as_deref());
+        out.text_if_some("city", client.city.as_deref());
+    }
+    out.text_if_some("geo", client.geo.as_deref());
+}
