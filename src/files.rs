@@ -115,8 +115,7 @@ impl<'a> FileReplacement<'a> {
     /// # Errors
     /// The file system's.
     pub fn publish(self, prepared: PreparedReplacement) -> io::Result<()> {
-        let renamed = prepared.0.persist(self.path);
-        renamed.map_err(|error| error.error)?;
+        prepared.0.persist(self.path).map_err(|error| error.error)?;
         self.after_rename.into_iter().for_each(crash::point);
         match self.durability {
             Durability::FileAndDir => sync_folder(folder_of(self.path)),
@@ -166,9 +165,17 @@ pub fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// Every other error.
 pub fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    if_exists(result).map(|_| ())
+}
+
+/// Returns nothing for a file that does not exist.
+///
+/// # Errors
+/// Every other error.
+pub fn if_exists<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
     }
 }
 

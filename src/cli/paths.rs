@@ -9,8 +9,7 @@ use crate::config::env;
 use crate::config::error::ConfigError;
 use crate::config::settings::{CredentialSpec, OutputPath, OutputSettings, SourceSettings};
 use crate::model::name::SourceName;
-use crate::sink::location::{FileIdentity, is_written_by};
-use crate::sink::path::expand;
+use crate::sink::location::{FileIdentity, expand, is_written_by};
 
 /// What a path is used for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
 use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
-use crate::http::quota_file::QuotaDir;
+use crate::http::quota::QuotaDir;
 use crate::http::retry::RetryBudget;
 use crate::model::record::Fingerprint;
 use crate::model::source_kind::SourceAddress;
@@ -153,7 +153,7 @@ impl SourceConnector {
     ) -> Result<HttpClient, AppError> {
         self.clients
             .connect(connection, base_url, authorization)
-            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))
+            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint))
     }
 
     /// Atlassian counts requests by path. So two sources of one organization share its quota and

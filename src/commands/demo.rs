@@ -21,7 +21,7 @@ use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::quota_file::QuotaDir;
+use crate::http::quota::QuotaDir;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 use crate::pipeline::run::RunMode;

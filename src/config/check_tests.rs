@@ -1,5 +1,6 @@
 //! Tests of whole configuration files.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,9 +21,7 @@ use url::{Origin, Url};
 use super::decode::{BodyDecoder, ContentCoding};
 use super::envelope::demands_captcha;
 use super::memory_budget::MemoryBudget;
-use super::message::{
-    AttemptPhase, Request, Response, TransportError, TransportErrorKind, diagnose, flatten,
-};
+use super::message::{Request, Response, TransportError, TransportErrorKind, diagnose, flatten};
 use crate::config::settings::ConnectionSettings;
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
@@ -149,7 +147,7 @@ impl HttpClient {
             BodyDecoder::new(coding, stated.min(MAX_PREALLOCATED_BYTES), self.body_limit);
         let mut received = 0_usize;
         while let Some(chunk) =
-            response.chunk().await.map_err(|error| diagnose(error, AttemptPhase::Body))?
+            response.chunk().await.map_err(|error| diagnose(error, TransportErrorKind::BodyLost))?
         {
             received = received.saturating_add(chunk.len());
             let decoded = decoder.push(&chunk)?;
@@ -167,7 +165,8 @@ impl Transport for HttpClient {
             return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
         }
         let sending = self.client.get(request.url.clone()).headers(self.headers.clone()).send();
-        let response = sending.await.map_err(|error| diagnose(error, AttemptPhase::Sending))?;
+        let response =
+            sending.await.map_err(|error| diagnose(error, TransportErrorKind::ConnectionLost))?;
         let status = response.status().as_u16();
         let mut headers = text_headers(response.headers());
         let coding = ContentCoding::of(&headers);
@@ -203,48 +202,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why no client could be built. No network is involved.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The CA file cannot be read, or holds no certificate.
-    #[error("cannot use the CA file {path}: {message}")]
-    CaFile {
-        /// The file as configured.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The proxy's URL is of no use.
-    #[error("cannot use the proxy {proxy}")]
-    Proxy {
-        /// The URL as configured, without its password.
-        proxy: SafeUrl,
-    },
-    /// The secret holds characters that no header can carry.
-    #[error("the credential holds characters that no HTTP header can carry")]
-    Credential,
-    /// No TLS: most often a system without CA certificates.
-    #[error("cannot set up TLS: {message}")]
-    Tls {
-        /// The cause.
-        message: String,
-    },
-}
-
-impl ConnectError {
+#[error("{message}")]
+pub struct ConnectError {
+    message: String,
     /// What to do about it, as one sentence.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            ConnectError::CaFile { .. } => {
-                "`ca_file` takes a PEM file with one or more certificates"
-            }
-            ConnectError::Proxy { .. } => "`proxy` takes an `http://` or `https://` URL",
-            ConnectError::Credential => {
-                "store the credential again: a line break or a stray character came with it"
-            }
-            ConnectError::Tls { .. } => {
-                "install the system's CA certificates (the package `ca-certificates`)"
-            }
-        }
-    }
+    pub hint: &'static str,
 }
 
 /// Connections to one host that are kept for the next request.
@@ -301,7 +263,10 @@ impl ClientPool {
         let origin = base_url.origin();
         let mut is_locked_out = Arc::default();
         if let Some(credential) = authorization {
-            let header = credential.header(&client).ok_or(ConnectError::Credential)?;
+            let header = credential.header(&client).ok_or_else(|| ConnectError {
+                message: "the credential holds characters that no HTTP header can carry".to_owned(),
+                hint: "store the credential again: a line break or a stray character came with it",
+            })?;
             let key = (origin.clone(), header.clone());
             is_locked_out = self.lockouts.entry(key).or_default().clone();
             headers.insert(AUTHORIZATION, header);
@@ -358,8 +323,10 @@ fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
     if let Some(proxy) = &route.proxy {
         let url = proxy.expose().clone();
         // reqwest's own error quotes the URL, password and all.
-        let proxy =
-            reqwest::Proxy::all(url).map_err(|_| ConnectError::Proxy { proxy: proxy.clone() })?;
+        let proxy = reqwest::Proxy::all(url).map_err(|_| ConnectError {
+            message: format!("cannot use the proxy {proxy}"),
+            hint: "`proxy` takes an `http://` or `https://` URL",
+        })?;
         builder = builder.proxy(proxy);
     }
     if route.without_tls {
@@ -367,12 +334,18 @@ fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
     } else if let Some(path) = &route.ca_file {
         builder = builder.tls_certs_merge(certificates(path)?);
     }
-    builder.build().map_err(|error| ConnectError::Tls { message: flatten(&error) })
+    // Most often a system without CA certificates.
+    builder.build().map_err(|error| ConnectError {
+        message: format!("cannot set up TLS: {}", flatten(&error)),
+        hint: "install the system's CA certificates (the package `ca-certificates`)",
+    })
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, ConnectError> {
-    let failed =
-        |message: &str| ConnectError::CaFile { path: path.clone(), message: printable(message) };
+fn certificates(path: &Path) -> Result<Vec<Certificate>, ConnectError> {
+    let failed = |why: &str| ConnectError {
+        message: format!("cannot use the CA file {}: {}", path.display(), printable(why)),
+        hint: "`ca_file` takes a PEM file with one or more certificates",
+    };
     let pem = std::fs::read(path).map_err(|error| failed(&error.to_string()))?;
     let certificates =
         Certificate::from_pem_bundle(&pem).map_err(|error| failed(&flatten(&error)))?;

@@ -333,11 +333,11 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
     assert!(error.to_string().ends_with("no certificate in it"), "{error}");
     file.write_all(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").unwrap();
     let error = ClientPool::default().connect(&settings, &api, None).unwrap_err();
-    assert!(matches!(error, ConnectError::CaFile { .. }), "{error}");
+    assert!(error.to_string().starts_with("cannot use the CA file /"), "{error}");
     settings.ca_file = Some("/does/not/exist.pem".into());
     let error = ClientPool::default().connect(&settings, &api, None).unwrap_err();
     assert!(error.to_string().contains("/does/not/exist.pem"), "{error}");
-    assert!(error.hint().contains("PEM"));
+    assert!(error.hint.contains("PEM"));
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn no_error_holds_a_secret() {
     let broken = HttpCredential::Bearer(SecretString::from("hunter2\nx"));
     let error =
         ClientPool::default().connect(&connection(LONG_TIMEOUT), &api, Some(&broken)).unwrap_err();
-    assert!(matches!(error, ConnectError::Credential));
+    assert!(error.to_string().starts_with("the credential holds"), "{error}");
     assert!(!format!("{broken:?} {error:?} {error}").contains("hunter2"));
 
     let mut settings = connection(LONG_TIMEOUT);

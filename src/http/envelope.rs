@@ -63,7 +63,7 @@ pub(super) struct ServerMessage {
     pub refusal: RefusalKind,
 }
 
-/// Whether the answer is a page for people: by its type, or by its first character.
+/// Whether the response is a page for people: by its type, or by its first character.
 pub(super) fn is_html(response: &Response) -> bool {
     let typed = response
         .header("content-type")
@@ -104,7 +104,7 @@ pub(super) fn login_page(response: &Response, requested: &Url) -> Option<String>
     (is_safe && is_as_secure).then(|| printable(&shown))
 }
 
-/// What the server says in an answer that is no page of records.
+/// What the server says in a response that is no page of records.
 pub(super) fn read_message(response: &Response) -> ServerMessage {
     let (code, words) = if let Some(coding) = response.header("content-encoding") {
         (None, format!("a body in the content coding `{}`", printable(coding)))
@@ -117,15 +117,12 @@ pub(super) fn read_message(response: &Response) -> ServerMessage {
     } else {
         text_or_json(&response.body)
     };
-    let message = match printable(&words) {
-        empty if empty.is_empty() => "a body without a message".to_owned(),
-        message => message,
-    };
-    ServerMessage {
-        code: code.map(|code| printable(&code)),
-        message,
-        refusal: refusal_kind(response, &words),
+    let mut message = printable(&words);
+    if message.is_empty() {
+        message.push_str("a body without a message");
     }
+    let refusal = refusal_kind(response, &words);
+    ServerMessage { code: code.map(|code| printable(&code)), message, refusal }
 }
 
 /// The gateway answers a missing scope with 401, and tells it from a wrong credential only by its
@@ -170,25 +167,16 @@ fn error_code(value: &Value) -> Option<String> {
 
 /// The most telling strings of an envelope, joined: at most a handful, for one line.
 fn error_text(value: &Value) -> String {
-    let mut found: Vec<String> = Vec::new();
-    if let Value::String(text) = value {
-        found.push(text.clone());
-    }
-    found.extend(strings(value.get("errorMessages")));
-    match value.get("errors") {
-        Some(Value::Array(errors)) => found.extend(errors.iter().take(5).map(error_object_text)),
-        Some(Value::Object(fields)) => found.extend(
-            fields
-                .iter()
-                .take(5)
-                .filter_map(|(field, text)| Some(format!("{field}: {}", text.as_str()?))),
-        ),
-        Some(Value::String(text)) => found.push(text.clone()),
-        _ => {}
-    }
-    if let Some(error @ Value::Object(_)) = value.get("error") {
-        found.push(error_object_text(error));
-    }
+    let errors = value.get("errors");
+    let mut found: Vec<String> = value.as_str().map(str::to_owned).into_iter().collect();
+    let messages = value.get("errorMessages").and_then(Value::as_array).into_iter().flatten();
+    found.extend(messages.take(5).filter_map(Value::as_str).map(str::to_owned));
+    let listed = errors.and_then(Value::as_array).into_iter().flatten();
+    found.extend(listed.take(5).map(error_object_text));
+    let fields = errors.and_then(Value::as_object).into_iter().flatten().take(5);
+    found.extend(fields.filter_map(|(field, text)| Some(format!("{field}: {}", text.as_str()?))));
+    found.extend(errors.and_then(Value::as_str).map(str::to_owned));
+    found.extend(value.get("error").filter(|error| error.is_object()).map(error_object_text));
     if found.iter().all(String::is_empty) {
         found.push(error_object_text(value));
     }
@@ -210,12 +198,6 @@ fn error_object_text(value: &Value) -> String {
         (_, Some(one)) | (Some(one), None) => one.to_owned(),
         (None, None) => String::new(),
     }
-}
-
-fn strings(value: Option<&Value>) -> Vec<String> {
-    let items = value.and_then(Value::as_array).map(Vec::as_slice);
-    let texts = items.unwrap_or_default().iter().take(5);
-    texts.filter_map(|text| Some(text.as_str()?.to_owned())).collect()
 }
 
 /// "an HTML page", with its title when it has one: it often names the proxy or the login page.

@@ -54,20 +54,22 @@ pub async fn send_with_retries<T: Transport, P>(
             });
         }
         failure.attempts = failure.attempts.saturating_add(1);
+        let sent = Instant::now();
         let ended = send_once(transport, request, failure.attempts, meter, observer).await;
-        let failed = match ended.read(request, &read) {
+        let attempt = ended.attempt(request, failure.attempts);
+        let response = ended.result.as_ref().map_err(FailedAttempt::from_transport_error);
+        let failed = match response.and_then(|response| read_page(request, response, &read)) {
             Ok(page) => {
-                report(observer, &ended.attempt(request, failure.attempts), Some(&page));
+                report(observer, &attempt, Some(&page));
                 return Ok(page);
             }
             Err(failed) => failed,
         };
         if let Some((reason, delay)) = waited {
             // Not the time spent in `admit` for our own quota: the server did not cause it.
-            history.add(reason, delay.saturating_add(ended.took));
+            history.add(reason, delay.saturating_add(sent.elapsed()));
         }
         let decision = decide(&failed.outcome, &history, budget, fastrand::f64());
-        let attempt = ended.attempt(request, failure.attempts);
         let (error, waits) = (Some(failed.message.as_str()), decision.delay());
         report(observer, &RequestAttempt { error, waits, ..attempt }, None);
         drop(ended);
@@ -188,17 +190,6 @@ async fn send_once<T: Transport, P>(
 }
 
 impl AttemptResult {
-    fn read<P>(
-        &self,
-        request: &Request,
-        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
-    ) -> Result<P, FailedAttempt> {
-        match &self.result {
-            Ok(response) => read_page(request, response, read),
-            Err(error) => Err(FailedAttempt::from_transport_error(error)),
-        }
-    }
-
     /// The attempt as an observer sees it, before anything was decided about it.
     fn attempt<'a>(&'a self, request: &'a Request, number: u32) -> RequestAttempt<'a> {
         RequestAttempt {

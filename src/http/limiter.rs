@@ -15,8 +15,7 @@ use tokio::time::Instant;
 
 use super::attempt_observer::millis;
 use super::message::Endpoint;
-use super::quota_file::{LockedQuotaFile, QuotaFile};
-use super::rolling_window::{MemoryLog, SPAN, ThrottledRequest, machine_clock};
+use super::quota::{LockedQuotaFile, MemoryLog, QuotaFile, SPAN, ThrottledRequest, machine_clock};
 use crate::model::time;
 use crate::telemetry::meter::{SourceMeter, WAIT_NOTICE, WaitReason};
 
@@ -293,7 +292,7 @@ impl CredentialLimit {
 }
 
 /// A quota that never lets more than `per_minute` through in any 61 seconds: the server's minute
-/// and a second for what may delay one on its way (`rolling_window` takes half of it).
+/// and a second for what may delay one on its way (`SPAN` has half of it).
 ///
 /// `Quota::per_minute(1000)` alone would let 1999 through: its burst is as large as its rate.
 fn governor_quota(per_minute: u32) -> Quota {

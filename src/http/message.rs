@@ -190,35 +190,22 @@ fn error_chain<'a>(
     })
 }
 
-/// How far an attempt had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AttemptPhase {
-    /// No response yet.
-    Sending,
-    /// The head of a response was there.
-    Body,
-}
-
-/// reqwest's error in our words. The URL is dropped, for its query may hold a cursor.
-pub(super) fn diagnose(error: reqwest::Error, phase: AttemptPhase) -> TransportError {
+/// reqwest's error in our words; `otherwise` is where it failed if it does not say so itself. The
+/// URL is dropped, for its query may hold a cursor.
+pub(super) fn diagnose(error: reqwest::Error, otherwise: TransportErrorKind) -> TransportError {
     let error = error.without_url();
-    TransportError::new(error_kind(&error, phase), &flatten(&error))
-}
-
-fn error_kind(error: &reqwest::Error, phase: AttemptPhase) -> TransportErrorKind {
-    if error.is_builder() {
+    let kind = if error.is_builder() {
         TransportErrorKind::Invalid
     } else if error.is_dns() {
         TransportErrorKind::Dns
     } else if error.is_connect() {
-        connect_kind(error)
+        connect_kind(&error)
     } else if error.is_timeout() {
         TransportErrorKind::ReadTimeout
-    } else if phase == AttemptPhase::Sending {
-        TransportErrorKind::ConnectionLost
     } else {
-        TransportErrorKind::BodyLost
-    }
+        otherwise
+    };
+    TransportError::new(kind, &flatten(&error))
 }
 
 fn connect_kind(error: &reqwest::Error) -> TransportErrorKind {

@@ -13,6 +13,5 @@ pub mod limiter;
 pub mod memory_budget;
 pub mod message;
 pub mod probe;
-pub mod quota_file;
+pub mod quota;
 pub mod retry;
-mod rolling_window;

@@ -1,10 +1,11 @@
 //! Takes the first steps on the way to a server one by one, so that `check` can say which of them
 //! fails: the proxy, the name, and the connection. The client of a pull takes all steps at once.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::{Host, Url};
@@ -36,8 +37,8 @@ impl HostPort {
     }
 }
 
-/// The proxy between us and `url`, if there is one. The client decides in the same way
-/// (hyper-util's matcher): a proxy of the settings, else of the environment, never to this machine.
+/// The proxy between us and `url`, if there is one: a proxy of the settings, else of the
+/// environment, never to this machine. The client decides by the same matcher.
 pub fn proxy_for(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -> Option<HostPort> {
     if is_loopback(url) {
         return None;
@@ -46,70 +47,22 @@ pub fn proxy_for(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -
         return HostPort::from_url(proxy.expose());
     }
     // Set by web servers for CGI programs, where HTTP_PROXY may come from a request's header.
-    if env.var_os("REQUEST_METHOD").is_some() || is_in_no_proxy(url, env) {
+    if env.var_os("REQUEST_METHOD").is_some() {
         return None;
     }
-    let of_scheme = match url.scheme() {
-        "https" => ["HTTPS_PROXY", "https_proxy"],
-        _ => ["HTTP_PROXY", "http_proxy"],
+    let first = |names: [&str; 2]| {
+        let value = names.iter().find_map(|name| env.var_text(name));
+        value.unwrap_or_default().to_owned()
     };
-    proxy_from_env(&of_scheme, env).or_else(|| proxy_from_env(&["ALL_PROXY", "all_proxy"], env))
-}
-
-fn proxy_from_env(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
-    let text = names.iter().find_map(|name| env.var_text(name))?;
-    let text = match text.contains("://") {
-        true => text.to_owned(),
-        false => format!("http://{text}"),
-    };
-    let url = Url::parse(&text).ok()?;
-    matches!(url.scheme(), "http" | "https").then_some(())?;
-    HostPort::from_url(&url)
-}
-
-/// Whether `NO_PROXY` names the host of `url`.
-fn is_in_no_proxy(url: &Url, env: &ProcessEnv) -> bool {
-    let list = ["NO_PROXY", "no_proxy"].iter().find_map(|name| env.var_text(name));
-    let Some(spot) = HostPort::from_url(url) else {
-        return false;
-    };
-    let entries = list.unwrap_or_default().split(',').map(str::trim);
-    let mut entries = entries.filter(|entry| !entry.is_empty());
-    match spot.host.parse::<IpAddr>() {
-        Ok(address) => entries.any(|entry| entry == "*" || network_contains(entry, address)),
-        Err(_) => entries.any(|entry| is_within(&spot.host, entry)),
-    }
-}
-
-/// Whether `host` is `domain` or lies below it.
-fn is_within(host: &str, domain: &str) -> bool {
-    let domain = domain.trim_start_matches('.').to_ascii_lowercase();
-    domain == "*"
-        || host == domain
-        || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.') && !domain.is_empty())
-}
-
-/// Whether `entry`, an address or a network such as `10.0.0.0/8`, holds `address`.
-fn network_contains(entry: &str, address: IpAddr) -> bool {
-    let (network, bits) = match entry.split_once('/') {
-        Some((network, bits)) => (network, bits.parse::<u32>().ok()),
-        None => (entry, Some(128)),
-    };
-    let network = network.trim_matches(['[', ']']).parse::<IpAddr>();
-    let (Ok(network), Some(bits)) = (network, bits) else {
-        return false;
-    };
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let shift = 32_u32.saturating_sub(bits);
-            network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let shift = 128_u32.saturating_sub(bits);
-            network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-        }
-        _ => false,
-    }
+    let proxies = Matcher::builder()
+        .all(first(["ALL_PROXY", "all_proxy"]))
+        .http(first(["HTTP_PROXY", "http_proxy"]))
+        .https(first(["HTTPS_PROXY", "https_proxy"]))
+        .no(first(["NO_PROXY", "no_proxy"]))
+        .build();
+    let proxy = proxies.intercept(&url.as_str().parse().ok()?)?;
+    let proxy = Url::parse(&proxy.uri().to_string()).ok()?;
+    HostPort::from_url(&proxy).filter(|_| matches!(proxy.scheme(), "http" | "https"))
 }
 
 /// The addresses of `spot`, by this machine's resolver.
@@ -122,12 +75,9 @@ pub async fn resolve(spot: &HostPort, limit: Duration) -> Result<Vec<SocketAddr>
         .await
         .map_err(|_| failed(&format!("no response within {} s", limit.as_secs())))?
         .map_err(|error| failed(&flatten(&error)))?;
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in found {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    let mut seen = HashSet::new();
+    addresses.retain(|address| seen.insert(*address));
     match addresses.is_empty() {
         true => Err(failed("the name has no address")),
         false => Ok(addresses),
@@ -146,7 +96,9 @@ pub async fn connect(
     for address in addresses {
         last = match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(_)) => return Ok(*address),
-            Ok(Err(error)) => refused(*address, &error),
+            Ok(Err(error)) => {
+                TransportError::new(TransportErrorKind::Connect, &format!("{address}: {error}"))
+            }
             Err(_) => TransportError::new(
                 TransportErrorKind::ConnectTimeout,
                 &format!("{address}, {} s", limit.as_secs()),
@@ -154,11 +106,6 @@ pub async fn connect(
         };
     }
     Err(last)
-}
-
-fn refused(address: SocketAddr, error: &io::Error) -> TransportError {
-    let detail = format!("{address}: {error}");
-    TransportError::new(TransportErrorKind::Connect, &detail)
 }
 
 #[cfg(test)]

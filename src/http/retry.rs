@@ -308,7 +308,8 @@ fn wait_until(text: &str, now: Timestamp, rounding: TimeDelta) -> Option<Duratio
         return Some(epoch_or_delta(number, now));
     }
     let time = parse_http_date(text).or_else(|| parse_api_time(text));
-    Some(until(time.or_else(|| iso_time(text, rounding))?, now))
+    let time = time.or_else(|| iso_time(text, rounding))?;
+    Some((time - now).to_std().unwrap_or_default())
 }
 
 /// ISO 8601 with or without seconds, and with or without a zone: without one it is UTC, like all
@@ -333,29 +334,22 @@ fn iso_time(text: &str, rounding: TimeDelta) -> Option<Timestamp> {
 /// micro- or nanoseconds), else a number of seconds from now, as in the IETF's draft for
 /// `RateLimit` headers.
 fn epoch_or_delta(number: f64, now: Timestamp) -> Duration {
-    let seconds = match number {
-        1e9..1e12 => number - since_epoch(now),
-        1e12..1e15 => number / 1e3 - since_epoch(now),
-        1e15..1e18 => number / 1e6 - since_epoch(now),
-        1e18..1e21 => number / 1e9 - since_epoch(now),
+    let unit = match number {
+        1e9..1e12 => 1.0,
+        1e12..1e15 => 1e3,
+        1e15..1e18 => 1e6,
+        1e18..1e21 => 1e9,
         // A number past every clock means "very long", not "nothing".
         _ => return Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX),
     };
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
-}
-
-fn since_epoch(time: Timestamp) -> f64 {
-    time.timestamp_micros() as f64 / 1e6
+    let now = now.timestamp_micros() as f64 / 1e6;
+    Duration::try_from_secs_f64(number / unit - now).unwrap_or_default()
 }
 
 /// Digits, perhaps with a fraction.
 fn plain_number(text: &str) -> Option<f64> {
     let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     is_plain.then(|| text.parse().ok()).flatten()
-}
-
-fn until(time: Timestamp, now: Timestamp) -> Duration {
-    (time - now).to_std().unwrap_or_default()
 }
 
 /// RFC 9110, section 5.6.7: IMF-fixdate, and the two obsolete forms that a recipient must accept.

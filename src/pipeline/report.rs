@@ -9,7 +9,7 @@ use crate::model::retention::RetentionLimit;
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
-use crate::sink::file::WrittenFiles;
+use crate::sink::WrittenFiles;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// The report of a whole run.

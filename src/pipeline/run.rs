@@ -25,8 +25,8 @@ use crate::pipeline::silence::SourceSilence;
 use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::SinkError;
-use crate::sink::identity::is_locked;
+use crate::sink::UnexpectedFile;
+use crate::sink::location::is_locked;
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
@@ -314,7 +314,7 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
     let mut others = store.outputs_of_others(&settings.name)?;
     match others.find(|(_, output)| output.is_open && output.path == path) {
         None => Ok(()),
-        Some(_) if is_locked(&path) => Err(SinkError::LockedByOtherRun { path }.into()),
+        Some(_) if is_locked(&path) => Err(UnexpectedFile::LockedByOtherRun.at(&path).into()),
         Some((other, _)) => Err(RunError::Unfinished { path, other: other.clone() }),
     }
 }

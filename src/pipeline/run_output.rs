@@ -10,7 +10,7 @@ use crate::crash::{self, CrashPoint};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::record_processor::RecordCounts;
-use crate::sink::path::path_at;
+use crate::sink::location::path_at;
 use crate::sink::{self, LineSink, SinkError};
 use crate::state::checkpoint::ExportProgress;
 

@@ -17,7 +17,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::{RecordCounts, RecordProcessor};
 use crate::pipeline::run_output::{DurableOutput, RunOutput};
 use crate::pipeline::silence::SourceSilence;
-use crate::sink::file::WrittenFiles;
+use crate::sink::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
 
 /// Records that are rendered before their lines are appended: lines take twice the memory of

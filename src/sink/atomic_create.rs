@@ -11,10 +11,10 @@ use crate::config::settings::{OutputPath, OutputSettings};
 use crate::files::{create_private_folder, folder_of, sync_folder};
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
+use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, failed};
+use crate::sink::location::path_at;
 use crate::sink::pack::LineEncoder;
-use crate::sink::path::path_at;
 use crate::sink::stdout::StdoutSink;
-use crate::sink::{LineSink, SinkError, failed};
 
 /// A file on its way to its name; removed where it does not get it.
 #[derive(Debug)]
@@ -40,7 +40,8 @@ pub fn create(
     let path = path_at(template, settings.compression, now)?;
     let (file, unnamed) = match inspect_target(&path)? {
         TargetState::Special => {
-            (open_special(&path).map_err(|error| failed("open", &path, error))?, None)
+            let file = OpenOptions::new().write(true).open(&path);
+            (file.map_err(|error| failed("open", &path, error))?, None)
         }
         free => {
             let (file, temporary) =
@@ -76,7 +77,7 @@ impl PendingFile {
         };
         match named.map_err(|refused| refused.error) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(SinkError::AlreadyExists { path })
+                Err(UnexpectedFile::AlreadyExists.at(&path))
             }
             Err(error) => Err(failed("name", &path, error)),
             Ok(()) => sync_folder(folder_of(&path)).map_err(|error| failed("sync", &path, error)),
@@ -94,7 +95,7 @@ enum TargetState {
 }
 
 fn inspect_target(path: &Path) -> Result<TargetState, SinkError> {
-    let exists = || SinkError::AlreadyExists { path: path.to_owned() };
+    let exists = || UnexpectedFile::AlreadyExists.at(path);
     match fs::metadata(path) {
         Ok(facts) if facts.is_dir() => {
             let error = io::Error::from(ErrorKind::IsADirectory);
@@ -119,10 +120,6 @@ fn create_temp_file(path: &Path) -> io::Result<(File, TempPath)> {
     Ok(file.into_parts())
 }
 
-fn open_special(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).open(path)
-}
-
 /// One file, written once from its beginning to its end.
 struct AtomicFileSink {
     file: File,
@@ -131,25 +128,12 @@ struct AtomicFileSink {
     is_special: bool,
 }
 
-impl AtomicFileSink {
-    fn failed(&self, doing: &'static str, error: io::Error) -> SinkError {
-        match (self.is_special, error.kind()) {
-            (true, ErrorKind::BrokenPipe) => SinkError::ReaderClosed,
-            _ => failed(doing, &self.path, error),
-        }
-    }
-}
-
 impl LineSink for AtomicFileSink {
-    fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
-        Ok(None)
-    }
-
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
         let packed = self.packer.encode(lines);
         packed
             .and_then(|packed| self.file.write_all(packed))
-            .map_err(|error| self.failed("write", error))
+            .map_err(|error| failed("write", &self.path, error))
     }
 
     /// Nothing of it counts before it has its name, so nothing is made durable before
@@ -161,10 +145,10 @@ impl LineSink for AtomicFileSink {
     fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let end = self.packer.finish_frame();
         end.and_then(|end| self.file.write_all(end))
-            .map_err(|error| self.failed("write", error))?;
+            .map_err(|error| failed("write", &self.path, error))?;
         if !self.is_special {
             let synced = self.file.sync_all();
-            synced.map_err(|error| self.failed("sync", error))?;
+            synced.map_err(|error| failed("sync", &self.path, error))?;
         }
         Ok(Vec::new())
     }

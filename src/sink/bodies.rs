@@ -10,7 +10,7 @@ use crate::crash::CrashPoint;
 use crate::files::{
     Durability, FileReplacement, create_private_folder, folder_of, ignore_missing, sync_folder,
 };
-use crate::sink::{SinkError, failed};
+use crate::sink::line_sink::{SinkError, failed};
 
 /// What the name of a body ends with, behind its hash.
 const SUFFIX: &str = ".json.zst";

@@ -1,4 +1,5 @@
-//! Opens, locks and appends to one output file, commits it, and gives it its finished name.
+//! Writes lines to files: chooses the file that the next lines go to, locks it, appends and commits
+//! to it, and gives it its finished name when it is due.
 
 use std::error::Error as _;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -7,24 +8,149 @@ use std::num::NonZeroU64;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use rustix::fs::{Advice, fadvise};
 
-use crate::config::settings::{Compression, OutputSettings};
+use crate::config::settings::{Compression, OutputSettings, Rotation};
 use crate::crash::{self, CrashPoint};
-use crate::files::{create_private_folder, folder_of, sync_folder};
+use crate::files::{create_private_folder, folder_of, if_exists, sync_folder};
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
-use crate::sink::identity::{identity, is_same_file, lock, tail};
+use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, WrittenFiles, failed, truncate};
+use crate::sink::location::{
+    finished_path, identity, is_rotation_due, is_same_file, lock, newest_finished_time, path_at,
+    tail,
+};
 use crate::sink::pack::{LineEncoder, detect_file_compression, unpack};
-use crate::sink::path::{finished_path, newest_finished_time, next_stamp};
 use crate::sink::recovery::recover_last_line;
-use crate::sink::{SinkError, failed, truncate};
+
+/// Files named by a template; the lines of one commit lie in one file.
+pub struct FileSink {
+    template: String,
+    settings: OutputSettings,
+    /// What the state knows of the file written last.
+    last_file: Option<OutputFileState>,
+    current: Option<OutputFile>,
+    written: WrittenFiles,
+    clock: fn() -> Timestamp,
+}
+
+impl FileSink {
+    /// `template` may hold `%Y %m %d %H`.
+    pub fn new(
+        template: &str,
+        settings: &OutputSettings,
+        last_file: Option<OutputFileState>,
+    ) -> Self {
+        FileSink {
+            template: template.to_owned(),
+            settings: settings.clone(),
+            last_file,
+            current: None,
+            written: WrittenFiles::default(),
+            clock: chrono::Utc::now,
+        }
+    }
+
+    /// Finishes the current file where its time has come. Gives it back where it goes on.
+    fn rotate_if_due(
+        &mut self,
+        open: OutputFile,
+        now: Timestamp,
+    ) -> Result<Option<OutputFile>, SinkError> {
+        if !open.is_due(self.settings.rotation, now) {
+            return Ok(Some(open));
+        }
+        let path = open.path.clone();
+        self.written.rename(&path, open.finish()?);
+        Ok(None)
+    }
+}
+
+impl LineSink for FileSink {
+    fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
+        // Lines of one commit stay in one file.
+        if self.current.as_ref().is_some_and(|open| open.has_uncommitted) {
+            return Ok(None);
+        }
+        let now = (self.clock)();
+        let path = path_at(&self.template, self.settings.compression, now)?;
+        if let Some(mut open) = self.current.take().filter(|open| open.path == path) {
+            let change = open.external_change()?;
+            if change == ExternalChange::Moved {
+                tracing::info!(
+                    path = %path.display(),
+                    "the output file was moved away; a new one is begun"
+                );
+            } else if let Some(open) = self.rotate_if_due(open, now)? {
+                let open = self.current.insert(open);
+                // Recorded again: a crash must not truncate it at an end that it no longer has.
+                return Ok(open.state().filter(|_| change == ExternalChange::Changed));
+            }
+        }
+        let open = |sink: &FileSink| {
+            OutputFile::new(path.clone(), &sink.settings, sink.last_file.as_ref(), now)
+        };
+        let opened = open(self)?;
+        let opened = match self.rotate_if_due(opened, now)? {
+            Some(opened) => opened,
+            None => open(self)?,
+        };
+        Ok(self.current.insert(opened).state())
+    }
+
+    fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
+        if self.current.is_none() {
+            self.prepare()?;
+        }
+        if let Some(open) = &mut self.current {
+            open.append(lines, (self.clock)())?;
+            self.written.add(&open.path);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
+        let Some(open) = &mut self.current else {
+            return Ok(Vec::new());
+        };
+        open.commit()?;
+        Ok(open.state().into_iter().collect())
+    }
+
+    fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
+        let state = self.commit()?.pop();
+        if let Some(open) = self.current.take_if(|open| open.is_empty_archive()) {
+            open.remove()?;
+            return Ok(Vec::new());
+        }
+        Ok(state.map(|state| OutputFileState { is_open: false, ..state }).into_iter().collect())
+    }
+
+    fn written_files(&self) -> WrittenFiles {
+        self.written.clone()
+    }
+
+    /// A commit costs two syncs, and a file can be truncated.
+    fn commit_threshold(&self) -> usize {
+        match self.current.as_ref().is_some_and(|open| open.is_regular) {
+            true => 32 * 1024 * 1024,
+            false => 8 * 1024 * 1024,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.current.as_ref().is_some_and(|open| {
+            open.has_uncommitted && open.is_due(self.settings.rotation, (self.clock)())
+        })
+    }
+}
 
 /// Times that a file is opened because it was finished meanwhile.
 const MAX_OPEN_ATTEMPTS: u32 = 3;
 
 /// A file that is appended to.
-pub struct OutputFile {
+struct OutputFile {
     path: PathBuf,
     file: File,
     /// The same file for reading, where we may.
@@ -47,21 +173,13 @@ pub struct OutputFile {
 
 /// What became of the file by other hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExternalChange {
+enum ExternalChange {
     /// None.
     Same,
     /// It was cut, or somebody appended to it.
     Changed,
     /// Its name means another file or none: it was renamed or removed.
     Moved,
-}
-
-/// Has the system begin to move these bytes to the disk, so that the sync of the commit finds less
-/// to wait for. An audit log is rarely read by the machine that wrote it, and need not push other
-/// files out of memory.
-fn begin_writing_back(file: &File, from: u64, to: u64) {
-    // Only advice: a file system that does not take it loses nothing.
-    let _ = fadvise(file, from, NonZeroU64::new(to - from), Advice::DontNeed);
 }
 
 impl OutputFile {
@@ -71,7 +189,7 @@ impl OutputFile {
     /// # Errors
     /// The system refuses, another run writes it, or it could not be unpacked with our lines after
     /// it.
-    pub fn new(
+    fn new(
         path: PathBuf,
         settings: &OutputSettings,
         last_file: Option<&OutputFileState>,
@@ -119,49 +237,22 @@ impl OutputFile {
         self.compression != Compression::None
     }
 
-    /// Where it is, or was.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// What the checkpoint says of it; nothing for a pipe or a device.
-    pub fn state(&self) -> Option<OutputFileState> {
+    fn state(&self) -> Option<OutputFileState> {
         self.is_regular.then(|| OutputFileState {
             path: self.path.clone(),
             identity: Some(self.identity.clone()),
-            tail: self.tail(),
+            tail: self.reader.as_ref().and_then(|file| tail(file, self.committed).ok().flatten()),
             begun: Some(self.begun),
             committed: self.committed,
             is_open: true,
         })
     }
 
-    fn tail(&self) -> Option<String> {
-        let reader = self.reader.as_ref()?;
-        tail(reader, self.committed).ok().flatten()
-    }
-
-    /// Whether it is a file, and no pipe or device.
-    pub fn is_regular(&self) -> bool {
-        self.is_regular
-    }
-
-    /// When its first line was written.
-    pub fn begun(&self) -> Timestamp {
-        self.begun
-    }
-
-    /// Its length in bytes; nothing for a pipe or a device.
-    pub fn length(&self) -> u64 {
-        match self.is_regular {
-            true => self.length,
-            false => 0,
-        }
-    }
-
-    /// Whether lines were appended since the last commit.
-    pub fn has_uncommitted(&self) -> bool {
-        self.has_uncommitted
+    /// Whether its time or size has come, at which `rotation` finishes it.
+    fn is_due(&self, rotation: Rotation, now: Timestamp) -> bool {
+        // A pipe or a device has no length.
+        self.is_regular && is_rotation_due(rotation, self.begun, self.length, now)
     }
 
     /// Finds out what others did to it since the last commit: rotation by rename or by cutting
@@ -169,22 +260,27 @@ impl OutputFile {
     ///
     /// # Errors
     /// The system does not say.
-    pub fn external_change(&mut self) -> Result<ExternalChange, SinkError> {
+    fn external_change(&mut self) -> Result<ExternalChange, SinkError> {
         if !self.is_regular {
             return Ok(ExternalChange::Same);
         }
-        match fs::metadata(&self.path) {
-            Ok(facts) if identity(&facts) != self.identity => Ok(ExternalChange::Moved),
-            Ok(facts) if facts.len() == self.length => Ok(ExternalChange::Same),
-            Ok(facts) => self.accept_change(&facts).map(|()| ExternalChange::Changed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ExternalChange::Moved),
-            Err(error) => Err(failed("find", &self.path, error)),
+        let facts = if_exists(fs::metadata(&self.path));
+        match facts.map_err(|error| failed("find", &self.path, error))? {
+            Some(facts) if identity(&facts) == self.identity => match facts.len() == self.length {
+                true => Ok(ExternalChange::Same),
+                false => self.accept_change(&facts).map(|()| ExternalChange::Changed),
+            },
+            _ => Ok(ExternalChange::Moved),
         }
     }
 
     fn accept_change(&mut self, facts: &Metadata) -> Result<(), SinkError> {
         if facts.len() < self.length {
-            tracing::info!(path = %self.path.display(), "the output file was truncated by another program; lines are appended at its new end");
+            tracing::info!(
+                path = %self.path.display(),
+                "the output file was truncated by another program; lines are appended at its new \
+                 end"
+            );
         }
         self.lacks_newline = match facts.len() {
             0 => false,
@@ -200,13 +296,9 @@ impl OutputFile {
     ///
     /// # Errors
     /// They could not be written; part of them may have been.
-    pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
-        let whole = match self.is_packed() {
-            true => self.committed,
-            false => self.length,
-        };
-        let appended = self.try_append(lines, now);
-        appended.map_err(|error| self.roll_back(whole, error))
+    fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
+        let whole = if self.is_packed() { self.committed } else { self.length };
+        self.try_append(lines, now).map_err(|error| self.roll_back(whole, error))
     }
 
     fn try_append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
@@ -222,7 +314,11 @@ impl OutputFile {
         let from = self.length;
         write(&mut self.file, &mut self.length, packed, &self.path)?;
         if self.is_regular {
-            begin_writing_back(&self.file, from, self.length);
+            // The system begins to move these bytes to the disk, so that the sync of the commit
+            // waits for less. An audit log is rarely read by the machine that wrote it, and need
+            // not push other files out of memory. Only advice: it may fail.
+            let length = NonZeroU64::new(self.length - from);
+            let _ = fadvise(&self.file, from, length, Advice::DontNeed);
         }
         crash::point(CrashPoint::Appended);
         Ok(())
@@ -232,7 +328,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// It could not be made so, or another program cut some of it off.
-    pub fn commit(&mut self) -> Result<(), SinkError> {
+    fn commit(&mut self) -> Result<(), SinkError> {
         if !self.has_uncommitted {
             return Ok(());
         }
@@ -272,13 +368,11 @@ impl OutputFile {
     }
 
     fn sync(&mut self) -> Result<(), SinkError> {
-        let synced = self.file.sync_data();
-        synced.map_err(|error| failed("sync", &self.path, error))?;
-        let facts = self.file.metadata();
-        let facts = facts.map_err(|error| failed("sync", &self.path, error))?;
+        let synced = self.file.sync_data().and_then(|()| self.file.metadata());
+        let facts = synced.map_err(|error| failed("sync", &self.path, error))?;
         if facts.nlink() == 0 {
             // The program that moved the file may have processed it before these lines came.
-            return Err(SinkError::RemovedWhileOpen { path: self.path.clone() });
+            return Err(UnexpectedFile::RemovedWhileOpen.at(&self.path));
         }
         let length = facts.len();
         if length < self.length {
@@ -297,12 +391,12 @@ impl OutputFile {
         if is_ours && let Err(error) = truncate(&self.file, &self.path, 0) {
             return error;
         }
-        SinkError::TruncatedExternally { path: self.path.clone() }
+        UnexpectedFile::TruncatedExternally.at(&self.path)
     }
 
     /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one
     /// member.
-    pub fn is_empty_archive(&self) -> bool {
+    fn is_empty_archive(&self) -> bool {
         self.is_ours && self.is_packed() && self.is_regular && self.length == 0
     }
 
@@ -310,7 +404,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// It cannot be removed.
-    pub fn remove(self) -> Result<(), SinkError> {
+    fn remove(self) -> Result<(), SinkError> {
         match fs::metadata(&self.path) {
             Ok(now) if identity(&now) == self.identity => {
                 fs::remove_file(&self.path).map_err(|error| failed("remove", &self.path, error))
@@ -325,11 +419,13 @@ impl OutputFile {
     ///
     /// # Errors
     /// It cannot be renamed.
-    pub fn finish(self) -> Result<PathBuf, SinkError> {
+    fn finish(self) -> Result<PathBuf, SinkError> {
         let failed = |source| failed("finish", &self.path, source);
         let newest = newest_finished_time(&self.path).map_err(failed)?;
-        let stamp = newest.map(next_stamp).max(Some(self.begun));
-        let name = finished_path(&self.path, stamp.unwrap_or(self.begun));
+        // The next moment that a name can distinguish from the newest.
+        let after = newest.and_then(|time| time.checked_add_signed(TimeDelta::milliseconds(1)));
+        let stamp = after.or(newest).map_or(self.begun, |after| after.max(self.begun));
+        let name = finished_path(&self.path, stamp);
         // Never over another: a name that no time sorts behind may stand in the folder.
         if fs::symlink_metadata(&name).is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
@@ -344,23 +440,15 @@ impl OutputFile {
 
 fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result<(), SinkError> {
     // In two halves where a test may want to die between them.
-    let half = match cfg!(feature = "crash-points") {
-        true => bytes.len() / 2,
-        false => 0,
-    };
+    let half = if cfg!(feature = "crash-points") { bytes.len() / 2 } else { 0 };
     let (first, rest) = bytes.split_at(half);
     let written = file.write_all(first).and_then(|()| {
         crash::point(CrashPoint::HalfAppended);
         file.write_all(rest)
     });
-    match written {
-        Ok(()) => {
-            *length += bytes.len() as u64;
-            Ok(())
-        }
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderClosed),
-        Err(error) => Err(failed("write", path, error)),
-    }
+    written.map_err(|error| failed("write", path, error))?;
+    *length += bytes.len() as u64;
+    Ok(())
 }
 
 /// The file of `facts` for reading, where we may and it is still at `path`.
@@ -384,13 +472,11 @@ fn open_locked(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
         lock(&file, path)?;
         // Another run may have finished it before we had the lock: that file is not to be written
         // again.
-        match fs::metadata(path) {
-            Ok(now) if identity(&now) == identity(&facts) => return Ok((file, facts)),
-            // If inode numbers never match (some network file systems), accept the last attempt.
-            Ok(_) if tries == MAX_OPEN_ATTEMPTS => return Ok((file, facts)),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+        let now = if_exists(fs::metadata(path)).map_err(failed)?;
+        // If inode numbers never match (some network file systems), accept the last attempt.
+        let is_last = tries == MAX_OPEN_ATTEMPTS;
+        if now.is_some_and(|now| is_last || identity(&now) == identity(&facts)) {
+            return Ok((file, facts));
         }
     }
 }
@@ -426,7 +512,7 @@ fn check_before_append(
         found => found.map_err(failed)?,
     };
     if found != compression {
-        return Err(SinkError::CompressionMismatch { path: path.to_owned() });
+        return Err(UnexpectedFile::CompressionMismatch.at(path));
     }
     match compression {
         Compression::None => recover_last_line(path),
@@ -442,5 +528,13 @@ fn check_decodes(path: &Path, compression: Compression) -> Result<(), SinkError>
         .and_then(|file| unpack(compression, io::BufReader::new(file)))
         .and_then(|mut text| io::copy(&mut text, &mut io::sink()))
         .map(|_| ())
-        .map_err(|source| SinkError::CorruptArchive { path: path.to_owned(), source })
+        .map_err(|source| SinkError::UnexpectedFile {
+            path: path.to_owned(),
+            state: UnexpectedFile::CorruptArchive,
+            source: Some(source),
+        })
 }
+
+#[cfg(test)]
+#[path = "output_file_tests.rs"]
+mod tests;

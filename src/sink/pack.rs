@@ -46,14 +46,13 @@ impl LineEncoder {
     /// # Errors
     /// zstd's, which for writing to memory is a lack of it.
     pub fn encode<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
-        match (self.compression, self.is_terminal) {
-            (Compression::None, false) => return Ok(lines),
-            // A source's own object (`raw`) may hold anything.
-            (Compression::None, true) => {
-                self.packed = escape_controls(lines).into_owned();
-                return Ok(&self.packed);
+        if self.compression == Compression::None {
+            if !self.is_terminal {
+                return Ok(lines);
             }
-            _ => {}
+            // A source's own object (`raw`) may hold anything.
+            self.packed = escape_controls(lines).into_owned();
+            return Ok(&self.packed);
         }
         self.packed.clear();
         let member = match &mut self.frame {

@@ -9,18 +9,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
 use crate::config::settings::{OutputPath, OutputSettings, Rotation};
-use crate::files::folder_of;
+use crate::files::{folder_of, if_exists};
 use crate::model::time::Timestamp;
+use crate::sink::line_sink::{LineSink as _, SinkError, UnexpectedFile, failed};
+use crate::sink::location::{path_at, real_path};
 use crate::sink::pack::detect_file_compression;
-use crate::sink::path::path_at;
 use crate::sink::stdout::StdoutSink;
-use crate::sink::{LineSink as _, SinkError, failed};
 
 /// Bytes that must find room beside the file: less than a commit of a busy source takes.
 const TEST_WRITE_BYTES: usize = 64 * 1024;
-
-/// Links from a name to its file that are followed; the system follows no more.
-const MAX_LINKS: usize = 40;
 
 /// An output that can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +50,7 @@ pub fn check_writable(
         OutputPath::File(template) => template,
     };
     let path = path_at(template, settings.compression, now)?;
-    let facts = match fs::metadata(&path) {
-        Ok(facts) => Some(facts),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(failed("find", &path, error)),
-    };
+    let facts = if_exists(fs::metadata(&path)).map_err(|error| failed("find", &path, error))?;
     let (note, folder) = match &facts {
         None => (Some("not there yet"), check_missing_file(&path)?),
         Some(facts) if facts.is_file() => {
@@ -89,7 +82,7 @@ fn check_existing_file(
     if facts.len() > 0 {
         match detect_file_compression(path) {
             Ok(found) if found != settings.compression => {
-                return Err(SinkError::CompressionMismatch { path: path.to_owned() });
+                return Err(UnexpectedFile::CompressionMismatch.at(path));
             }
             Ok(_) => {}
             // This cannot be known where only appending is allowed.
@@ -97,56 +90,41 @@ fn check_existing_file(
             Err(error) => return Err(failed("read", path, error)),
         }
     }
+    // To append needs nothing of the folder; to finish a file by another name does.
+    let needs_folder = settings.rotation != Rotation::Never;
     match create_unnamed(folder_of(path)) {
-        Ok(()) => Ok(()),
-        // To append needs nothing of the folder; to finish a file by another name does.
-        Err(error)
-            if settings.rotation == Rotation::Never
-                && matches!(
-                    error.kind(),
-                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-                ) =>
-        {
-            Ok(())
+        Err(error) if needs_folder || !is_denied(&error) => {
+            Err(failed("write beside", path, error))
         }
-        Err(error) => Err(failed("write beside", path, error)),
+        _ => Ok(()),
     }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// A file that is not there: the folder that it, or its folders, will be created in.
 fn check_missing_file(path: &Path) -> Result<PathBuf, SinkError> {
     let fails = |error| failed("create", path, error);
     // Creating the file follows a link that leads nowhere.
-    let mut target = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        match fs::read_link(&target) {
-            Ok(next) => target = folder_of(&target).join(next),
-            Err(_) => break,
+    let target = real_path(path);
+    for folder in target.ancestors().skip(1) {
+        let Some(facts) = if_exists(fs::metadata(folder)).map_err(fails)? else {
+            continue;
+        };
+        if !facts.is_dir() {
+            return Err(fails(ErrorKind::NotADirectory.into()));
         }
+        create_unnamed(folder).map_err(fails)?;
+        let longest = statvfs(folder).map_or(u64::MAX, |facts| facts.f_namemax);
+        let names = target.strip_prefix(folder).unwrap_or(&target);
+        return match names.iter().any(|name| name.len() as u64 > longest) {
+            true => Err(fails(ErrorKind::InvalidFilename.into())),
+            false => Ok(folder.to_owned()),
+        };
     }
-    let mut folder = folder_of(&target).to_owned();
-    let mut names = vec![target.file_name().unwrap_or_default().len()];
-    let found = loop {
-        match fs::metadata(&folder) {
-            Ok(facts) if facts.is_dir() => break folder,
-            Ok(_) => return Err(fails(ErrorKind::NotADirectory.into())),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(fails(error)),
-            Err(error) => {
-                names.push(folder.file_name().unwrap_or_default().len());
-                let above = folder_of(&folder).to_owned();
-                if above == folder {
-                    return Err(fails(error));
-                }
-                folder = above;
-            }
-        }
-    };
-    create_unnamed(&found).map_err(fails)?;
-    let longest = statvfs(&found).map_or(u64::MAX, |facts| facts.f_namemax);
-    match names.iter().any(|length| *length as u64 > longest) {
-        true => Err(fails(ErrorKind::InvalidFilename.into())),
-        false => Ok(found),
-    }
+    Err(fails(ErrorKind::NotFound.into()))
 }
 
 /// Writes a file without a name into `folder`; it is gone with its last handle.

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 
 use crate::crash::{self, CrashPoint};
-use crate::files::{folder_of, ignore_missing, sync_folder};
+use crate::files::{folder_of, if_exists, ignore_missing, sync_folder};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::identity::{is_same_file, lock, matches_committed, tail};
-use crate::sink::tail_contents::{LastRun, TailAction, TailContents};
-use crate::sink::{SinkError, failed, truncate};
+use crate::sink::line_sink::{SinkError, UnexpectedFile, failed, truncate};
+use crate::sink::location::{is_same_file, lock, matches_committed, tail};
+use crate::sink::tail_contents::{RunEnding, TailAction, TailContents};
 
 /// What is read at once on the way back to a newline.
 const BLOCK: u64 = 64 * 1024;
@@ -24,14 +24,13 @@ struct RecoveryTarget {
     path: PathBuf,
     /// This source's bytes up to here are committed.
     committed: u64,
-    /// Whether others truncated the file since the last commit: its first byte may be any.
-    was_truncated: bool,
+    last_run: RunEnding,
 }
 
 /// All that decides what happens to a file when a run begins.
 #[derive(Debug)]
 struct RecoveryFacts {
-    last_run: LastRun,
+    last_run: RunEnding,
     /// Whether a killed run of another source wrote the file too: that source recovers it.
     awaits_other_source: bool,
     length: u64,
@@ -53,11 +52,9 @@ struct RecoveryPlan {
 
 /// Decides what happens to a file. Pure.
 fn plan_recovery(facts: &RecoveryFacts) -> RecoveryPlan {
-    let tail = match &facts.tail {
-        _ if facts.awaits_other_source || facts.length <= facts.committed => TailAction::Leave,
-        Some(tail) => tail.action(facts.last_run),
-        None => TailAction::Leave,
-    };
+    let is_ours_to_judge = !facts.awaits_other_source && facts.length > facts.committed;
+    let tail = facts.tail.as_ref().filter(|_| is_ours_to_judge);
+    let tail = tail.map_or(TailAction::Leave, |tail| tail.action(facts.last_run));
     let length = match tail {
         TailAction::Leave => facts.length,
         TailAction::Discard | TailAction::MoveAside => facts.committed,
@@ -113,11 +110,7 @@ fn gather_facts(
     let ending = path.extension().and_then(|ending| ending.to_str());
     let is_packed = matches!(ending, Some("gz" | "zst"));
     Ok(RecoveryFacts {
-        last_run: match (known.is_open, target.was_truncated) {
-            (false, _) => LastRun::Finished,
-            (true, false) => LastRun::Killed,
-            (true, true) => LastRun::KilledAndTruncated,
-        },
+        last_run: target.last_run,
         awaits_other_source,
         length: facts.len(),
         committed,
@@ -139,8 +132,7 @@ fn apply(path: &Path, facts: &RecoveryFacts, plan: RecoveryPlan) -> Result<(), S
         }
         // What was appended since the tail was read may be anything.
         if plan.tail == TailAction::Discard && length == facts.length {
-            truncate(&file, path, committed)?;
-            sync_truncated(&file, path)?;
+            truncate_durably(&file, path, committed)?;
             tracing::warn!(
                 path = %path.display(),
                 bytes = length - committed,
@@ -168,7 +160,7 @@ pub fn truncate_to_checkpoint(
     known: Option<&OutputFileState>,
 ) -> Result<(), SinkError> {
     let failed = |error| failed("cut back", path, error);
-    let lost = || SinkError::CommittedDataMissing { path: path.to_owned() };
+    let lost = || UnexpectedFile::CommittedDataMissing.at(path);
     let Some(known) = known.filter(|known| known.committed > 0) else {
         let removed = fs::remove_file(path).and_then(|()| {
             crash::point(CrashPoint::CutBack);
@@ -176,10 +168,8 @@ pub fn truncate_to_checkpoint(
         });
         return ignore_missing(removed).map_err(failed);
     };
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(lost()),
-        file => file.map_err(failed)?,
-    };
+    let file = if_exists(OpenOptions::new().read(true).write(true).open(path)).map_err(failed)?;
+    let file = file.ok_or_else(lost)?;
     let (length, committed) = (file.metadata().map_err(failed)?.len(), known.committed);
     if length < committed || known.tail != tail(&file, committed).map_err(failed)? {
         return Err(lost());
@@ -190,8 +180,7 @@ pub fn truncate_to_checkpoint(
             bytes = length - committed,
             "truncated what an interrupted run had not finished; it is read again"
         );
-        truncate(&file, path, committed)?;
-        sync_truncated(&file, path)?;
+        truncate_durably(&file, path, committed)?;
     }
     Ok(())
 }
@@ -245,12 +234,9 @@ fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
     let target = |path: &Path| RecoveryTarget {
         path: path.to_owned(),
         committed: known.committed,
-        was_truncated: false,
+        last_run: if known.is_open { RunEnding::Killed } else { RunEnding::Finished },
     };
-    let facts = match fs::metadata(&known.path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        facts => Some(facts?),
-    };
+    let facts = if_exists(fs::metadata(&known.path))?;
     let mut found = Vec::new();
     if let Some(facts) = &facts {
         warn_if_shorter(known, facts);
@@ -258,7 +244,8 @@ fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
             return Ok(vec![target(&known.path)]);
         }
         if known.is_open && facts.is_file() && is_same_file(known, facts) {
-            found.push(RecoveryTarget { committed: 0, was_truncated: true, ..target(&known.path) });
+            let last_run = RunEnding::KilledAndTruncated;
+            found.push(RecoveryTarget { committed: 0, last_run, ..target(&known.path) });
         }
     }
     // It was moved away or truncated. Its copy holds what was committed, and of a killed run more.
@@ -282,22 +269,17 @@ fn warn_if_shorter(known: &OutputFileState, facts: &Metadata) {
     if facts.is_file() && length < committed && is_same_file(known, facts) {
         tracing::warn!(
             path = %known.path.display(),
-            "the output file has {length} bytes, and {committed} were committed to it: another program \
-             truncated it (as logrotate's `copytruncate` does), or the disk lost data; what is missing \
-             is not read again",
+            "the output file has {length} bytes, and {committed} were committed to it: another \
+             program truncated it (as logrotate's `copytruncate` does), or the disk lost data; \
+             what is missing is not read again",
         );
     }
 }
 
 /// Looks through the folder for the file under another name, or for a copy of it.
 fn find_elsewhere(known: &OutputFileState) -> io::Result<Option<PathBuf>> {
-    let entries = match fs::read_dir(folder_of(&known.path)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
     let mut copy = None;
-    for entry in entries {
+    for entry in if_exists(fs::read_dir(folder_of(&known.path)))?.into_iter().flatten() {
         let path = entry?.path();
         // One that vanishes meanwhile, or that we may not look at, is not it.
         let Ok(facts) = fs::symlink_metadata(&path) else {
@@ -328,6 +310,11 @@ fn move_tail(file: &mut File, path: &Path, from: u64, found: &str) -> Result<(),
         aside = %copy.display(),
         "moved aside the end of the output file: {found}; this source's own events are read again"
     );
+    sync_truncated(file, path)
+}
+
+fn truncate_durably(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
+    truncate(file, path, length)?;
     sync_truncated(file, path)
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
 use crate::sink::LineSink as _;
-use crate::sink::file::FileSink;
+use crate::sink::output_file::FileSink;
 use crate::sink::pack::LineEncoder;
 use std::io::Write as _;
 
@@ -284,14 +284,23 @@ fn what_was_committed_stays_and_nothing_else() {
     for other in ["commit", "Xommitted", ""] {
         fs::write(&path, other).unwrap();
         let refused = truncate_to_checkpoint(&path, Some(&known));
-        assert!(matches!(refused, Err(SinkError::CommittedDataMissing { .. })), "{other}");
+        assert!(
+            matches!(
+                refused,
+                Err(SinkError::UnexpectedFile { state: UnexpectedFile::CommittedDataMissing, .. })
+            ),
+            "{other}"
+        );
         assert_eq!(fs::read(&path).unwrap(), other.as_bytes());
     }
     truncate_to_checkpoint(&path, None).unwrap();
     assert!(!path.exists());
     truncate_to_checkpoint(&path, None).unwrap();
     let gone = truncate_to_checkpoint(&path, Some(&known));
-    assert!(matches!(gone, Err(SinkError::CommittedDataMissing { .. })));
+    assert!(matches!(
+        gone,
+        Err(SinkError::UnexpectedFile { state: UnexpectedFile::CommittedDataMissing, .. })
+    ));
 }
 
 /// The contents of `tail`, as they are found in an uncompressed file.
@@ -304,7 +313,7 @@ fn contents(tail: &str) -> TailContents {
 
 #[test]
 fn the_state_of_a_file_and_its_checkpoint_decide_what_happens() {
-    use LastRun::{Finished, Killed, KilledAndTruncated};
+    use RunEnding::{Finished, Killed, KilledAndTruncated};
     use TailAction::{Discard, Leave, MoveAside};
     let other = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"b\"}}\n";
     let own = own(1);

@@ -8,9 +8,9 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use crate::config::settings::{Compression, OutputPath, OutputSettings};
 use crate::model::output_file_state::OutputFileState;
+use crate::sink::line_sink::{LineSink, SinkError};
+use crate::sink::location::path_at;
 use crate::sink::pack::LineEncoder;
-use crate::sink::path::path_at;
-use crate::sink::{LineSink, SinkError};
 
 /// Standard output: at-least-once, since a pipe cannot be cut back.
 pub struct StdoutSink {

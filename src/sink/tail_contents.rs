@@ -9,10 +9,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use crate::config::settings::Compression;
+use crate::model::json::{Document, Node};
 use crate::model::name::{SourceKind, SourceName};
 use crate::sink::pack::{
     GZIP_MAGIC, ZSTD_MAGIC, detect_file_compression, magic, starts_alike, unpack_member,
@@ -36,7 +34,7 @@ const ECS_TIME_WIDTH: usize = "2026-11-20T09:30:00.000Z".len();
 
 /// How the last run that wrote the file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LastRun {
+pub enum RunEnding {
     /// It closed the file: later bytes are not its own.
     Finished,
     /// It died while it had the file open.
@@ -136,18 +134,21 @@ impl TailContents {
     }
 
     fn add_line(&mut self, line: &[u8], source: &SourceName) {
-        match source_of(line) {
+        // Another program's JSON may hold bytes that are not valid UTF-8.
+        let text = String::from_utf8_lossy(line).into_owned();
+        let Ok(line) = Document::parse(text.into()) else {
+            self.not_json = true;
+            return;
+        };
+        match source_of(line.root()) {
             Some(name) if name == source.as_str() => self.this_source = true,
             Some(_) => self.other_source = true,
-            None => match serde_json::from_slice::<IgnoredAny>(line) {
-                Ok(_) => self.unidentified = true,
-                Err(_) => self.not_json = true,
-            },
+            None => self.unidentified = true,
         }
     }
 
     /// Returns what happens to these bytes after a run that ended like `last_run`.
-    pub fn action(&self, last_run: LastRun) -> TailAction {
+    pub fn action(&self, last_run: RunEnding) -> TailAction {
         let has_whole_lines = !self.not_json && self.end == TailEnd::WholeLine;
         let may_be_ours = self.this_source || self.unidentified;
         let may_be_others = self.other_source
@@ -156,9 +157,11 @@ impl TailContents {
             || self.end == TailEnd::OtherFragment;
         let has_only_others = self.other_source && !may_be_ours;
         match last_run {
-            LastRun::Finished if has_whole_lines && !self.this_source => TailAction::Leave,
-            LastRun::Killed if !may_be_others => TailAction::Discard,
-            LastRun::KilledAndTruncated if has_whole_lines && has_only_others => TailAction::Leave,
+            RunEnding::Finished if has_whole_lines && !self.this_source => TailAction::Leave,
+            RunEnding::Killed if !may_be_others => TailAction::Discard,
+            RunEnding::KilledAndTruncated if has_whole_lines && has_only_others => {
+                TailAction::Leave
+            }
             _ => TailAction::MoveAside,
         }
     }
@@ -207,22 +210,20 @@ fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
     Ok(text.map(char::len_utf8).sum::<usize>() >= TEXT_LENGTH)
 }
 
-/// Returns the name of the source that the whole line is an event of, where its format names one.
-fn source_of(line: &[u8]) -> Option<String> {
-    let normalized = || {
-        let event: NormalizedProbe<'_> = serde_json::from_slice(line).ok()?;
-        event.source_name()
+/// The name of the source that the line `root` is an event of, where its format names one.
+fn source_of(root: Node<'_>) -> Option<Cow<'_, str>> {
+    let in_ocsf = || {
+        let metadata = root.get("metadata")?;
+        metadata.text_of("log_name")?.parse::<SourceKind>().ok()?;
+        metadata.text_of("source")
     };
-    let ecs = || {
-        let event: EcsProbe<'_> = serde_json::from_slice(line).ok()?;
-        event.atlassian.source_name()
-    };
-    let ocsf = || {
-        let event: OcsfProbe<'_> = serde_json::from_slice(line).ok()?;
-        let kind = event.metadata.log_name.parse::<SourceKind>();
-        kind.ok().map(|_| event.metadata.source.into_owned())
-    };
-    normalized().or_else(ecs).or_else(ocsf)
+    let in_ecs = || source_of_normalized(root.get("atlassian")?);
+    source_of_normalized(root).or_else(in_ecs).or_else(in_ocsf)
+}
+
+fn source_of_normalized(event: Node<'_>) -> Option<Cow<'_, str>> {
+    let is_ours = event.text_of("schema")?.starts_with("atlaudit/");
+    event.get("source")?.text_of("name").filter(|_| is_ours)
 }
 
 /// Whether an incomplete line begins as a line of this program does, or holds no text at all: after
@@ -238,48 +239,6 @@ fn is_own_fragment(line: &[u8]) -> bool {
         || GZIP_MAGIC.starts_with(line)
         || ZSTD_MAGIC.starts_with(line)
         || line.iter().all(|&byte| byte == 0)
-}
-
-/// The part of a normalized event that says whose it is. An ECS event has the same in `atlassian`.
-#[derive(Deserialize)]
-struct NormalizedProbe<'a> {
-    #[serde(borrow)]
-    schema: Cow<'a, str>,
-    #[serde(borrow)]
-    source: SourceProbe<'a>,
-}
-
-impl NormalizedProbe<'_> {
-    fn source_name(self) -> Option<String> {
-        let is_ours = self.schema.starts_with("atlaudit/");
-        is_ours.then(|| self.source.name.into_owned())
-    }
-}
-
-#[derive(Deserialize)]
-struct SourceProbe<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct EcsProbe<'a> {
-    #[serde(borrow)]
-    atlassian: NormalizedProbe<'a>,
-}
-
-#[derive(Deserialize)]
-struct OcsfProbe<'a> {
-    #[serde(borrow)]
-    metadata: MetadataProbe<'a>,
-}
-
-#[derive(Deserialize)]
-struct MetadataProbe<'a> {
-    #[serde(borrow)]
-    log_name: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ fn contents(compression: Compression, tail: &[u8]) -> TailContents {
 
 fn actions(tail: &[u8]) -> [TailAction; 3] {
     let contents = contents(Compression::None, tail);
-    [LastRun::Finished, LastRun::Killed, LastRun::KilledAndTruncated]
+    [RunEnding::Finished, RunEnding::Killed, RunEnding::KilledAndTruncated]
         .map(|run| contents.action(run))
 }
 
@@ -46,6 +46,7 @@ fn only_what_is_this_sources_beyond_doubt_is_discarded() {
     ] {
         assert_eq!(actions(tail.as_bytes()), expected, "{tail}");
     }
+    assert_eq!(actions(b"{\"theirs\":\"\xff\"}\n"), [Leave, MoveAside, MoveAside]);
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn an_incomplete_line_is_ours_where_it_begins_like_one_of_ours() {
 }
 
 fn packed_action(compression: Compression, packed: &[u8]) -> TailAction {
-    contents(compression, packed).action(LastRun::Killed)
+    contents(compression, packed).action(RunEnding::Killed)
 }
 
 /// Many different lines of ours as one gzip member or zstd frame.

@@ -99,8 +99,8 @@ pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
     })
 }
 
-/// Which of all `keys` is in use, being called `named` where the user says so. One that has ended by
-/// `now` is not.
+/// Which of all `keys` is in use, being called `named` where the user says so. One that has ended
+/// by `now` is not.
 pub fn find_key_in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> KeyMatch {
     let has_ended = |key: &ListedKey| key.expires_at.is_some_and(|end| end <= now);
     let mut candidates: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();

@@ -1,10 +1,11 @@
 //! Reads the audit records of a Confluence Cloud site.
 //!
-//! Facts (developer.atlassian.com/cloud/confluence/rest/v1, audit): `startDate` and `endDate` are epoch
-//! milliseconds, both inclusive. Records come newest first and have no id. `size` is the number of matches, not of
-//! records on the page; `_links.next` is a path with a query, and is missing from some answers that
-//! are not the last (elastic/integrations, atlassian_confluence): then the next page is asked for by count. The
-//! largest page is not documented, so only an empty page without a link is the end.
+//! Facts (developer.atlassian.com/cloud/confluence/rest/v1, audit): `startDate` and `endDate` are
+//! epoch milliseconds, both inclusive. Records come newest first and have no id. `size` is the
+//! number of matches, not of records on the page; `_links.next` is a path with a query, and is
+//! missing from some answers that are not the last (elastic/integrations, atlassian_confluence):
+//! then the next page is asked for by count. The largest page is not documented, so only an empty
+//! page without a link is the end.
 
 use url::{Url, form_urlencoded};
 
@@ -125,7 +126,8 @@ mod tests {
         let cursor = counted("cursor=x&limit=2", 2);
         assert_eq!(next(&PageLocator::Start, linked), Some(cursor.clone()));
         assert_eq!(next(&cursor, linked), Some(counted("cursor=x&limit=2", 4)));
-        // What follows a page without a link, also where only the server knows where its cursor lies.
+        // What follows a page without a link, also where only the server knows where its cursor
+        // lies.
         for unlinked in [
             r#"{"results":[{},{}],"limit":2,"size":37,"_links":{}}"#,
             r#"{"results":[{},{}],"limit":1000,"size":2}"#,

@@ -1,9 +1,10 @@
 //! Reads the audit events of a Data Center: Jira, Confluence and Bitbucket share the API.
 //!
-//! Facts (developer.atlassian.com/server/framework/atlassian-sdk/rest/api-group-events): `from` and `to` are
-//! ISO 8601, written here in whole seconds, since some versions read no fraction; events come newest first and
-//! have no id. `pagingInfo.nextPageCursor` (`millis,id`) leads on until `lastPage` is true, which alone is the end.
-//! What `nextPageOffset` beside the cursor is counted from is not documented; `nextPageLink` holds both.
+//! Facts (developer.atlassian.com/server/framework/atlassian-sdk/rest/api-group-events): `from` and
+//! `to` are ISO 8601, written here in whole seconds, since some versions read no fraction; events
+//! come newest first and have no id. `pagingInfo.nextPageCursor` (`millis,id`) leads on until
+//! `lastPage` is true, which alone is the end. What `nextPageOffset` beside the cursor is counted
+//! from is not documented; `nextPageLink` holds both.
 
 use chrono::{SubsecRound as _, TimeDelta};
 use url::Url;

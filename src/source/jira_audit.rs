@@ -2,9 +2,10 @@
 //!
 //! Facts (developer.atlassian.com/cloud/jira/platform/rest/v3, audit records): `from` and `to` are
 //! both inclusive, paging is by offset. Records come newest first, `id` does not grow with time,
-//! and `total` ignores the dates (elastic/integrations 18106). The largest page is not documented and the
-//! `limit` of a response is not always what the server gives, so only an empty page is the end. A date without
-//! a zone gets an empty answer instead of an error (elastic/integrations 18138).
+//! and `total` ignores the dates (elastic/integrations 18106). The largest page is not documented
+//! and the `limit` of a response is not always what the server gives, so only an empty page is the
+//! end. A date without a zone gets an empty answer instead of an error (elastic/integrations
+//! 18138).
 
 use url::Url;
 

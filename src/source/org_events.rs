@@ -61,14 +61,11 @@ fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody
             "the response's `meta` is not an object, so the next page is not known",
         ));
     }
-    let Some(next) = meta.get("next") else {
-        return Ok(None);
-    };
-    match (next.is_string(), next.text()) {
-        (true, cursor) => Ok(cursor.map(|cursor| cursor.into_owned())),
-        (false, _) => Err(UnreadableBody::new(
+    match meta.get("next") {
+        Some(next) if !next.is_string() => Err(UnreadableBody::new(
             "the response's `meta.next` is not a string, so the next page is not known",
         )),
+        next => Ok(next.and_then(Node::text).map(|cursor| cursor.into_owned())),
     }
 }
 
@@ -79,8 +76,8 @@ fn has_more_flag(meta: Node<'_>) -> bool {
 }
 
 /// The cursor in `links.next`, which is a URL with a `cursor` parameter (recorded:
-/// hashicorp-forge/grove), or on a sibling API the cursor alone. JSON:API also allows an object with
-/// the URL as `href`. The host of the URL is never followed.
+/// hashicorp-forge/grove), or on a sibling API the cursor alone. JSON:API also allows an object
+/// with the URL as `href`. The host of the URL is never followed.
 fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody> {
     let next = links.filter(|links| links.is_object());
     let Some(next) = next.and_then(|links| links.get("next")) else {

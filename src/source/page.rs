@@ -95,8 +95,8 @@ const MAX_RECORDS: usize = 10_000;
 pub struct PageBody {
     page: Document,
     list: &'static str,
-    /// Whether it held bytes that are no UTF-8: they cannot stand in a line of JSON, and one of them
-    /// must not make a page unreadable, so U+FFFD takes their place.
+    /// Whether it held bytes that are not valid UTF-8: they cannot stand in a line of JSON, and one of
+    /// them must not make a page unreadable, so U+FFFD takes their place.
     pub has_replaced_bytes: bool,
 }
 
@@ -104,9 +104,9 @@ impl PageBody {
     /// The page of `api` that `response` holds; its records are the list at the key `list`.
     ///
     /// # Errors
-    /// It is none: an error of the server's stands in it, whether or not records stand beside it; it is not an object,
-    /// has no such list or two of them, too many records, or bytes that are no UTF-8 outside of them (a torn `meta` would
-    /// pass for the end).
+    /// It is none: an error of the server's stands in it, whether or not records stand beside it;
+    /// it is not an object, has no such list or two of them, too many records, or bytes that are
+    /// not valid UTF-8 outside of them (a torn `meta` would pass for the end).
     pub fn of(
         api: &str,
         list: &'static str,
@@ -210,8 +210,8 @@ pub fn content_id(doc: &Document) -> String {
     Fingerprint::of(&doc.canonical()).to_string()
 }
 
-/// Numbers equal records of one instant: the first keeps its id, the next ones get `.2`, `.3` and so on
-/// behind it. Reading the whole instant again gives the same numbers.
+/// Numbers equal records of one instant: the first keeps its id, the next ones get `.2`, `.3` and
+/// so on behind it. Reading the whole instant again gives the same numbers.
 #[derive(Debug, Default)]
 pub struct DuplicateNumbering {
     current_time: Option<Timestamp>,

@@ -18,13 +18,6 @@ const ALONE: &[&str] = &["sandbox", "model", "exit"];
 const STILL_IN_CIRCLES: &[&str] = &[
     "pipeline/export_run.rs",
     "pipeline/run.rs",
-    "sink/file.rs",
-    "sink/identity.rs",
-    "sink/mod.rs",
-    "sink/output_file.rs",
-    "sink/path.rs",
-    "sink/recovery.rs",
-    "sink/stdout.rs",
 ];
 
 /// A module and what it imports, both as paths from the crate's root.

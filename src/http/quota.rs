@@ -1,22 +1,131 @@
-//! Counts the requests of all processes of a user in files, so that together they keep a quota and
-//! a server's pause; and finds the folder of these files.
+//! Decides whether a request may be sent, by when the last ones were: one rule for every limit,
+//! over two storages. `MemoryLog` counts the requests of this process, `QuotaFile` those of all
+//! processes of a user.
 //!
-//! Eight bytes say until when the server wants a pause, then eight bytes a request say when it was
-//! sent, oldest first: nanoseconds of the machine's clock since it started, little-endian. Nobody
-//! can set that clock; a time in its future is of an earlier start, or damage.
+//! In a file, eight bytes say until when the server wants a pause, then eight bytes a request say
+//! when it was sent, oldest first: nanoseconds of the machine's clock since it started,
+//! little-endian. Nobody can set that clock; a time in its future is of an earlier start, or
+//! damage.
 
+use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::rolling_window::{SPAN, ThrottledRequest, admission, nanos};
+#[cfg(not(test))]
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::model::record::Fingerprint;
+use crate::telemetry::meter::WaitReason;
+
+/// For how long a request takes its place in the quota: the server's minute and half a second.
+///
+/// The server counts a request when it arrives, we when it leaves, and the way takes longer for
+/// some (the first one also shakes hands). With the margin, requests may differ by half a second on
+/// their way and still never break the quota; it costs 1/121 of the throughput.
+pub(super) const SPAN: Duration = Duration::from_millis(60_500);
+
+/// The longest pause that is kept in memory. It bounds a server's wish, so that no arithmetic can
+/// overflow. Waiting so long is refused elsewhere (`max_wait`).
+const LONGEST_PAUSE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Why a request is not sent now, and for how long at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ThrottledRequest {
+    pub(super) reason: WaitReason,
+    pub(super) wait: Duration,
+}
+
+impl ThrottledRequest {
+    /// By a limit of ours.
+    pub(super) fn by_quota(wait: Duration) -> Self {
+        ThrottledRequest { reason: WaitReason::Quota, wait }
+    }
+
+    /// By a pause that the server asked for.
+    pub(super) fn by_server(wait: Duration) -> Self {
+        ThrottledRequest { reason: WaitReason::Server, wait }
+    }
+}
+
+/// Whether a request may be sent at `now`, while the server wants a pause until `paused_until`.
+/// `nth_last` is the request that fills the quota: the last but 49 of a quota of 50. It must be a
+/// [`SPAN`] old.
+///
+/// A token bucket would not do: it lets its burst and a minute's refill through in one minute, or
+/// else holds a run back that has barely begun.
+fn admission(paused_until: u64, nth_last: Option<u64>, now: u64) -> Result<(), ThrottledRequest> {
+    let pause = paused_until.saturating_sub(now);
+    let used = nth_last.map_or(0, |at| nanos(SPAN).saturating_sub(now.saturating_sub(at)));
+    match (pause, used) {
+        (0, 0) => Ok(()),
+        (0, wait) => Err(ThrottledRequest::by_quota(Duration::from_nanos(wait))),
+        (wait, _) => Err(ThrottledRequest::by_server(Duration::from_nanos(wait))),
+    }
+}
+
+/// The requests of this process in the last minute, and the server's pause.
+#[derive(Debug, Default, Clone)]
+pub(super) struct MemoryLog {
+    /// When they were sent, oldest first. Grows as needed: a quota of a million would take 8 MB.
+    sent: VecDeque<u64>,
+    paused_until: u64,
+}
+
+impl MemoryLog {
+    /// Whether a request may be sent at `now`, of which `quota` may be in a minute.
+    pub(super) fn admit(&self, quota: Option<u32>, now: u64) -> Result<(), ThrottledRequest> {
+        let nth_last = quota.and_then(|quota| {
+            let at = self.sent.len().checked_sub(usize::try_from(quota.max(1)).ok()?)?;
+            self.sent.get(at).copied()
+        });
+        admission(self.paused_until, nth_last, now)
+    }
+
+    /// Counts a request that is sent at `now`.
+    pub(super) fn record(&mut self, now: u64) {
+        let is_past = |sent: &u64| now.saturating_sub(*sent) >= nanos(SPAN);
+        while self.sent.front().is_some_and(is_past) {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(now);
+    }
+
+    /// Starts a pause at `now`. Of several pauses the one that ends last counts.
+    pub(super) fn pause(&mut self, pause: Duration, now: u64) {
+        let until = now.saturating_add(nanos(pause.min(LONGEST_PAUSE)));
+        self.paused_until = self.paused_until.max(until);
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Nanoseconds since the machine started, the same for all its processes.
+#[cfg(not(test))]
+pub(super) fn machine_clock() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+/// The same by tokio's clock, which a test may pause. The machine has run for a day.
+#[cfg(test)]
+pub(super) fn machine_clock() -> u64 {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    let start = *START;
+    let now = tokio::time::Instant::now().into_std();
+    nanos(Duration::from_secs(86_400) + now.saturating_duration_since(start))
+}
 
 /// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause
 /// may be the work of a wrong clock, and must not silence every later run.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+const LONGEST_SHARED_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// The length of a time in the file.
 const TIME: u64 = 8;
@@ -85,7 +194,7 @@ impl<'a> LockedQuotaFile<'a> {
         let last = self.nth_last(0)?;
         let mut paused_until = self.read(0)?;
         // A pause follows a request: when that is of an earlier start, so is the pause.
-        if paused_until.saturating_sub(now) > nanos(LONGEST) || last > Some(now) {
+        if paused_until.saturating_sub(now) > nanos(LONGEST_SHARED_PAUSE) || last > Some(now) {
             self.write(0, 0)?;
             paused_until = 0;
         }
@@ -107,9 +216,9 @@ impl<'a> LockedQuotaFile<'a> {
 
     /// Starts a pause at `now`. Of several pauses the one that ends last counts.
     pub(super) fn pause(&mut self, pause: Duration, now: u64) -> io::Result<()> {
-        let until = now.saturating_add(nanos(pause.min(LONGEST)));
+        let until = now.saturating_add(nanos(pause.min(LONGEST_SHARED_PAUSE)));
         let known = self.read(0)?;
-        let is_sound = known <= now.saturating_add(nanos(LONGEST));
+        let is_sound = known <= now.saturating_add(nanos(LONGEST_SHARED_PAUSE));
         match is_sound && known >= until {
             true => Ok(()),
             false => self.write(0, until),
@@ -135,8 +244,8 @@ impl<'a> LockedQuotaFile<'a> {
     /// Cuts the file to the requests that still count at `now`: the last ones, as far back as they
     /// are in order. After an earlier start of the machine, or damage at the end, there are none.
     ///
-    /// What is kept of an overgrown file fits into its older half. So a process that dies after the copy
-    /// and before the cut leaves the last requests where they were.
+    /// What is kept of an overgrown file fits into its older half. So a process that dies after the
+    /// copy and before the cut leaves the last requests where they were.
     fn compact(&mut self, now: u64) -> io::Result<()> {
         let length = (self.length - TIME).min(KEPT);
         let mut end = vec![0; usize::try_from(length).unwrap_or_default()];
@@ -223,10 +332,7 @@ impl QuotaDir {
         let mut refused = Vec::new();
         for folder in folders {
             match prepare(folder, user) {
-                Ok(()) => {
-                    let folder = Some(folder.clone());
-                    return QuotaDir { folder };
-                }
+                Ok(()) => return QuotaDir { folder: Some(folder.clone()) },
                 Err(why) => refused.push(format!("{}: {why}", folder.display())),
             }
         }
@@ -271,18 +377,15 @@ fn prepare(folder: &Path, user: u32) -> Result<(), String> {
         _ => {}
     }
     let facts = fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
-    if !facts.is_dir() {
-        return Err("not a folder".to_owned());
-    }
-    if facts.uid() != user {
-        return Err("belongs to another user".to_owned());
-    }
-    match facts.mode() & 0o077 {
-        0 => Ok(()),
-        _ => Err("others may use it, too".to_owned()),
-    }
+    let why = match facts.mode() & 0o077 {
+        _ if !facts.is_dir() => "not a folder",
+        _ if facts.uid() != user => "belongs to another user",
+        0 => return Ok(()),
+        _ => "others may use it, too",
+    };
+    Err(why.to_owned())
 }
 
 #[cfg(test)]
-#[path = "quota_file_tests.rs"]
+#[path = "quota_tests.rs"]
 mod tests;

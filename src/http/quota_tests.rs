@@ -1,4 +1,5 @@
-//! Tests of the shared file: several handles on it act like several processes.
+//! Tests of the rule in memory, and of the shared file: several handles on it act like several
+//! processes.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -78,7 +79,7 @@ fn the_pause_that_ends_last_holds_everybody() {
     assert_eq!(admit(&mut two, 6, START + 30 * SECOND), Ok(()));
     pause(u64::MAX);
     let wait = admit(&mut two, 6, START + 30 * SECOND).unwrap_err().wait;
-    assert_eq!(wait, LONGEST - Duration::from_secs(30));
+    assert_eq!(wait, LONGEST_SHARED_PAUSE - Duration::from_secs(30));
 }
 
 #[test]
@@ -278,7 +279,7 @@ proptest! {
                     now += later_ms * 1_000_000;
                     if let Err(held) = admit(&mut processes[process], quota, now) {
                         let most = match held.reason {
-                            WaitReason::Server => LONGEST,
+                            WaitReason::Server => LONGEST_SHARED_PAUSE,
                             _ => SPAN,
                         };
                         prop_assert!(held.wait <= most);
@@ -346,4 +347,77 @@ fn each_endpoint_and_account_has_a_file_whose_name_tells_nothing() {
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(names[0].starts_with("account-") && names[1].starts_with("endpoint-"));
     assert!(!names.concat().contains("acme"));
+}
+
+const MS: u64 = 1_000_000;
+
+fn admit_in_memory(log: &mut MemoryLog, quota: u32, now: u64) -> Result<(), Duration> {
+    log.admit(Some(quota), now).map_err(|held| held.wait)?;
+    log.record(now);
+    Ok(())
+}
+
+#[test]
+fn the_first_requests_are_sent_at_once_and_the_next_when_the_first_is_a_minute_old() {
+    let (mut log, start) = (MemoryLog::default(), 5 * MS);
+    for ms in [0, 10, 20] {
+        assert_eq!(admit_in_memory(&mut log, 3, start + ms * MS), Ok(()));
+    }
+    let wait = admit_in_memory(&mut log, 3, start + 1_000 * MS).unwrap_err();
+    assert_eq!(wait, SPAN - Duration::from_secs(1));
+    assert_eq!(admit_in_memory(&mut log, 3, start + nanos(SPAN)), Ok(()));
+    let wait = admit_in_memory(&mut log, 3, start + nanos(SPAN)).unwrap_err();
+    assert_eq!(wait, Duration::from_millis(10));
+}
+
+#[test]
+fn of_several_pauses_the_one_that_ends_last_counts() {
+    let mut log = MemoryLog::default();
+    let held = |log: &MemoryLog, second: u64| log.admit(None, second * 1_000 * MS);
+    assert_eq!(held(&log, 0), Ok(()));
+    log.pause(Duration::from_secs(30), 0);
+    log.pause(Duration::from_secs(5), 0);
+    let wait = ThrottledRequest::by_server(Duration::from_secs(20));
+    assert_eq!(held(&log, 10), Err(wait));
+    assert_eq!(held(&log, 30), Ok(()));
+}
+
+#[test]
+fn an_absurd_pause_is_shortened() {
+    let mut log = MemoryLog::default();
+    log.pause(Duration::MAX, 7);
+    let wait = ThrottledRequest::by_server(LONGEST_PAUSE);
+    assert_eq!(log.admit(None, 7), Err(wait));
+}
+
+proptest! {
+    #[test]
+    fn no_rolling_minute_holds_more_than_the_quota(
+        quota in 1u32..60,
+        steps in prop::collection::vec(
+            prop_oneof![0u64..50, 0u64..5_000, 0u64..90_000],
+            1..400,
+        ),
+        // How late the server sees each request.
+        delays in prop::collection::vec(0u64..500, 400),
+    ) {
+        let (mut log, mut now) = (MemoryLog::default(), 0);
+        let mut arrivals = Vec::new();
+        for (step, delay) in steps.into_iter().zip(delays) {
+            now += step * MS;
+            if let Err(wait) = admit_in_memory(&mut log, quota, now) {
+                // A promised slot is really free, and not a moment sooner.
+                prop_assert!(log.admit(Some(quota), now + nanos(wait) - 1).is_err());
+                now += nanos(wait);
+                prop_assert_eq!(admit_in_memory(&mut log, quota, now), Ok(()));
+            }
+            arrivals.push(now + delay * MS);
+            prop_assert!(log.sent.len() <= quota as usize);
+        }
+        arrivals.sort_unstable();
+        for (first, &at) in arrivals.iter().enumerate() {
+            let inside = arrivals[first..].iter().take_while(|&&t| t - at < 60_000 * MS);
+            prop_assert!(inside.count() <= quota as usize);
+        }
+    }
 }
