@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::config::error::HintedError;
 use crate::model::address::{SafeUrl, is_loopback};
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
@@ -45,7 +45,7 @@ pub fn lookback(text: &str) -> Result<Duration, HintedError> {
     let most = LogRetention::ORGANIZATION;
     let span = nonzero_duration(text)?;
     if span > most.span() {
-        let days = most.days();
+        let days = most.days;
         return Err(HintedError::new(
             "reaches back further than Atlassian keeps an organization's events",
         )

@@ -9,8 +9,8 @@ use super::manifest::{GapEntry, Manifest, SourceEntry};
 use super::packed_lines::PackedLines;
 use super::report_sections::{MAX_SOURCES, arguments, flow, omitted, proof};
 use crate::model::name::SourceKind;
-use crate::model::number::group_digits;
 use crate::model::source_kind::SourceAddress;
+use crate::model::text::group_digits;
 use crate::report::{
     EventStatistics, ReportInput, SourceSpan, counted_noun, duration_between, events, html_page,
     table, text, time,

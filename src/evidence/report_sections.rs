@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::manifest::{ClockComparison, Manifest, RetryEntry, RunEntry, SourceEntry};
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 use crate::report::{
     ReportSection, TruncatedText, counted_noun, date_time, duration, minute, or_dash, size, table,
     text, time,

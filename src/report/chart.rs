@@ -10,7 +10,7 @@ use super::tables::table;
 use super::text::text;
 use super::time_buckets::{ChartBar, TimeBuckets};
 use super::wording;
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 use crate::model::time::Timestamp;
 
 /// Where bars end, from the top of the drawing.

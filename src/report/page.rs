@@ -9,7 +9,7 @@ use super::tables::{ValueTable, event_table};
 use super::text::{or_dash, text, time};
 use super::{chart, wording};
 use crate::model::meaning::Category;
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 
 /// Nothing is loaded and nothing runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \

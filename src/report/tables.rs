@@ -8,7 +8,7 @@ use super::statistics::FirstN;
 use super::text::{TruncatedText, or_dash, text, time};
 use super::wording;
 use crate::model::meaning::Outcome;
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 
 /// Rows in a table of the most frequent values.
 const TOP_ROWS: usize = 10;

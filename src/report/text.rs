@@ -7,7 +7,7 @@ use chrono::Timelike as _;
 use maud::{Escaper, Markup, PreEscaped, Render, html};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::number::{group_digits, hex};
+use crate::model::text::{group_digits, hex};
 use crate::model::time::Timestamp;
 
 /// The longest text that [`text`] shows whole, in characters: a changed manifest must not fill the

@@ -2,10 +2,9 @@
 
 use chrono::{TimeDelta, Timelike as _};
 
-use crate::model::number::counted;
-pub use crate::model::number::plural as counted_noun;
-use crate::model::time::Timestamp;
-use crate::model::time::in_words;
+use crate::model::text::counted;
+pub use crate::model::text::plural as counted_noun;
+use crate::model::time::{Timestamp, in_words};
 
 /// `3,600 events`.
 pub fn events(count: u64) -> String {

@@ -23,7 +23,7 @@ use crate::http::message::{Request, Response};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::Window;
 
 pub use crate::model::source_kind::{DeliveryOrder, RecordIdentity};

@@ -20,7 +20,7 @@ use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
-use crate::model::number::counted;
+use crate::model::text::counted;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
