@@ -9,10 +9,8 @@ use tokio::time::Instant;
 
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::number::{counted, group_digits};
-use crate::model::text::printable;
-use crate::model::time::format_millis;
-use crate::model::time::in_words;
+use crate::model::text::{counted, group_digits, printable};
+use crate::model::time::{format_millis, in_words};
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::config::error::HintedError;
 use crate::model::address::{SafeUrl, is_loopback};
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
@@ -40,7 +40,7 @@ pub fn lookback(text: &str) -> Result<Duration, HintedError> {
     let most = LogRetention::ORGANIZATION;
     let span = nonzero_duration(text)?;
     let what = "reaches back further than Atlassian keeps an organization's events";
-    require(span <= most.span(), span, what, &format!("use at most `{}d`", most.days()))
+    require(span <= most.span(), span, what, &format!("use at most `{}d`", most.days))
 }
 
 /// `value` if it is valid.

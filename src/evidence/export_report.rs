@@ -11,8 +11,8 @@ use super::manifest::{
 };
 use super::packed_lines::PackedLines;
 use crate::model::name::SourceKind;
-use crate::model::number::group_digits;
 use crate::model::source_kind::SourceAddress;
+use crate::model::text::group_digits;
 use crate::report::{
     EventStatistics, ReportInput, ReportSection, ReportSource, SourceSpan, TableColumn,
     TruncatedText, counted_noun, date_time, duration, duration_between, events, html_page, minute,

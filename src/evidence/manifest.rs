@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::retention::RetentionLimit;
+use crate::model::source_kind::RetentionLimit;
 use crate::model::time::Timestamp;
 
 /// The format of this manifest.

@@ -2,8 +2,7 @@
 //! from the manifest alone, so that `verify` can recreate it.
 
 use super::manifest::{Manifest, SourceEntry};
-use crate::model::number::counted;
-use crate::model::text::printable;
+use crate::model::text::{counted, printable};
 use crate::model::time::{Timestamp, format_millis};
 
 /// The text, for this manifest, whose file has this SHA-256.

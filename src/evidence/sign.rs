@@ -173,7 +173,7 @@ pub fn signing_key_id(signature: &str) -> Option<String> {
 /// A key's number as `minisign` shows it: its bytes are the lowest first.
 fn id(number: &[u8]) -> String {
     let bytes: Vec<u8> = number.iter().rev().copied().collect();
-    crate::model::number::hex(&bytes).to_uppercase()
+    crate::model::text::hex(&bytes).to_uppercase()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::manifest::{
     DroppedCounts, ExportFacts, ExportParameters, MadeBy, RunEntry, SourceFacts, WindowEntry,
 };
 use super::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
 /// A secret key that `minisign -G -W` made.

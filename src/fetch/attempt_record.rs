@@ -12,7 +12,7 @@ use crate::evidence::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
 use crate::model::address::SafeUrl;
-use crate::model::number::hex;
+use crate::model::text::hex;
 use crate::model::time::{Window, truncate_to_millis};
 use crate::sink::SinkError;
 use crate::sink::bodies::ResponseBodyStore;

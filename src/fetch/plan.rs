@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, Window, after, before, truncate_to_millis};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};

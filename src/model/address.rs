@@ -16,8 +16,9 @@ pub struct NetworkAddress<'t> {
 }
 
 impl<'t> NetworkAddress<'t> {
-    /// The IP address that `text` is, perhaps with a port (`198.51.100.7:443`, `[2001:db8::1]:443`) or a zone, which is
-    /// the name of an interface on a different machine (`fe80::1%eth0`) and is left out. None for any other text.
+    /// The IP address that `text` is, perhaps with a port (`198.51.100.7:443`, `[2001:db8::1]:443`)
+    /// or a zone, which is the name of an interface on a different machine (`fe80::1%eth0`) and is
+    /// left out. None for any other text.
     pub fn parse(text: &'t str) -> Option<NetworkAddress<'t>> {
         let is_ip = |part: &str| part.parse::<IpAddr>().is_ok();
         if is_ip(text) {

@@ -23,10 +23,12 @@ pub const UNPARSED: &str = "unparsed";
 /// The label of an event whose time cannot be read: the source's own text, or `missing`.
 pub const TIME_UNREADABLE: &str = "time_unreadable";
 
-/// The label of an event whose time of processing is there and cannot be read: the source's own text.
+/// The label of an event whose time of processing is there and cannot be read: the source's own
+/// text.
 pub const PROCESSED_TIME_UNREADABLE: &str = "processed_time_unreadable";
 
-/// The label of an event for which the source writes more than addresses as the client's: the source's own text.
+/// The label of an event for which the source writes more than addresses as the client's: the
+/// source's own text.
 pub const REMOTE_ADDRESS: &str = "remote_address";
 
 /// A text borrowed from the record where it needs no change.
@@ -38,18 +40,21 @@ pub type EventText<'a> = Cow<'a, str>;
 pub struct Event<'a> {
     /// The version of this format.
     pub schema: &'static str,
-    /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`, `dc:<host>:<hash>`. A record without an
-    /// id is named by a hash of its content; one that repeats an id with another content has a hash behind it.
+    /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`,
+    /// `dc:<host>:<hash>`. A record without an id is named by a hash of its content; one that
+    /// repeats an id with another content has a hash behind it.
     pub id: String,
     /// The source as it is configured.
     pub source: EventSource<'a>,
-    /// When it happened. Absent where the source's text is no time; `labels.time_unreadable` holds that text then.
+    /// When it happened. Absent where the source's text is no time; `labels.time_unreadable` holds
+    /// that text then.
     pub time: Option<Timestamp>,
     /// When Atlassian processed it (org-events only).
     pub processed_time: Option<Timestamp>,
     /// When this run received it.
     pub observed_time: Timestamp,
-    /// The source's own identifier, or its summary in snake_case where it has none; `unparsed` when neither could be read.
+    /// The source's own identifier, or its summary in snake_case where it has none; `unparsed` when
+    /// neither could be read.
     pub action: EventText<'a>,
     /// The kind of thing that was done.
     pub category: Category,
@@ -199,7 +204,8 @@ pub struct FieldChange<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventClient<'a> {
-    /// The IP address: the first, where the source writes several. What is no address is in `labels.remote_address`.
+    /// The IP address: the first, where the source writes several. What is no address is in
+    /// `labels.remote_address`.
     pub ip: Option<EventText<'a>>,
     /// Its port, where the source writes one; not part of a normalized event.
     #[cfg_attr(test, schemars(skip))]
@@ -278,11 +284,12 @@ impl Event<'_> {
         out.objects("targets", self.targets.iter(), |out, target| target.write(out));
         out.objects("changes", self.changes.iter(), |out, change| change.write(out));
         out.object("client", |out| self.client.write(out));
-        out.object("labels", |out| {
-            for (key, value) in &self.labels {
-                out.text(key, value);
-            }
-        });
+        out.object("labels", |out| self.write_labels(out));
+    }
+
+    /// Writes the labels by their keys.
+    pub fn write_labels(&self, out: &mut ObjectWriter<'_>) {
+        self.labels.iter().for_each(|(key, value)| out.text(key, value));
     }
 }
 

@@ -1,7 +1,8 @@
 //! What an action means: to us, and to the schemas that SIEMs speak.
 //!
-//! ECS categories and types: Elastic Common Schema 9.4, `event.category` and `event.type`. OCSF classes and
-//! activities: OCSF 1.8.0, `class_uid` and `activity_id` (numbers in `render::ocsf`, where they are written).
+//! ECS categories and types: Elastic Common Schema 9.4, `event.category` and `event.type`. OCSF
+//! classes and activities: OCSF 1.8.0, `class_uid` and `activity_id` (numbers in `render::ocsf`,
+//! where they are written).
 
 /// What an action means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +11,8 @@ pub struct ActionMeaning {
     pub category: Category,
     /// To ECS: empty where none fits.
     pub ecs: EcsKind,
-    /// The class that OCSF has for it; an event that lacks what the class requires is rendered in another.
+    /// The class that OCSF has for it; an event that lacks what the class requires is rendered in
+    /// another.
     pub class: OcsfClass,
     /// What was done: the activity within whichever class.
     pub deed: Deed,
@@ -24,13 +26,13 @@ pub const UNKNOWN_MEANING: ActionMeaning = ActionMeaning {
     deed: Deed::Other,
 };
 
-/// `event.category` and `event.type`.
+/// `event.category` and `event.type`, in the words of ECS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EcsKind {
     /// In the order of the output.
-    pub categories: [Option<EcsCategory>; 2],
+    pub categories: [Option<&'static str>; 2],
     /// In the order of the output; only those that ECS allows with one of the categories.
-    pub types: [Option<EcsType>; 3],
+    pub types: [Option<&'static str>; 3],
 }
 
 /// Closed vocabularies: ours and those of the schemas.
@@ -86,38 +88,6 @@ words! {
 }
 
 words! {
-    /// A value of `event.category` that fits audit events.
-    EcsCategory {
-        Api = "api",
-        Authentication = "authentication",
-        Configuration = "configuration",
-        File = "file",
-        Iam = "iam",
-        Session = "session",
-        Web = "web",
-    }
-}
-
-words! {
-    /// A value of `event.type` that fits audit events.
-    EcsType {
-        Access = "access",
-        Admin = "admin",
-        Allowed = "allowed",
-        Change = "change",
-        Creation = "creation",
-        Deletion = "deletion",
-        Denied = "denied",
-        End = "end",
-        Error = "error",
-        Group = "group",
-        Info = "info",
-        Start = "start",
-        User = "user",
-    }
-}
-
-words! {
     /// A class of OCSF 1.8.0, by its `class_name`.
     OcsfClass {
         /// 3001: a user's account.
@@ -138,7 +108,8 @@ words! {
 }
 
 words! {
-    /// What was done, as an activity of OCSF is named; which number that is depends on the class, and none in some.
+    /// What was done, as an activity of OCSF is named; which number that is depends on the class,
+    /// and none in some.
     Deed {
         Create = "Create",
         Read = "Read",

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::io;
 
 /// What to do about it.
-const HINT: &str = "raise the limit of open files: `ulimit -n 1024` in the shell that starts it, `LimitNOFILE=1024` in a systemd unit";
+const HINT: &str = "raise the limit of open files: `ulimit -n 1024` in the shell that starts \
+    it, `LimitNOFILE=1024` in a systemd unit";
 
-/// The system's number and words for it (EMFILE, ENFILE), in errors and in the text of wrapped ones.
+/// The system's number and words for it (EMFILE, ENFILE), in errors and in the text of wrapped
+/// ones.
 const NUMBERS: [i32; 2] = [libc::EMFILE, libc::ENFILE];
 const WORDS: [&str; 2] = ["Too many open files", "too many open files"];
 

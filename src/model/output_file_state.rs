@@ -15,8 +15,8 @@ pub struct OutputFileState {
     /// file with the same inode. Without the device's number, which changes with a restart.
     #[serde(default)]
     pub identity: Option<String>,
-    /// A fingerprint of the last bytes of what was committed: what tells a copy, and a file that was
-    /// cut and grew again.
+    /// A fingerprint of the last bytes of what was committed: what tells a copy, and a file that
+    /// was cut and grew again.
     #[serde(default)]
     pub tail: Option<String>,
     /// When its first line was written.
@@ -25,6 +25,7 @@ pub struct OutputFileState {
     /// Its length in bytes up to the last commit.
     pub committed: u64,
     /// Whether a run is appending to it. Where the state says so and no run holds the source, that
-    /// run died, and what lies behind `committed` is its unfinished work; else it is somebody else's.
+    /// run died, and what lies behind `committed` is its unfinished work; else it is somebody
+    /// else's.
     pub is_open: bool,
 }

@@ -1,4 +1,5 @@
-//! An audit record as a source delivered it: its text, its own id and its position in the source's order.
+//! An audit record as a source delivered it: its text, its own id and its position in the source's
+//! order.
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +15,8 @@ pub struct Record {
     pub id: Option<String>,
     /// When it happened, if the source says so readably.
     pub time: Option<Timestamp>,
-    /// Its place in the source's order: the time of processing where there is one, else of happening.
+    /// Its place in the source's order: the time of processing where there is one, else of
+    /// happening.
     pub position: Option<Timestamp>,
 }
 

@@ -1,4 +1,5 @@
-//! Makes text from outside safe to print: nothing that a server sent may steer a terminal.
+//! Makes text from outside safe to print, so that nothing that a server sent may steer a terminal,
+//! and writes numbers, counts and bytes for people.
 
 use std::borrow::Cow;
 
@@ -26,7 +27,8 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// `text`, cut where it is longer than a message would quote; for what a server sent in the wrong place.
+/// `text`, cut where it is longer than a message would quote; for what a server sent in the wrong
+/// place.
 pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
     match text.char_indices().nth(QUOTED_CHARS) {
         None => text,
@@ -41,20 +43,44 @@ pub fn printable_line(text: &str) -> String {
 
 /// A space for a character that a terminal obeys, or that is not where it seems to be on one.
 fn harmless(c: char) -> char {
-    match is_unsafe(c) {
-        true => ' ',
-        false => c,
-    }
+    let is_unsafe = c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if is_unsafe { ' ' } else { c }
 }
 
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+/// `1234567` as `1,234,567`.
+pub fn group_digits(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `2,401 events`, `1 event`.
+pub fn counted(number: u64, what: &str) -> String {
+    plural(number, what, &[what, "s"].concat())
+}
+
+/// `2 bodies`, `1 body`.
+pub fn plural(number: u64, one: &str, many: &str) -> String {
+    let word = if number == 1 { one } else { many };
+    format!("{} {word}", group_digits(number))
+}
+
+/// `bytes` in lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::*;
 
     #[test]
     fn escape_sequences_and_newlines_lose_their_power() {
@@ -67,5 +93,26 @@ mod tests {
         let long = printable(&"x".repeat(10_000));
         assert_eq!(long.chars().count(), 301);
         assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(group_digits(number), text);
+        }
+    }
+
+    #[test]
+    fn only_one_is_singular() {
+        assert_eq!(counted(0, "event"), "0 events");
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(counted(2401, "event"), "2,401 events");
+        assert_eq!(plural(1, "body", "bodies"), "1 body");
+        assert_eq!(plural(1200, "body", "bodies"), "1,200 bodies");
+    }
+
+    #[test]
+    fn hex_has_two_lower_case_digits_a_byte() {
+        assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
     }
 }

@@ -1,5 +1,5 @@
-//! Points in time, half-open windows and lengths of time: the tolerant reading of the APIs' timestamps, the way
-//! ours are written, and what a user types, such as `36h`, `7d` or `1y`.
+//! Points in time, half-open windows and lengths of time: the tolerant reading of the APIs'
+//! timestamps, the way ours are written, and what a user types, such as `36h`, `7d` or `1y`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use chrono::{
     Timelike as _, Utc,
 };
 
-use crate::model::number::counted;
+use crate::model::text::counted;
 
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;
@@ -47,8 +47,8 @@ pub fn parse_api_time(text: &str) -> Option<Timestamp> {
         .filter(|time| (0..=9999).contains(&time.year()))
 }
 
-/// Reads `2025-11-12T16:28:36.943Z`, its fraction of up to nine digits left out or not, and `Z` perhaps
-/// written as an offset; nothing for any other form, whether or not it is a time.
+/// Reads `2025-11-12T16:28:36.943Z`, its fraction of up to nine digits left out or not, and `Z`
+/// perhaps written as an offset; nothing for any other form, whether or not it is a time.
 fn parse_plain(text: &[u8]) -> Option<Timestamp> {
     let (head, rest) = text.split_first_chunk::<19>()?;
     if [head[4], head[7], head[10], head[13], head[16]] != *b"--T::" {
@@ -159,7 +159,8 @@ pub fn after(time: Timestamp, span: Duration) -> Timestamp {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// A time as a user types it: RFC 3339, a date (midnight UTC), or a span back from now (`36h`, `7d`).
+/// A time as a user types it: RFC 3339, a date (midnight UTC), or a span back from now (`36h`,
+/// `7d`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypedTime {
     /// A point in time.
@@ -208,7 +209,9 @@ impl std::str::FromStr for TypedTime {
             return Ok(TypedTime::At(date.and_time(NaiveTime::MIN).and_utc()));
         }
         parse_span(text).map(TypedTime::Ago).ok_or_else(|| {
-            "expected RFC 3339 with a zone (`2026-11-01T08:00:00Z`), a date (`2026-11-01`) or a span back from now (`36h`, `7d`)".to_owned()
+            "expected RFC 3339 with a zone (`2026-11-01T08:00:00Z`), a date (`2026-11-01`) or a \
+                span back from now (`36h`, `7d`)"
+                .to_owned()
         })
     }
 }
@@ -218,8 +221,8 @@ impl std::str::FromStr for TypedTime {
 const CALENDAR_DAYS: [(&[&str], u32); 2] =
     [(&["years", "year", "yrs", "yr", "y"], 365), (&["months", "month", "M"], 30)];
 
-/// Parses `text`: numbers with units, from `ns` to `w` as `humantime` reads them, `M` or `month` for
-/// 30 days, `y` or `year` for 365 days. Nothing where it is no length of time.
+/// Parses `text`: numbers with units, from `ns` to `w` as `humantime` reads them, `M` or `month`
+/// for 30 days, `y` or `year` for 365 days. Nothing where it is no length of time.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let text = text.trim();
     if text == "0" {
@@ -253,7 +256,8 @@ fn split_while(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.len() - text.trim_start_matches(wanted).len())
 }
 
-/// `span` in words, its two largest units: `3 days 4 hours`, `9 minutes`. Less than a second is one.
+/// `span` in words, its two largest units: `3 days 4 hours`, `9 minutes`. Less than a second is
+/// one.
 pub fn in_words(span: Duration) -> String {
     two_largest_units(span.max(Duration::from_secs(1)), counted)
 }
@@ -452,7 +456,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is typed, nothing breaks; and without a unit of the calendar it is what humantime reads.
+        /// Whatever is typed, nothing breaks; and without a unit of the calendar it is what
+        /// humantime reads.
         #[test]
         fn other_units_agree_with_humantime(
             parts in prop::collection::vec((0_u64..1_000_000, "ns|us|ms|s|sec|m|min|h|hr|d|days|w"), 1..4),

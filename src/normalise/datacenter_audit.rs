@@ -29,17 +29,15 @@ const FIELDS: [&str; 9] = [
     "extraAttributes",
 ];
 
-/// Fills `event` with what `record` says, and returns what stands for the client's address. The label
-/// `self_inflicted` marks the trace that reading the log, by the account `reader`, leaves in the log.
+/// Fills `event` with what `record` says, and returns what stands for the client's address. The
+/// label `self_inflicted` marks the trace that reading the log, by the account `reader`, leaves in
+/// the log.
 pub fn fill<'a>(
     event: &mut Event<'a>,
     record: &'a Record,
     reader: Option<&str>,
 ) -> Option<EventText<'a>> {
     let root = record.doc.root();
-    if !root.is_object() {
-        return None;
-    }
     let [texts @ .., author, kind, objects, changed, extra] = root.fields(FIELDS);
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
     let kind = kind.map(ActionType::of).unwrap_or_default();
@@ -89,22 +87,23 @@ impl<'a> ActionType<'a> {
         text.and_then(taxonomy::snake_case).or_else(of_key)
     }
 
-    /// Whether someone searched the audit log, by the key (`atlassian.audit.event.action.audit.search`), which is
-    /// the same in every language, or by the words (`Audit Log search performed`).
+    /// Whether someone searched the audit log, by the key
+    /// (`atlassian.audit.event.action.audit.search`), which is the same in every language, or by
+    /// the words (`Audit Log search performed`).
     fn is_audit_search(&self) -> bool {
         let tells = |text: &str| {
+            let text = text.to_ascii_lowercase();
             let words = text.split(|c: char| !c.is_alphanumeric());
-            let words = words.map(str::to_ascii_lowercase);
-            let telling: Vec<String> =
-                words.filter(|word| !matches!(&**word, "" | "log" | "performed")).collect();
-            telling.ends_with(&["audit".to_owned(), "search".to_owned()])
+            let telling: Vec<&str> =
+                words.filter(|word| !matches!(*word, "" | "log" | "performed")).collect();
+            telling.ends_with(&["audit", "search"])
         };
-        let matches = [&self.key, &self.text].map(|text| text.as_deref().is_some_and(tells));
-        matches.contains(&true)
+        [&self.key, &self.text].into_iter().flatten().any(|text| tells(text))
     }
 }
 
-/// The product whose name is a word of a key, or else the only one whose name is in the address of the system.
+/// The product whose name is a word of a key, or else the only one whose name is in the address of
+/// the system.
 fn product<'a>(kind: &ActionType<'_>, system: Option<&str>) -> Option<EventText<'a>> {
     let [action, category] = [&kind.key, &kind.category_key].map(Option::as_deref);
     let found = [action, category, system].into_iter().flatten().find_map(product_in);
@@ -131,8 +130,9 @@ fn actor(author: Node<'_>) -> EventActor<'_> {
     }
 }
 
-/// The type of an author. The products write `user` also for `Anonymous`, whose id is -2, and have -1 for `System`
-/// (the first is seen in elastic/integrations, atlassian_jira); a person may bear such a name, with an id of their own.
+/// The type of an author. The products write `user` also for `Anonymous`, whose id is -2, and have
+/// -1 for `System` (the first is seen in elastic/integrations, atlassian_jira); a person may bear
+/// such a name, with an id of their own.
 fn actor_kind(kind: Option<&str>, id: Option<&str>, name: Option<&str>) -> Option<ActorKind> {
     let says = |word| is_word(kind, word) || is_word(id.or(name), word);
     if id == Some("-2") || says("anonymous") {
@@ -150,8 +150,8 @@ fn actor_kind(kind: Option<&str>, id: Option<&str>, name: Option<&str>) -> Optio
     (is_someone && kind.is_none_or(is_user)).then_some(ActorKind::User)
 }
 
-/// Whether `author` is the account that reads the log: by name or id, or by the account's name at the end of
-/// the address of its profile, since Confluence's `name` is the full one.
+/// Whether `author` is the account that reads the log: by name or id, or by the account's name at
+/// the end of the address of its profile, since Confluence's `name` is the full one.
 fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     let (Some(reader), Some(author)) = (reader, author) else {
         return false;
@@ -165,7 +165,8 @@ fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     !reader.is_empty() && known.any(|text| text.to_lowercase() == reader)
 }
 
-/// The extra attributes as words (`Token Name ci, Scope read`), without those that are long, code or nameless.
+/// The extra attributes as words (`Token Name ci, Scope read`), without those that are long, code
+/// or nameless.
 fn attributes<'a>(list: Node<'a>) -> Option<EventText<'a>> {
     let mut words = String::new();
     for attribute in list.items() {

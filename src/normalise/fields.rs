@@ -1,5 +1,5 @@
-//! Reads what the records of several sources have alike: action, category, targets, changes, labels,
-//! the addresses of the client.
+//! Reads what the records of several sources have alike: action, category, targets, changes,
+//! labels, the addresses of the client.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use crate::model::json::Node;
 use crate::model::text::bounded;
 use crate::normalise::taxonomy;
 
-/// Fills in what the records of Jira and Confluence Cloud have alike. `filed_as` is the category that
-/// the record is filed under.
+/// Fills in what the records of Jira and Confluence Cloud have alike. `filed_as` is the category
+/// that the record is filed under.
 pub fn fill_cloud<'a>(
     event: &mut Event<'a>,
     product: &'static str,
@@ -102,10 +102,12 @@ const MAX_FORWARDED: usize = 32;
 
 /// Fills the addresses of the client from `text`, what the source has in their place.
 ///
-/// A server behind proxies writes the whole list that they send in `X-Forwarded-For`: the client first, then each
-/// proxy (<https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For>). Some write a port, the
-/// brackets of a URL, `unknown`, or the pairs of `Forwarded` (RFC 7239: `for="[2001:db8::1]:47011";proto=https`).
-/// Whatever is more than addresses (a port, a host name, a word) is kept as the label [`REMOTE_ADDRESS`].
+/// A server behind proxies writes the whole list that they send in `X-Forwarded-For`: the client
+/// first, then each proxy
+/// (<https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For>). Some write a
+/// port, the brackets of a URL, `unknown`, or the pairs of `Forwarded` (RFC 7239:
+/// `for="[2001:db8::1]:47011";proto=https`). Whatever is more than addresses (a port, a host name,
+/// a word) is kept as the label [`REMOTE_ADDRESS`].
 pub fn fill_client<'a>(event: &mut Event<'a>, text: Option<EventText<'a>>) {
     let Some(text) = text else {
         return;

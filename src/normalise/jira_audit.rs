@@ -23,9 +23,6 @@ const FIELDS: [&str; 10] = [
 /// Fills `event` with what `record` says, and returns what stands for the client's address.
 pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
     let root = record.doc.root();
-    if !root.is_object() {
-        return None;
-    }
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
     let [summary, description, ip, filed_as, event_source] =
         texts.map(|field| field.and_then(Node::text));

@@ -1,4 +1,5 @@
-//! Turns a source's record into a normalized event: one file a source, and the taxonomy of actions that they share.
+//! Turns a source's record into a normalized event: one file a source, and the taxonomy of actions
+//! that they share.
 //!
 //! Nothing is invented: what the record does not say is absent. Nothing is lost: what is not
 //! understood is in `raw`.
@@ -34,7 +35,8 @@ pub struct RecordOrigin {
     pub org_id: Option<String>,
     /// The site's host name, if it has one; of a Data Center its host, port and path.
     pub site: Option<String>,
-    /// The account that reads a Data Center's log, where it is known: reading that log is logged as well.
+    /// The account that reads a Data Center's log, where it is known: reading that log is logged as
+    /// well.
     pub reader: Option<String>,
 }
 
@@ -48,15 +50,17 @@ pub fn normalise<'a>(
     observed: Timestamp,
 ) -> Event<'a> {
     let mut event = empty_event(origin, record, observed);
-    let address = match origin.kind {
-        SourceKind::OrgEvents => org_events::fill(&mut event, record),
-        SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
-        SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
-        SourceKind::DatacenterAudit => {
-            datacenter_audit::fill(&mut event, record, origin.reader.as_deref())
-        }
-    };
-    fields::fill_client(&mut event, address);
+    if record.doc.root().is_object() {
+        let address = match origin.kind {
+            SourceKind::OrgEvents => org_events::fill(&mut event, record),
+            SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
+            SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
+            SourceKind::DatacenterAudit => {
+                datacenter_audit::fill(&mut event, record, origin.reader.as_deref())
+            }
+        };
+        fields::fill_client(&mut event, address);
+    }
     label_unreadable_times(&mut event, origin.kind, record);
     event
 }
@@ -89,7 +93,8 @@ fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Times
     }
 }
 
-/// `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>` or `dc:<host>:<hash>`; a record without an id is named by its content.
+/// `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>` or `dc:<host>:<hash>`; a record
+/// without an id is named by its content.
 fn event_id(origin: &RecordOrigin, record: &Record) -> String {
     let own = match &record.id {
         Some(id) => EventText::Borrowed(id.as_str()),
@@ -111,8 +116,8 @@ fn event_id(origin: &RecordOrigin, record: &Record) -> String {
 /// The label where the source gives no time at all.
 const MISSING_TIME: &str = "missing";
 
-/// Adds a label with the source's own text for each time of `event` that could not be read. No time is guessed: one
-/// without a zone would be hours off, and nobody would see it.
+/// Adds a label with the source's own text for each time of `event` that could not be read. No time
+/// is guessed: one without a zone would be hours off, and nobody would see it.
 fn label_unreadable_times<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
     let root = record.doc.root();
     if event.time.is_none() {

@@ -127,11 +127,7 @@ fn product<'a>(
     targets: &[EventTarget<'a>],
 ) -> Option<EventText<'a>> {
     let starting = |text: &str| {
-        let first = text.as_bytes().first()?.to_ascii_lowercase();
         PRODUCTS.into_iter().find(|product| {
-            if !product.as_bytes().starts_with(&[first]) {
-                return false;
-            }
             let (start, rest) = text.split_at_checked(product.len()).unwrap_or_default();
             start.eq_ignore_ascii_case(product) && !rest.starts_with(char::is_alphanumeric)
         })

@@ -12,7 +12,7 @@ use crate::fetch::plan::{LookbackSettings, incremental, watermark_of};
 use crate::model::json::Document;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::record::Record;
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, before, parse_api_time};
 use crate::normalise::RecordOrigin;
 use crate::pipeline::checkpoint_writer::LockedSource;

@@ -159,7 +159,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::retention::LogRetention;
+    use crate::model::source_kind::LogRetention;
     use crate::model::time::parse_api_time;
     use crate::state::dedup_cache::DedupCache;
     use crate::state::event_gaps::EventGaps;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::name::SourceKind;
-use crate::model::retention::RetentionLimit;
+use crate::model::source_kind::RetentionLimit;
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;

@@ -111,7 +111,8 @@ fn the_schema_is_that_of_the_types() {
     );
 }
 
-/// All properties of `schema` are in `text`, and nothing else, all the way down. How many there are.
+/// All properties of `schema` are in `text`, and nothing else, all the way down. How many there
+/// are.
 fn agrees(schema: &Value, text: &str) -> usize {
     let schema = match schema.get("items") {
         Some(items) => items,

@@ -8,7 +8,7 @@ use maud::{Markup, Render, html};
 
 use super::text::{self, date_time, duration, minute, table, text as escaped};
 use super::{ReportInput, ReportSection, SourceSpan};
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 use crate::model::time::Timestamp;
 
 /// Where bars end, from the top of the drawing.

@@ -8,7 +8,7 @@ use super::text::{
     counted_noun, date_time, duration_between, events, list, or_dash, table_of_rows, text, time,
 };
 use super::{ReportInput, ReportSection, chart};
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 
 /// Rows in a table of the most frequent values.
 const TOP_ROWS: usize = 10;

@@ -11,7 +11,7 @@ use super::text::{
 };
 use crate::model::json::{Document, Node};
 use crate::model::meaning::{Category, Outcome};
-use crate::model::number::group_digits;
+use crate::model::text::group_digits;
 use crate::model::time::{Timestamp, parse_api_time};
 
 /// The categories whose events are administrative changes, in the order of the page, and what such

@@ -8,10 +8,10 @@ use chrono::Timelike as _;
 use maud::{Escaper, Markup, PreEscaped, Render, html};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::time::in_words;
-pub use crate::model::number::plural as counted_noun;
-use crate::model::number::{counted, group_digits, hex};
+pub use crate::model::text::plural as counted_noun;
+use crate::model::text::{counted, group_digits, hex};
 use crate::model::time::Timestamp;
+use crate::model::time::in_words;
 
 /// The longest text that [`text`] shows whole, in characters: a changed manifest must not fill the
 /// page with one value.

@@ -21,7 +21,7 @@ use crate::http::message::{Request, Response};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use crate::model::retention::LogRetention;
+use crate::model::source_kind::LogRetention;
 use crate::model::time::Window;
 use page::{ApiFormat, PageBody, endpoint_url};
 

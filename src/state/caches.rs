@@ -1,5 +1,6 @@
 //! Caches that cost little when they are lost: what was looked up beside the audit logs (a site's
-//! cloud id, the account of a token, the user of an account id), and which warnings were given today.
+//! cloud id, the account of a token, the user of an account id), and which warnings were given
+//! today.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -59,12 +59,7 @@ impl EventGaps {
     /// Whether the gaps were measured over more than 24 hours.
     fn covers_a_day(&self) -> bool {
         let (first, last) = (self.days.keys().next(), self.days.keys().next_back());
-        match (first, last) {
-            (Some(first), Some(last)) => {
-                last.signed_duration_since(*first).num_days() >= LEAST_DAYS
-            }
-            _ => false,
-        }
+        first.zip(last).is_some_and(|(first, last)| (*last - *first).num_days() >= LEAST_DAYS)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Checks that no other user can write the state: such a user could choose where the next run begins,
-//! and which part of an output file it truncates.
+//! Checks that no other user can write the state: such a user could choose where the next run
+//! begins, and which part of an output file it truncates.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::model::number::{counted, group_digits};
+use crate::model::text::{counted, group_digits};
 use crate::model::time::format_millis;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 

@@ -14,10 +14,8 @@ use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
 use crate::http::message::TransportErrorKind;
-use crate::model::number::counted;
-use crate::model::text::printable;
-use crate::model::time::in_words;
-use crate::model::time::{Timestamp, Window, format_millis};
+use crate::model::text::{counted, printable};
+use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::number::counted;
+use crate::model::text::counted;
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
 

@@ -105,8 +105,7 @@ impl SourceCheck<'_> {
         let connection = &self.source.connection;
         let url = self.source.target.base_url();
         let client = ClientPool::default().connect(connection, url, None);
-        client
-            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint))?;
+        client.map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint))?;
         let place = match &self.request.config_file {
             Some(path) => path.display().to_string(),
             None => "no file: the environment and the keyring name the source".to_owned(),

@@ -11,8 +11,7 @@ use crate::evidence::manifest::{
 };
 use crate::model::address::SafeUrl;
 use crate::model::name::SourceKind;
-use crate::model::retention::RetentionLimit;
-use crate::model::source_kind::SourceAddress;
+use crate::model::source_kind::{RetentionLimit, SourceAddress};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::export_run::{ExportCoverage, export_coverage};

@@ -31,7 +31,7 @@ use crate::evidence::request::ExportSpec;
 use crate::evidence::seal;
 use crate::exit::Exit;
 use crate::fetch::attempt_record::AttemptRecorder;
-use crate::model::number::{counted, hex};
+use crate::model::text::{counted, hex};
 use crate::model::time::{TypedTime, Window, format_millis, truncate_to_millis};
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;

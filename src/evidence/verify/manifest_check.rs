@@ -8,7 +8,7 @@ use crate::evidence::manifest::{Manifest, SourceEntry, SourceFacts};
 use crate::evidence::page::RequestedSpan;
 use crate::evidence::survey::{self, MergedSpans, SourceSurvey};
 use crate::model::name::SourceKind;
-use crate::model::retention::{LogRetention, RetentionLimit};
+use crate::model::source_kind::{LogRetention, RetentionLimit};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, format_millis};
 
@@ -200,10 +200,10 @@ fn is_possible(limit: RetentionLimit, facts: &SourceFacts, manifest: &Manifest) 
     let is_ours = manifest.made_by.version == env!("CARGO_PKG_VERSION");
     let kind: Option<SourceKind> = facts.kind.parse().ok();
     let known = kind.and_then(|kind| kind.descriptor().retention);
-    if is_ours && known.map(LogRetention::days) != Some(limit.days) {
+    if is_ours && known.map(|kept| kept.days) != Some(limit.days) {
         return false;
     }
-    let days = LogRetention::in_days(limit.days);
+    let days = LogRetention { days: limit.days };
     let first = days.earliest(manifest.started);
     let last = days.earliest_accepted(manifest.finished);
     manifest.asked.since < limit.earliest && first <= limit.earliest && limit.earliest <= last

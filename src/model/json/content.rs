@@ -30,8 +30,8 @@ impl<'a> OpenContainer<'a> {
 }
 
 impl Document {
-    /// The text with the keys of its objects sorted and its strings escaped in one way; numbers as they are
-    /// written. Depth costs no stack.
+    /// The text with the keys of its objects sorted and its strings escaped in one way; numbers as
+    /// they are written. Depth costs no stack.
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text().len());
         let mut open: Vec<OpenContainer<'_>> = Vec::new();
@@ -80,8 +80,8 @@ impl Document {
     /// A hash of what the text says, the same whatever the order of an object's keys: a server is
     /// free to write one record's keys in another order the next time. Made once.
     ///
-    /// Not proof against someone who seeks collisions; it only compares records of the same id. It is
-    /// kept in state files: another hash would need a marker of its own there.
+    /// Not proof against someone who seeks collisions; it only compares records of the same id. It
+    /// is kept in state files: another hash would need a marker of its own there.
     pub fn content_hash(&self) -> u64 {
         *self.content.get_or_init(|| hash_content(&self.tape, self.root))
     }

@@ -1,10 +1,11 @@
 //! Finds what must be escaped in a JSON string, many bytes at once, and writes a JSON text as the
 //! content of a JSON string.
 //!
-//! Escaped is also what a terminal obeys. JSON lets it stand in a string as it is: U+007F to U+009F (U+009B is `ESC [` in
-//! one character), the overrides and isolates of bidirectional text, which reorder what a line seems to say, and the two
-//! separators that some programs take for the end of a line. Outside of strings JSON is ASCII, so that an escape is always
-//! right where such a character stands.
+//! Escaped is also what a terminal obeys. JSON lets it stand in a string as it is: U+007F to U+009F
+//! (U+009B is `ESC [` in one character), the overrides and isolates of bidirectional text, which
+//! reorder what a line seems to say, and the two separators that some programs take for the end of
+//! a line. Outside of strings JSON is ASCII, so that an escape is always right where such a
+//! character stands.
 
 use std::borrow::Cow;
 
@@ -14,8 +15,8 @@ use wide::u8x16;
 /// Bytes that are looked at together. Strings are the bulk of a record, and most are short.
 const WIDTH: usize = 16;
 
-/// The index of the first byte of `text` from `at` on that cannot stand in a JSON string as it is; the
-/// text's length where there is none.
+/// The index of the first byte of `text` from `at` on that cannot stand in a JSON string as it is;
+/// the text's length where there is none.
 #[inline]
 pub fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -37,8 +38,9 @@ fn short_plain_end(text: &[u8]) -> usize {
     text.len().min(special(block).trailing_zeros() as usize)
 }
 
-/// Whether each byte of `text`, which is UTF-8, is printable ASCII and no quote or backslash: whether it stands in a
-/// JSON string as it is, and does nothing to a terminal. Beyond ASCII this is not known without a closer look.
+/// Whether each byte of `text`, which is UTF-8, is printable ASCII and no quote or backslash:
+/// whether it stands in a JSON string as it is, and does nothing to a terminal. Beyond ASCII this
+/// is not known without a closer look.
 #[inline]
 pub fn is_plain_ascii(text: &[u8]) -> bool {
     if text.len() < WIDTH {
@@ -54,14 +56,15 @@ pub fn is_plain_ascii(text: &[u8]) -> bool {
 fn is_block_plain_ascii(block: [u8; WIDTH]) -> bool {
     let block = u8x16::new(block);
     let is = |byte: u8| block.simd_eq(u8x16::splat(byte));
-    // Of the bytes from the space to the tilde, and of no others, the distance to the space is at most 94.
+    // Of the bytes from the space to the tilde, and of no others, the distance to the space is at
+    // most 94.
     let distance = block - u8x16::splat(b' ');
     let is_printable = distance.min(u8x16::splat(b'~' - b' ')).simd_eq(distance);
     (is_printable & !(is(b'"') | is(b'\\'))).to_bitmask() == 0xffff
 }
 
-/// The same of a text that is shorter than a block. Most are words, names and numbers of four to fifteen
-/// bytes: two overlapping halves cover them.
+/// The same of a text that is shorter than a block. Most are words, names and numbers of four to
+/// fifteen bytes: two overlapping halves cover them.
 #[inline]
 fn is_short_plain_ascii(text: &[u8]) -> bool {
     let (first, last) = match (text.first_chunk(), text.last_chunk()) {
@@ -84,9 +87,10 @@ fn is_plain_byte(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
-/// Whether each of eight bytes of UTF-8 is plain, computed for all together: a byte that is less than another, or the
-/// same (a difference of zero is less than one), takes the high bit that it has not itself. One more than a byte
-/// from 127 on has the high bit, or the byte itself has; none is 255, so that nothing is carried over.
+/// Whether each of eight bytes of UTF-8 is plain, computed for all together: a byte that is less
+/// than another, or the same (a difference of zero is less than one), takes the high bit that it
+/// has not itself. One more than a byte from 127 on has the high bit, or the byte itself has; none
+/// is 255, so that nothing is carried over.
 #[inline]
 fn are_plain(bytes: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
@@ -106,7 +110,8 @@ fn special(block: [u8; WIDTH]) -> u32 {
     (is(b'"') | is(b'\\') | is_control).to_bitmask()
 }
 
-/// Bytes that are read for a block: a copy may begin at any byte of it, and is as long as the whole.
+/// Bytes that are read for a block: a copy may begin at any byte of it, and is as long as the
+/// whole.
 const READ: usize = 2 * WIDTH;
 
 /// Bytes that a block may write to: itself twice, and what the last copy brings too much.
@@ -115,8 +120,9 @@ const ROOM: usize = 4 * WIDTH;
 /// Bytes that room is made for at once, so that a huge text takes little beyond its own.
 const PIECE: usize = 4096;
 
-/// Appends `text` with a backslash before each quote and each backslash, and what a terminal obeys as an escape. A
-/// JSON text without whitespace between its tokens holds nothing else that cannot stand in a string.
+/// Appends `text` with a backslash before each quote and each backslash, and what a terminal obeys
+/// as an escape. A JSON text without whitespace between its tokens holds nothing else that cannot
+/// stand in a string.
 pub fn append_quoted(out: &mut Vec<u8>, text: &[u8]) {
     let mut from = 0;
     while let Some(control) = TerminalControl::find(text, from) {
@@ -129,13 +135,14 @@ pub fn append_quoted(out: &mut Vec<u8>, text: &[u8]) {
 
 /// The same of a text without anything that a terminal obeys.
 ///
-/// It has a quote every eight bytes or so: going from one to the next costs more than looking at every byte. So blocks
-/// are copied whole, and over and over: for each byte that takes a backslash, the block is copied again behind that,
-/// from this byte on.
+/// It has a quote every eight bytes or so: going from one to the next costs more than looking at
+/// every byte. So blocks are copied whole, and over and over: for each byte that takes a backslash,
+/// the block is copied again behind that, from this byte on.
 fn append_part(out: &mut Vec<u8>, text: &[u8]) {
     for piece in text.chunks(PIECE) {
         let start = out.len();
-        // Most need an eighth more, none more than twice as much; room must be filled with zeros first.
+        // Most need an eighth more, none more than twice as much; room must be filled with zeros
+        // first.
         for room in [piece.len() + piece.len() / 4, 2 * piece.len()] {
             out.resize(start + room + READ + ROOM, 0);
             if let Some(written) = write(piece, out.get_mut(start..).unwrap_or_default()) {
@@ -154,7 +161,8 @@ fn write(piece: &[u8], room: &mut [u8]) -> Option<usize> {
         to = write_block(read, room, to)?;
         at += WIDTH;
     }
-    // What is left is shorter than is read; it takes two blocks with zeros behind it, which are not escaped.
+    // What is left is shorter than is read; it takes two blocks with zeros behind it, which are not
+    // escaped.
     let rest = piece.get(at..)?;
     let mut read = [0; READ + WIDTH];
     read.get_mut(..rest.len())?.copy_from_slice(rest);
@@ -163,8 +171,8 @@ fn write(piece: &[u8], room: &mut [u8]) -> Option<usize> {
     to.checked_sub(READ - rest.len())
 }
 
-/// Writes the first half of `read` at `to`; where it ends. What a copy brings from behind that half is written
-/// over later.
+/// Writes the first half of `read` at `to`; where it ends. What a copy brings from behind that half
+/// is written over later.
 #[inline]
 fn write_block(read: &[u8; READ], room: &mut [u8], to: usize) -> Option<usize> {
     let room: &mut [u8; ROOM] = room.get_mut(to..)?.first_chunk_mut()?;
@@ -243,7 +251,8 @@ fn control_at(text: &[u8]) -> Option<(u16, usize)> {
     }
 }
 
-/// `json`, whole JSON values in UTF-8, with each character that a terminal obeys escaped. It says the same.
+/// `json`, whole JSON values in UTF-8, with each character that a terminal obeys escaped. It says
+/// the same.
 pub fn escape_controls(json: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::new();
     let mut from = 0;

@@ -3,8 +3,9 @@
 //! An audit record must survive exactly: big numbers, `1.10`, key order, duplicate keys, odd
 //! escapes. So a record is never turned into a tree and written again. One pass over an answer
 //! ([`tape`]) checks that it is JSON, removes the whitespace between tokens (a pretty-printed page
-//! would tear a line of output) and notes where each value lies. Every record of the answer is then a
-//! [`Document`] that shares its text and its notes; [`Node`] looks values up and never fails on a surprise.
+//! would tear a line of output) and notes where each value lies. Every record of the answer is then
+//! a [`Document`] that shares its text and its notes; [`Node`] looks values up and never fails on a
+//! surprise.
 
 mod content;
 pub mod escape;
@@ -21,8 +22,8 @@ pub use node::Node;
 pub use tape::InvalidJson;
 use tape::JsonTape;
 
-/// A valid JSON value without whitespace between tokens. Cheap to clone: it shares the text that it is
-/// a part of.
+/// A valid JSON value without whitespace between tokens. Cheap to clone: it shares the text that it
+/// is a part of.
 #[derive(Clone)]
 pub struct Document {
     tape: Arc<JsonTape>,

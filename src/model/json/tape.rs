@@ -1,5 +1,5 @@
-//! The index of the values of a JSON text, and the scanner that makes it in one pass: is it valid (RFC 8259, as strict as serde_json), where do its
-//! values lie, and which whitespace has to go.
+//! The index of the values of a JSON text, and the scanner that makes it in one pass: is it valid
+//! (RFC 8259, as strict as serde_json), where do its values lie, and which whitespace has to go.
 
 use bytestring::ByteString;
 
@@ -12,8 +12,8 @@ pub struct JsonTape {
     pub entries: Vec<TapeEntry>,
 }
 
-/// Where a value, or a key of an object, lies. In the order of the text; a container has a mark where
-/// it opens and one where it closes, and those of its parts between them.
+/// Where a value, or a key of an object, lies. In the order of the text; a container has a mark
+/// where it opens and one where it closes, and those of its parts between them.
 ///
 /// Most of what a record held in memory costs beside its text: keep it small.
 #[derive(Debug, Clone, Copy)]
@@ -168,7 +168,8 @@ impl JsonScanner<'_> {
         Ok(None)
     }
 
-    /// Opens a container. What follows in it: nothing where it is empty, and then it is closed at once.
+    /// Opens a container. What follows in it: nothing where it is empty, and then it is closed at
+    /// once.
     #[inline]
     fn open(&mut self, is_object: bool, end: u8) -> Option<NextToken> {
         let index = self.marks.len() as u32;

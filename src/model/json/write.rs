@@ -1,10 +1,10 @@
 //! Writes a JSON object into a buffer. What is empty is left out.
 //!
-//! Each text of ours is safe to show: the characters that a terminal obeys ([`super::escape`]) are escaped. Only what
-//! [`ObjectWriter::json`] splices in, and [`string`] writes, keeps them.
+//! Each text of ours is safe to show: the characters that a terminal obeys ([`super::escape`]) are
+//! escaped. Only what [`ObjectWriter::json`] splices in, and [`string`] writes, keeps them.
 //!
-//! Each field and each item is written with the comma behind it, and the end of an object or a list takes the place of
-//! the last one: so no field needs to know whether it is the first.
+//! Each field and each item is written with the comma behind it, and the end of an object or a list
+//! takes the place of the last one: so no field needs to know whether it is the first.
 
 use super::escape::{TerminalControl, append_escape, append_quoted, is_plain_ascii, plain_end};
 use crate::model::time::{Timestamp, append_millis};
@@ -71,16 +71,6 @@ impl ObjectWriter<'_> {
         self.out.push(b',');
     }
 
-    /// A text that is made of parts.
-    #[inline]
-    pub fn joined(&mut self, key: &str, parts: &[&str]) {
-        self.begin(key, b"\":\"");
-        for part in parts {
-            append_text(self.out, part);
-        }
-        self.out.extend_from_slice(b"\",");
-    }
-
     /// A valid JSON text, as it is.
     pub fn json(&mut self, key: &str, text: &[u8]) {
         self.begin(key, b"\":");
@@ -135,7 +125,8 @@ impl ObjectWriter<'_> {
         self.text_list(key, |list| texts.for_each(|text| list.push(text)));
     }
 
-    /// The end of what began at `before`, of which nothing shall stay if there is nothing behind `inside`.
+    /// The end of what began at `before`, of which nothing shall stay if there is nothing behind
+    /// `inside`.
     #[inline]
     fn end(&mut self, before: usize, inside: usize, end: u8) {
         match self.out.len() == inside {
@@ -149,7 +140,8 @@ impl ObjectWriter<'_> {
 
     /// The key, and `open` behind it: what ends it and begins the value.
     ///
-    /// Where both are constants, so is all that is written here: put together by the compiler, it is a store or two.
+    /// Where both are constants, so is all that is written here: put together by the compiler, it
+    /// is a store or two.
     #[inline(always)]
     fn begin(&mut self, key: &str, open: &[u8]) {
         let mut start = [0; USUAL_START];
@@ -201,8 +193,8 @@ fn text_and_end(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b"\",");
 }
 
-/// Appends `text` as a JSON string; only what JSON wants escaped is. Ids are hashes of such strings, so that nothing
-/// here may ever change.
+/// Appends `text` as a JSON string; only what JSON wants escaped is. Ids are hashes of such
+/// strings, so that nothing here may ever change.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     escaped(out, text.as_bytes());
@@ -284,12 +276,11 @@ mod tests {
             fields.objects("each", 1..=2, |item, number| item.integer("n", number));
             fields.texts("none", std::iter::empty());
             fields.texts("texts", ["\"", ""].into_iter());
-            fields.joined("joined", &["a", ": ", "\""]);
             fields.json_as_text("text", br#"{"k":"\n"}"#);
             fields.json("raw", b"[]");
             fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"gathered":["[","\"",""],"words":["a"],"each":[{"n":1},{"n":2}],"texts":["\"",""],"joined":"a: \"","text":"{\"k\":\"\\n\"}","raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
+        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"gathered":["[","\"",""],"words":["a"],"each":[{"n":1},{"n":2}],"texts":["\"",""],"text":"{\"k\":\"\\n\"}","raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
@@ -300,7 +291,7 @@ mod tests {
         let mut out = Vec::new();
         object(&mut out, |fields| {
             fields.text("text", steering);
-            fields.joined("joined", &[steering]);
+            fields.text("again", steering);
             fields.texts("texts", std::iter::once(steering));
             fields.json_as_text("original", "\"\u{9b}\"".as_bytes());
         });

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::model::hashing::QuickMap;
-use crate::model::meaning::{Deed, EcsCategory, EcsType, OcsfClass, Outcome};
+use crate::model::meaning::{Deed, OcsfClass, Outcome};
 
 /// The table as people edit it.
 pub const TEXT: &str = include_str!("../action_words.tsv");
@@ -95,7 +95,8 @@ fn words(action: &str) -> impl Iterator<Item = &str> {
 }
 
 impl NamedDeed {
-    /// The deed, within a class. A privilege that is added is assigned; what is created for a group is no new group.
+    /// The deed, within a class. A privilege that is added is assigned; what is created for a group
+    /// is no new group.
     pub fn within(self, class: OcsfClass) -> Deed {
         let is_group = class == OcsfClass::GroupManagement;
         let is_access = is_group || class == OcsfClass::UserAccess;
@@ -109,48 +110,61 @@ impl NamedDeed {
     }
 }
 
-/// The values of `event.type` that ECS 9.4 allows with a category, of those that are used here.
-pub fn allowed_types(category: EcsCategory) -> &'static [EcsType] {
-    use EcsType::*;
-    match category {
-        EcsCategory::Api => {
-            &[Access, Admin, Allowed, Change, Creation, Deletion, Denied, End, Info, Start, User]
-        }
-        EcsCategory::Authentication | EcsCategory::Session => &[Start, End, Info],
-        EcsCategory::Configuration | EcsCategory::File => {
-            &[Access, Change, Creation, Deletion, Info]
-        }
-        EcsCategory::Iam => &[Admin, Change, Creation, Deletion, Group, Info, User],
-        EcsCategory::Web => &[Access, Error, Info],
-    }
+/// The values of `event.category` that fit audit events, each with the values of `event.type` that
+/// ECS 9.4 allows with it, of those that are used here.
+pub const ECS: [(&str, &[&str]); 7] = [
+    (
+        "api",
+        &[
+            "access", "admin", "allowed", "change", "creation", "deletion", "denied", "end",
+            "info", "start", "user",
+        ],
+    ),
+    ("authentication", &["start", "end", "info"]),
+    ("configuration", &["access", "change", "creation", "deletion", "info"]),
+    ("file", &["access", "change", "creation", "deletion", "info"]),
+    ("iam", &["admin", "change", "creation", "deletion", "group", "info", "user"]),
+    ("session", &["start", "end", "info"]),
+    ("web", &["access", "error", "info"]),
+];
+
+/// The category of ECS that `word` is.
+pub fn ecs_category(word: &str) -> Option<&'static str> {
+    ECS.iter().map(|row| row.0).find(|known| *known == word)
 }
 
-/// The types of a pattern's action: what it is `of`, and the type of its deed; `info` where ECS has or
-/// allows none. Of the web, only to look at something has a type at all.
+/// The type of ECS that `word` is.
+pub fn ecs_type(word: &str) -> Option<&'static str> {
+    ECS.iter().flat_map(|row| row.1).copied().find(|known| *known == word)
+}
+
+/// The types that ECS allows with a category.
+pub fn allowed_types(category: &str) -> &'static [&'static str] {
+    ECS.iter().find(|row| row.0 == category).map_or(&[], |row| row.1)
+}
+
+/// The types of a pattern's action: what it is `of`, and the type of its deed; `info` where ECS has
+/// or allows none. Of the web, only to look at something has a type at all.
 pub fn ecs_types(
-    category: Option<EcsCategory>,
-    of: Option<EcsType>,
+    category: Option<&'static str>,
+    of: Option<&'static str>,
     deed: Deed,
-) -> [Option<EcsType>; 3] {
+) -> [Option<&'static str>; 3] {
     let Some(category) = category else {
         return [None; 3];
     };
-    let of_deed = ecs_type(deed).filter(|kind| allowed_types(category).contains(kind));
-    if category == EcsCategory::Web && of_deed.is_none() {
-        return [None; 3];
+    let of_deed = match deed {
+        Deed::Create | Deed::Import => "creation",
+        Deed::Read | Deed::Search | Deed::Export => "access",
+        Deed::Delete => "deletion",
+        Deed::Logon => "start",
+        Deed::Logoff => "end",
+        Deed::AccountSwitch | Deed::Other => "info",
+        _ => "change",
+    };
+    let is_telling = of_deed != "info" && allowed_types(category).contains(&of_deed);
+    match is_telling || category != "web" {
+        true => [of, Some(if is_telling { of_deed } else { "info" }), None],
+        false => [None; 3],
     }
-    [of, of_deed.or(Some(EcsType::Info)), None]
-}
-
-/// The type that ECS has for a deed.
-fn ecs_type(deed: Deed) -> Option<EcsType> {
-    Some(match deed {
-        Deed::Create | Deed::Import => EcsType::Creation,
-        Deed::Read | Deed::Search | Deed::Export => EcsType::Access,
-        Deed::Delete => EcsType::Deletion,
-        Deed::Logon => EcsType::Start,
-        Deed::Logoff => EcsType::End,
-        Deed::AccountSwitch | Deed::Other => return None,
-        _ => EcsType::Change,
-    })
 }

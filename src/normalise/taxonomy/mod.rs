@@ -1,8 +1,9 @@
 //! The taxonomy: what an action means, by the rows of `taxonomy.tsv` and the words of its name, and
 //! what the categories of sources mean.
 //!
-//! The most specific row counts: the exact name, else the pattern with the most letters. Where none fits, nothing is
-//! claimed: no category, no outcome, no meaning; only a word that says so makes any action a failure.
+//! The most specific row counts: the exact name, else the pattern with the most letters. Where none
+//! fits, nothing is claimed: no category, no outcome, no meaning; only a word that says so makes
+//! any action a failure.
 
 mod action_words;
 mod table;
@@ -51,15 +52,18 @@ fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) 
     (meaning, outcome)
 }
 
-/// The more specific of `of_action` and of the category that the source itself files a record under; that of the
-/// source where they are even. A login is a login, and a permission is one, wherever they are filed.
+/// The more specific of `of_action` and of the category that the source itself files a record
+/// under; that of the source where they are even. A login is a login, and a permission is one,
+/// wherever they are filed.
 ///
-/// The source's category gives a record no meaning to other schemas: too many things are filed under one word.
+/// The source's category gives a record no meaning to other schemas: too many things are filed
+/// under one word.
 pub fn choose_category(of_action: Category, filed: Option<Category>) -> Category {
     filed.filter(|filed| rank(*filed) <= rank(of_action)).unwrap_or(of_action)
 }
 
-/// Our category for the word that a source of type `kind` files a record under, by `filed_categories.tsv`.
+/// Our category for the word that a source of type `kind` files a record under, by
+/// `filed_categories.tsv`.
 pub fn filed_category(kind: SourceKind, word: &str) -> Option<Category> {
     let word = word.trim();
     let mut rows = FILED_CATEGORIES.iter();
@@ -79,7 +83,8 @@ fn parse_filed_category(line: &'static str) -> Option<(SourceKind, &'static str,
     Some((kind.parse().ok()?, word, Category::from_word(category)?))
 }
 
-/// How specific a category is, the most specific first. A setting of a page and a page of settings are even.
+/// How specific a category is, the most specific first. A setting of a page and a page of settings
+/// are even.
 fn rank(category: Category) -> u8 {
     match category {
         Category::DataExport => 0,
@@ -96,7 +101,8 @@ fn rank(category: Category) -> u8 {
 }
 
 /// A human summary as an action: `User added to group` becomes `user_added_to_group`. Letters and
-/// digits of any script are kept, an apostrophe joins (`User's` is `users`). Nothing where there are none.
+/// digits of any script are kept, an apostrophe joins (`User's` is `users`). Nothing where there
+/// are none.
 pub fn snake_case(summary: &str) -> Option<String> {
     let mut out = String::with_capacity(summary.len());
     for c in summary.chars().filter(|c| !matches!(c, '\'' | '’')) {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::table::{self, NamedAction};
 use super::*;
-use crate::model::meaning::{EcsCategory, EcsType};
 
 /// With this in the environment, the test writes the page.
 const UPDATE: &str = "ATLAUDIT_UPDATE_DOCS";
@@ -69,30 +68,30 @@ fn named_columns(row: &NamedAction) -> [String; 7] {
         format!("`{}`", row.name),
         meaning.category.as_str().to_owned(),
         row.outcome.as_str().to_owned(),
-        list(&meaning.ecs.categories, EcsCategory::as_str),
-        list(&meaning.ecs.types, EcsType::as_str),
+        list(&meaning.ecs.categories),
+        list(&meaning.ecs.types),
         meaning.class.as_str().to_owned(),
         meaning.deed.as_str().to_owned(),
     ]
 }
 
 fn patterned(row: &ActionPattern) -> [String; 7] {
-    let of = row.of.map(|of| format!("{}, ", of.as_str()));
+    let of = row.of.map(|of| format!("{of}, "));
     let types = match row.deed {
-        Some(deed) => list(&action_words::ecs_types(row.ecs, row.of, deed), EcsType::as_str),
+        Some(deed) => list(&action_words::ecs_types(row.ecs, row.of, deed)),
         None => of.unwrap_or_default() + BY_WORDS,
     };
     [
         format!("`{}*{}`", row.start, row.end),
         row.category.as_str().to_owned(),
         BY_WORDS.to_owned(),
-        list(&[row.ecs], EcsCategory::as_str),
+        list(&[row.ecs]),
         row.ecs.map(|_| types).unwrap_or_default(),
         row.class.as_str().to_owned(),
         row.deed.map_or(BY_WORDS, Deed::as_str).to_owned(),
     ]
 }
 
-fn list<T: Copy>(words: &[Option<T>], word: fn(T) -> &'static str) -> String {
-    words.iter().flatten().map(|of| word(*of)).collect::<Vec<_>>().join(", ")
+fn list(words: &[Option<&str>]) -> String {
+    words.iter().flatten().copied().collect::<Vec<_>>().join(", ")
 }

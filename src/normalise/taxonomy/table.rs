@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use crate::model::hashing::QuickMap;
-use crate::model::meaning::{
-    ActionMeaning, Category, Deed, EcsCategory, EcsKind, EcsType, OcsfClass, Outcome,
-};
+use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome};
+use crate::normalise::taxonomy::action_words::{ecs_category, ecs_type};
 
 /// The table as people edit it.
 pub const TEXT: &str = include_str!("../taxonomy.tsv");
@@ -50,9 +49,9 @@ pub struct ActionPattern {
     /// Our own word.
     pub category: Category,
     /// The category of ECS, if one fits.
-    pub ecs: Option<EcsCategory>,
+    pub ecs: Option<&'static str>,
     /// A type of ECS that all of them have, beside the type of what was done.
-    pub of: Option<EcsType>,
+    pub of: Option<&'static str>,
     /// The class of OCSF.
     pub class: OcsfClass,
     /// What was done, where the row says it.
@@ -85,12 +84,7 @@ fn columns(line: &'static str) -> Option<[&'static str; 7]> {
     if line.starts_with('#') {
         return None;
     }
-    let mut fields = line.split('\t');
-    let mut columns = [""; 7];
-    for column in &mut columns {
-        *column = fields.next()?;
-    }
-    fields.next().is_none().then_some(columns)
+    line.split('\t').collect::<Vec<_>>().try_into().ok()
 }
 
 /// At most `N` words, or `-`.
@@ -114,8 +108,8 @@ impl NamedAction {
         let meaning = ActionMeaning {
             category: Category::from_word(category)?,
             ecs: EcsKind {
-                categories: list(categories, EcsCategory::from_word)?,
-                types: list(types, EcsType::from_word)?,
+                categories: list(categories, ecs_category)?,
+                types: list(types, ecs_type)?,
             },
             class: OcsfClass::from_word(class)?,
             deed: Deed::from_word(deed)?,
@@ -137,8 +131,8 @@ impl ActionPattern {
             start,
             end,
             category: Category::from_word(category)?,
-            ecs: list::<_, 1>(ecs, EcsCategory::from_word)?[0],
-            of: list::<_, 1>(of, EcsType::from_word)?[0],
+            ecs: list::<_, 1>(ecs, ecs_category)?[0],
+            of: list::<_, 1>(of, ecs_type)?[0],
             class: OcsfClass::from_word(class)?,
             deed: match deed {
                 BY_ITS_WORDS => None,
@@ -154,8 +148,8 @@ impl ActionPattern {
             && action.ends_with(self.end)
     }
 
-    /// How specific it is: by its letters, of as many by those of its start. Two that fit one action
-    /// are never even.
+    /// How specific it is: by its letters, of as many by those of its start. Two that fit one
+    /// action are never even.
     pub fn specificity(&self) -> (usize, usize) {
         (self.start.len() + self.end.len(), self.start.len())
     }

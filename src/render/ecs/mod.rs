@@ -1,12 +1,11 @@
 //! Writes a line in Elastic Common Schema 9.4.0: <https://www.elastic.co/docs/reference/ecs>.
 //!
-//! What the schema has a field for stands there; all else that a normalized event says stands below `atlassian`,
-//! and the source's record is whole in `event.original`. What is left to those who bring the lines in:
-//! `agent` (what shipped them) and `data_stream` (where they go).
+//! What the schema has a field for stands there; all else that a normalized event says stands below
+//! `atlassian`, and the source's record is whole in `event.original`. What is left to those who
+//! bring the lines in: `agent` (what shipped them) and `data_stream` (where they go).
 
 mod user;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::model::event::{Event, REMOTE_ADDRESS};
@@ -22,11 +21,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         out.time("@timestamp", event.best_time());
         out.constant(r#""ecs":{"version":"9.4.0"}"#);
         out.text_if_some("message", event.message.as_deref());
-        out.object("labels", |out| {
-            for (key, value) in &event.labels {
-                out.text(&flat(key), value);
-            }
-        });
+        out.object("labels", |out| event.write_labels(out));
         out.object("event", |out| append_event(event, record, out));
         out.object("user", |out| user.append(out));
         out.object("group", |out| user.append_group(out));
@@ -44,8 +39,8 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
-    out.texts("category", kind.categories.iter().flatten().map(|it| it.as_str()));
-    out.texts("type", kind.types.iter().flatten().map(|it| it.as_str()));
+    out.texts("category", kind.categories.into_iter().flatten());
+    out.texts("type", kind.types.into_iter().flatten());
     out.word("outcome", event.outcome.as_str());
     // When a pipeline first had it: Atlassian's own, where it tells, else this one.
     out.time("created", event.processed_time.unwrap_or(event.observed_time));
@@ -56,16 +51,8 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.json_as_text("original", record.doc.text());
 }
 
-/// The key of a label: a dot would make an object of it.
-fn flat(key: &str) -> Cow<'_, str> {
-    match key.bytes().any(|byte| byte == b'.') {
-        true => Cow::Owned(key.replace('.', "_")),
-        false => Cow::Borrowed(key),
-    }
-}
-
-/// The fields of `source`. `address` takes whatever the source writes there; an index refuses a document whose `ip`
-/// is none.
+/// The fields of `source`. `address` takes whatever the source writes there; an index refuses a
+/// document whose `ip` is none.
 fn append_source(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let client = &event.client;
     let ip = client.ip.as_deref();
@@ -81,7 +68,8 @@ fn append_source(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     });
 }
 
-/// The fields of `organization`. Its name is known only where it is a target, as the events of an organization often have.
+/// The fields of `organization`. Its name is known only where it is a target, as the events of an
+/// organization often have.
 fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let Some(id) = event.source.org_id else {
         return;
@@ -92,7 +80,8 @@ fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.text_if_some("name", own.and_then(|target| target.name.as_deref()));
 }
 
-/// The fields of `observer`: what makes the events. What carries them, as this program, is none (ECS, observer).
+/// The fields of `observer`: what makes the events. What carries them, as this program, is none
+/// (ECS, observer).
 fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.constant(r#""vendor":"Atlassian""#);
     out.text_if_some("product", event.product.as_deref());
@@ -139,10 +128,7 @@ fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWri
         let ips = client.ip.iter().chain(&client.forwarded);
         ips.for_each(|ip| seen.push(ip, list));
     });
-    out.text_list("hosts", |list| {
-        let host = event.source.site.and_then(host);
-        host.into_iter().for_each(|host| list.push(host));
-    });
+    out.texts("hosts", event.source.site.and_then(host).into_iter());
 }
 
 /// So many texts are held against each other one by one.
@@ -171,8 +157,8 @@ impl<'t> DistinctTexts<'t> {
     }
 }
 
-/// The fields of `atlassian`: what a normalized event says and ECS has no field for, in the words of a
-/// normalized event.
+/// The fields of `atlassian`: what a normalized event says and ECS has no field for, in the words
+/// of a normalized event.
 fn append_atlassian(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.word("schema", event.schema);
     out.object("source", |out| event.source.write(out));

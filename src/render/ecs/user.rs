@@ -1,9 +1,10 @@
 //! The users of a document: `user` acts, `user.effective` is acted for, `user.target` is acted on;
 //! `user.changes`, what is new about them; and `group`.
 //!
-//! `name` is the login. Of an Atlassian account that is its address. A display name is none: anybody may take
-//! any, and change it, so that rules and risk scores by `user.name` would mix people up. It is `full_name`. The
-//! directory that `domain` is for is nowhere named; the host of an address is none.
+//! `name` is the login. Of an Atlassian account that is its address. A display name is none:
+//! anybody may take any, and change it, so that rules and risk scores by `user.name` would mix
+//! people up. It is `full_name`. The directory that `domain` is for is nowhere named; the host of
+//! an address is none.
 
 use crate::model::event::{Event, EventTarget, EventText};
 use crate::model::json::write::ObjectWriter;
@@ -152,7 +153,8 @@ fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
     found
 }
 
-/// Whether `field` is `word`, however it is cut into words: `Full name`, `fullName` and `full_name` are one.
+/// Whether `field` is `word`, however it is cut into words: `Full name`, `fullName` and `full_name`
+/// are one.
 fn is_field_name(field: &str, word: &str) -> bool {
     let letters = field.bytes().filter(u8::is_ascii_alphanumeric);
     letters.map(|byte| byte.to_ascii_lowercase()).eq(word.bytes())

@@ -1,6 +1,7 @@
-//! Writes the attributes of an event: `metadata`, which event it is and the ways that it came; those that a class
-//! has of its own, what it was done to and where; and `unmapped`, what a normalized event has and OCSF has no
-//! attribute for, or not of that type, under the keys of the normalized event.
+//! Writes the attributes of an event: `metadata`, which event it is and the ways that it came;
+//! those that a class has of its own, what it was done to and where; and `unmapped`, what a
+//! normalized event has and OCSF has no attribute for, or not of that type, under the keys of the
+//! normalized event.
 
 use crate::model::event::{ActorKind, Event, EventClient, EventTarget, FieldChange, TargetParent};
 use crate::model::json::Node;
@@ -105,8 +106,9 @@ fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
 }
 
-/// Writes the object `entity`, whatever was managed: the first target that can be named; else the organization, else the site, else the source as its
-/// configuration names it, for something of those it was.
+/// Writes the object `entity`, whatever was managed: the first target that can be named; else the
+/// organization, else the site, else the source as its configuration names it, for something of
+/// those it was.
 fn write_entity(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let source = &plan.event.source;
     let target = plan.target(plan.indices.entity);
@@ -233,7 +235,7 @@ fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget
 }
 
 fn unmapped_client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut ObjectWriter<'_>) {
-    let has_place = plan.src_endpoint.has_place();
+    let has_place = plan.src_endpoint.ip.is_some();
     if !has_place {
         client.write_forwarded(out);
     }

@@ -6,11 +6,12 @@ use crate::model::meaning::{Deed, OcsfClass};
 /// `activity_id` of what the class has no activity for; the source's own word stands beside it.
 const OTHER: u8 = 99;
 
-/// `activity_id` and `activity_name` of `event` within `class`: the number, and the schema's caption of it or the action.
+/// `activity_id` and `activity_name` of `event` within `class`: the number, and the schema's
+/// caption of it or the action.
 ///
-/// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and has a label in the
-/// source. An action that we do not know is of the second kind: the source says what was done. Only where
-/// the action itself could not be read is nothing known.
+/// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and
+/// has a label in the source. An action that we do not know is of the second kind: the source says
+/// what was done. Only where the action itself could not be read is nothing known.
 pub fn activity<'e>(class: OcsfClass, event: &'e Event<'_>) -> (u8, &'e str) {
     match activity_id(class, event.meaning.deed) {
         _ if event.action == UNPARSED => (0, "Unknown"),
@@ -42,8 +43,9 @@ pub fn category_fields(class: OcsfClass) -> &'static str {
     }
 }
 
-/// The activity that a deed is in a class, and the deed whose name that activity bears: to an account, to be
-/// suspended and to be deactivated is to be disabled. Nothing where the class knows no such activity.
+/// The activity that a deed is in a class, and the deed whose name that activity bears: to an
+/// account, to be suspended and to be deactivated is to be disabled. Nothing where the class knows
+/// no such activity.
 pub fn activity_id(class: OcsfClass, deed: Deed) -> Option<(u8, Deed)> {
     let deed = match (class, deed) {
         (OcsfClass::AccountChange, Deed::Activate | Deed::Resume) => Deed::Enable,

@@ -1,5 +1,5 @@
-//! The objects `src_endpoint` and `dst_endpoint`: from where, and on which host. Sources name a country, and OCSF
-//! wants its code.
+//! The objects `src_endpoint` and `dst_endpoint`: from where, and on which host. Sources name a
+//! country, and OCSF wants its code.
 
 use std::sync::LazyLock;
 
@@ -8,15 +8,15 @@ use crate::model::event::{Event, EventClient};
 use crate::model::hashing::QuickMap;
 use crate::model::json::write::ObjectWriter;
 
-/// From where the actor came. Empty without an IP address: an endpoint must have one, or a name, and a place alone is
-/// neither.
+/// From where the actor came. Empty without an IP address: an endpoint must have one, or a name,
+/// and a place alone is neither.
 #[derive(Debug, Clone, Copy)]
 pub struct SrcEndpoint<'e> {
     /// Its address.
     pub ip: Option<&'e str>,
     /// The code of the country.
     pub country: Option<&'e str>,
-    place: Option<&'e EventClient<'e>>,
+    client: &'e EventClient<'e>,
 }
 
 impl<'e> SrcEndpoint<'e> {
@@ -24,38 +24,29 @@ impl<'e> SrcEndpoint<'e> {
     pub fn of(event: &'e Event<'e>) -> SrcEndpoint<'e> {
         let client = &event.client;
         let ip = client.ip.as_deref();
-        let place = ip.map(|_| client);
-        SrcEndpoint {
-            ip,
-            country: place.and_then(|client| country_code(client.country.as_deref()?)),
-            place,
-        }
-    }
-
-    /// Whether the proxies, the region and the city are in the object.
-    pub fn has_place(&self) -> bool {
-        self.place.is_some()
+        let country = client.country.as_deref().filter(|_| ip.is_some()).and_then(country_code);
+        SrcEndpoint { ip, country, client }
     }
 
     /// Writes the fields of the object.
     ///
-    /// A country is a code of two letters there; the name that the source gives is in `unmapped` where it tells more.
+    /// A country is a code of two letters there; the name that the source gives is in `unmapped`
+    /// where it tells more.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.text_if_some("ip", self.ip);
-        if let Some(place) = self.place {
-            if let Some(port) = place.port {
-                out.integer("port", i64::from(port));
-            }
-            if !place.forwarded.is_empty() {
-                let proxies = place.forwarded.iter().map(|ip| &**ip);
-                out.texts("intermediate_ips", proxies);
-            }
-            out.object("location", |out| {
-                out.text_if_some("country", self.country);
-                out.text_if_some("region", place.region.as_deref());
-                out.text_if_some("city", place.city.as_deref());
-            });
+        let client = self.client;
+        let Some(ip) = self.ip else {
+            return;
+        };
+        out.text("ip", ip);
+        if let Some(port) = client.port {
+            out.integer("port", i64::from(port));
         }
+        out.texts("intermediate_ips", client.forwarded.iter().map(|ip| &**ip));
+        out.object("location", |out| {
+            out.text_if_some("country", self.country);
+            out.text_if_some("region", client.region.as_deref());
+            out.text_if_some("city", client.city.as_deref());
+        });
     }
 }
 
@@ -90,8 +81,8 @@ impl<'e> DstEndpoint<'e> {
     }
 }
 
-/// The code of the country that `text` names, or is the code of. Nothing where it is neither: what a country is called
-/// by other names is not guessed.
+/// The code of the country that `text` names, or is the code of. Nothing where it is neither: what
+/// a country is called by other names is not guessed.
 pub fn country_code(text: &str) -> Option<&str> {
     if let Some(code) = COUNTRIES.get(text) {
         return Some(code);

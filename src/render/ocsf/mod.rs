@@ -1,9 +1,11 @@
-//! Writes a line in OCSF 1.8.0, the Open Cybersecurity Schema Framework: one object a line, of the class
-//! that the action means, or of Entity Management where the event lacks what that class requires.
+//! Writes a line in OCSF 1.8.0, the Open Cybersecurity Schema Framework: one object a line, of the
+//! class that the action means, or of Entity Management where the event lacks what that class
+//! requires.
 //!
-//! Nothing is invented to fill a class: [`render_plan`] says what each requires and chooses. Nothing is lost: what has no
-//! place in OCSF is in `unmapped` under the keys of a normalized event, and the record is in `raw_data`. No profile is
-//! claimed: the one of clouds requires the provider of a cloud, and a Data Center has none.
+//! Nothing is invented to fill a class: [`render_plan`] says what each requires and chooses.
+//! Nothing is lost: what has no place in OCSF is in `unmapped` under the keys of a normalized
+//! event, and the record is in `raw_data`. No profile is claimed: the one of clouds requires the
+//! provider of a cloud, and a Data Center has none.
 
 mod attributes;
 mod classes;
@@ -46,9 +48,10 @@ fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     out.integer("activity_id", id);
     out.text("activity_name", activity_name);
     out.integer("type_uid", class_uid * 100 + id);
-    out.joined("type_name", &[class.as_str(), ": ", activity_name]);
-    // The severity is that of the event to those who must act on it. No source states one, and an outcome proves none: a
-    // failed login is not worse than an export that succeeded. Users who know what matters to them set it downstream.
+    out.text("type_name", &[class.as_str(), ": ", activity_name].concat());
+    // The severity is that of the event to those who must act on it. No source states one, and an
+    // outcome proves none: a failed login is not worse than an export that succeeded. Users who
+    // know what matters to them set it downstream.
     out.constant(r#""severity_id":1,"severity":"Informational""#);
     out.constant(match event.outcome {
         Outcome::Success => r#""status_id":1,"status":"Success""#,

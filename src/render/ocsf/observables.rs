@@ -1,4 +1,5 @@
-//! The list `observables`: what an analyst searches for across events, wherever in an event it stands.
+//! The list `observables`: what an analyst searches for across events, wherever in an event it
+//! stands.
 
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
@@ -94,7 +95,7 @@ impl<'e> ObservableList<'e> {
             self.add(HOST_IP, to.ip);
         }
         // The last, so that a long chain leaves room for all else.
-        if plan.src_endpoint.has_place() {
+        if plan.src_endpoint.ip.is_some() {
             for ip in &plan.event.client.forwarded {
                 self.add(PROXY_IP, Some(ip));
             }

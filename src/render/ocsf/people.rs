@@ -48,8 +48,8 @@ impl<'e> ActorFields<'e> {
 pub struct OcsfUser<'e> {
     /// The id.
     pub uid: Option<&'e str>,
-    /// The name that the source shows for them. Where nothing else is known of someone, their address: it is what they
-    /// sign in with.
+    /// The name that the source shows for them. Where nothing else is known of someone, their
+    /// address: it is what they sign in with.
     pub name: Option<&'e str>,
     /// The address, if it is one to OCSF as well.
     pub email: Option<&'e str>,
@@ -104,7 +104,8 @@ impl<'e> OcsfUser<'e> {
     }
 }
 
-/// `type_id` and `type`. An app acts through an account of its own, which is what OCSF calls a service's.
+/// `type_id` and `type`. An app acts through an account of its own, which is what OCSF calls a
+/// service's.
 fn type_of(kind: ActorKind) -> &'static str {
     match kind {
         ActorKind::User => r#""type_id":1,"type":"User""#,
@@ -114,7 +115,8 @@ fn type_of(kind: ActorKind) -> &'static str {
     }
 }
 
-/// Whether `text` is of the type `email_t`: some letters, digits and marks, one `@`, and a domain with a dot in it.
+/// Whether `text` is of the type `email_t`: some letters, digits and marks, one `@`, and a domain
+/// with a dot in it.
 pub fn is_email(text: &str) -> bool {
     let Some((name, domain)) = text.split_once('@') else {
         return false;

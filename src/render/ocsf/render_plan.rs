@@ -1,6 +1,8 @@
-//! Decides how an event is written before it is: the class, and which attribute of it holds which target.
+//! Decides how an event is written before it is: the class, and which attribute of it holds which
+//! target.
 //!
-//! The class is the one that the action means where the event has all that it requires, else one that requires less.
+//! The class is the one that the action means where the event has all that it requires, else one
+//! that requires less.
 
 use crate::model::event::{ActorKind, Event, EventTarget, FieldChange};
 use crate::model::meaning::{Deed, OcsfClass};
@@ -73,15 +75,19 @@ impl<'e> RenderPlan<'e> {
 
     /// The class, by what each requires beside the parts that every event has:
     ///
-    /// - Account Change, a user: a target, or the actor who did to themselves what people do to themselves;
-    /// - Authentication, a user and a service: who signed in, and the product, which is always known;
-    /// - User Access Management, a user and privileges: targets, or a change that names the privilege;
-    ///   privileges that a group has or had are a matter of Group Management;
+    /// - Account Change, a user: a target, or the actor who did to themselves what people do to
+    ///   themselves;
+    /// - Authentication, a user and a service: who signed in, and the product, which is always
+    ///   known;
+    /// - User Access Management, a user and privileges: targets, or a change that names the
+    ///   privilege; privileges that a group has or had are a matter of Group Management;
     /// - Group Management, a group: a target;
-    /// - Web Resources Activity, web resources: targets that are content, else the whole site or product;
-    /// - API Activity, an actor, an operation and the address that the call came from: the operation is the action;
-    /// - Entity Management, an entity: any target, else the organization, the site or the source itself, one of which
-    ///   is always known. So it is the last resort of all others.
+    /// - Web Resources Activity, web resources: targets that are content, else the whole site or
+    ///   product;
+    /// - API Activity, an actor, an operation and the address that the call came from: the
+    ///   operation is the action;
+    /// - Entity Management, an entity: any target, else the organization, the site or the source
+    ///   itself, one of which is always known. So it is the last resort of all others.
     fn choose_class(&mut self) -> OcsfClass {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
@@ -143,7 +149,8 @@ impl<'e> RenderPlan<'e> {
         self.find_user() || is_of_oneself && is_person && self.use_actor_as_user()
     }
 
-    /// Who signed in or out: the actor who did; for all else, and where no person or app acted, the target.
+    /// Who signed in or out: the actor who did; for all else, and where no person or app acted, the
+    /// target.
     fn find_login_user(&mut self) -> bool {
         let is_own = self.event.meaning.deed == Deed::Logon;
         let can_sign_in =
@@ -325,7 +332,8 @@ pub enum PrivilegeSource {
 }
 
 impl PrivilegeSource {
-    /// What tells them in `event`, if anything does: the most telling first. Only giving and taking is about privileges.
+    /// What tells them in `event`, if anything does: the most telling first. Only giving and taking
+    /// is about privileges.
     pub fn of(event: &Event<'_>) -> Option<PrivilegeSource> {
         let deed = event.meaning.deed;
         if event.meaning.class == OcsfClass::GroupManagement
@@ -372,7 +380,8 @@ impl PrivilegeSource {
     }
 }
 
-/// The privilege that a change names: the one there is now, or for what was taken the one there was.
+/// The privilege that a change names: the one there is now, or for what was taken the one there
+/// was.
 fn changed_privilege<'c>(change: &'c FieldChange<'_>, deed: Deed) -> Option<&'c str> {
     const FIELDS: [&str; 7] = [
         "permission",

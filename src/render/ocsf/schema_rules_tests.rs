@@ -1,11 +1,12 @@
-//! What OCSF 1.8.0 demands of the classes and objects that are written here: their attributes, the types of
-//! these, what is required, and the constraints.
+//! What OCSF 1.8.0 demands of the classes and objects that are written here: their attributes, the
+//! types of these, what is required, and the constraints.
 
 use serde_json::{Map, Value};
 
-/// A class or an object a line: its name, its attributes, and behind `any` those of which one must be there. An
-/// attribute is `name=type`, with `!` where it is required and `[]` where it is a list. A type is one of
-/// `text int time ip email any`, numbers with `|` between them, or another line's name.
+/// A class or an object a line: its name, its attributes, and behind `any` those of which one must
+/// be there. An attribute is `name=type`, with `!` where it is required and `[]` where it is a
+/// list. A type is one of `text int time ip email any`, numbers with `|` between them, or another
+/// line's name.
 const RULES: &str = "
 event class_uid=int! class_name=text! category_uid=int! category_name=text! activity_id=int! activity_name=text! \
     type_uid=int! type_name=text! severity_id=1! severity=text! status_id=0|1|2! status=text! time=time! message=text \
@@ -34,7 +35,8 @@ api operation=text! service=named
 observable type_id=1|2|4|5|10|14|31|32|33! name=text! value=text!
 ";
 
-/// `activity_id` and `activity_name` of each class, beside 0 (`Unknown`) and 99, which has the source's word.
+/// `activity_id` and `activity_name` of each class, beside 0 (`Unknown`) and 99, which has the
+/// source's word.
 const ACTIVITIES: &[(u64, &[&str])] = &[
     (
         3001,

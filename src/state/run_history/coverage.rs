@@ -95,13 +95,9 @@ impl ReadCoverage {
 
     /// What was never read between the spans of `scope`.
     pub fn holes(&self, scope: &str) -> Vec<Window> {
-        let spans: Vec<_> = self.of(scope).collect();
-        let pairs = spans.windows(2);
-        let hole = |pair: &[&CoveredSpan]| match pair {
-            [one, next] => Some(Window { from: one.to, to: Some(next.from) }),
-            _ => None,
-        };
-        pairs.filter_map(hole).collect()
+        let next = self.of(scope).skip(1);
+        let pairs = self.of(scope).zip(next);
+        pairs.map(|(one, next)| Window { from: one.to, to: Some(next.from) }).collect()
     }
 
     /// How many holes there are in `scope`, also those that are no longer listed one by one.

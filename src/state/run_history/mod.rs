@@ -240,16 +240,8 @@ impl fmt::Display for RunHistoryError {
             StateError::Io { path, source, .. } => {
                 write!(f, "the ledger `{}` cannot be read: {source}", path.display())
             }
-            StateError::Damaged { path, what } => {
-                write!(f, "the ledger `{}` is damaged: {what}", path.display())
-            }
-            StateError::Newer { path, version, known } => write!(
-                f,
-                "the ledger `{}` has version {version}, and this atlaudit knows versions up to {known}",
-                path.display()
-            ),
             StateError::Unsafe(fault) => write!(f, "the ledger {fault}"),
-            StateError::Locked { .. } => write!(f, "{}", self.0),
+            other => f.write_str(&other.to_string().replacen("the state file", "the ledger", 1)),
         }
     }
 }
