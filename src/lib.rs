@@ -7,8 +7,9 @@
 //!
 //! # The import rule
 //!
-//! A room is a folder or file of `src`. It imports only from the lines below its own; rooms on one
-//! line do not see each other. `tests/it/layers.rs` reads this table and checks the code against it.
+//! Each name is a folder or file of `src`. It imports only from the lines below its own; names on one
+//! line do not see each other, and no two files import each other in a circle. `tests/it/layers.rs`
+//! reads this table and checks the code against it.
 //!
 //! ```text
 //! app   fuzz   bench

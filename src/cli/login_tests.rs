@@ -37,7 +37,7 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
 }
 
 #[test]
-fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
+fn only_a_new_source_asks_a_person_at_a_terminal() {
     let asked = login_at_terminal("atlaudit auth login new", &["2", "b.example", "", "y"]);
     let asked = asked.unwrap();
     assert!(asked.known.is_none() && asked.source.target.gateway.is_some());
@@ -99,7 +99,7 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
 }
 
 #[test]
-fn a_key_goes_where_the_source_reads_it_or_where_it_is_told_to() {
+fn a_key_is_stored_where_the_source_reads_it_or_where_the_flag_says() {
     let file = |credential: &str| {
         format!("[sources.acme]\ntype = 'org-events'\ncredential = '{credential}'\n")
     };
@@ -133,7 +133,7 @@ fn answered(line: &str, answers: &[&'static str]) -> (LoginFlags, ScriptedUser) 
 }
 
 #[test]
-fn whoever_types_a_name_only_is_asked_for_all_of_it() {
+fn login_with_a_name_only_asks_for_everything() {
     let (typed, person) = answered("acme", &["", "o-1", ORG_ID]);
     assert_eq!(typed.kind, Some(SourceKind::OrgEvents));
     assert_eq!(typed.org_id.as_deref(), Some(ORG_ID));
@@ -168,7 +168,7 @@ fn a_pasted_address_is_taken_for_its_site() {
 }
 
 #[test]
-fn whoever_types_flags_is_asked_for_what_is_missing() {
+fn login_with_flags_asks_for_what_is_missing() {
     let (typed, _) = answered("j --site a.example", &["ada@a.example"]);
     assert_eq!(typed.email.as_deref(), Some("ada@a.example"));
     assert_eq!(typed.kind, Some(SourceKind::JiraAudit));

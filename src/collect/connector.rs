@@ -104,13 +104,11 @@ impl SourceConnector {
         credential: &Credential,
     ) -> Result<PreparedSource, AppError> {
         let origin = origin(settings, credential)?;
-        let cloud_id_client = match &settings.target.gateway {
-            Some(gateway) if gateway.cloud_id.is_none() => {
-                // Without the credential, which is only for the gateway.
-                Some(self.client(&settings.connection, &gateway.site_url, None)?)
-            }
-            _ => None,
-        };
+        let without_id = settings.target.gateway.as_ref().filter(|way| way.cloud_id.is_none());
+        let cloud_id_client = without_id
+            // Without the credential, which is only for the gateway.
+            .map(|gateway| self.client(&settings.connection, &gateway.site_url, None))
+            .transpose()?;
         let api = self.api_client(settings, credential)?;
         let resolves_users = settings.target.resolve_users;
         let user_limits =

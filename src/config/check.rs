@@ -112,7 +112,7 @@ fn organization_table() -> SourceTable {
 /// called only then); [`DEFAULT_SOURCE`], whose credential will be reported as missing.
 ///
 /// # Errors
-/// Nothing of all that is there.
+/// None of these exists.
 pub fn implied_settings(
     file: &ConfigFile,
     env: &ProcessEnv,

@@ -112,7 +112,7 @@ fn set(table: &mut dyn TableLike, key: &str, setting: &ConfigValue) {
 
 fn parse_document(text: &str) -> Result<DocumentMut, HintedError> {
     // Its own words would quote the line, which may hold a secret.
-    text.parse().map_err(|_| HintedError::new("it is no TOML, or of a form that cannot be changed"))
+    text.parse().map_err(|_| HintedError::new("it is not valid TOML, or has a layout that cannot be edited"))
 }
 
 /// Nothing is written that we could not read again.
@@ -148,7 +148,7 @@ email_note = 1
 ";
 
     #[test]
-    fn a_source_is_added_behind_all_that_is_there() {
+    fn a_source_is_added_after_all_that_is_there() {
         let text = "# Ours.\n\n[output]\npath = '-' # for jq\n[sources.x]\ntype = 'org-events'";
         let added = with_source(text, &source("a.b")).unwrap();
         assert_eq!(

@@ -150,7 +150,7 @@ mod tests {
     use crate::config::validate;
 
     #[test]
-    fn a_wrong_answer_is_told_why_and_asked_again() {
+    fn a_wrong_answer_gets_a_reason_and_the_question_again() {
         let mut person = ScriptedUser::new(&["acme", " https://Acme.atlassian.net/ "]);
         let site = ask_until_valid(&mut person, "Site: ", validate::site).unwrap();
         assert_eq!(site, "acme.atlassian.net");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_asked_for_ever() {
+    fn it_is_not_asked_forever() {
         let mut person = ScriptedUser::new(&["x"; 9]);
         assert!(ask_until_valid(&mut person, "?", validate::site).is_err());
         assert_eq!(person.answers.len(), 9 - MAX_ATTEMPTS);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_is_the_answer_of_whoever_gives_none() {
+    fn no_is_the_default_answer() {
         assert!(!confirm(&mut ScriptedUser::new(&[""]), "?").unwrap());
         assert!(confirm(&mut ScriptedUser::new(&["what", "Y"]), "?").unwrap());
     }

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_asked_for() {
+    fn no_more_is_read_than_requested() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), pack(b"one\ntwo\nthree\n")).unwrap();
         for (most, count) in [(0, 0), (3, 0), (4, 1), (7, 1), (8, 2), (13, 2), (14, 3)] {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_asks_for_much_memory_is_refused() {
+    fn a_frame_that_needs_much_memory_is_refused() {
         use std::io::Write as _;
         let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
         encoder.window_log(27).unwrap();

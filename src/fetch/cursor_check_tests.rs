@@ -34,7 +34,7 @@ async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
 }
 
 #[tokio::test]
-async fn a_check_that_shows_more_goes_on_to_the_end() {
+async fn a_check_that_shows_more_continues_to_the_end() {
     let later = r#"{"data":[{"id":"new","attributes":{"processedAt":"2026-11-20T00:00:01Z"}}],"meta":{"next":"c1"}}"#;
     let fetcher =
         fetcher(org_events_source(), move |_, query| match query.get("cursor").as_deref() {

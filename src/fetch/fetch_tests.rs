@@ -258,7 +258,7 @@ async fn without_a_watermark_it_reads_the_window_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_its_own_cursors_is_given_up() {
+async fn a_server_that_refuses_its_own_cursors_is_abandoned() {
     let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor") {
         Some(_) => refused_cursor(),
         None => page(&["a"], Some("new")),
@@ -374,7 +374,7 @@ async fn a_log_that_grows_while_it_is_paged_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
+async fn a_log_that_keeps_changing_is_handed_on_and_stays_unread() {
     // One record more at each request: every page but the first begins with what was read before.
     let fetcher =
         fetcher(jira_source(10), |asked, query| jira(query, 30 + i64::try_from(asked).unwrap(), 7));
@@ -392,7 +392,7 @@ async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
 }
 
 #[tokio::test]
-async fn evidence_has_no_span_that_never_stood_still() {
+async fn an_export_has_no_slice_that_kept_changing() {
     let mut fetcher =
         fetcher(jira_source(10), |asked, query| jira(query, 30 + i64::try_from(asked).unwrap(), 7));
     let reader = Arc::get_mut(&mut fetcher.reader).unwrap();

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_behind_its_own_cursor_is_the_end() {
+    fn an_empty_page_after_its_own_cursor_is_the_end() {
         let mut walk = Pagination::new(Some("c1"), 3);
         assert_eq!(walk.advance(&new_records(0), cursor_locator("c1")), Ok(PageAdvance::Complete));
         assert_eq!(walk.cursor(), Some("c1"));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_were_read_before_are_a_circle_also_behind_new_cursors() {
+    fn pages_that_were_read_before_are_a_circle_also_after_new_cursors() {
         let pages = [[record("1"), record("2")], [record("3"), record("4")]];
         let mut walk = Pagination::new(None, 3);
         let mut cursors = (0..).map(|n| cursor_locator(&format!("c{n}")));

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reading_of_the_offset_beside_a_cursor_is_told_from_two_pages() {
+    fn each_reading_of_the_offset_beside_a_cursor_is_decided_from_two_pages() {
         let last = page(&[9, 8, 7]);
         let used = |offset, alone: &[u64], both: &[u64]| {
             cursor_use(&last, offset, &page(alone), &page(both)).unwrap()

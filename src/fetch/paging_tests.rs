@@ -126,7 +126,7 @@ fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
 }
 
 #[test]
-fn a_failing_offset_is_asked_for_once() {
+fn a_failing_offset_is_requested_once() {
     for kind in KINDS {
         let paging = PagingBehavior { fails_from: Some(30), ..PagingBehavior::default() };
         let server = regular(kind, 1_000, 5_000, paging);

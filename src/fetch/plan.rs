@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_goes_on_behind_its_cursor() {
+    fn a_stream_continues_after_its_cursor() {
         let windows = vec![open("2026-10-01T00:00:00Z", None, Some("c9"))];
         let checkpoint = checkpoint(Some("2026-11-19T00:00:00Z"), windows.clone());
         let plan = incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now());
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_again_that_was_interrupted_stays_one_behind_its_new_cursor() {
+    fn an_interrupted_reread_stays_a_reread_after_its_new_cursor() {
         let windows = vec![OpenWindow {
             cursor: Some("new".to_owned()),
             ..reread_window("2026-11-18T00:00:00Z", None)
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_go_on_an_overlap_behind_the_watermark_and_skip_nothing_unread() {
+    fn slices_continue_an_overlap_after_the_watermark_and_skip_nothing_unread() {
         let plan = |watermark, windows| {
             let checkpoint = checkpoint(watermark, windows);
             incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now()).windows
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_clock_that_was_ahead_began_is_begun_anew() {
+    fn what_a_clock_that_was_ahead_began_is_started_again() {
         let ahead = || vec![open("2099-01-01T00:00:00Z", None, Some("c9"))];
         let plan = |watermark, windows| {
             let checkpoint = checkpoint(watermark, windows);
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_one_off_read_asks_for_a_margin_that_is_never_in_the_future() {
+    fn a_one_off_read_requests_a_margin_that_is_never_in_the_future() {
         let window = |from, to: &str| Window { from: at(from), to: Some(at(to)) };
         let asked = |order, window: Window| one_off(order, &REACH, window, now()).windows;
         let old = window("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");

@@ -31,7 +31,7 @@ fn once(ids: &[usize]) -> Vec<usize> {
 }
 
 #[test]
-fn records_that_do_not_tell_the_clocks_apart_prove_nothing_of_the_others() {
+fn records_whose_times_are_equal_prove_nothing_about_the_others() {
     let mut log = SimulatedLog::regular(500, 300_000);
     for event in &mut log.events[..10] {
         event.0 = event.1;
@@ -94,7 +94,7 @@ fn coarse_page(log: &SimulatedLog, grain: i64, query: &RequestQuery) -> (u16, St
 }
 
 #[test]
-fn nothing_is_asked_for_behind_the_end() {
+fn nothing_is_requested_after_the_end() {
     // All of it lies in the first of seven days.
     let log = SimulatedLog::regular(2_000, 43_000);
     let seen = read_log(&log, 5);
@@ -103,7 +103,7 @@ fn nothing_is_asked_for_behind_the_end() {
 }
 
 #[test]
-fn nothing_is_asked_for_behind_a_failure() {
+fn nothing_is_requested_after_a_failure() {
     let log = SimulatedLog::regular(5_000, 120_000);
     let late = base() + 20_000_000;
     let seen = read_from(move |_, query| match query.get("from") {
@@ -140,7 +140,7 @@ where
 }
 
 #[test]
-fn no_slice_is_asked_for_behind_a_failure() {
+fn no_slice_is_requested_after_a_failure() {
     let times: Vec<i64> = (0..4_000).map(|n| n * 150_000).collect();
     let late = open(None).from + TimeDelta::hours(6);
     let seen = read_jira(move |asked, query| match asked > 0 && query.time("from") > late {
@@ -154,7 +154,7 @@ fn no_slice_is_asked_for_behind_a_failure() {
 }
 
 #[test]
-fn no_more_is_asked_for_at_once_than_may_be() {
+fn no_more_requests_are_sent_at_once_than_allowed() {
     let log = SimulatedLog::regular(1_000, 500_000);
     let padding: Vec<String> =
         (0..10).map(|_| (0..60_000).map(|_| fastrand::alphanumeric()).collect()).collect();

@@ -206,7 +206,7 @@ fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
 }
 
 #[test]
-fn a_failure_ends_it_behind_what_is_sound() {
+fn a_failure_ends_it_after_the_valid_lines() {
     let log = SimulatedLog::regular(500, 300_000);
     let fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| match asked {
         12.. => (403, String::new()),

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowded_millisecond_is_cut_off() {
+    fn a_crowded_millisecond_is_split_off() {
         let last = [Some("09:59:59.999")];
         assert_eq!(cut(&last), Some(at("09:59:59.999")));
         // More of it may come.
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ignores_the_dates_is_told_only_where_it_matters() {
+    fn a_server_that_ignores_the_dates_is_reported_only_where_it_matters() {
         let refused = collected(&[Some("07:00:00")], &span()).cut(&span());
         assert!(matches!(refused, Err(FetchError::IgnoresDates)));
         assert_eq!(cut(&[Some("08:59:30")]), None);

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn batches_are_asked_for_once_and_nobody_is_remembered_too() {
+    async fn batches_are_requested_once_and_unknown_users_are_cached_too() {
         let state = tempfile::tempdir().unwrap();
         let answer = r#"{"values":[{"accountId":"712020:7","displayName":"Ada"}]}"#;
         let first = directory(Some(answer), state.path());

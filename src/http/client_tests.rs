@@ -164,7 +164,7 @@ fn gzip_answer(body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_given_up_after_the_read_timeout() {
+async fn a_silent_server_is_abandoned_after_the_read_timeout() {
     let (url, _head) = serve(|stream| async move {
         tokio::time::sleep(Duration::from_secs(5)).await;
         drop(stream);
@@ -253,7 +253,7 @@ async fn a_refused_connection_says_so_in_one_readable_line() {
 }
 
 #[tokio::test]
-async fn no_tls_is_told_from_no_connection() {
+async fn no_tls_is_distinguished_from_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let url = format!("https://localhost:{port}/").parse().unwrap();

@@ -62,7 +62,7 @@ fn every_shape_seen() {
 }
 
 #[test]
-fn refusals_are_told_apart_by_their_words() {
+fn refusals_are_distinguished_by_their_words() {
     let scope = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
     assert_eq!(message_of(scope).refusal, RefusalKind::Scope);
     let category = response(&[("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")], "");

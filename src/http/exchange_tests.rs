@@ -233,7 +233,7 @@ async fn a_limit_is_obeyed_and_pauses_everyone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_too_long_is_given_up_and_keeps_the_next_away() {
+async fn a_wait_too_long_is_abandoned_and_keeps_the_next_away() {
     let run = run([answer(429, &[("retry-after", "3600")], "")]).await;
     let failure = run.result.unwrap_err();
     assert_eq!(failure.kind, FailureKind::RateLimited);
@@ -246,7 +246,7 @@ async fn a_wait_too_long_is_given_up_and_keeps_the_next_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_limits_for_ever_is_given_up_within_max_wait() {
+async fn a_server_that_limits_forever_is_abandoned_within_max_wait() {
     let run = run((0..100).map(|_| answer(429, &[], ""))).await;
     let failure = run.result.unwrap_err();
     assert_eq!(failure.kind, FailureKind::RateLimited);
@@ -256,7 +256,7 @@ async fn a_server_that_limits_for_ever_is_given_up_within_max_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
+async fn a_server_that_fails_forever_is_abandoned_within_retry_for() {
     let first = answer(500, &[], r#"{"errors":[{"code":"ADMIN-500-1","title":"Internal error"}]}"#);
     let run = run(std::iter::once(first).chain((0..2000).map(|_| lost_connection()))).await;
     let failure = run.result.unwrap_err();
@@ -279,7 +279,7 @@ async fn waiting_for_our_own_quota_is_not_failing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_retry_can_mend_is_given_up_at_once() {
+async fn what_no_retry_can_mend_is_abandoned_at_once() {
     let login = [("location", "https://id.atlassian.com/login?token=s3cret")];
     let gateway = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
     let long_host = format!("x://{}/", "x".repeat(100_000));

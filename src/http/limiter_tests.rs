@@ -209,7 +209,7 @@ fn a_request_is_counted_everywhere_or_nowhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_stays_busy_is_given_up() {
+async fn a_file_that_stays_busy_is_abandoned() {
     let folder = tempfile::tempdir().unwrap();
     let mut one = shared(&folder);
     let stopped = File::open(folder.path().join("account")).unwrap();

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_none() {
+    async fn an_invalid_name() {
         let spot = HostPort { host: "a..b".to_owned(), port: 1 };
         let error = resolve(&spot, LIMIT).await.unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::Dns);

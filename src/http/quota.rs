@@ -174,7 +174,7 @@ impl QuotaFile {
 impl<'a> LockedQuotaFile<'a> {
     fn new(file: &'a File, length: u64) -> io::Result<Self> {
         let mut locked = LockedQuotaFile { file, length };
-        // A torn time goes: its request was not sent.
+        // An incomplete time is cut off: its request was never sent.
         let torn = locked.length % TIME;
         if torn != 0 {
             locked.cut(locked.length - torn)?;

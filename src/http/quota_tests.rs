@@ -128,7 +128,7 @@ fn threads_that_never_rest_get_the_quota_and_no_more() {
 }
 
 #[test]
-fn a_machine_that_started_again_begins_anew() {
+fn a_machine_that_started_again_begins_again() {
     let (_folder, path) = folder();
     let mut one = window(&path);
     for _ in 0..6 {
@@ -143,7 +143,7 @@ fn a_machine_that_started_again_begins_anew() {
 }
 
 #[test]
-fn a_torn_time_is_cut_off() {
+fn a_torn_time_is_truncated() {
     let (_folder, path) = folder();
     let mut one = window(&path);
     for length in 0..40 {
@@ -165,7 +165,7 @@ fn damage_in_the_middle_leaves_what_came_after_it() {
 }
 
 #[test]
-fn a_file_that_was_removed_is_made_again() {
+fn a_file_that_was_removed_is_recreated() {
     let (_folder, path) = folder();
     let (mut one, mut two) = (window(&path), window(&path));
     assert_eq!(admit(&mut one, 1, START), Ok(()));
@@ -331,7 +331,7 @@ fn a_folder_that_is_not_ours_alone_is_not_used() {
 }
 
 #[test]
-fn each_endpoint_and_account_has_a_file_whose_name_tells_nothing() {
+fn each_endpoint_and_account_has_a_file_whose_name_reveals_nothing() {
     let base = tempfile::tempdir().unwrap();
     let folder = base.path().join("own");
     let sharing = QuotaDir::first_usable(std::slice::from_ref(&folder), me());

@@ -20,7 +20,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
 /// The back-off of a 429 that does not say how long: its counter runs by the minute.
 const RATE_LIMIT_BASE: Duration = Duration::from_secs(2);
-/// And grows no further: a minute empties every quota known.
+/// The longest back-off: every known quota refills within a minute.
 const RATE_LIMIT_CAP: Duration = Duration::from_secs(60);
 /// Jitter on top of a wait that the server asked for, a tenth of it but no more than this.
 const REQUESTED_WAIT_JITTER_CAP: Duration = Duration::from_secs(10);
@@ -145,7 +145,7 @@ impl RetryDecision {
     }
 }
 
-/// Decides about `outcome`. `roll` in [0, 1) is the jitter's dice.
+/// Decides about `outcome`. `roll` in [0, 1) is the random number for the jitter.
 pub fn decide(
     outcome: &AttemptOutcome,
     history: &RetryHistory,

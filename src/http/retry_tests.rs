@@ -90,7 +90,7 @@ fn every_status() {
 }
 
 #[test]
-fn every_status_with_a_wait_asked_for() {
+fn every_status_with_a_requested_wait() {
     insta::assert_snapshot!(table(|status| answer(status, Some(20))), @r"
     200-299 give up: Unexpected
     300-399 give up: Redirected
@@ -226,7 +226,7 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
 }
 
 #[test]
-fn a_free_plan_is_told_from_a_missing_permission() {
+fn a_free_plan_is_distinguished_from_a_missing_permission() {
     let outcome = AttemptOutcome::Response {
         status: 403,
         html: false,
@@ -276,7 +276,7 @@ fn a_limit_without_guidance_backs_off_from_two_seconds() {
 }
 
 #[test]
-fn a_wait_asked_for_is_obeyed_and_never_shortened() {
+fn a_requested_wait_is_obeyed_and_never_shortened() {
     assert_eq!(delay(answer(429, Some(1)), RetryHistory::default(), 0.0), Some(secs(1)));
     assert_eq!(
         delay(answer(429, Some(600)), RetryHistory::default(), 0.99).unwrap().as_secs(),

@@ -1,4 +1,4 @@
-//! The vocabulary of all other rooms: names, times, records, events and secrets.
+//! The vocabulary of all other folders: names, times, records, events, source kinds.
 //! Imports nothing of ours.
 
 pub mod address;

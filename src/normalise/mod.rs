@@ -146,7 +146,7 @@ mod unreadable_time_tests;
 
 #[cfg(test)]
 mod testing {
-    //! What the tests of this room share.
+    //! What the tests of this folder share.
 
     use super::*;
     use crate::model::json::{Document, write::object};

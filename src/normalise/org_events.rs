@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_actor_has_no_address_and_tells_the_product() {
+    fn a_system_actor_has_no_address_and_names_the_product() {
         let event = event(
             r#"{"id":"e2","attributes":{"action":"content_restriction_removed",
               "actor":{"id":"confluence","name":"Confluence","email":"Atlassian app","picture":null,"links":{}},

@@ -84,7 +84,7 @@ pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e
     actor.into_iter().chain(targets).filter(|id| is_account_id(id))
 }
 
-/// Fills in of them what is missing and `known` knows. What the record says itself stays as it is.
+/// Fills their missing fields from `known`. What the record says itself stays as it is.
 pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
     let fill = |id: &Option<EventText<'a>>,
                 name: &mut Option<EventText<'a>>,

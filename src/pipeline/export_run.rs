@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_run_goes_on_whatever_the_clock_says() {
+    fn a_later_run_continues_whatever_the_clock_says() {
         let stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
         for now in ["04", "20"] {
             let plan = export_plan_at(DeliveryOrder::Ascending, Some(&stream), now);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn how_far_it_came() {
+    fn the_coverage_of_an_export() {
         let come = |order, checkpoint: Option<&Checkpoint>| {
             let reached = export_coverage(order, window(), checkpoint);
             assert_eq!(reached.from, at("01"));

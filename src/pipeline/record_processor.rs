@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn each_record_once() {
+    fn each_record_is_written_once() {
         let mut step = step();
         let (written, tally) = take(
             &mut step,
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rereading_that_goes_on_knows_what_it_knew_when_it_began() {
+    fn a_resumed_reread_knows_what_it_knew_at_its_start() {
         let mut step = step();
         take(&mut step, &[record("old", "09:00:00")]);
         step.start_reread();
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_step_says_where_it_stopped() {
+    fn at_the_limit_the_number_of_processed_records_is_returned() {
         let mut step = step();
         step.remaining = Some(1);
         let mut lines = Vec::new();

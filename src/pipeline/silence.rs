@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_behind_the_newest_event_hears_no_silence() {
+    fn a_clock_set_back_before_the_newest_event_reports_no_silence() {
         let (newest, rhythm) = steady_gaps(HOUR);
         let earlier = at("2025-01-01T00:00:00Z");
         assert_eq!(SourceSilence::unusual(newest, &rhythm, earlier), None);

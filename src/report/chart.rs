@@ -15,7 +15,7 @@ use crate::model::time::Timestamp;
 const TOP: f64 = 18.0;
 /// Where bars stand.
 const FLOOR: f64 = 202.0;
-/// What can just be seen.
+/// The smallest visible bar height.
 const MIN_HEIGHT: f64 = 2.0;
 /// Gaps that are drawn.
 const MAX_GAPS: usize = 100;

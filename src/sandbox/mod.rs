@@ -2,7 +2,7 @@
 //! made-up data.
 //!
 //! `atlaudit demo` and `atlaudit sandbox` run it for people, and the integration tests run it
-//! in-process with scripted faults. It imports nothing from the other rooms: a double that shared
+//! in-process with scripted faults. It imports nothing from the other folders: a double that shared
 //! types with the code it stands against would agree with that code's mistakes.
 //!
 //! ```text

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_zone_is_told_from_nonsense() {
+    fn a_missing_zone_is_distinguished_from_nonsense() {
         for text in
             ["2026-11-20T09:30:00", "2026-11-20T09:30:00.000", "2026-11-20T09:30:00.000 0000"]
         {

@@ -240,7 +240,7 @@ fn a_finished_file_is_never_renamed_over_another() {
 }
 
 #[test]
-fn a_full_file_asks_for_a_commit() {
+fn a_full_file_makes_a_commit_due() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
     let mut sink = sink(&path, Compression::None, Rotation::Size(5));

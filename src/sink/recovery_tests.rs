@@ -57,7 +57,7 @@ fn names(folder: &tempfile::TempDir) -> Vec<String> {
 }
 
 #[test]
-fn the_unfinished_work_of_a_killed_run_is_cut_off() {
+fn the_unfinished_work_of_a_killed_run_is_truncated() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let (folder, state) = committed(compression);
         let lines = packed(compression, &(0..200).map(own).collect::<String>());
@@ -145,7 +145,7 @@ fn anything_else_of_others_is_moved_aside() {
 }
 
 #[test]
-fn a_copy_in_the_place_of_the_file_is_cut_back_like_it() {
+fn a_copy_in_place_of_the_file_is_truncated_like_it() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let (folder, state) = committed(compression);
         append(&state.path, b"{\"n\":");
@@ -159,7 +159,7 @@ fn a_copy_in_the_place_of_the_file_is_cut_back_like_it() {
 }
 
 #[test]
-fn where_a_killed_runs_file_was_copied_and_cut_the_copy_is_cut_back_and_the_rest_kept() {
+fn if_a_killed_runs_file_was_copied_and_cut_the_copy_is_truncated_and_the_rest_stays() {
     for compression in [Compression::None, Compression::Gzip] {
         let (folder, state) = committed(compression);
         append(&state.path, &packed(compression, &own(3)));

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf_8_are_mended_inside_a_string_and_told() {
+    fn invalid_utf_8_inside_a_string_is_replaced_and_reported() {
         let read = |body: &'static [u8]| {
             let response =
                 Response { status: 200, headers: Vec::new(), body: Bytes::from_static(body) };

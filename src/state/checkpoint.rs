@@ -91,7 +91,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Whether no run that it is of has read or written anything: at most one opened an output
+    /// Whether no run of this checkpoint has read or written anything: at most one opened an output
     /// file.
     pub fn has_no_progress(&self) -> bool {
         self.events == 0
@@ -114,7 +114,7 @@ pub struct ExportProgress {
     pub repeats: u64,
     /// Records from outside of the window, left out.
     pub outside: u64,
-    /// The end of what is asked for, behind that of the window by a margin.
+    /// The end of the requested range: the end of the window plus `late_margin`.
     pub until: Timestamp,
 }
 
@@ -125,7 +125,7 @@ pub struct OpenWindow {
     pub from: Timestamp,
     /// Its end, if it has one.
     pub to: Option<Timestamp>,
-    /// Behind which cursor it goes on.
+    /// The cursor to resume from.
     pub cursor: Option<String>,
     /// Whether what it brings may have been written before.
     #[serde(default)] // what an earlier atlaudit wrote has none

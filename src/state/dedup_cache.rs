@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_state_held_is_of_the_reading_that_goes_on() {
+    fn the_saved_dedup_cache_belongs_to_the_reading_that_continues() {
         let mut seen = DedupCache::default();
         let (first, second) = (record(r#"{"id":1,"n":1}"#), record(r#"{"id":1,"n":2}"#));
         seen.remember(&first, at(10));

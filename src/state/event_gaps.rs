@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_the_newest_one_changes_nothing() {
+    fn a_place_after_the_newest_one_changes_nothing() {
         let rhythm = after((0..20).map(|n| n * HOUR));
         let mut with_late = rhythm.clone();
         with_late.moved(at(19 * HOUR), at(3 * HOUR));

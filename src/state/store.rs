@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_is_told_who_holds_it() {
+    fn a_second_run_reports_who_holds_the_lock() {
         let (_folder, store, name) = store();
         let held = store.lock(&name).unwrap();
         let Err(StateError::Locked { holder, .. }) = store.lock(&name) else {

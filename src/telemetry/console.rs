@@ -150,7 +150,7 @@ impl StderrConsole {
         }
     }
 
-    /// Says a text of which nothing more is to be said, as an error.
+    /// Reports an error without cause or hint.
     pub fn error(&self, text: impl Into<String>) {
         self.say(Level::Error, &ConsoleMessage::new(text));
     }

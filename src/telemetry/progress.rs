@@ -82,7 +82,7 @@ mod tests {
     use crate::model::time::parse_api_time;
 
     #[test]
-    fn the_line_tells_what_is_waited_for() {
+    fn the_line_shows_what_is_waited_for() {
         let meter = SourceMeter::default();
         meter.events.add(12_500);
         meter.pages.add(25);

@@ -44,7 +44,7 @@ fn is_whole(site: &Site, source: &str) {
 }
 
 #[test]
-fn a_slow_server_is_asked_for_several_parts_at_once() {
+fn a_slow_server_gets_requests_for_several_segments_at_once() {
     for (source, api) in [("acme", Api::OrgEvents), ("acme-jira", Api::JiraAudit)] {
         let site = site();
         let begun = Instant::now();

@@ -190,7 +190,7 @@ fn a_failure_stands_in_its_place_with_what_to_do() {
 }
 
 #[test]
-fn what_is_wrong_here_fails_before_anything_is_asked() {
+fn what_is_wrong_here_fails_before_any_request() {
     let mut site = site();
     site.unset_env("ACME_KEY");
     assert_fails_at(&check(&site, "acme"), "credential", 4, &["ACME_KEY", "set ACME_KEY"]);
@@ -325,7 +325,7 @@ fn a_clock_that_is_off_is_a_warning() {
 }
 
 #[test]
-fn what_is_left_of_a_limit_is_told() {
+fn what_is_left_of_a_limit_is_reported() {
     let site = site();
     let limit = RateLimit::new(50, Duration::from_secs(60));
     site.control.set_behaviour(|behaviour| behaviour.org_rate_limit = Some(limit));
@@ -337,7 +337,7 @@ fn what_is_left_of_a_limit_is_told() {
 }
 
 #[test]
-fn an_end_is_told_only_of_the_key_in_use() {
+fn an_expiry_is_reported_only_of_the_key_in_use() {
     let mut site = site();
     let two = r#"{"data":[{"id":"1","name":"siem","expiresAt":"2031-01-02T03:04:05Z"}],"links":{"next":"page-1"}}"#;
     let other = r#"{"data":[{"id":"2","name":"other","expiresAt":"2032-01-02T03:04:05Z"}]}"#;

@@ -107,7 +107,7 @@ fn normalized_lines_stay_as_they_are_and_give_the_raw_ones() {
 }
 
 #[test]
-fn what_cannot_be_made_again_is_kept() {
+fn what_cannot_be_recreated_is_kept() {
     // Two records of one id, and one that is no object: `id~hash` and the record `null`.
     let site = Site::of(0, 0);
     let at = chrono::Utc::now() - chrono::TimeDelta::hours(1);
@@ -129,7 +129,7 @@ fn what_cannot_be_made_again_is_kept() {
 }
 
 #[test]
-fn an_organization_that_the_configuration_does_not_name_is_told() {
+fn an_organization_that_the_configuration_does_not_name_is_reported() {
     let mut site = with("in", RAW);
     site.unset("acme", "org_id");
     let run = site.ok(&["convert", "--source", "acme", "in"]);
@@ -164,7 +164,7 @@ fn packed_or_plain_from_files_or_standard_input() {
 }
 
 #[test]
-fn an_output_is_packed_as_asked() {
+fn an_output_is_packed_as_requested() {
     let site = pulled(120, 0);
     let text = site.read("acme.norm").stdout;
     site.ok(&["convert", "acme.norm", "--compression", "gzip", "-o", "new"]);
@@ -177,7 +177,7 @@ fn an_output_is_packed_as_asked() {
 }
 
 #[test]
-fn lines_that_cannot_be_read_are_told_with_their_numbers_and_the_rest_goes_on() {
+fn unreadable_lines_are_reported_with_their_numbers_and_the_rest_is_converted() {
     let lines: [&[u8]; 12] = [
         RAW.as_bytes(),
         b"",
@@ -207,7 +207,7 @@ fn lines_that_cannot_be_read_are_told_with_their_numbers_and_the_rest_goes_on() 
 }
 
 #[test]
-fn a_file_that_is_no_log_is_not_told_line_by_line() {
+fn a_file_that_is_no_log_is_not_reported_line_by_line() {
     let site = with("in", "no log\n".repeat(5_000));
     let run = site.run(&["convert", "in"]);
     assert_eq!((run.code, unreadable_lines(&run).len()), (3, 20));
@@ -226,7 +226,7 @@ fn marks_and_line_ends_of_other_systems() {
 }
 
 #[test]
-fn bytes_that_are_no_utf_8_are_mended_as_in_a_pull() {
+fn invalid_utf_8_is_replaced_as_in_a_pull() {
     let line = b"{\"id\":\"1\",\"attributes\":{\"time\":\"2026-11-20T09:30:00Z\",\"action\":\"a\xffb\"}}\n".repeat(3);
     let run = with("in", line).ok(&["convert", "in"]);
     assert_eq!(run.trees()[2]["action"], "a\u{fffd}b");
@@ -393,7 +393,7 @@ fn nothing_but_the_lines_is_touched() {
 }
 
 #[test]
-fn what_cannot_be_converted_is_told_with_what_can() {
+fn what_cannot_be_converted_is_reported_with_what_can() {
     let site = Site::of(5, 0);
     for format in ["ecs", "ocsf"] {
         site.ok(&["pull", "acme", "--since", "31d", "--format", format, "-o", format]);

@@ -167,7 +167,7 @@ fn a_cursor_in_links_or_in_meta_alone_is_followed() {
 }
 
 #[test]
-fn a_page_that_says_more_and_names_no_way_on_is_not_the_end() {
+fn a_page_that_announces_more_without_a_cursor_is_not_the_end() {
     for body in [
         r#"{"data":[],"links":{"next":"https://api.example/events-stream"},"meta":{}}"#,
         r#"{"data":[],"links":{"next":"https://api.example/events-stream?cursor="}}"#,

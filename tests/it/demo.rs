@@ -124,7 +124,7 @@ fn help_into_a_closed_pipe_is_silent() {
 }
 
 #[test]
-fn a_wrong_argument_is_told_as_json_where_that_is_asked_for() {
+fn a_wrong_argument_is_reported_as_json_when_requested() {
     for args in [
         &["--log-format", "json", "pul"][..],
         &["pull", "--since", "yesterday", "--log-format=json"],

@@ -97,7 +97,7 @@ fn the_status_of_all_credentials_is_a_table() {
 }
 
 #[test]
-fn the_list_of_keys_tells_the_status_too() {
+fn the_list_of_keys_shows_the_status_too() {
     let mut site = site(12);
     site.control.set_behaviour(|behaviour| {
         behaviour.hides_keys = false;

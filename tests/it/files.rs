@@ -37,7 +37,7 @@ fn holds_all(site: &Site, what: &str) {
 }
 
 #[test]
-fn packed_files_unpack_and_go_on() {
+fn packed_files_unpack_and_are_continued() {
     for (compression, suffix) in [("gzip", "gz"), ("zstd", "zst")] {
         let site = site(compression, "never");
         site.ok(&["pull"]);
@@ -175,7 +175,7 @@ fn a_file_that_is_renamed_under_a_run_is_let_go() {
 }
 
 #[test]
-fn a_file_that_was_renamed_under_a_killed_run_is_cut_back_where_it_is() {
+fn a_file_that_was_renamed_under_a_killed_run_is_truncated_where_it_is() {
     for compression in ["none", "gzip"] {
         let mut site = site(compression, "never");
         let mut running = start_and_wait_for_output(&mut site);
@@ -198,7 +198,7 @@ fn a_file_that_was_renamed_under_a_killed_run_is_cut_back_where_it_is() {
 }
 
 #[test]
-fn a_file_that_is_copied_and_cut_between_two_runs_goes_on() {
+fn a_file_that_is_copied_and_cut_between_two_runs_continues() {
     for compression in ["none", "gzip"] {
         let mut site = site(compression, "never");
         site.set("acme", "page_size", 10);

@@ -102,7 +102,7 @@ fn the_wait_is_after_the_pull_and_not_beside_it() {
 }
 
 #[test]
-fn a_source_that_fails_ends_nothing_and_is_told_once() {
+fn a_source_that_fails_ends_nothing_and_is_reported_once() {
     let site = site();
     site.control.inject_always(Api::JiraAudit, status(500, None, "{}"));
     let running = follow(&site, "");
@@ -348,7 +348,7 @@ impl Manager {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn systemd_hears_of_every_step() {
+fn systemd_is_notified_of_every_step() {
     let mut site = site();
     let mut manager = Manager::of(&mut site, 200);
     let mut running = follow(&site, "");
@@ -390,7 +390,7 @@ fn it_is_ready_also_where_a_first_pull_takes_long_or_a_key_is_missing_and_not_wh
 }
 
 #[test]
-fn the_watchdog_hears_nothing_of_a_program_that_is_stuck() {
+fn the_watchdog_is_not_notified_of_a_program_that_is_stuck() {
     let mut site = site();
     site.set("acme", "timeout", "50ms");
     site.set_env("ATLAUDIT_CRASH_PATIENCE_MS", "300");
@@ -416,7 +416,7 @@ fn the_watchdog_hears_nothing_of_a_program_that_is_stuck() {
 }
 
 #[test]
-fn the_watchdog_hears_of_a_wait_that_the_server_asked_for() {
+fn the_watchdog_is_notified_of_a_wait_that_the_server_requested() {
     let mut site = site();
     site.set("acme", "timeout", "50ms");
     site.set("acme", "retry_for", "60s");
@@ -434,7 +434,7 @@ fn the_watchdog_hears_of_a_wait_that_the_server_asked_for() {
 }
 
 #[test]
-fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
+fn the_metrics_are_sound_and_only_grow_over_pulls_and_processes() {
     let mut site = site();
     site.set("acme", "expires_on", "2099-12-31");
     site.set_env("ATLAUDIT_CRASH_METRICS_MS", "20");
@@ -483,7 +483,7 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
 }
 
 #[test]
-fn the_figures_move_while_a_pull_goes_on() {
+fn the_metrics_move_while_a_pull_continues() {
     let mut site = site();
     site.set("acme", "page_size", 10);
     site.set("acme", "retry_for", "60s");

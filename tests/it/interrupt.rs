@@ -72,7 +72,7 @@ fn after_a_kill_the_files_hold_each_event_once() {
 }
 
 #[test]
-fn a_torn_line_behind_the_last_commit_is_cut_off() {
+fn a_torn_line_after_the_last_commit_is_truncated() {
     let mut site = torn();
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));

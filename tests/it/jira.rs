@@ -51,7 +51,7 @@ fn more_records_in_a_millisecond_than_a_slice_holds() {
 }
 
 #[test]
-fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
+fn a_server_that_gives_smaller_pages_than_requested_is_read_to_the_end() {
     let site = site(300, 1000);
     site.control.set_behaviour(|behaviour| behaviour.jira_max_limit = Some(20));
     site.ok(&["pull", "acme-jira"]);
@@ -60,7 +60,7 @@ fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
 }
 
 #[test]
-fn a_record_that_appears_inside_the_overlap_comes_through() {
+fn a_record_that_appears_inside_the_overlap_is_found() {
     let site = site(100, 40);
     let now = Utc::now();
     for (id, minutes) in [("n1", 5), ("n2", 8)] {
@@ -74,7 +74,7 @@ fn a_record_that_appears_inside_the_overlap_comes_through() {
 }
 
 #[test]
-fn a_second_record_of_an_id_that_stands_before_the_first_comes_through() {
+fn a_second_record_of_an_id_that_stands_before_the_first_is_found() {
     let site = site(0, 100);
     let at = Utc::now() - TimeDelta::minutes(5);
     let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");

@@ -194,7 +194,7 @@ fn a_key_moves_from_a_variable_into_a_file() {
 }
 
 #[test]
-fn a_source_without_a_key_is_told_what_its_own_type_takes() {
+fn a_source_without_a_key_reports_what_its_type_takes() {
     let mut site = Site::of(1, 1).with_all_sources();
     for name in ["acme", "acme-confluence", "acme-dc"] {
         site.set(name, "credential", "keyring");
@@ -207,7 +207,7 @@ fn a_source_without_a_key_is_told_what_its_own_type_takes() {
 }
 
 #[test]
-fn a_password_that_is_refused_is_not_told_to_set_its_user_name() {
+fn a_refused_password_gives_no_hint_about_a_user_name() {
     let mut site = Site::of(1, 1).with_all_sources();
     site.set_env("DC_KEY", "wrong");
     site.set("acme-dc", "username", "ada");

@@ -18,7 +18,7 @@ const SESSION: [&str; 4] = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_
 
 #[test]
 #[ignore = "needs an unlocked Secret Service; .ci/run starts one"]
-fn a_key_lives_in_the_secret_service() {
+fn a_key_is_stored_in_the_secret_service() {
     let site = site();
     let new = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
     assert_eq!(login(&site, &new, "not-the-key").code, 4);
@@ -141,7 +141,7 @@ fn rotated(site: &Site) -> (PathBuf, String) {
 
 #[test]
 #[ignore = "needs an unlocked Secret Service and python3; .ci/run has both"]
-fn a_key_that_is_asked_for_is_tested_and_never_shown() {
+fn a_key_that_is_requested_is_tested_and_never_shown() {
     let site = site();
     fs::write(site.path("drive.py"), PTY).unwrap();
     let base_url = site.base_url();

@@ -11,7 +11,7 @@ fn site(events: usize, page: i64) -> Site {
 }
 
 #[test]
-fn late_events_come_through_after_a_refused_cursor() {
+fn late_events_are_found_after_a_refused_cursor() {
     for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
         let site = site(200, 50);
         site.control.set_behaviour(|behaviour| behaviour.filter_clock = clock);
@@ -48,7 +48,7 @@ fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
 }
 
 #[test]
-fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
+fn ties_across_a_page_and_a_refused_cursor_are_distinguished() {
     let site = site(0, 7);
     let at = Utc::now() - TimeDelta::hours(1);
     for n in 0..40 {

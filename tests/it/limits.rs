@@ -128,7 +128,7 @@ fn a_wait_until_a_date_is_obeyed() {
 }
 
 #[test]
-fn a_pause_longer_than_allowed_is_given_up_at_once() {
+fn a_pause_longer_than_allowed_is_abandoned_at_once() {
     let mut site = site(30);
     let fault = limited(Some(("retry-after", "3600")));
     site.control.inject_always(Api::OrgEvents, fault);

@@ -169,7 +169,7 @@ fn a_full_disk_loses_nothing() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_told_nothing_and_loses_nothing() {
+fn a_reader_that_goes_away_gets_no_message_and_loses_nothing() {
     let site = Site::of(2_000, 0);
     let mut running = site.start(&["pull", "acme"]);
     let mut reader = BufReader::new(running.child().stdout.take().unwrap());
@@ -187,7 +187,7 @@ fn a_reader_that_goes_away_is_told_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_said_before_anything_is_asked() {
+fn a_report_that_cannot_be_written_is_reported_before_any_request() {
     let site = Site::of(30, 0);
     site.run(&["pull", "acme", "--report", "nowhere/report.json"])
         .refused(8, &["nowhere/report.json", "--report"]);

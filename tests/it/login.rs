@@ -78,7 +78,7 @@ fn a_key_that_does_not_work_is_not_kept() {
 }
 
 #[test]
-fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
+fn a_key_that_cannot_be_tested_is_kept_only_when_requested() {
     let site = site();
     let new = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
     let args = [&new[..], &["--store", "file:keys/acme"]].concat();
@@ -149,7 +149,7 @@ fn a_known_source_keeps_its_log() {
 }
 
 #[test]
-fn what_cannot_be_an_organization_is_refused_before_anything_is_asked() {
+fn what_cannot_be_an_organization_is_refused_before_any_request() {
     let mut site = Site::of(10, 10);
     for id in ["YOUR-ORG-ID", "acme", &ORG_ID[1..]] {
         let run = login(&site, &["new", "--org-id", id], API_KEY);
@@ -167,7 +167,7 @@ fn what_cannot_be_an_organization_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn a_day_that_is_none_is_refused() {
+fn an_invalid_date_is_refused() {
     let site = site();
     let run = login(&site, &["acme", "--expires-on", "soon"], API_KEY);
     assert_eq!(run.code, 2);
@@ -187,7 +187,7 @@ fn typed(site: &Site, answers: &str, more: &str) -> (i32, String) {
 
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
-fn a_terminal_is_asked_for_whatever_is_missing() {
+fn at_a_terminal_whatever_is_missing_is_asked() {
     let site = site();
     // Nobody is asked anything about a key that could not be stored.
     let (code, seen) = typed(&site, "1 '' x", "acme");

@@ -103,7 +103,7 @@ fn an_equal_record_in_the_same_millisecond_is_distinct() {
 }
 
 #[test]
-fn a_pull_with_nothing_new_asks_at_most_twice() {
+fn a_pull_with_nothing_new_sends_at_most_two_requests() {
     let site = site();
     for (source, api) in SOURCES.into_iter().zip([Api::ConfluenceAudit, Api::DatacenterAudit]) {
         site.ok(&["pull", source]);
@@ -128,7 +128,7 @@ fn a_data_center_that_reads_no_fractions_and_wants_a_password() {
 }
 
 #[test]
-fn the_traces_of_our_own_reading_are_marked() {
+fn events_caused_by_our_own_reading_are_marked() {
     let site = site();
     site.control.set_behaviour(|behaviour| behaviour.audit_reads = true);
     site.ok(&["pull", "acme-dc"]);

@@ -18,7 +18,7 @@ fn login(site: &Site) -> Run {
 }
 
 #[test]
-fn a_key_with_scopes_does_not_tell_its_organization() {
+fn a_key_with_scopes_does_not_show_its_organization() {
     let mut site = Site::of(10, 0);
     site.remove_sources();
     site.control.set_behaviour(|behaviour| behaviour.scoped_key = true);

@@ -120,7 +120,7 @@ fn a_summary_with_a_line_for_each_source_that_quiet_silences() {
 }
 
 #[test]
-fn quiet_still_tells_errors_and_warnings() {
+fn quiet_still_shows_errors_and_warnings() {
     let mut site = site();
     site.unset_env("ACME_KEY");
     site.run(&["pull", "acme", "-q"]).refused(4, &["ACME_KEY"]);
@@ -175,7 +175,7 @@ fn the_report_describes_the_run() {
 }
 
 #[test]
-fn a_dry_run_asks_nothing_and_moves_nothing() {
+fn a_dry_run_sends_no_request_and_moves_nothing() {
     let mut site = site();
     site.set_output("path", "{source}.jsonl");
     let plan = site.ok(&["pull", "--dry-run"]);
@@ -339,7 +339,7 @@ fn a_file_suffix_selects_the_compression() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_file() {
+fn a_folder_in_place_of_a_file() {
     let site = site();
     let folder = site.path("");
     let folder = folder.to_str().unwrap().trim_end_matches('/');
@@ -348,7 +348,7 @@ fn a_folder_in_the_place_of_a_file() {
 }
 
 #[test]
-fn one_source_fails_and_the_other_goes_on() {
+fn one_source_fails_and_the_other_continues() {
     let mut site = site();
     site.set("acme-jira", "retry_for", "0s");
     site.control.inject(Api::JiraAudit, status(503, None, "{}"));
@@ -359,7 +359,7 @@ fn one_source_fails_and_the_other_goes_on() {
 }
 
 #[test]
-fn the_code_is_the_worst_sources() {
+fn the_exit_code_is_that_of_the_worst_source() {
     let mut site = site();
     site.set("acme-jira", "retry_for", "0s");
     site.control.inject(Api::JiraAudit, status(503, None, "{}"));
@@ -372,7 +372,7 @@ fn the_code_is_the_worst_sources() {
 }
 
 #[test]
-fn an_output_file_that_was_moved_away_begins_anew() {
+fn an_output_file_that_was_moved_away_begins_again() {
     let mut site = site();
     site.set_output("path", "{source}.jsonl");
     site.ok(&["pull"]);

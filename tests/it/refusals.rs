@@ -41,7 +41,7 @@ fn a_wrong_key() {
 }
 
 #[test]
-fn a_refused_key_is_put_right_where_it_is_kept() {
+fn a_refused_key_is_corrected_where_it_is_kept() {
     let mut site = site();
     let file = site.path("key");
     std::fs::write(&file, "another-key").unwrap();
@@ -129,7 +129,7 @@ fn an_invalid_page_is_never_an_empty_success() {
 }
 
 #[test]
-fn a_rejected_request_is_told_with_the_servers_words() {
+fn a_rejected_request_is_reported_with_the_servers_words() {
     let body = r#"{"errorMessages":["No such field"],"errors":{}}"#;
     hit(Api::JiraAudit, status(400, None, body)).refused(3, &["400", "No such field"]);
 }

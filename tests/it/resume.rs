@@ -29,7 +29,7 @@ fn holds_all(site: &Site) {
 }
 
 #[test]
-fn every_end_of_stream_is_the_end_and_goes_on() {
+fn every_end_of_stream_is_the_end_and_continues() {
     for (end, own_page) in ENDS {
         for strict in [false, true] {
             let site = site(300, 50);
@@ -77,7 +77,7 @@ fn a_cursor_refused_at_the_start_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
+fn a_cursor_refused_midway_loses_and_repeats_nothing() {
     for clock in CLOCKS {
         // Pages of 100 end inside a group of events that share a millisecond; those of 30 do not.
         for (page, before) in [(100, 1), (100, 2), (30, 1), (30, 4)] {
@@ -111,7 +111,7 @@ fn add_a_day(site: &Site, events: i32) {
 }
 
 #[test]
-fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
+fn a_read_by_time_that_is_interrupted_twice_repeats_nothing() {
     let mut site = site(0, 400);
     site.set("acme", "retry_for", "0s");
     add_a_day(&site, 4_000);

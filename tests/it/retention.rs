@@ -128,7 +128,7 @@ fn an_export_says_from_where_on_it_is_complete() {
 }
 
 #[test]
-fn an_export_that_goes_on_keeps_the_date_of_its_first_run() {
+fn an_export_that_continues_keeps_the_date_of_its_first_run() {
     for reading in READINGS {
         let mut site = site(reading);
         site.set("acme", "page_size", 10);

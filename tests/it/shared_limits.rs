@@ -81,7 +81,7 @@ fn a_program_that_comes_later_knows_what_went_before() {
 }
 
 #[test]
-fn a_pause_that_the_server_asks_of_one_holds_the_other() {
+fn a_pause_that_the_server_requests_of_one_holds_the_other() {
     let mut site = site(60);
     let fault = status(429, Some(("retry-after", "2")), "{}");
     site.control.inject(Api::OrgEvents, fault);

@@ -5,7 +5,7 @@ use crate::support::{Run, Site, org_ids};
 use atlaudit::sandbox::Api;
 
 #[test]
-fn too_few_open_files_are_told_with_their_cause_and_never_as_a_bug() {
+fn too_few_open_files_are_reported_with_their_cause_and_never_as_a_bug() {
     let site = Site::of(50, 0);
     let mut worked = false;
     // Below 5, the system cannot load the program.

@@ -15,7 +15,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn a_second_run_of_a_source_is_refused_at_once_and_told_who_holds_it() {
+fn a_second_run_of_a_source_is_refused_at_once_and_reports_who_holds_the_lock() {
     let mut site = site();
     site.set("acme", "page_size", 10);
     site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(150));
@@ -255,7 +255,7 @@ fn a_run_history_that_others_may_write_is_neither_read_nor_replaced() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_lock_is_not_followed() {
+fn a_link_in_place_of_a_lock_is_not_followed() {
     let site = site();
     site.ok(&["pull", "acme", "--max-events", "20"]);
     let (lock, other) = (site.state().join("acme.lock"), site.path("precious"));

@@ -27,7 +27,7 @@ fn time(value: &Value) -> DateTime<Utc> {
 }
 
 #[test]
-fn from_never_pulled_to_complete_with_nothing_asked_and_nothing_touched() {
+fn from_never_pulled_to_complete_without_a_request_or_a_change() {
     let site = site();
     let run = site.ok(&["status"]);
     assert_eq!(run.lines().len(), 3);
@@ -62,7 +62,7 @@ fn from_never_pulled_to_complete_with_nothing_asked_and_nothing_touched() {
 }
 
 #[test]
-fn several_pulls_are_one_span_without_a_hole() {
+fn several_pulls_are_one_span_without_a_gap() {
     let site = site();
     for added in [0, 5, 0, 7] {
         site.control.add(Api::OrgEvents, added);
@@ -81,7 +81,7 @@ fn several_pulls_are_one_span_without_a_hole() {
 }
 
 #[test]
-fn a_history_that_begins_again_later_leaves_a_hole() {
+fn a_history_that_begins_again_later_leaves_a_gap() {
     let mut site = site();
     site.ok(&["pull"]);
     // As if the last pull had been ten days ago, and somebody removed the state since.
@@ -131,7 +131,7 @@ fn another_organization_under_the_name_has_a_coverage_of_its_own() {
 }
 
 #[test]
-fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
+fn what_was_read_before_a_failure_is_covered_and_the_failure_reported() {
     let mut site = site();
     site.set("acme", "page_size", 10);
     site.set("acme", "retry_for", "1ms");
@@ -168,7 +168,7 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
 }
 
 #[test]
-fn a_source_that_is_being_pulled_is_told_and_not_held_up() {
+fn a_source_that_is_being_pulled_is_shown_and_not_delayed() {
     let site = site();
     site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut running = site.start(&["pull", "acme"]);
@@ -225,7 +225,7 @@ fn a_damaged_run_history_is_recreated_from_the_checkpoint() {
 }
 
 #[test]
-fn a_state_that_cannot_be_read_is_told_with_the_others_shown() {
+fn a_state_that_cannot_be_read_is_reported_with_the_others_shown() {
     let site = site();
     site.ok(&["pull"]);
     fs::write(site.state().join("acme.json"), "{").unwrap();
@@ -309,7 +309,7 @@ fn max_lag_reports_sources_that_lag() {
 }
 
 #[test]
-fn no_secret_is_kept_in_a_ledger_and_it_is_its_owners_only() {
+fn no_secret_is_kept_in_a_run_history_and_it_is_its_owners_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let mut site = site();
     site.set_env("ACME_KEY", "ATATT3xSECRETSECRET");
@@ -324,7 +324,7 @@ fn no_secret_is_kept_in_a_ledger_and_it_is_its_owners_only() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_whoever_asks() {
+fn colour_is_for_terminals_and_for_those_who_ask() {
     let mut site = site();
     site.ok(&["pull"]);
     let coloured = |site: &Site, args: &[&str]| site.ok(args).lines().join("").contains('\u{1b}');

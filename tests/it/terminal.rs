@@ -57,7 +57,7 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
 
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
-fn no_event_disappears_from_the_screen_behind_a_pipe() {
+fn no_event_disappears_from_the_screen_after_a_pipe() {
     let site = slow();
     assert_shows_all(&site, &format!("\"$PROGRAM\" pull --since 40d | {SHOW}"), 160);
     let follow = format!("timeout --foreground -s INT 4 \"$PROGRAM\" follow | {SHOW}");
@@ -135,7 +135,7 @@ fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
 
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
-fn whoever_names_an_output_or_a_window_sees_events_at_a_terminal() {
+fn a_named_output_or_a_window_shows_events_at_a_terminal() {
     let site = Site::of(60, 10);
     for (script, count) in [
         ("\"$PROGRAM\" pull acme --since 40d | cut -c1-80", 60),

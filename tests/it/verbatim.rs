@@ -124,7 +124,7 @@ fn odd_jira_records_survive() {
 }
 
 #[test]
-fn what_is_no_object_is_written_as_unparsed_with_a_warning() {
+fn a_record_that_is_not_an_object_is_written_as_unparsed_with_a_warning() {
     let site = Site::of(0, 0);
     for text in NO_OBJECTS {
         let at = Utc::now() - TimeDelta::hours(1);

@@ -44,7 +44,7 @@ fn verbose_shows_each_request_and_nothing_secret() {
 }
 
 #[test]
-fn without_verbose_nothing_is_said_of_requests() {
+fn without_verbose_no_request_is_logged() {
     let run = site().ok(&["pull", "acme"]);
     let lines: Vec<_> = run.stderr.lines().collect();
     let [first, summary] = lines.as_slice() else {
@@ -102,7 +102,7 @@ fn until(site: &Site, args: &[&str], words: &str) -> String {
 }
 
 #[test]
-fn a_long_wait_for_the_rate_limit_is_said_without_a_terminal() {
+fn a_long_wait_for_the_rate_limit_is_logged_without_a_terminal() {
     let mut site = site();
     site.set("acme", "requests_per_minute", 2);
     let text = until(&site, &["pull", "acme", "-o", "out"], "waiting ");
@@ -121,7 +121,7 @@ fn a_long_wait_for_the_rate_limit_is_said_without_a_terminal() {
 }
 
 #[test]
-fn quiet_says_nothing_of_a_wait() {
+fn quiet_logs_no_wait() {
     let mut site = site();
     site.set("acme", "requests_per_minute", 2);
     let mut running = site.start(&["pull", "acme", "-q", "-o", "out"]);
@@ -133,7 +133,7 @@ fn quiet_says_nothing_of_a_wait() {
 }
 
 #[test]
-fn a_short_wait_is_said_only_to_who_asks() {
+fn a_short_wait_is_logged_only_with_verbose() {
     let site = site();
     let pause = status(429, Some(("retry-after", "2")), "{}");
     site.control.inject(Api::OrgEvents, pause);

@@ -13,7 +13,7 @@ fn verify(site: &Site, args: &[&str]) -> Run {
 }
 
 #[test]
-fn what_is_no_export_is_a_mistake_of_usage() {
+fn a_path_that_is_no_export_is_a_usage_error() {
     let site = Site::of(0, 0);
     fs::create_dir(site.path("folder")).unwrap();
     fs::write(site.path("folder/letter.txt"), "x").unwrap();

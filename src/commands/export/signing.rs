@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_a_password_asks_for_none_and_is_nobody_elses() {
+    fn a_signing_key_without_a_password_needs_none_and_is_private() {
         let env = ProcessEnv::default();
         assert_eq!(opened(PLAIN, 0o600, &env).unwrap().id(), "AF2E88F15C6A2115");
         let error = opened(PLAIN, 0o644, &env).unwrap_err();

@@ -125,7 +125,7 @@ fn a_changed_file_is_named_and_what_changed_in_it() {
 }
 
 #[test]
-fn the_window_that_is_said_to_be_read_was_asked_for() {
+fn the_window_that_is_said_to_be_read_was_requested() {
     let mut export = TestExport::unsealed(60);
     export.facts.asked.until = at("2026-11-09T00:00:00Z");
     export.seal();

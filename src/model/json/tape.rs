@@ -168,8 +168,7 @@ impl JsonScanner<'_> {
         Ok(None)
     }
 
-    /// Opens a container. What follows in it: nothing where it is empty, and then it is closed at
-    /// once.
+    /// Opens a container. Returns what comes next in it; an empty container is closed at once.
     #[inline]
     fn open(&mut self, is_object: bool, end: u8) -> Option<NextToken> {
         let index = self.marks.len() as u32;

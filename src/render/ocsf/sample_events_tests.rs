@@ -1,4 +1,4 @@
-//! The events that the tests of this room compose by hand.
+//! The events that the tests of this folder compose by hand.
 
 use bytes::Bytes;
 use serde_json::Value;

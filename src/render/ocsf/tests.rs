@@ -111,7 +111,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
 }
 
 #[test]
-fn observables_tell_where_they_stand_and_do_not_repeat() {
+fn observables_name_their_field_and_do_not_repeat() {
     let mut event = minimal_event(OcsfClass::GroupManagement, Deed::AddUser);
     event.actor = actor(ActorKind::User);
     event.targets = vec![target("group", "g1", "admins"), target("user", "712020:a1", "Ada")];

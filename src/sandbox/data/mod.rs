@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn records_without_an_id_repeat_and_tell_many_kinds() {
+    fn records_without_an_id_repeat_and_are_of_many_kinds() {
         for clean in [true, false] {
             let options = options(clean);
             for (api, kind, time) in [

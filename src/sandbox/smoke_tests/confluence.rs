@@ -41,7 +41,7 @@ async fn every_confluence_record_is_served_newest_first_with_duplicates() {
 }
 
 #[tokio::test]
-async fn a_page_counts_all_matches_and_says_where_it_goes_on() {
+async fn a_page_counts_all_matches_and_says_where_it_continues() {
     let bench = SmokeTest::small().await;
     let page = bench.confluence_page("limit=40&start=80").await;
     let (base, size) = (&page["_links"]["base"], &page["size"]);

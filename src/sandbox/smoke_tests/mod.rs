@@ -1,4 +1,4 @@
-//! The room as a whole, over real connections: walks, refusals and every fault that happens on the
+//! The sandbox as a whole, over real connections: walks, refusals and every fault that happens on the
 //! wire.
 
 use std::time::Duration;

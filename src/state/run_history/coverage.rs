@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_touches_is_one_and_what_does_not_leaves_a_hole() {
+    fn adjacent_spans_are_merged_and_others_leave_a_gap() {
         let mut coverage = ReadCoverage::default();
         for (from, to) in [(0, 10), (10, 20), (30, 40), (5, 5), (9, 3)] {
             coverage.add(span("a", from, to));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_spans_become_fewer_and_no_hole_is_forgotten() {
+    fn too_many_spans_become_fewer_and_no_gap_is_forgotten() {
         let mut coverage = ReadCoverage::default();
         for n in 0..1000 {
             coverage.add(span("a", n * 10, n * 10 + 5));

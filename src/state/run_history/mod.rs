@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_checkpoint_says_of_before_counts_only_where_no_ledger_does() {
+    fn what_the_checkpoint_says_of_before_counts_only_where_no_run_history_does() {
         let span = |from: &str, to: &str| CoveredSpan {
             scope: "x".to_owned(),
             from: at(from),
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_never_fall_below_what_was_told() {
+    fn counters_never_fall_below_what_was_reported() {
         let totals = |events, pages, ends: &[(u8, u64)]| RunTotals {
             counts: RunCounts { events, pages, ..RunCounts::default() },
             ends: ends.iter().copied().collect(),
@@ -430,7 +430,7 @@ mod file_tests {
     }
 
     #[test]
-    fn a_ledger_reads_back_and_is_private() {
+    fn a_run_history_reads_back_and_is_private() {
         let (_folder, ledgers, name) = ledgers();
         assert_eq!(ledgers.read(&name).unwrap(), None);
         for runs in 1..=3 {
@@ -447,7 +447,7 @@ mod file_tests {
     }
 
     #[test]
-    fn what_is_damaged_is_begun_anew_and_what_is_newer_stays() {
+    fn what_is_damaged_is_recreated_and_what_is_newer_stays() {
         let (_folder, ledgers, name) = ledgers();
         let count = |ledger: &mut RunHistory| ledger.failures_in_a_row += 1;
         ledgers.change(&name, count);

@@ -86,7 +86,7 @@ fn missing_and_changed_events_are_reported_with_other_findings() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
+fn a_pipe_in_place_of_a_file_keeps_nobody_waiting() {
     let site = exported();
     for file in ["case/events/acme.jsonl.zst", "case/manifest.json"] {
         let path = site.path(file);

@@ -15,7 +15,7 @@ fn limited(site: &Site, blocks: usize) -> Run {
 }
 
 #[test]
-fn wherever_it_stops_the_same_command_goes_on() {
+fn wherever_it_stops_the_same_command_continues() {
     let mut site = site(300);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "20000");
     let mut stopped = Vec::new();

@@ -178,7 +178,7 @@ fn interrupted(site: &Site, signal: &str) -> crate::support::Run {
 }
 
 #[test]
-fn a_signal_ends_it_with_a_manifest_and_the_same_command_goes_on() {
+fn a_signal_ends_it_with_a_manifest_and_the_same_command_continues() {
     for signal in ["INT", "TERM"] {
         let site = site(300);
         let run = interrupted(&site, signal);
@@ -228,7 +228,7 @@ fn an_answer_that_a_signal_overtakes_is_a_line() {
 }
 
 #[test]
-fn a_span_that_never_stood_still_is_written_when_it_does_and_in_its_order() {
+fn a_slice_that_keeps_changing_is_written_once_it_is_steady_and_in_order() {
     let site = site(100);
     // Each reading meets other repeats.
     for n in 0..200 {

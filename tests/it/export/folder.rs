@@ -77,7 +77,7 @@ fn an_unfinished_export_may_be_moved() {
 }
 
 #[test]
-fn what_others_did_to_an_unfinished_export_is_told() {
+fn what_others_did_to_an_unfinished_export_is_reported() {
     for kind in ["events", "pages"] {
         let site = broken();
         assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
@@ -197,7 +197,7 @@ fn what_a_dead_run_left_of_a_complete_export_is_removed_under_its_lock() {
 }
 
 #[test]
-fn no_link_in_the_place_of_the_state_is_followed_or_removed() {
+fn no_link_in_place_of_the_state_is_followed_or_removed() {
     let site = site(5);
     site.ok(&words(&["acme"], "whole", &[]));
     fs::create_dir(site.path("elsewhere")).unwrap();
@@ -223,7 +223,7 @@ fn no_link_in_the_place_of_the_state_is_followed_or_removed() {
 }
 
 #[test]
-fn a_link_in_the_place_of_the_lock_is_not_followed() {
+fn a_link_in_place_of_the_lock_is_not_followed() {
     let site = broken();
     let all = words(&["acme"], "case", &[]);
     assert_eq!(site.run(&all).code, 3);
@@ -262,7 +262,7 @@ fn an_unfinished_export_without_its_state_is_damaged() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_told_once_and_with_what_helps_an_export() {
+fn a_damaged_checkpoint_is_reported_once_and_with_what_helps_an_export() {
     let site = broken();
     assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
     site.control.clear_faults(Api::OrgEvents);

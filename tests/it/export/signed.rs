@@ -79,7 +79,7 @@ fn a_changed_or_missing_signature_is_named() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_before_anything_is_asked() {
+fn an_invalid_signing_key_is_refused_before_any_request() {
     let site = site(5);
     let key = site.path("minisign.key");
     fs::write(&key, SECRET).unwrap();

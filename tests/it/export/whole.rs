@@ -88,7 +88,7 @@ fn the_same_window_gives_the_same_events_whenever_it_is_read() {
 }
 
 #[test]
-fn a_slow_server_is_read_in_several_parts_at_once_and_each_is_told() {
+fn a_slow_server_is_read_in_several_segments_at_once_and_each_is_recorded() {
     let mut site = site(600);
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "30");
     site.control.set_behaviour(|behaviour| {

@@ -115,7 +115,7 @@ fn on_standard_output_two_runs_give_each_event_once() {
 }
 
 #[test]
-fn a_server_that_is_away_is_told_with_its_address() {
+fn a_server_that_is_away_is_reported_with_its_address() {
     for api in BOTH {
         let mut bench = Bench::new(api, 35);
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -73,7 +73,7 @@ fn any_record_content_is_preserved() {
 }
 
 #[test]
-fn an_id_with_two_contents_gives_two_events_and_is_told() {
+fn an_id_with_two_contents_gives_two_events_and_is_reported() {
     let texts = [r#"{"id":"x","a":1}"#, r#"{"id":"x","a":2}"#, r#"{"id":"y"}"#].map(str::to_owned);
     each(&BOTH, &[("x twice", ())], |bench, ()| {
         let bench = bench_with_records(bench.api, &texts);
@@ -128,7 +128,7 @@ fn invalid_utf_8_is_replaced_with_a_warning() {
 }
 
 #[test]
-fn a_byte_that_is_no_utf_8_outside_a_string_is_no_page() {
+fn invalid_utf_8_outside_a_string_is_not_a_page() {
     each(&BOTH, &[("a bracket", ())], |bench, ()| {
         bench.script_forever(Fault::BadByte("[".to_owned()));
         bench.pull(&fails(3, &["cannot be read"]));

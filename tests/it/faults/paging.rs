@@ -133,7 +133,7 @@ fn a_bounded_read_reaches_the_end_or_fails() {
 }
 
 #[test]
-fn a_key_that_is_revoked_on_the_way_keeps_what_was_read() {
+fn a_key_that_is_revoked_midway_keeps_what_was_read() {
     let body = r#"{"code":401,"message":"Unauthorized","errorMessages":["Unauthorized"]}"#;
     let revoked = status(401, None, body);
     each(&BOTH, &[("at the third page", revoked)], |bench, revoked| {
@@ -168,7 +168,7 @@ fn a_refused_cursor_is_replaced_by_a_read_by_time() {
 }
 
 #[test]
-fn a_cursor_refused_for_ever_ends_the_run_and_not_the_history() {
+fn a_cursor_refused_forever_ends_the_run_and_not_the_history() {
     each(&ORG, &[("every cursor", ())], |bench, ()| {
         bench.script_forever(status(400, None, r#"{"code":400,"message":"no"}"#));
         bench.pull(&fails(3, &["400", "rejects the request"]));

@@ -100,7 +100,7 @@ fn a_wrong_date_skips_no_unread_records() {
 }
 
 #[test]
-fn a_late_event_that_lies_before_everything_written_comes_through() {
+fn a_late_event_that_lies_before_everything_written_is_found() {
     for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
         let mut bench = Bench::new(Api::OrgEvents, 35);
         // A server that filters by the time of an event would not show one from before the window.
