@@ -10,7 +10,7 @@ use std::thread;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{self, HostAccess, ResolveError, generate};
+use crate::cli::{self, HostAccess, generate};
 use crate::commands::{
     self, auth, check, convert, demo, export, follow, pull, sandbox, status, verify,
 };
@@ -54,7 +54,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
             }
             Ok(CommandRequest::Follow(request)) => Ok(request),
             Ok(_) => Err(AppError::new(Exit::Usage, "another command was typed")),
-            Err(error) => Err(refused(&error)),
+            Err(error) => Err(error),
         }
     };
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
@@ -67,7 +67,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
             runtime.shutdown_background();
             result
         }),
-        Err(error) => Err(refused(&error)),
+        Err(error) => Err(error),
     };
     result.unwrap_or_else(|error| {
         error.report_to(&console);
@@ -173,15 +173,4 @@ async fn act(
 fn ignore_size_limit_signal() {
     // A signal with a handler stays harmless. If that fails, the next run recovers the file.
     let _ = signal(SignalKind::from_raw(libc::SIGXFSZ));
-}
-
-fn refused(error: &ResolveError) -> AppError {
-    let mut refusal = AppError::new(error.exit(), error.to_string());
-    for cause in error.causes() {
-        refusal.add_causes(&ConsoleMessage::new(cause));
-    }
-    match error.hint() {
-        Some(hint) => refusal.hint(hint),
-        None => refusal,
-    }
 }

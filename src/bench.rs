@@ -18,16 +18,14 @@ use crate::normalise::{self, RecordOrigin};
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
-use crate::source::confluence_audit::ConfluenceAudit;
-use crate::source::datacenter_audit::DatacenterAudit;
-use crate::source::{self, PageLocator, Source, jira_audit, org_events};
+use crate::source::{self, PageLocator, Source};
 
 /// The end of the history: a fixed one, so that every run measures the same bytes.
 const NOW_MS: i64 = 1_795_176_000_000;
 
 /// A source's records, as pages and as lines, and the way to render them.
 pub struct Load {
-    source: Box<dyn Source>,
+    source: Source,
     origin: RecordOrigin,
     format: OutputFormat,
     pages: Vec<Response>,
@@ -47,12 +45,7 @@ impl Load {
             SourceKind::ConfluenceAudit => (1000, "results"),
             SourceKind::DatacenterAudit => (1000, "entities"),
         };
-        let source: Box<dyn Source> = match kind {
-            SourceKind::OrgEvents => Box::new(org_events::OrgEvents::new(&url, "org-1", 500)),
-            SourceKind::JiraAudit => Box::new(jira_audit::JiraAudit::new(&url, 1000)),
-            SourceKind::ConfluenceAudit => Box::new(ConfluenceAudit::new(&url, 1000)),
-            SourceKind::DatacenterAudit => Box::new(DatacenterAudit::new(&url, 1000)),
-        };
+        let source = Source::new(kind, &url, Some("org-1"), u32::try_from(size).ok()?);
         let pages = pages(&texts, size, list);
         Some(Load {
             source,

@@ -1,10 +1,10 @@
 //! How a failure is reported to a person: what failed, the causes, what to do, and the exit code.
-//! The errors of the rooms below bring their hints and exit codes with them.
+//! The errors of the lower layers bring their hints and exit codes with them.
 
 use std::error::Error;
 use std::path::Path;
 
-use crate::config::error::HintedError;
+use crate::config::error::{ConfigError, HintedError};
 use crate::config::settings::SourceSettings;
 use crate::convert::ConvertError;
 use crate::credentials::{self, CredentialError};
@@ -155,6 +155,15 @@ fn failed(exit: Exit, error: &(dyn Error + 'static), hint: impl Into<String>) ->
     match error.source() {
         Some(cause) => failure.because(cause),
         None => failure,
+    }
+}
+
+impl From<ConfigError> for AppError {
+    fn from(error: ConfigError) -> AppError {
+        let hint = error.hint_text().unwrap_or_default();
+        let mut failure = AppError::new(Exit::Config, error.to_string()).hint(hint);
+        failure.message.causes = error.causes().to_vec();
+        failure
     }
 }
 

@@ -8,18 +8,15 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::config::settings::OutputFormat;
-use crate::http::error::UnreadableBody;
 use crate::http::exchange;
+use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
-use crate::http::retry::{RetryBudget, RetryDecision};
+use crate::http::retry::RetryBudget;
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, RecordOrigin};
 use crate::render;
-use crate::source::{
-    Page, PageLocator, Source, confluence_audit::ConfluenceAudit,
-    datacenter_audit::DatacenterAudit, jira_audit::JiraAudit, org_events::OrgEvents,
-};
+use crate::source::{Page, PageLocator, Source};
 use crate::state::checkpoint::{self, Checkpoint};
 
 /// What each record of a page becomes.
@@ -53,27 +50,23 @@ pub const MAX_WAIT: Duration = Duration::from_secs(900);
 
 /// The lines of a page of organization events; nothing when `body` is no such page.
 pub fn org_page(body: &[u8]) -> Option<Lines> {
-    let source = OrgEvents::new(&base_url()?, "org-1", 500);
-    lines(&source, SourceKind::OrgEvents, body)
+    lines(SourceKind::OrgEvents, body)
 }
 
 /// The lines of a page of Jira audit records; nothing when `body` is no such page.
 pub fn jira_page(body: &[u8]) -> Option<Lines> {
-    let source = JiraAudit::new(&base_url()?, 1000);
-    lines(&source, SourceKind::JiraAudit, body)
+    lines(SourceKind::JiraAudit, body)
 }
 
 /// The lines of a page of Confluence audit records; nothing when `body` is no such page.
 pub fn confluence_page(body: &[u8]) -> Option<Lines> {
-    let source = ConfluenceAudit::new(&base_url()?, 1000);
-    lines(&source, SourceKind::ConfluenceAudit, body)
+    lines(SourceKind::ConfluenceAudit, body)
 }
 
 /// The lines of a page of a Data Center's audit events, read by the account `ada`; nothing when `body` is no such
 /// page.
 pub fn datacenter_page(body: &[u8]) -> Option<Lines> {
-    let source = DatacenterAudit::new(&base_url()?, 1000);
-    lines(&source, SourceKind::DatacenterAudit, body)
+    lines(SourceKind::DatacenterAudit, body)
 }
 
 /// What is made of an answer; nothing when it brings a page.
@@ -82,13 +75,7 @@ pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Optio
     let patience = RetryBudget { retry_for: Duration::from_secs(60), max_wait: MAX_WAIT };
     let (decision, failure) =
         exchange::judged(&request, &response(status, headers, body), &patience)?;
-    Some(Refused {
-        delay: match decision {
-            RetryDecision::Wait { delay, .. } => Some(delay),
-            RetryDecision::Done | RetryDecision::GiveUp(_) => None,
-        },
-        text: failure.to_string(),
-    })
+    Some(Refused { delay: decision.delay(), text: failure.to_string() })
 }
 
 impl State {
@@ -105,7 +92,8 @@ impl State {
     }
 }
 
-fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
+fn lines(kind: SourceKind, body: &[u8]) -> Option<Lines> {
+    let source = Source::new(kind, &base_url()?, Some("org-1"), 1000);
     let answer = response(200, Vec::new(), body);
     let page: Result<Page, UnreadableBody> = source.read(&PageLocator::Start, &answer);
     let origin = RecordOrigin {

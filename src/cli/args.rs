@@ -6,14 +6,14 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
-use url::Url;
 
-use crate::cli::values;
-use crate::config::keywords;
+use crate::config::check::LoginFlags;
+use crate::config::keywords::{compression, format, source_kind, word};
 use crate::config::output::{self, PathTemplate};
+use crate::config::request::{DemoRequest, SandboxRequest};
 use crate::config::settings::{Compression, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
-use crate::config::validate;
+use crate::config::validate::{self, nonzero_duration};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
 
@@ -47,10 +47,10 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Format of messages on stderr [default: text]
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = values::one_of::<LogFormat>(&["text", "json"]))]
+    #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
     /// When to colour messages [default: auto]
-    #[arg(long, global = true, value_name = "WHEN", value_parser = values::one_of::<ColorMode>(&["auto", "always", "never"]))]
+    #[arg(long, global = true, value_name = "WHEN")]
     pub color: Option<ColorMode>,
 }
 
@@ -78,9 +78,9 @@ pub enum Command {
         command: AuthCommand,
     },
     /// Start the built-in sandbox, pull from all its sources, print the events and a summary
-    Demo(DemoArgs),
+    Demo(DemoRequest),
     /// Serve the built-in sandbox APIs on 127.0.0.1
-    Sandbox(SandboxArgs),
+    Sandbox(SandboxRequest),
     /// Print the JSON Schema of a normalized event
     Schema,
     /// Print a shell's completions
@@ -101,12 +101,12 @@ pub enum Command {
 pub enum AuthCommand {
     /// Read a key, test it, store it in the OS keyring or in a file
     Login(Box<LoginArgs>),
-    /// Show where each source's credential comes from, whether it works, how old it is and when it expires
+    /// Show where each source's credential comes from, whether it works, how old it is and when it
+    /// expires
     Status,
     /// Remove a source's key from the OS keyring, or from its file
     Logout {
         /// The source
-        #[arg(value_parser = values::text(str::parse::<SourceName>))]
         name: SourceName,
     },
 }
@@ -115,23 +115,18 @@ pub enum AuthCommand {
 #[derive(Debug, Default, ClapArgs)]
 pub struct PullArgs {
     /// Sources to pull [default: all]
-    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    #[arg(value_name = "NAME")]
     pub names: Vec<SourceName>,
-    /// Start of a one-off time range, inclusive [default with --until: `initial_lookback` before it]
-    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    /// Start of a one-off time range, inclusive
+    /// [default with --until: `initial_lookback` before it]
+    #[arg(long, value_name = "T")]
     pub since: Option<TypedTime>,
     /// End of a one-off time range, exclusive [default: now]
-    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    #[arg(long, value_name = "T")]
     pub until: Option<TypedTime>,
-    /// Output format: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
-    pub format: Option<OutputFormat>,
-    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
-    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
-    pub output: Option<PathTemplate>,
-    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
-    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::word(keywords::compression))]
-    pub compression: Option<Compression>,
+    /// Where events go.
+    #[command(flatten)]
+    pub output: OutputFlags,
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
@@ -146,24 +141,32 @@ pub struct PullArgs {
     pub metrics_file: Option<PathBuf>,
 }
 
+/// Flags that replace `output.*` of the configuration.
+#[derive(Debug, Default, ClapArgs)]
+pub struct OutputFlags {
+    /// Output format: normalized, raw, ecs or ocsf
+    #[arg(long, hide_possible_values = true, value_parser = word(format))]
+    pub format: Option<OutputFormat>,
+    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
+    #[arg(long = "output", short, value_name = "PATH", value_parser = output::path_template)]
+    pub path: Option<PathTemplate>,
+    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(compression))]
+    pub compression: Option<Compression>,
+}
+
 /// `follow`
 #[derive(Debug, ClapArgs)]
 pub struct FollowArgs {
     /// Sources to pull [default: all]
-    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    #[arg(value_name = "NAME")]
     pub names: Vec<SourceName>,
     /// Wait between the end of a pull and the next one
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(validate::nonzero_duration))]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = nonzero_duration)]
     pub every: Duration,
-    /// Output format: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
-    pub format: Option<OutputFormat>,
-    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
-    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
-    pub output: Option<PathTemplate>,
-    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
-    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::word(keywords::compression))]
-    pub compression: Option<Compression>,
+    /// Where events go.
+    #[command(flatten)]
+    pub output: OutputFlags,
     /// Write metrics as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
@@ -173,22 +176,23 @@ pub struct FollowArgs {
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
     /// Sources to export
-    #[arg(value_name = "NAME", required = true, value_parser = values::text(str::parse::<SourceName>))]
+    #[arg(value_name = "NAME", required = true)]
     pub names: Vec<SourceName>,
     /// Start of the time range, inclusive
-    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    #[arg(long, value_name = "T")]
     pub since: TypedTime,
     /// End of the time range, exclusive [default: the start of the first run]
-    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    #[arg(long, value_name = "T")]
     pub until: Option<TypedTime>,
     /// Folder to create, or an unfinished export of the same request to resume
-    #[arg(long, short, value_name = "DIR", value_parser = values::checked(validate::path))]
+    #[arg(long, short, value_name = "DIR", value_parser = validate::path)]
     pub output: PathBuf,
     /// Keep the body of every response, as it was received
     #[arg(long)]
     pub keep_bodies: bool,
-    /// Sign it with the minisign key in this file; its password is read from the terminal or ATLAUDIT_SIGN_PASSWORD
-    #[arg(long, value_name = "KEYFILE", value_parser = values::checked(validate::path))]
+    /// Sign it with the minisign key in this file; its password is read from the terminal or
+    /// ATLAUDIT_SIGN_PASSWORD
+    #[arg(long, value_name = "KEYFILE", value_parser = validate::path)]
     pub sign: Option<PathBuf>,
 }
 
@@ -196,7 +200,7 @@ pub struct ExportArgs {
 #[derive(Debug, ClapArgs)]
 pub struct CheckArgs {
     /// Sources to check [default: all]
-    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    #[arg(value_name = "NAME")]
     pub names: Vec<SourceName>,
     /// Print one JSON object for each source
     #[arg(long)]
@@ -207,13 +211,13 @@ pub struct CheckArgs {
 #[derive(Debug, ClapArgs)]
 pub struct StatusArgs {
     /// Sources to show [default: all]
-    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    #[arg(value_name = "NAME")]
     pub names: Vec<SourceName>,
     /// Print one JSON object for each source
     #[arg(long)]
     pub json: bool,
     /// Exit with code 3 if a source is behind by more than this, for monitoring
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::nonzero_duration))]
+    #[arg(long, value_name = "DURATION", value_parser = validate::nonzero_duration)]
     pub max_lag: Option<Duration>,
 }
 
@@ -224,25 +228,27 @@ pub struct ConvertArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
+    #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
-    /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC) [default: -]
-    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
+    /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC)
+    /// [default: -]
+    #[arg(long, short, value_name = "PATH", value_parser = output::path_template)]
     pub output: Option<PathTemplate>,
-    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing [default: none]
-    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::word(keywords::compression))]
+    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
+    /// [default: none]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(compression))]
     pub compression: Option<Compression>,
     /// The configured source that raw lines were pulled from: its name, type, org_id and site
-    #[arg(long, value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    #[arg(long, value_name = "NAME")]
     pub source: Option<SourceName>,
     /// Type of raw lines: org-events, jira-audit, ... [default: detected]
-    #[arg(long = "type", value_name = "TYPE", hide_possible_values = true, value_parser = values::word(keywords::source_kind))]
+    #[arg(id = "type", long, hide_possible_values = true, value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
-    #[arg(long, value_name = "ID", value_parser = values::checked(validate::org_id))]
+    #[arg(long, value_name = "ID", value_parser = validate::org_id)]
     pub org_id: Option<String>,
     /// The site of raw records of other types, such as acme.atlassian.net; their ids need it
-    #[arg(long, value_name = "HOST", value_parser = values::checked(validate::site))]
+    #[arg(long, value_name = "HOST", value_parser = validate::site)]
     pub site: Option<String>,
 }
 
@@ -255,8 +261,9 @@ pub struct VerifyArgs {
     /// The minisign public key to check the signature with: its file, or the key itself
     #[arg(long, value_name = "FILE|KEY")]
     pub public_key: Option<String>,
-    /// Also read the time range again from all sources (or NAME), and list events added or removed since
-    #[arg(long, value_name = "NAME", num_args = 0..=1, value_parser = values::text(str::parse::<SourceName>))]
+    /// Also read the time range again from all sources (or NAME), and list events added or removed
+    /// since
+    #[arg(long, value_name = "NAME", num_args = 0..=1)]
     pub against_source: Option<Option<SourceName>>,
     /// Print one JSON object with all findings
     #[arg(long)]
@@ -267,7 +274,6 @@ pub struct VerifyArgs {
 #[derive(Debug, ClapArgs)]
 pub struct LoginArgs {
     /// The source; added to the configuration file if it is missing
-    #[arg(value_parser = values::text(str::parse::<SourceName>))]
     pub name: SourceName,
     /// Read the key from stdin instead of the terminal
     #[arg(long)]
@@ -279,78 +285,11 @@ pub struct LoginArgs {
     #[arg(long)]
     pub untested: bool,
     /// The day the key expires, if Atlassian does not report it
-    #[arg(long, value_name = "DATE", value_parser = values::checked(validate::date))]
+    #[arg(long, value_name = "DATE", value_parser = validate::date)]
     pub expires_on: Option<NaiveDate>,
-    /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
-    #[arg(long = "type", value_name = "TYPE", hide_possible_values = true, value_parser = values::word(keywords::source_kind))]
-    pub kind: Option<SourceKind>,
-    /// Organization id, as in https://admin.atlassian.com/o/ID
-    #[arg(long, value_name = "ID", value_parser = values::checked(validate::org_uuid))]
-    pub org_id: Option<String>,
-    /// The Jira or Confluence site, such as acme.atlassian.net
-    #[arg(long, value_name = "HOST", value_parser = values::checked(validate::site))]
-    pub site: Option<String>,
-    /// The account that owns the API token (Jira, Confluence)
-    #[arg(long, value_name = "ADDRESS", value_parser = values::checked(validate::email))]
-    pub email: Option<String>,
-    /// Use Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
-    #[arg(long)]
-    pub gateway: bool,
-    /// User name for a password (Data Center); not needed for a personal access token
-    #[arg(long, value_name = "NAME", value_parser = values::checked(validate::username))]
-    pub username: Option<String>,
-    /// URL of a Data Center; or of a test server, a proxy, the government cloud
-    #[arg(long, value_name = "URL", value_parser = values::checked(validate::base_url))]
-    pub base_url: Option<Url>,
-}
-
-/// `demo`
-#[derive(Debug, ClapArgs)]
-pub struct DemoArgs {
-    /// Output format: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
-    pub format: Option<OutputFormat>,
-}
-
-/// `sandbox`
-#[derive(Debug, ClapArgs)]
-pub struct SandboxArgs {
-    /// Port on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 8417)]
-    pub port: u16,
-    /// Organization events to serve; a million takes some seconds and 1.5 GB of memory
-    #[arg(long, value_name = "N", default_value_t = 2400)]
-    pub events: usize,
-    /// Jira records to serve
-    #[arg(long, value_name = "N", default_value_t = 600)]
-    pub records: usize,
-    /// Confluence records to serve
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub confluence_records: usize,
-    /// Data Center events to serve
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub datacenter_events: usize,
-    /// Seed of the generated data: same seed, same data
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Answer 429 to more than N requests a minute on a path
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate_limit: Option<u32>,
-    /// Delay before each page, such as 300ms or 3s
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::duration))]
-    pub latency: Option<Duration>,
-    /// The same for organization events only
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::duration))]
-    pub org_latency: Option<Duration>,
-    /// The same for Jira records only
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::duration))]
-    pub jira_latency: Option<Duration>,
-    /// Interval at which each API gets a new event, such as 10s
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::nonzero_duration))]
-    pub new_event_every: Option<Duration>,
-    /// Play another reading of an API; may be given several times
-    #[arg(long, value_name = "NAME", value_parser = values::quirk())]
-    pub quirk: Vec<String>,
+    /// What the source is.
+    #[command(flatten)]
+    pub source: LoginFlags,
 }
 
 #[cfg(test)]

@@ -1,28 +1,79 @@
-//! Generates completions, manual pages and the reference from the definition of the command line.
+//! The definition of the command line with all its help, and what is generated from it:
+//! completions, manual pages and the reference.
 
 use std::path::PathBuf;
 
-use clap::Command;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 
-use crate::cli::help;
+use crate::cli::args::Args;
+use crate::sandbox::{ApiQuirk, QUIRKS};
+
+/// What it is, examples, how it is called, its flags, and further words.
+const TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// What the help of a command says beyond its flags.
+struct CommandHelp {
+    /// The words that call it.
+    call: &'static str,
+    examples: &'static str,
+    notes: &'static str,
+}
+
+/// Reads `help.txt`, whose first line describes it.
+fn command_help() -> impl Iterator<Item = CommandHelp> {
+    include_str!("help.txt").split("\n== ").skip(1).map(|section| {
+        let (call, text) = section.split_once('\n').unwrap_or((section, ""));
+        let (examples, notes) = text.split_once("\n--\n").unwrap_or((text, ""));
+        CommandHelp { call, examples: examples.trim_end(), notes: notes.trim_end() }
+    })
+}
+
+/// The definition of the command line, with all that its help says.
+pub fn command() -> Command {
+    let quirk = |quirk: &ApiQuirk| PossibleValue::new(quirk.name).help(quirk.about);
+    let args = Args::command().mut_subcommand("sandbox", |sandbox| {
+        let quirks = PossibleValuesParser::new(QUIRKS.iter().map(quirk));
+        sandbox.mut_arg("quirks", |arg| arg.value_parser(quirks))
+    });
+    let mut command = command_help().fold(args, |command, help| {
+        let path: Vec<&str> = help.call.split(' ').skip(1).collect();
+        add_help(command, &path, &help)
+    });
+    // What clap adds by itself (`help`) must be there before anything is generated from it.
+    command.build();
+    command
+}
+
+/// `command` with the help of its subcommand at `path`.
+fn add_help(command: Command, path: &[&str], help: &CommandHelp) -> Command {
+    match path {
+        [] => command
+            .help_template(TEMPLATE)
+            .before_help(format!("Examples:\n{}", help.examples))
+            .after_help(help.notes),
+        [name, rest @ ..] => command.mut_subcommand(name, |inner| add_help(inner, rest, help)),
+    }
+}
 
 /// The completions of `shell`.
 pub fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut help::command(), "atlaudit", &mut text);
+    clap_complete::generate(shell, &mut command(), "atlaudit", &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The manual page of the program.
 pub fn man() -> String {
-    render_manual(help::command())
+    render_manual(command())
 }
 
-/// A manual page for each command, with its file's name: `atlaudit.1`, `atlaudit-pull.1`, `atlaudit-auth-login.1`.
+/// A manual page for each command, with its file's name: `atlaudit.1`, `atlaudit-auth-login.1`.
 pub fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
-    for_each_command("atlaudit", &help::command(), &mut |name, command| {
+    for_each_command("atlaudit", &command(), &mut |name, command| {
         let file = format!("{}.1", name.replace(' ', "-"));
         let command = command.clone().display_name(name.replace(' ', "-"));
         pages.push((file.into(), render_manual(command)));
@@ -58,9 +109,10 @@ mod tests {
     /// The help of every command, as docs/cli.md has it.
     fn reference() -> String {
         let mut text = String::from(
-            "# Commands\n\nWhat `--help` says, of every command. Generated: a test compares it with the program.\n",
+            "# Commands\n\nWhat `--help` says, of every command. Generated: a test compares it with \
+             the program.\n",
         );
-        for_each_command("atlaudit", &help::command(), &mut |name, command| {
+        for_each_command("atlaudit", &command(), &mut |name, command| {
             let help = command.clone().term_width(100).render_long_help();
             let help = help.to_string();
             let lines: Vec<_> = help.lines().map(str::trim_end).collect();
@@ -111,6 +163,49 @@ mod tests {
         }
         for (name, text) in &pages {
             assert!(text.contains(".SH SYNOPSIS") && text.contains("Examples:"), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_command_begins_with_examples_that_parse() {
+        for_each_command("atlaudit", &command(), &mut |path, command| {
+            let help = command.clone().render_long_help().to_string();
+            let (examples, usage) = (help.find("Examples:"), help.find("Usage:"));
+            assert!(examples.is_some() && examples < usage, "{path}\n{help}");
+            assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+        });
+        for words in command_help() {
+            for line in words.examples.lines() {
+                parses(line);
+            }
+        }
+    }
+
+    /// The call of the program in `line`, if there is one, must parse.
+    fn parses(line: &str) {
+        let Some((_, call)) = line.split_once("atlaudit ") else {
+            panic!("no call: {line}");
+        };
+        let call = call.split(['|', '>', ')']).next().unwrap_or_default();
+        let call = call.split("     ").next().unwrap_or_default();
+        let words = call.split_whitespace().map(|word| word.trim_matches('\''));
+        let typed = ["atlaudit"].into_iter().chain(words);
+        let result = command().try_get_matches_from(typed);
+        assert!(result.is_ok(), "{line}: {}", result.unwrap_err());
+    }
+
+    #[test]
+    fn a_terminal_of_eighty_columns_breaks_no_line_of_ours() {
+        for words in command_help() {
+            assert!(words.notes.lines().all(|line| line.len() < 80), "{}", words.notes);
+        }
+    }
+
+    #[test]
+    fn help_names_every_exit_code() {
+        let help = command().render_long_help().to_string();
+        for code in 0..=9 {
+            assert!(help.contains(&format!("\n  {code}  ")), "{code}");
         }
     }
 }

@@ -1,21 +1,22 @@
-//! Loads the configuration for a command, with access to files, keyring and terminal through
-//! [`HostAccess`].
+//! What a command is resolved from besides its own flags: the environment, the configuration and
+//! the host, which tests replace.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::args::GlobalArgs;
 use crate::config::check;
-use crate::config::config_paths;
-use crate::config::env::ProcessEnv;
+use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
-use crate::config::implied_settings;
 use crate::config::prompt::UserPrompt;
 use crate::config::request::KeyLocation;
-use crate::config::settings::Settings;
+use crate::config::settings::{Settings, SourceSettings};
 use crate::credentials::CredentialError;
+use crate::error::AppError;
+use crate::exit::Exit;
 use crate::model::name::SourceName;
+use crate::model::time::Timestamp;
 use crate::sink::location::FileIdentity;
 
 /// What a command line can depend on besides its arguments and the environment.
@@ -33,69 +34,94 @@ pub struct HostAccess<'a> {
     pub open_prompt: &'a dyn Fn() -> Option<Box<dyn UserPrompt>>,
 }
 
-/// Reads the configuration file. Only one that the user named must exist.
-pub(super) fn load(
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    outside: &HostAccess<'_>,
-) -> Result<ConfigFile, ConfigError> {
-    match config_paths::config_file(global.config.as_deref(), env) {
-        None => Ok(ConfigFile::absent()),
-        Some(place) => load_at(&place.path, place.is_explicit, outside),
-    }
+/// What every command is resolved from.
+#[derive(Clone, Copy)]
+pub struct CommandContext<'a> {
+    /// Flags of every command.
+    pub global: &'a GlobalArgs,
+    /// The environment.
+    pub env: &'a ProcessEnv,
+    /// The start of the run.
+    pub now: Timestamp,
+    /// Files, keyring and terminal.
+    pub host: &'a HostAccess<'a>,
 }
 
-/// Reads the configuration file at `path`.
-pub(super) fn load_at(
-    path: &Path,
-    must_exist: bool,
-    outside: &HostAccess<'_>,
-) -> Result<ConfigFile, ConfigError> {
-    match (outside.read_file)(path) {
-        Ok(text) => ConfigFile::parse(path, text),
-        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
-            Ok(ConfigFile::absent_at(path))
+impl CommandContext<'_> {
+    /// The folder of checkpoints and locks.
+    pub fn state_dir(&self) -> Result<PathBuf, ConfigError> {
+        env::state_dir(self.global.state_dir.as_deref(), self.env)
+    }
+
+    /// The path of the configuration file.
+    pub fn config_file(&self) -> Option<env::ConfigPath> {
+        env::config_file(self.global.config.as_deref(), self.env)
+    }
+
+    /// Reads the configuration file. Only one that the user named must exist.
+    pub fn load(&self) -> Result<ConfigFile, ConfigError> {
+        match self.config_file() {
+            None => Ok(ConfigFile::absent()),
+            Some(place) => self.load_at(&place.path, place.is_explicit),
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(ConfigError::new("the configuration file does not exist").in_file(path, None).hint(
+    }
+
+    /// Reads the configuration file at `path`.
+    pub fn load_at(&self, path: &Path, must_exist: bool) -> Result<ConfigFile, ConfigError> {
+        let error = match (self.host.read_file)(path) {
+            Ok(text) => return ConfigFile::parse(path, text),
+            Err(error) => error,
+        };
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        if is_missing && !must_exist {
+            return Ok(ConfigFile::absent_at(path));
+        }
+        let error = match is_missing {
+            true => ConfigError::new("the configuration file does not exist").hint(
                 "check `--config` or ATLAUDIT_CONFIG; `atlaudit auth login NAME` starts a new one",
-            ))
+            ),
+            false => ConfigError::new(format!("the configuration file cannot be read: {error}"))
+                .hint("check that it is a text file that this user may read"),
+        };
+        Err(error.in_file(path, None))
+    }
+
+    /// The settings of the file, or the implied ones when it names no source.
+    pub fn settings(
+        &self,
+        file: &ConfigFile,
+        typed: &[SourceName],
+    ) -> Result<Settings, ConfigError> {
+        let state_dir = self.state_dir()?;
+        if file.tables.sources.0.is_empty() {
+            check::implied_settings(file, self.env, state_dir, typed, self.host.keyring_names)
+        } else {
+            check::settings(file, self.env, state_dir)
         }
-        Err(error) => {
-            Err(ConfigError::new(format!("the configuration file cannot be read: {error}"))
-                .in_file(path, None)
-                .hint("check that it is a text file that this user may read"))
+    }
+
+    /// The settings, and of their sources those that were typed. Without names, one implied source
+    /// is not guessed among several.
+    pub fn select(
+        &self,
+        typed: &[SourceName],
+    ) -> Result<(Settings, Vec<SourceSettings>), ConfigError> {
+        let file = self.load()?;
+        let settings = self.settings(&file, typed)?;
+        if file.tables.sources.0.is_empty() && typed.is_empty() {
+            check::reject_ambiguous_keyring(&settings)?;
         }
+        let sources = check::select(&settings, typed)?;
+        Ok((settings, sources))
+    }
+
+    /// The settings of a configuration that can be used.
+    pub fn usable_settings(&self, file: &ConfigFile) -> Option<Settings> {
+        check::settings(file, self.env, self.state_dir().ok()?).ok()
     }
 }
 
-/// The settings of the file, or the implied ones when it names no source.
-pub(super) fn settings(
-    file: &ConfigFile,
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    typed: &[SourceName],
-    outside: &HostAccess<'_>,
-) -> Result<Settings, ConfigError> {
-    let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
-    if file.tables.sources.0.is_empty() {
-        implied_settings::settings(file, env, state_dir, typed, outside.keyring_names)
-    } else {
-        check::settings(file, env, state_dir)
-    }
-}
-
-/// The settings for a pull of the sources `typed`: one implied source is not guessed among several.
-pub(super) fn pull_settings(
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    typed: &[SourceName],
-    outside: &HostAccess<'_>,
-) -> Result<Settings, ConfigError> {
-    let file = load(global, env, outside)?;
-    let settings = settings(&file, global, env, typed, outside)?;
-    if file.tables.sources.0.is_empty() && typed.is_empty() {
-        implied_settings::reject_ambiguous_keyring(&settings)?;
-    }
-    Ok(settings)
+/// What was typed makes no sense.
+pub fn usage_error(what: impl Into<String>, hint: &str) -> AppError {
+    AppError::new(Exit::Usage, what).hint(hint)
 }

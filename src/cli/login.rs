@@ -1,68 +1,68 @@
-//! Resolves what `auth login`'s flags mean, together with what the configuration says of the source.
+//! Resolves the flags of `auth login` together with what the configuration says of the source, and
+//! prompts for what a new source lacks.
 
-use crate::cli::args::{GlobalArgs, LoginArgs};
-use crate::cli::error::ResolveError;
-use crate::cli::load::{self, HostAccess};
-use crate::cli::path_registry::PathRole;
-use crate::cli::paths::{self, CommandPaths};
-use crate::cli::questions;
+use std::io;
+
+use crate::cli::args::LoginArgs;
+use crate::cli::load::{CommandContext, usage_error};
+use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::check::{self, LoginFlags};
-use crate::config::config_paths;
 use crate::config::credential_spec;
 use crate::config::env::ProcessEnv;
-use crate::config::error::ConfigError;
-use crate::config::file::{ConfigFile, SourceTable};
+use crate::config::error::{ConfigError, HintedError};
+use crate::config::file::ConfigFile;
+use crate::config::keywords;
+use crate::config::prompt::{self, UserPrompt};
 use crate::config::request::{KeyLocation, LoginRequest};
 use crate::config::settings::{CredentialSpec, SourceSettings, server_name};
-use crate::model::name::{SourceKind, SourceName};
+use crate::config::validate;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
-use crate::model::time::Timestamp;
 
 /// What `auth login` is asked to do. The configuration file need not exist: login starts one.
 pub fn request(
     mut typed: LoginArgs,
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    now: Timestamp,
-    outside: &HostAccess<'_>,
-) -> Result<LoginRequest, ResolveError> {
-    let place = config_paths::config_file(global.config.as_deref(), env).ok_or_else(|| {
+    context: &CommandContext<'_>,
+) -> Result<LoginRequest, AppError> {
+    let place = context.config_file().ok_or_else(|| {
         ConfigError::new(
             "there is no place for the configuration: neither HOME nor XDG_CONFIG_HOME is set",
         )
         .hint("name a file with `--config FILE`")
     })?;
-    let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
-    let file = load::load_at(&place.path, false, outside)?;
-    let configured = paths::known_sources(&file, global, env);
-    let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);
-    paths.add(PathRole::EditedConfigFile, &place.path);
-    let known = match table_of(&file, &typed.name) {
-        Some(_) => Some(check::login_source(&file, &typed.name, &LoginFlags::default())?),
+    let state_dir = context.state_dir()?;
+    let file = context.load_at(&place.path, false)?;
+    let name = typed.name.clone();
+    let known = match file.source(&name) {
+        Some(_) => Some(check::login_source(&file, &name, &LoginFlags::default())?),
         None => None,
     };
-    let credential = credential(&typed, known.as_ref(), env)?;
-    let name = typed.name.clone();
+    let credential = credential(&typed, known.as_ref(), context.env)?;
     let is_configured = known.as_ref().is_some_and(|known| known.credential == credential);
-    add_key_files(&mut paths, &file, &credential, is_configured);
-    paths.refuse_clashes()?;
-    let check_store = || {
-        let place = KeyLocation { name: &name, credential: &credential, is_configured };
-        (outside.check_store)(&place).map_err(ResolveError::Credential)
-    };
-    let may_ask = env.stdin_is_terminal && !typed.with_key;
+    let key = KeyLocation { name: &name, credential: &credential, is_configured };
+    reject_path_clashes(&file, &key, context)?;
+    let may_ask = context.env.stdin_is_terminal && !typed.with_key;
     if may_ask {
-        check_store()?;
+        (context.host.check_store)(&key)?;
     }
     match &known {
         Some(known) => reject_other_source(&typed, known)?,
-        None if may_ask => prompt_missing(&mut typed, outside)?,
+        None if may_ask => {
+            if let Some(mut person) = (context.host.open_prompt)() {
+                prompt_missing(&mut typed, &mut *person).map_err(|error| {
+                    let what = format!("cannot prompt for the missing values: {error}");
+                    usage_error(what, "give it with flags: see `atlaudit auth login --help`")
+                })?;
+            }
+        }
         None => {}
     }
-    let kind = kind(&typed, known.as_ref())?;
-    let mut source = check::login_source(&file, &typed.name, &flags(&typed, kind))?;
+    typed.source.kind = Some(kind(&typed, known.as_ref())?);
+    let mut source = check::login_source(&file, &name, &typed.source)?;
     if typed.with_key {
-        check_store()?;
+        (context.host.check_store)(&key)?;
     }
     source.credential = credential;
     Ok(LoginRequest {
@@ -77,30 +77,12 @@ pub fn request(
     })
 }
 
-fn flags(typed: &LoginArgs, kind: SourceKind) -> LoginFlags {
-    LoginFlags {
-        kind: Some(kind),
-        org_id: typed.org_id.clone(),
-        site: typed.site.clone(),
-        email: typed.email.clone(),
-        username: typed.username.clone(),
-        gateway: typed.gateway,
-        base_url: typed.base_url.clone().map(String::from),
-    }
-}
-
-fn table_of<'f>(file: &'f ConfigFile, name: &SourceName) -> Option<&'f SourceTable> {
-    let mut sources = file.tables.sources.0.iter();
-    let found = sources.find(|(typed, _)| typed.get_ref() == name.as_str());
-    found.map(|(_, table)| table)
-}
-
 /// Where the key goes: as typed, else where the source reads it, else into the keyring.
 fn credential(
     typed: &LoginArgs,
     known: Option<&SourceSettings>,
     env: &ProcessEnv,
-) -> Result<CredentialSpec, ResolveError> {
+) -> Result<CredentialSpec, AppError> {
     let configured = known.map(|known| &known.credential);
     let store = typed.store.as_deref();
     let store = store.map(|text| store_place(text, env)).transpose()?;
@@ -126,29 +108,26 @@ fn credential(
 }
 
 /// What `--store` names. Not read by clap, which quotes a wrong value: it may be the key.
-fn store_place(text: &str, env: &ProcessEnv) -> Result<CredentialSpec, ResolveError> {
-    let place = credential_spec::store(text).and_then(|place| match place {
-        CredentialSpec::File(path) => {
-            credential_spec::absolute_file(&path, env).map(CredentialSpec::File)
-        }
-        place => Ok(place),
-    });
-    place.map_err(|refusal| {
-        let what = format!("`--store`: {}", refusal.what);
-        ResolveError::usage(what, refusal.hint.unwrap_or_default())
-    })
+fn store_place(text: &str, env: &ProcessEnv) -> Result<CredentialSpec, AppError> {
+    credential_spec::store(text, env)
+        .map_err(|refusal| AppError::refused(Exit::Usage, refusal).with_context("`--store`"))
 }
 
-/// Adds the file that the key goes to, and the key files of all sources, also where the rest of the configuration
-/// cannot be used.
-fn add_key_files(
-    paths: &mut CommandPaths<'_>,
+/// Refuses a place for the key that names something else too. The key files of all sources count,
+/// also where the rest of the configuration cannot be used.
+fn reject_path_clashes(
     file: &ConfigFile,
-    credential: &CredentialSpec,
-    is_configured: bool,
-) {
-    if let CredentialSpec::File(path) = credential {
-        paths.add(PathRole::StoredKey { is_configured }, path);
+    key: &KeyLocation<'_>,
+    context: &CommandContext<'_>,
+) -> Result<(), AppError> {
+    let settings = context.usable_settings(file);
+    let sources = settings.map_or(Vec::new(), |settings| settings.sources);
+    let mut paths = CommandPaths::reserved(context, &sources);
+    if let Some(place) = context.config_file() {
+        paths.add(PathRole::EditedConfigFile, &place.path);
+    }
+    if let CredentialSpec::File(path) = key.credential {
+        paths.add(PathRole::StoredKey { is_configured: key.is_configured }, path);
     }
     for (name, table) in &file.tables.sources.0 {
         let spec = table.credential.as_ref();
@@ -157,31 +136,19 @@ fn add_key_files(
             paths.add(PathRole::CredentialFile(name), &path);
         }
     }
-}
-
-/// Asks for what is missing, where somebody can be asked.
-fn prompt_missing(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(), ResolveError> {
-    let Some(mut person) = (outside.open_prompt)() else {
-        return Ok(());
-    };
-    questions::prompt_missing(typed, &mut *person).map_err(|error| {
-        ResolveError::usage(
-            format!("cannot prompt for the missing values: {error}"),
-            "give it with flags: see `atlaudit auth login --help`",
-        )
-    })
+    Ok(paths.refuse_clashes()?)
 }
 
 /// A source that reads another log has another history: its checkpoint and its ids would be wrong.
-fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), ResolveError> {
-    let org_id = known.target.org_id().map(str::to_owned);
+fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), AppError> {
+    let flags = typed.source.clone();
     let (configured, flag) = match known.target.kind().address() {
-        SourceAddress::Organization => (org_id, typed.org_id.clone()),
-        SourceAddress::Site => (known.target.site(), typed.site.clone()),
-        SourceAddress::Server => (known.target.site(), typed.base_url.as_ref().map(server_name)),
+        SourceAddress::Organization => (known.target.org_id().map(str::to_owned), flags.org_id),
+        SourceAddress::Site => (known.target.site(), flags.site),
+        SourceAddress::Server => (known.target.site(), flags.base_url.as_ref().map(server_name)),
     };
     match (configured, flag) {
-        (Some(configured), Some(flag)) if configured != flag => Err(ResolveError::usage(
+        (Some(configured), Some(flag)) if configured != flag => Err(usage_error(
             format!("source `{}` collects from {configured}, not from {flag}", typed.name),
             "choose another name for another organization or site, so that each keeps its history",
         )),
@@ -190,66 +157,171 @@ fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), 
 }
 
 /// The source's type: configured, typed, or implied by the other flags.
-fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind, ResolveError> {
+fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind, AppError> {
+    let flags = &typed.source;
     let configured = known.map(|source| source.target.kind());
-    if let (Some(configured), Some(flag)) = (configured, typed.kind)
+    if let (Some(configured), Some(flag)) = (configured, flags.kind)
         && configured != flag
     {
-        return Err(ResolveError::usage(
+        return Err(usage_error(
             format!("source `{}` is configured as `{configured}`, not `{flag}`", typed.name),
             "leave `--type` out, or choose another name",
         ));
     }
-    let implied = match (&typed.site, &typed.username) {
+    let implied = match (&flags.site, &flags.username) {
         (Some(_), _) => SourceAddress::Site,
         (None, Some(_)) => SourceAddress::Server,
         (None, None) => SourceAddress::Organization,
     };
-    let kind = configured.or(typed.kind).unwrap_or(SourceKind::implied_by(implied));
-    if let Some(flag) = inapplicable_flag(typed, kind) {
-        return Err(ResolveError::usage(
-            format!("{flag} does not belong to a source of type `{kind}`"),
-            format!(
-                "`--org-id` is for {}; `--site` and `--email` for {}; `--username` for {}",
-                kinds_of(SourceAddress::Organization),
-                kinds_of(SourceAddress::Site),
-                kinds_of(SourceAddress::Server)
-            ),
-        ));
+    let kind = configured.or(flags.kind).unwrap_or(SourceKind::implied_by(implied));
+    if let Some(flag) = inapplicable_flag(flags, kind) {
+        let kinds = |address| {
+            let words: Vec<_> = SourceKind::addressed_by(address).map(SourceKind::as_str).collect();
+            words.join(" and ")
+        };
+        let hint = format!(
+            "`--org-id` is for {}; `--site` and `--email` for {}; `--username` for {}",
+            kinds(SourceAddress::Organization),
+            kinds(SourceAddress::Site),
+            kinds(SourceAddress::Server)
+        );
+        let what = format!("{flag} does not belong to a source of type `{kind}`");
+        return Err(usage_error(what, &hint));
     }
     let missing = match kind.address() {
-        SourceAddress::Site if typed.site.is_none() => {
+        SourceAddress::Site if flags.site.is_none() => {
             Some(("site", "add `--site acme.atlassian.net`"))
         }
-        SourceAddress::Server if typed.base_url.is_none() => {
+        SourceAddress::Server if flags.base_url.is_none() => {
             Some(("address", "add `--base-url https://jira.acme.example`"))
         }
         SourceAddress::Organization | SourceAddress::Site | SourceAddress::Server => None,
     };
-    if let (Some((what, hint)), None) = (missing, known) {
-        let what = format!("a new source of type `{kind}` needs its {what}");
-        return Err(ResolveError::usage(what, hint));
+    match (missing, known) {
+        (Some((what, hint)), None) => {
+            Err(usage_error(format!("a new source of type `{kind}` needs its {what}"), hint))
+        }
+        _ => Ok(kind),
     }
-    Ok(kind)
 }
 
-fn kinds_of(address: SourceAddress) -> String {
-    let words: Vec<_> = SourceKind::addressed_by(address).map(SourceKind::as_str).collect();
-    words.join(" and ")
-}
-
-fn inapplicable_flag(typed: &LoginArgs, kind: SourceKind) -> Option<&'static str> {
+fn inapplicable_flag(flags: &LoginFlags, kind: SourceKind) -> Option<&'static str> {
     use SourceAddress::{Organization, Server, Site};
     [
-        ("`--org-id`", typed.org_id.is_some(), Organization),
-        ("`--site`", typed.site.is_some(), Site),
-        ("`--email`", typed.email.is_some(), Site),
-        ("`--gateway`", typed.gateway, Site),
-        ("`--username`", typed.username.is_some(), Server),
+        ("`--org-id`", flags.org_id.is_some(), Organization),
+        ("`--site`", flags.site.is_some(), Site),
+        ("`--email`", flags.email.is_some(), Site),
+        ("`--gateway`", flags.gateway, Site),
+        ("`--username`", flags.username.is_some(), Server),
     ]
     .into_iter()
     .find(|(_, is_typed, address)| *is_typed && *address != kind.address())
     .map(|(flag, _, _)| flag)
+}
+
+const SIGN_IN: &str = "\
+Sign in with
+  1  a personal access token
+  2  a user name and its password
+Sign in with [1]: ";
+
+/// Prompts for missing values: with flags, only for what is required; without flags, for all.
+fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
+    let flags = &mut typed.source;
+    let implied = match (&flags.kind, &flags.org_id, &flags.site, &flags.username) {
+        (Some(kind), ..) => Some(*kind),
+        (None, Some(_), ..) => Some(SourceKind::implied_by(SourceAddress::Organization)),
+        (None, None, Some(_), _) => Some(SourceKind::implied_by(SourceAddress::Site)),
+        (None, None, None, Some(_)) => Some(SourceKind::implied_by(SourceAddress::Server)),
+        (None, None, None, None) => None,
+    };
+    let kind = match implied {
+        Some(kind) => kind,
+        None => {
+            person.show(&format!("`{}` is a new source. {}", typed.name, list_of_kinds()))?;
+            prompt::ask_until_valid(person, "Type [1]: ", parse_kind)?
+        }
+    };
+    // Only now: a typed type may contradict the other flags, and is refused with them later.
+    flags.kind.get_or_insert(kind);
+    match kind.address() {
+        SourceAddress::Organization if flags.org_id.is_none() => {
+            let question = "Organization id, as in https://admin.atlassian.com/o/ID \
+                (Enter: look it up with the key): ";
+            flags.org_id = prompt::ask_optional(person, question, validate::org_uuid)?;
+            Ok(())
+        }
+        SourceAddress::Organization => Ok(()),
+        SourceAddress::Site => site(flags, person, implied.is_none()),
+        SourceAddress::Server => datacenter(flags, person, implied.is_none()),
+    }
+}
+
+fn list_of_kinds() -> String {
+    let mut text = "What does it collect?\n".to_owned();
+    for (number, kind) in (1..).zip(SourceKind::ALL) {
+        let descriptor = kind.descriptor();
+        text.push_str(&format!("  {number}  {:<19}{}\n", descriptor.word, descriptor.summary));
+    }
+    text
+}
+
+fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
+    let typed = if answer.is_empty() { "1" } else { answer };
+    let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    if let Some(kind) = number.and_then(|number| SourceKind::ALL.get(number)) {
+        return Ok(*kind);
+    }
+    if validate::looks_like_key(answer) {
+        let most = SourceKind::ALL.len();
+        let error = HintedError::new("that is a key; you are asked for it later");
+        return Err(error.hint(format!("answer a number from 1 to {most}")));
+    }
+    keywords::source_kind(answer)
+}
+
+fn site(flags: &mut LoginFlags, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
+    if flags.site.is_none() {
+        let question = "Site, such as acme.atlassian.net: ";
+        flags.site = Some(prompt::ask_until_valid(person, question, validate::site)?);
+    }
+    if flags.email.is_none() {
+        let question = "E-mail of the token's owner (Enter: use it as a bearer token): ";
+        flags.email = prompt::ask_optional(person, question, validate::email)?;
+    }
+    if asks_all && !flags.gateway {
+        let question = "Scoped token or service account? [y/N] ";
+        flags.gateway = prompt::confirm(person, question)?;
+    }
+    Ok(())
+}
+
+fn datacenter(
+    flags: &mut LoginFlags,
+    person: &mut dyn UserPrompt,
+    asks_all: bool,
+) -> io::Result<()> {
+    if flags.base_url.is_none() {
+        let question = "Address, such as https://jira.acme.example: ";
+        flags.base_url = Some(prompt::ask_until_valid(person, question, validate::base_url)?);
+    }
+    // Asked before a name: a token that is typed as a user name would be shown, and stored as one.
+    if asks_all
+        && flags.username.is_none()
+        && prompt::ask_until_valid(person, SIGN_IN, has_password)?
+    {
+        let question = "User name: ";
+        flags.username = Some(prompt::ask_until_valid(person, question, validate::username)?);
+    }
+    Ok(())
+}
+
+fn has_password(answer: &str) -> Result<bool, HintedError> {
+    match answer {
+        "" | "1" => Ok(false),
+        "2" => Ok(true),
+        _ => Err(HintedError::new("answer 1 or 2; the token or password is asked for later")),
+    }
 }
 
 #[cfg(test)]

@@ -4,20 +4,19 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::*;
+use crate::cli::args::{AuthCommand, Command};
+use crate::cli::load::HostAccess;
 use crate::cli::parse::parse;
 use crate::cli::resolve::resolve;
 use crate::cli::resolve::tests::{FILE, home, login, refuse, run};
-use crate::config::error::HintedError;
-use crate::config::prompt::UserPrompt;
 use crate::config::prompt::script::ScriptedUser;
 use crate::config::request::CommandRequest;
 use crate::credentials::CredentialError;
-use crate::exit::Exit;
 use crate::model::time::parse_api_time;
 use crate::sink::location::FileIdentity;
 
 /// Resolves a login at a terminal where these answers are given.
-fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginRequest, ResolveError> {
+fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginRequest, AppError> {
     let mut env = home();
     env.stdin_is_terminal = true;
     let args = parse(line.split(' ').map(OsString::from)).unwrap();
@@ -51,10 +50,10 @@ fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
     assert_ne!(known.known.unwrap().target, known.source.target);
     // A key from a pipe comes from a program, even if there is a terminal.
     let error = login_at_terminal("atlaudit auth login new --type jira-audit --with-key", &["x"]);
-    assert!(error.unwrap_err().hint().unwrap().contains("--site"));
+    assert!(error.unwrap_err().hint_text().unwrap().contains("--site"));
     let gone = login_at_terminal("atlaudit auth login new", &[]).unwrap_err();
     assert_eq!(gone.exit(), Exit::Usage);
-    assert!(gone.hint().unwrap().contains("--help"));
+    assert!(gone.hint_text().unwrap().contains("--help"));
 }
 
 #[test]
@@ -65,7 +64,7 @@ fn a_known_source_collects_from_where_it_did() {
     ] {
         let error = refuse(line, Some(FILE));
         assert_eq!(error.exit(), Exit::Usage, "{line}");
-        assert!(error.hint().unwrap().contains("another name"), "{line}");
+        assert!(error.hint_text().unwrap().contains("another name"), "{line}");
     }
     assert!(
         run("atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000", Some(FILE))
@@ -96,10 +95,7 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
         open_prompt: &|| panic!("somebody is asked"),
     };
     let error = resolve(args().unwrap(), &env, now, &outside).unwrap_err();
-    assert_eq!(
-        (error.exit(), error.to_string().as_str()),
-        (Exit::Credential, "source `new`: not writable")
-    );
+    assert_eq!((error.exit(), error.text()), (Exit::Credential, "source `new`: not writable"));
 }
 
 #[test]
@@ -117,7 +113,75 @@ fn a_key_goes_where_the_source_reads_it_or_where_it_is_told_to() {
     assert_eq!(stored("new", "env:K"), CredentialSpec::Keyring);
     let error = refuse("atlaudit auth login acme", Some(&file("env:K")));
     assert_eq!(error.exit(), Exit::Config);
-    assert!(error.hint().unwrap().contains("--store"));
+    assert!(error.hint_text().unwrap().contains("--store"));
     let error = refuse("atlaudit auth login acme --store file:~ada/k", Some(&file("env:K")));
     assert_eq!(error.exit(), Exit::Usage);
+}
+
+const ORG_ID: &str = "6f1b2c3d-0000-4000-8000-000000000000";
+
+fn answered(line: &str, answers: &[&'static str]) -> (LoginFlags, ScriptedUser) {
+    let line = format!("atlaudit auth login {line}");
+    let args = parse(line.split(' ').map(OsString::from)).unwrap();
+    let Command::Auth { command: AuthCommand::Login(mut typed) } = args.command else {
+        panic!("no login");
+    };
+    let mut person = ScriptedUser::new(answers);
+    prompt_missing(&mut typed, &mut person).unwrap();
+    assert!(person.answers.is_empty(), "not asked: {:?}", person.answers);
+    (typed.source, person)
+}
+
+#[test]
+fn whoever_types_a_name_only_is_asked_for_all_of_it() {
+    let (typed, person) = answered("acme", &["", "o-1", ORG_ID]);
+    assert_eq!(typed.kind, Some(SourceKind::OrgEvents));
+    assert_eq!(typed.org_id.as_deref(), Some(ORG_ID));
+    assert!(person.seen.contains("not an organization id"));
+    let (typed, person) = answered("j", &["5", "2", "acme", "a.example", "", "y"]);
+    assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
+    assert_eq!((typed.site.as_deref(), typed.email), (Some("a.example"), None));
+    assert!(typed.gateway && person.seen.contains("not a site's host name"));
+    let (typed, _) = answered("dc", &["datacenter-audit", "http://x", "https://x", "2", "ada"]);
+    assert_eq!(typed.base_url.unwrap().as_str(), "https://x/");
+    assert_eq!(typed.username.as_deref(), Some("ada"));
+}
+
+#[test]
+fn a_token_of_a_data_center_is_never_taken_for_a_user_name() {
+    for answer in ["", "1"] {
+        let (typed, _) = answered("dc", &["4", "https://x", answer]);
+        assert_eq!(typed.username, None);
+    }
+    let (typed, person) = answered("dc", &["4", "https://x", "OTk4SECRET", "1"]);
+    assert_eq!(typed.username, None);
+    assert!(!person.seen.contains("SECRET"), "{}", person.seen);
+}
+
+#[test]
+fn a_pasted_address_is_taken_for_its_site() {
+    let (typed, _) = answered("j", &["2", "https://A.example/jira/your-work", "", ""]);
+    assert_eq!(typed.site.as_deref(), Some("a.example"));
+    let page = "https://admin.atlassian.com/o/6f1b2c3d-0000-4000-8000-000000000000/overview";
+    let (typed, _) = answered("acme", &["1", page]);
+    assert_eq!(typed.org_id.as_deref(), Some(ORG_ID));
+}
+
+#[test]
+fn whoever_types_flags_is_asked_for_what_is_missing() {
+    let (typed, _) = answered("j --site a.example", &["ada@a.example"]);
+    assert_eq!(typed.email.as_deref(), Some("ada@a.example"));
+    assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
+    assert!(!typed.gateway);
+    answered("j --site a.example --email a@b.c", &[]);
+    answered(&format!("acme --org-id {ORG_ID}"), &[]);
+    answered("dc --type datacenter-audit --base-url https://x", &[]);
+    answered("dc --username ada", &["https://x"]);
+    answered("c --type confluence-audit", &["a.example", ""]);
+}
+
+#[test]
+fn a_key_typed_too_early_is_not_shown() {
+    let (_, person) = answered("acme", &["ATCTT3xSECRET", "1", "ATCTT3xSECRET", ORG_ID]);
+    assert!(!person.seen.contains("SECRET"), "{}", person.seen);
 }

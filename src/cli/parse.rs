@@ -6,27 +6,29 @@ use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::args::Args;
-use crate::cli::help;
+use crate::cli::generate;
 use crate::config::validate;
 
-/// Reads the process's arguments, the first being the program's name. A `clap::Error` knows its exit
-/// code (0 for help and version, else 2) and its stream.
+/// Reads the process's arguments, the first being the program's name. A `clap::Error` knows its
+/// exit code (0 for help and version, else 2) and its stream.
 pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
     let typed: Vec<OsString> = typed.into_iter().collect();
     if typed.iter().any(holds_key) {
         // clap would quote the argument in its message.
-        return Err(help::command().error(
+        return Err(generate::command().error(
             ErrorKind::ValueValidation,
-            "an argument looks like an API key, and other users can see the arguments of a program\n\n  \
-             take it back (revoke the key), then: atlaudit auth login NAME, or --with-key to read it from stdin",
+            "an argument looks like an API key, and other users can see the arguments of a \
+             program\n\n  take it back (revoke the key), then: atlaudit auth login NAME, or \
+             --with-key to read it from stdin",
         ));
     }
-    let read = help::command().try_get_matches_from(typed);
+    let read = generate::command().try_get_matches_from(typed);
     read.and_then(|read| Args::from_arg_matches(&read)).map_err(conceal)
 }
 
-/// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing where clap says it itself. Flags are
-/// looked for by their words: nothing could be read of the line as a whole.
+/// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing
+/// where clap prints it itself. Flags are recognised by their words: the whole line could not be
+/// parsed.
 pub fn describe_error(error: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
     let is_json = typed.iter().zip(typed.iter().skip(1)).any(|(flag, value)| {
         (flag.as_os_str(), value.as_os_str()) == (OsStr::new("--log-format"), OsStr::new("json"))

@@ -1,43 +1,38 @@
-//! Resolves the flags of `pull`.
+//! Resolves the flags of `pull`, `follow` and `export`.
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{GlobalArgs, PullArgs};
-use crate::cli::error::ResolveError;
-use crate::cli::load::{self, HostAccess};
-use crate::cli::path_registry::PathRole;
-use crate::cli::paths::CommandPaths;
-use crate::config::check;
-use crate::config::env::ProcessEnv;
+use crate::cli::args::{ExportArgs, FollowArgs, PullArgs};
+use crate::cli::load::{CommandContext, usage_error};
+use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::output::{self, OutputLayer, PathTemplate};
-use crate::config::request::{OneOffWindow, PullRequest, ReportTarget};
+use crate::config::request::{
+    ExportRequest, FollowRequest, OneOffWindow, PullRequest, ReportTarget,
+};
 use crate::config::settings::{OutputPath, SourceSettings};
+use crate::error::AppError;
+use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, format_millis};
 
 /// What `pull` is asked to do.
-pub fn request(
-    typed: PullArgs,
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    now: Timestamp,
-    outside: &HostAccess<'_>,
-) -> Result<PullRequest, ResolveError> {
+pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest, AppError> {
+    let CommandContext { env, now, .. } = *context;
     let one_off = one_off(&typed, now)?;
-    let settings = load::pull_settings(global, env, &typed.names, outside)?;
-    let mut sources = check::select(&settings, &typed.names)?;
+    let (settings, mut sources) = context.select(&typed.names)?;
     let flags = OutputLayer {
         // A name that is typed says how the file is packed, where nothing else typed does.
         compression: typed
+            .output
             .compression
-            .or_else(|| typed.output.as_ref().and_then(PathTemplate::implied_compression)),
-        path: typed.output,
-        format: typed.format,
+            .or_else(|| typed.output.path.as_ref().and_then(PathTemplate::implied_compression)),
+        path: typed.output.path,
+        format: typed.output.format,
         ..OutputLayer::default()
     };
     let names_file = flags.path.as_ref().is_some_and(PathTemplate::is_file);
     for source in &mut sources {
         if one_off.is_some() && !names_file {
-            // The configured file belongs to the checkpoint; a time range would repeat events in it.
+            // The configured file belongs to the checkpoint; a time range would repeat events.
             source.output.use_stdout();
         }
         flags.apply(&mut source.output, &source.name);
@@ -45,23 +40,21 @@ pub fn request(
     if flags.path.is_none() {
         output::reject_rotating_stdout(&sources)?;
     }
-    let outputs = sources.iter().map(|source| &source.output);
-    output::reject_compressed_terminal_output(outputs, env.stdout_is_terminal)?;
-    output::reject_misnamed_files(sources.iter().map(|source| &source.output))?;
+    let outputs = || sources.iter().map(|source| &source.output);
+    output::reject_compressed_terminal_output(outputs(), env.stdout_is_terminal)?;
+    output::reject_misnamed_files(outputs())?;
     output::reject_shared_files(&sources, env.cwd())?;
-    let prints_events = sources.iter().any(prints_events);
+    let prints_events = outputs().any(|output| output.path == OutputPath::Stdout);
     let report = report_target(typed.report, prints_events)?;
-    let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);
-    for source in &sources {
-        paths.add_output(PathRole::Output(source.name.clone()), &source.output);
-    }
-    let report_file = report.as_ref().and_then(ReportTarget::file);
-    for (role, path) in
-        [(PathRole::Report, report_file), (PathRole::MetricsFile, typed.metrics_file.as_deref())]
-    {
-        path.iter().for_each(|path| paths.add(role.clone(), path));
-    }
-    paths.refuse_clashes()?;
+    reject_path_clashes(
+        context,
+        &settings.sources,
+        &sources,
+        [
+            (PathRole::Report, report.as_ref().and_then(ReportTarget::file)),
+            (PathRole::MetricsFile, typed.metrics_file.as_deref()),
+        ],
+    )?;
     Ok(PullRequest {
         prints_on_terminal: env.stdout_is_terminal
             && prints_events
@@ -79,17 +72,77 @@ pub fn request(
     })
 }
 
-fn prints_events(source: &SourceSettings) -> bool {
-    source.output.path == OutputPath::Stdout
+/// What `follow` is asked to do: the same again and again.
+pub fn follow(typed: FollowArgs, context: &CommandContext<'_>) -> Result<FollowRequest, AppError> {
+    let once = PullArgs {
+        names: typed.names,
+        output: typed.output,
+        metrics_file: typed.metrics_file,
+        ..PullArgs::default()
+    };
+    Ok(FollowRequest { pull: pull(once, context)?, every: typed.every })
 }
 
-/// Where `--report` goes. Standard output holds events or a report: a program that reads one could not read both.
+/// What `export` is asked to do.
+pub fn export(typed: ExportArgs, context: &CommandContext<'_>) -> Result<ExportRequest, AppError> {
+    let CommandContext { env, now, .. } = *context;
+    check_window(
+        Some(typed.since.resolve(now)),
+        typed.until.map(|until| until.resolve(now)),
+        now,
+        "leave it out: an export ends now, when its first run begins",
+        HALF_OPEN,
+    )?;
+    let (settings, mut sources) = context.select(&typed.names)?;
+    let place = |name: &SourceName| settings.sources.iter().position(|known| known.name == *name);
+    sources.sort_by_key(|source| place(&source.name));
+    reject_path_clashes(
+        context,
+        &settings.sources,
+        &[],
+        [
+            (PathRole::ExportFolder, Some(typed.output.as_path())),
+            (PathRole::SigningKey, typed.sign.as_deref()),
+        ],
+    )?;
+    Ok(ExportRequest {
+        sources,
+        state_dir: settings.state_dir,
+        now,
+        since: typed.since,
+        until: typed.until,
+        folder: env.at_cwd(&typed.output),
+        keep_bodies: typed.keep_bodies,
+        sign: typed.sign.map(|path| env.at_cwd(&path)),
+    })
+}
+
+/// Refuses paths of the command that name two things: its `outputs` and `others`, among those of
+/// the configuration.
+fn reject_path_clashes(
+    context: &CommandContext<'_>,
+    configured: &[SourceSettings],
+    outputs: &[SourceSettings],
+    others: [(PathRole, Option<&Path>); 2],
+) -> Result<(), AppError> {
+    let mut paths = CommandPaths::reserved(context, configured);
+    for source in outputs {
+        paths.add_output(PathRole::Output(source.name.clone()), &source.output);
+    }
+    for (role, path) in others {
+        path.iter().for_each(|path| paths.add(role.clone(), path));
+    }
+    Ok(paths.refuse_clashes()?)
+}
+
+/// Where `--report` goes. Standard output holds events or a report: a program that reads one could
+/// not read both.
 fn report_target(
     typed: Option<PathBuf>,
     prints_events: bool,
-) -> Result<Option<ReportTarget>, ResolveError> {
+) -> Result<Option<ReportTarget>, AppError> {
     match typed {
-        Some(path) if path == Path::new("-") && prints_events => Err(ResolveError::usage(
+        Some(path) if path == Path::new("-") && prints_events => Err(usage_error(
             "`--report -` would mix the report with the events on standard output",
             "write the events to a file with `--output FILE`, or the report with `--report FILE`",
         )),
@@ -98,32 +151,41 @@ fn report_target(
     }
 }
 
-/// The window of `--since` and `--until`, which must not be empty, nor end in the future.
-fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOffWindow>, ResolveError> {
+/// The window of `--since` and `--until`.
+fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOffWindow>, AppError> {
     let since = typed.since.map(|time| time.resolve(now));
     let until = typed.until.map(|time| time.resolve(now));
-    match (since, until) {
-        (None, None) => Ok(None),
-        (_, Some(until)) if until > now => Err(ResolveError::usage(
-            format!("`--until` ({}) is in the future", format_millis(until)),
-            "leave it out: a window without `--until` ends now",
-        )),
-        (Some(since), Some(until)) if since >= until => Err(ResolveError::usage(
-            format!(
-                "`--since` ({}) is not before `--until` ({})",
-                format_millis(since),
-                format_millis(until)
-            ),
-            "a window holds since <= time < until",
-        )),
-        (Some(since), None) if since >= now => Err(ResolveError::usage(
-            format!(
-                "`--since` ({}) is not before now ({})",
-                format_millis(since),
-                format_millis(now)
-            ),
-            "give a time in the past, such as `7d`",
-        )),
-        (since, until) => Ok(Some(OneOffWindow { since, until })),
+    let future_hint = "leave it out: a window without `--until` ends now";
+    check_window(since, until, now, future_hint, "give a time in the past, such as `7d`")?;
+    let is_typed = since.is_some() || until.is_some();
+    Ok(is_typed.then_some(OneOffWindow { since, until }))
+}
+
+const HALF_OPEN: &str = "a window holds since <= time < until";
+
+/// Refuses a window that is empty, or ends in the future: nobody can hold what has not happened
+/// yet. The hints are for an end, and for a start, that is not in the past.
+fn check_window(
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+    end_hint: &str,
+    start_hint: &str,
+) -> Result<(), AppError> {
+    let (name, end, hint) = match until {
+        Some(until) if until > now => {
+            let what = format!("`--until` ({}) is in the future", format_millis(until));
+            return Err(usage_error(what, end_hint));
+        }
+        Some(until) => ("`--until`", until, HALF_OPEN),
+        None => ("now", now, start_hint),
+    };
+    match since {
+        Some(since) if since >= end => {
+            let (since, end) = (format_millis(since), format_millis(end));
+            let what = format!("`--since` ({since}) is not before {name} ({end})");
+            Err(usage_error(what, hint))
+        }
+        _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use crate::collect::connector::{PreparedSource, SourceConnector};
 use crate::collect::expiry;
-use crate::collect::run_registry::{RecordOutcome, RunRegistry};
+use crate::collect::run_registry::RunRegistry;
 use crate::collect::summary::{self, MessageThrottle};
 use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
@@ -144,11 +144,7 @@ struct SharedByJobs {
 }
 
 /// How one source ended.
-struct SourceEnd {
-    report: SourceReport,
-    error: Option<AppError>,
-    recorded: RecordOutcome,
-}
+type SourceEnd = (SourceReport, Option<AppError>);
 
 impl<'c> SourceCollector<'c> {
     /// Starts to pull the sources of `request`, each with its credential.
@@ -222,10 +218,10 @@ impl<'c> SourceCollector<'c> {
         let own = job.clone();
         let pulling = async move {
             let began = Instant::now();
-            let mut ended = own.pull(source, mode).await;
-            ended.report.duration = began.elapsed();
+            let (mut report, error) = own.pull(source, mode).await;
+            report.duration = began.elapsed();
             drop(progress);
-            ended
+            (report, error)
         };
         // In a task of its own, so that a bug in one source does not stop the others.
         let task = tokio::spawn(pulling.instrument(span));
@@ -253,12 +249,10 @@ impl<'c> SourceCollector<'c> {
     }
 
     /// Reports how a source ended.
-    fn finish_source(&mut self, job: &SourceJob, ended: SourceEnd) {
-        let SourceEnd { report, error, recorded } = ended;
+    fn finish_source(&mut self, job: &SourceJob, (report, error): SourceEnd) {
         let options = &self.shared.options;
         let throttle = options.throttle.as_deref();
         summary::report_end(&options.console, throttle, &report, error.as_ref());
-        options.registry.run_recorded(&job.settings.name, recorded);
         let report = SourceReport {
             exit_code: error.as_ref().map_or(Exit::Done, AppError::exit).code(),
             interrupted: error.as_ref().is_some_and(AppError::is_interruption),
@@ -328,7 +322,7 @@ impl SourceJob {
         let error = error.map(|error| error.for_settings(settings));
         // While the start permit is held, on the thread that has just written the checkpoint: so no
         // more sources wait for the disk at once.
-        let recorded = block_in_place(|| self.record(error.as_ref(), outcome.released));
+        block_in_place(|| self.record(error.as_ref(), outcome.released));
         if settings.target.is_through_gateway()
             && let Some(site) = settings.target.site()
             && error.as_ref().map(AppError::exit) == Some(Exit::Credential)
@@ -336,29 +330,26 @@ impl SourceJob {
             // The site may have been recreated since its cloud id was looked up.
             options.lookups.update(&site, |facts| facts.cloud_id = None);
         }
-        SourceEnd { report: outcome.report, error, recorded }
+        (outcome.report, error)
     }
 
     /// The end of a source that sent no request for a page.
     fn not_started(&self, error: AppError) -> SourceEnd {
         let (name, kind) = (self.settings.name.as_str(), self.settings.target.kind());
         let error = error.for_settings(&self.settings);
-        SourceEnd {
-            report: SourceReport::new(name, kind.as_str()),
-            recorded: self.record(Some(&error), None),
-            error: Some(error),
-        }
+        self.record(Some(&error), None);
+        (SourceReport::new(name, kind.as_str()), Some(error))
     }
 
     /// Writes the run, which ended with `error` or well, into the run history while the source is
     /// locked. If another run holds the source, nothing is written: that run writes the history. A
     /// first run that failed before it could read is recorded too, in a new state folder; otherwise
     /// `status` would show a source that was never pulled. Blocks.
-    fn record(&self, error: Option<&AppError>, released: Option<ReleasedSource>) -> RecordOutcome {
-        if self.is_one_off {
-            return RecordOutcome::NotTracked;
-        }
+    fn record(&self, error: Option<&AppError>, released: Option<ReleasedSource>) {
         let (options, name) = (&self.shared.options, &self.settings.name);
+        if self.is_one_off {
+            return options.registry.run_recorded(name, |_| {});
+        }
         let run = RunRecord {
             started: options.start,
             finished: chrono::Utc::now(),
@@ -375,11 +366,12 @@ impl SourceJob {
             None => (None, options.store.lock(name).ok()),
         };
         if lock.is_none() {
-            return RecordOutcome::NotRecorded(run);
+            // Not added to the totals: the counters of the next process would fall below them.
+            return options.registry.run_recorded(name, |known| known.ended(run));
         }
         let histories = RunHistoryStore::new(&options.state_dir);
         let history = histories.change(name, |history| history.record(run, progress));
-        RecordOutcome::Recorded(Box::new(history))
+        options.registry.run_recorded(name, |known| *known = history);
     }
 }
 

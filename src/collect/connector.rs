@@ -9,8 +9,7 @@ use secrecy::ExposeSecret as _;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::config::config_paths;
-use crate::config::env::ProcessEnv;
+use crate::config::env::{self, ProcessEnv};
 use crate::config::settings::{
     ConnectionSettings, SiteRoute, SiteTarget, SourceSettings, SourceTarget,
 };
@@ -24,12 +23,12 @@ use crate::fetch::user_directory::UserDirectory;
 use crate::fetch::{Fetcher, types::SLICE_RECORDS};
 use crate::http::client::ClientPool;
 use crate::http::client::{HttpClient, HttpCredential};
-use crate::http::credential_limit::CredentialLimit;
-use crate::http::error::UnreadableBody;
 use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
+use crate::http::limiter::CredentialLimit;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
+use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::quota_file::QuotaDir;
 use crate::http::retry::RetryBudget;
@@ -71,7 +70,7 @@ impl SourceConnector {
 
     /// A connector for the process that runs in `env`.
     pub fn of_process(env: &ProcessEnv) -> Self {
-        let folders = config_paths::quota_dirs(env);
+        let folders = env::quota_dirs(env);
         SourceConnector::new(QuotaDir::first_usable(&folders, env.user))
     }
 

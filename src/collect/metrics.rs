@@ -37,78 +37,70 @@ pub struct MetricsFile {
     is_failing: AtomicBool,
 }
 
-/// A counter's name, its help, and its value.
-type CounterDefinition = (&'static str, &'static str, fn(&RunCounts) -> u64);
+/// A counter: its name and its help, and its value.
+type CounterDefinition = (&'static str, fn(&RunCounts) -> u64);
 
 const COUNTERS: [CounterDefinition; 6] = [
-    ("atlaudit_events_total", "Events written and committed.", |counts| counts.events),
-    ("atlaudit_pages_total", "Pages of records read.", |counts| counts.pages),
-    ("atlaudit_requests_total", "Requests sent, repeats included.", |counts| counts.requests),
-    ("atlaudit_retries_total", "Requests that were sent again after a failure.", |counts| {
+    ("atlaudit_events_total Events written and committed.", |counts| counts.events),
+    ("atlaudit_pages_total Pages of records read.", |counts| counts.pages),
+    ("atlaudit_requests_total Requests sent, repeats included.", |counts| counts.requests),
+    ("atlaudit_retries_total Requests that were sent again after a failure.", |counts| {
         counts.retries
     }),
-    ("atlaudit_rate_limited_total", "Responses that asked to slow down (429).", |counts| {
+    ("atlaudit_rate_limited_total Responses that asked to slow down (429).", |counts| {
         counts.rate_limited
     }),
-    ("atlaudit_received_bytes_total", "Bytes of responses, decompressed.", |counts| {
+    ("atlaudit_received_bytes_total Bytes of responses, decompressed.", |counts| {
         counts.received_bytes
     }),
 ];
 
-/// A gauge's name, its help, and its value if there is one.
-type GaugeDefinition = (&'static str, &'static str, fn(&SourceSnapshot, Timestamp) -> Option<f64>);
+/// A gauge: its name and its help, and its value if there is one.
+type GaugeDefinition = (&'static str, fn(&SourceSnapshot, Timestamp) -> Option<f64>);
 
 const GAUGES: [GaugeDefinition; 12] = [
     (
-        "atlaudit_complete_until_timestamp_seconds",
-        "Until when every event has been read.",
+        "atlaudit_complete_until_timestamp_seconds Until when every event has been read.",
         |source, _| Some(seconds(position(source)?.complete_until?)),
     ),
     (
-        "atlaudit_lag_seconds",
-        "How long ago that is, at the time of writing; \
-         time() - atlaudit_complete_until_timestamp_seconds is never stale.",
+        "atlaudit_lag_seconds How long ago that is, at the time of writing; time() - \
+         atlaudit_complete_until_timestamp_seconds is never stale.",
         |source, now| Some(seconds(now) - seconds(position(source)?.complete_until?)),
     ),
     (
-        "atlaudit_newest_event_timestamp_seconds",
-        "The place of the newest event written.",
+        "atlaudit_newest_event_timestamp_seconds The place of the newest event written.",
         |source, _| Some(seconds(position(source)?.newest?)),
     ),
-    (
-        "atlaudit_checkpoint_timestamp_seconds",
-        "When the checkpoint was last written.",
-        |source, _| Some(seconds(position(source)?.updated)),
-    ),
-    ("atlaudit_running", "Whether the source is being pulled.", |source, _| {
+    ("atlaudit_checkpoint_timestamp_seconds When the checkpoint was last written.", |source, _| {
+        Some(seconds(position(source)?.updated))
+    }),
+    ("atlaudit_running Whether the source is being pulled.", |source, _| {
         Some(f64::from(u8::from(source.is_running)))
     }),
-    ("atlaudit_last_run_timestamp_seconds", "When the last run ended.", |source, _| {
+    ("atlaudit_last_run_timestamp_seconds When the last run ended.", |source, _| {
         Some(seconds(source.history.last_run.as_ref()?.finished))
     }),
-    ("atlaudit_last_run_duration_seconds", "How long the last run took.", |source, _| {
+    ("atlaudit_last_run_duration_seconds How long the last run took.", |source, _| {
         let run = source.history.last_run.as_ref()?;
         Some(seconds(run.finished) - seconds(run.started))
     }),
-    ("atlaudit_last_run_exit_code", "How the last run ended; 0 is a success.", |source, _| {
+    ("atlaudit_last_run_exit_code How the last run ended; 0 is a success.", |source, _| {
         Some(f64::from(source.history.last_run.as_ref()?.exit_code))
     }),
-    (
-        "atlaudit_last_success_timestamp_seconds",
-        "When the last successful run ended.",
-        |source, _| source.history.last_success.map(seconds),
-    ),
-    ("atlaudit_failures_in_a_row", "Failed runs since the last successful one.", |source, _| {
+    ("atlaudit_last_success_timestamp_seconds When the last successful run ended.", |source, _| {
+        source.history.last_success.map(seconds)
+    }),
+    ("atlaudit_failures_in_a_row Failed runs since the last successful one.", |source, _| {
         Some(source.history.failures_in_a_row as f64)
     }),
     (
-        "atlaudit_coverage_holes",
-        "Spans of time between those read that were never read.",
+        "atlaudit_coverage_holes Spans of time between those read that were never read.",
         |source, _| Some(holes(source) as f64),
     ),
     (
-        "atlaudit_credential_expiry_timestamp_seconds",
-        "The end of the last day of the source's credential, where it is known.",
+        "atlaudit_credential_expiry_timestamp_seconds The end of the last day of the source's \
+         credential, where it is known.",
         |source, _| source.expires_on.and_then(end_of_day).map(seconds),
     ),
 ];
@@ -185,41 +177,35 @@ impl MetricsFile {
 /// The metrics of all sources as Prometheus text.
 fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timestamp) -> String {
     let mut text = MetricsText::default();
-    let process: [(&str, &str, Labels<'_>, f64); 3] = [
+    let process = [
         (
-            "atlaudit_build_info",
-            "Which atlaudit wrote this.",
+            "atlaudit_build_info Which atlaudit wrote this.",
             vec![("version", env!("CARGO_PKG_VERSION"))],
             1.0,
         ),
         (
-            "atlaudit_up",
-            "Whether the process that wrote this was to go on.",
+            "atlaudit_up Whether the process that wrote this was to go on.",
             vec![],
             f64::from(u8::from(is_up)),
         ),
         (
-            "atlaudit_process_start_time_seconds",
-            "When the process that wrote this began; counters go on over processes, from the \
-             ledgers.",
+            "atlaudit_process_start_time_seconds When the process that wrote this began; counters \
+             go on over processes, from the ledgers.",
             vec![],
             seconds(started),
         ),
     ];
-    for (name, help, labels, value) in process {
-        text.add("gauge", name, help, [(labels, value)]);
+    for (metric, labels, value) in process {
+        text.add("gauge", metric, [(labels, value)]);
     }
-    for (name, help, count) in COUNTERS {
-        let samples = sources.iter();
-        let samples = samples
-            .map(|source| (labels(source, &[]), count(&source.history.totals.counts) as f64));
-        text.add("counter", name, help, samples);
+    for (metric, count) in COUNTERS {
+        let sample = |source| (labels(source, &[]), count(&source.history.totals.counts) as f64);
+        text.add("counter", metric, sources.iter().map(sample));
     }
     text.add(
         "counter",
-        "atlaudit_wait_seconds_total",
-        "Seconds in which at least one request waited: for our own limits (quota), as the server \
-         requested (server), before a repeat (backoff).",
+        "atlaudit_wait_seconds_total Seconds in which at least one request waited: for our own \
+         limits (quota), as the server requested (server), before a repeat (backoff).",
         sources.iter().flat_map(wait_seconds),
     );
     let ends: Vec<_> = sources.iter().map(runs_by_exit_code).collect();
@@ -230,15 +216,13 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
     });
     text.add(
         "counter",
-        "atlaudit_runs_total",
-        "Runs in the ledger, by exit code; 0 is a success. One that never held its source is not \
-         in it.",
+        "atlaudit_runs_total Runs in the ledger, by exit code; 0 is a success. One that never held \
+         its source is not in it.",
         samples,
     );
-    for (name, help, value) in GAUGES {
-        let samples = sources.iter();
-        let samples = samples.filter_map(|source| Some((labels(source, &[]), value(source, now)?)));
-        text.add("gauge", name, help, samples);
+    for (metric, value) in GAUGES {
+        let sample = |source| Some((labels(source, &[]), value(source, now)?));
+        text.add("gauge", metric, sources.iter().filter_map(sample));
     }
     text.0
 }
@@ -289,15 +273,15 @@ fn end_of_day(day: NaiveDate) -> Option<Timestamp> {
 struct MetricsText(String);
 
 impl MetricsText {
-    /// Adds the family `name` with its samples; nothing where there is none.
+    /// Adds the family `metric`, its name and its help, with its samples; nothing without any.
     fn add<'a>(
         &mut self,
         kind: &str,
-        name: &str,
-        help: &str,
+        metric: &str,
         samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
     ) {
         let escape = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
+        let name = metric.split(' ').next().unwrap_or_default();
         let samples = samples.into_iter().map(|(labels, value)| {
             let label = |(key, value): &(&str, &str)| {
                 format!("{key}=\"{}\"", escape(value).replace('"', "\\\""))
@@ -310,8 +294,8 @@ impl MetricsText {
         });
         let samples: String = samples.collect();
         if !samples.is_empty() {
-            let help = escape(help);
-            self.0.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{samples}"));
+            let metric = escape(metric);
+            self.0.push_str(&format!("# HELP {metric}\n# TYPE {name} {kind}\n{samples}"));
         }
     }
 }
@@ -341,8 +325,8 @@ mod tests {
     fn a_family_is_written_as_the_format_wants_it() {
         let mut text = MetricsText::default();
         let samples = [(vec![("source", "a\"b\\c\nd"), ("type", "x")], 12.0), (vec![], 1.5)];
-        text.add("counter", "x_total", "All\nof \\ it.", samples);
-        text.add("gauge", "none", "Nothing.", []);
+        text.add("counter", "x_total All\nof \\ it.", samples);
+        text.add("gauge", "none Nothing.", []);
         assert_eq!(
             text.0,
             "# HELP x_total All\\nof \\\\ it.\n# TYPE x_total counter\nx_total{source=\"a\\\"b\\\\c\\nd\",type=\"x\"} 12\nx_total 1.5\n"
@@ -352,7 +336,7 @@ mod tests {
     #[test]
     fn large_numbers_stay_exact() {
         let mut text = MetricsText::default();
-        text.add("gauge", "x", "", [(vec![], 9_007_199_254_740_991.0)]);
+        text.add("gauge", "x ", [(vec![], 9_007_199_254_740_991.0)]);
         assert!(text.0.ends_with("x 9007199254740991\n"));
     }
 

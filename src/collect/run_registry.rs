@@ -10,7 +10,7 @@ use chrono::{NaiveDate, TimeDelta};
 use crate::config::settings::SourceSettings;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
-use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals};
+use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunTotals};
 use crate::telemetry::meter::{MonotonicCounter, SourceMeter, WaitReason};
 
 /// How long after its announced end a wait still explains why nothing moves.
@@ -42,17 +42,6 @@ enum ActiveRun {
     /// It is over and being recorded: what the meter counts from now on would be reported, but not
     /// recorded.
     Finished(RunCounts),
-}
-
-/// What became of a run's entry in the run history.
-#[derive(Debug)]
-pub enum RecordOutcome {
-    /// It was written.
-    Recorded(Box<RunHistory>),
-    /// It could not be written.
-    NotRecorded(RunRecord),
-    /// The run is not part of the source's history.
-    NotTracked,
 }
 
 /// What is known of one source now.
@@ -117,17 +106,12 @@ impl RunRegistry {
         counts
     }
 
-    /// Notes that the end of a source's run was recorded.
-    pub fn run_recorded(&self, name: &SourceName, outcome: RecordOutcome) {
+    /// Notes that a run of a source is over, and what that changes in the run history.
+    pub fn run_recorded(&self, name: &SourceName, change: impl FnOnce(&mut RunHistory)) {
         self.note_progress();
         if let Some(entry) = self.sources().get_mut(name) {
             entry.running = None;
-            match outcome {
-                RecordOutcome::Recorded(history) => entry.history = *history,
-                // Not added to the totals: the counters of the next process would fall below them.
-                RecordOutcome::NotRecorded(run) => entry.history.ended(run),
-                RecordOutcome::NotTracked => {}
-            }
+            change(&mut entry.history);
         }
     }
 

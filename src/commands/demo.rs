@@ -81,7 +81,7 @@ fn sources(
     let settings = check::settings(&file, &ProcessEnv::default(), PathBuf::new());
     let sources = settings.map_err(unexpected)?.sources.into_iter();
     let sources = sources.map(|mut source: SourceSettings| {
-        source.output.format = request.format;
+        source.output.format = request.format.unwrap_or_default();
         source.output.path = match folder {
             None => OutputPath::Stdout,
             Some(folder) => OutputPath::File(file_of(folder, source.name.as_str())),

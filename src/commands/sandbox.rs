@@ -9,7 +9,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::pipeline::stop::StopRequest;
 use crate::sandbox::{
-    self, ApiQuirk, Behaviour, DataOptions, RateLimit, Sandbox, SandboxControl, SandboxOptions,
+    self, Api, ApiQuirk, Behaviour, DataOptions, RateLimit, Sandbox, SandboxControl, SandboxOptions,
 };
 use crate::sink::stdout;
 use crate::telemetry::console::StderrConsole;
@@ -69,10 +69,7 @@ async fn add_events_periodically(control: &SandboxControl, every: Option<Duratio
     };
     loop {
         tokio::time::sleep(every).await;
-        control.add_org_events(1);
-        control.add_jira_records(1);
-        control.add_confluence_records(1);
-        control.add_datacenter_events(1);
+        Api::ALL.into_iter().for_each(|api| control.add(api, 1));
     }
 }
 
@@ -80,15 +77,16 @@ async fn add_events_periodically(control: &SandboxControl, every: Option<Duratio
 fn behaviour(request: &SandboxRequest) -> Behaviour {
     let limit =
         request.rate_limit.map(|requests| RateLimit::new(requests, Duration::from_secs(60)));
+    let latency = request.latency.unwrap_or_default();
     let mut behaviour = Behaviour {
         org_rate_limit: limit.clone(),
         jira_rate_limit: limit.clone(),
         confluence_rate_limit: limit.clone(),
         datacenter_rate_limit: limit,
-        org_latency: request.org_latency,
-        jira_latency: request.jira_latency,
-        confluence_latency: request.latency,
-        datacenter_latency: request.latency,
+        org_latency: request.org_latency.unwrap_or(latency),
+        jira_latency: request.jira_latency.unwrap_or(latency),
+        confluence_latency: latency,
+        datacenter_latency: latency,
         ..Behaviour::default()
     };
     for quirk in request.quirks.iter().filter_map(|name| ApiQuirk::find(name)) {
@@ -136,5 +134,22 @@ mod tests {
         let loaded = ConfigFile::parse("sandbox.toml".as_ref(), text).unwrap();
         let settings = check::settings(&loaded, &ProcessEnv::default(), "/state".into()).unwrap();
         assert_eq!(settings.sources.len(), 4);
+    }
+
+    #[test]
+    fn a_latency_of_one_api_wins_over_that_of_all() {
+        let seconds = |[all, org, jira]: [Option<u64>; 3]| {
+            let found = behaviour(&SandboxRequest {
+                latency: all.map(Duration::from_secs),
+                org_latency: org.map(Duration::from_secs),
+                jira_latency: jira.map(Duration::from_secs),
+                ..SandboxRequest::default()
+            });
+            [found.org_latency, found.jira_latency, found.confluence_latency].map(|l| l.as_secs())
+        };
+        assert_eq!(seconds([None; 3]), [0, 0, 0]);
+        assert_eq!(seconds([Some(3), None, None]), [3, 3, 3]);
+        assert_eq!(seconds([Some(3), None, Some(1)]), [3, 1, 3]);
+        assert_eq!(seconds([None, Some(2), None]), [2, 0, 0]);
     }
 }

@@ -1,24 +1,28 @@
-//! Checks the file and the environment into settings. Flags are applied last, in `cli`.
+//! Turns the file and the environment into settings. Flags are applied last, in `cli`.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
+use url::Url;
 
 use crate::config::env::{self, ProcessEnv};
-use crate::config::error::{ConfigError, HintedError};
-use crate::config::file::{ConfigFile, ErrorLocation, SourceTable, SpannedText, without_span};
+use crate::config::error::ConfigError;
+use crate::config::file::{
+    ConfigFile, ErrorLocation, NO_SPAN, SourceTable, SpannedText, without_span,
+};
+use crate::config::keywords::{source_kind, suggest, word};
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source;
-use crate::config::suggestions::suggest;
 use crate::config::validate;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 
-/// A table that stands nowhere in the file.
-pub(super) const NO_SPAN: Range<usize> = 0..0;
+/// The source's name when nothing names it. It stands in every event and names the checkpoint, so
+/// it must not change between runs.
+pub const DEFAULT_SOURCE: &str = "org";
 
 /// Checks the whole file, with the environment over it.
 pub fn settings(
@@ -35,33 +39,38 @@ pub fn settings(
         if overridden == Some(typed.get_ref().as_str()) {
             apply_environment(&mut table, env)?;
         }
-        let at = ErrorLocation { file, source: Some(&name) };
-        sources.push(source::check(&at, &name, &typed.span(), &table, &below)?);
+        sources.push(source::check(file, (&name, &typed.span()), &table, &below)?);
     }
-    output::reject_shared_files(&sources, env.cwd()).map_err(|error| match &file.path {
-        Some(path) => error.in_file(path, None),
-        None => error,
-    })?;
+    output::reject_shared_files(&sources, env.cwd())
+        .map_err(|error| in_file(file.path.as_deref(), error))?;
     Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
 }
 
-/// What was given to `auth login` about a source.
-#[derive(Debug, Clone, Default)]
+/// The flags of `auth login` that say what the source is.
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct LoginFlags {
-    /// `--type`
+    /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit
+    /// [default: org-events; jira-audit with --site]
+    #[arg(id = "type", long, hide_possible_values = true, value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
-    /// `--org-id`
+    /// Organization id, as in https://admin.atlassian.com/o/ID
+    #[arg(long, value_name = "ID", value_parser = validate::org_uuid)]
     pub org_id: Option<String>,
-    /// `--site`
+    /// The Jira or Confluence site, such as acme.atlassian.net
+    #[arg(long, value_name = "HOST", value_parser = validate::site)]
     pub site: Option<String>,
-    /// `--email`
+    /// The account that owns the API token (Jira, Confluence)
+    #[arg(long, value_name = "ADDRESS", value_parser = validate::email)]
     pub email: Option<String>,
-    /// `--username`
-    pub username: Option<String>,
-    /// `--gateway`
+    /// Use Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
+    #[arg(long)]
     pub gateway: bool,
-    /// `--base-url`
-    pub base_url: Option<String>,
+    /// User name for a password (Data Center); not needed for a personal access token
+    #[arg(long, value_name = "NAME", value_parser = validate::username)]
+    pub username: Option<String>,
+    /// URL of a Data Center; or of a test server, a proxy, the government cloud
+    #[arg(long, value_name = "URL", value_parser = validate::base_url)]
+    pub base_url: Option<Url>,
 }
 
 /// The source that `auth login` works on: the file's table with the flags over it, or a new one of
@@ -71,32 +80,107 @@ pub fn login_source(
     name: &SourceName,
     flags: &LoginFlags,
 ) -> Result<SourceSettings, ConfigError> {
-    let known = file.tables.sources.0.iter().find(|(typed, _)| typed.get_ref() == name.as_str());
-    let place = known.map_or(NO_SPAN, |(typed, _)| typed.span());
-    let mut table = known.map(|(_, table)| table.clone()).unwrap_or_default();
-    let lay = |key: &mut SpannedText, flag: &Option<String>| {
+    let (place, mut table) = match file.source(name) {
+        Some((typed, table)) => (typed.span(), table.clone()),
+        None => (NO_SPAN, organization_table()),
+    };
+    let lay = |key: &mut SpannedText, flag: Option<&str>| {
         if let Some(text) = flag {
-            *key = without_span(text.as_str());
+            *key = without_span(text);
         }
     };
-    match flags.kind {
-        Some(kind) => table.kind = without_span(kind.as_str()),
-        None if known.is_none() => {
-            let implied = SourceKind::implied_by(SourceAddress::Organization);
-            table.kind = without_span(implied.as_str());
-        }
-        None => {}
-    }
-    lay(&mut table.org_id, &flags.org_id);
-    lay(&mut table.site, &flags.site);
-    lay(&mut table.email, &flags.email);
-    lay(&mut table.username, &flags.username);
-    lay(&mut table.base_url, &flags.base_url);
+    lay(&mut table.kind, flags.kind.map(SourceKind::as_str));
+    lay(&mut table.org_id, flags.org_id.as_deref());
+    lay(&mut table.site, flags.site.as_deref());
+    lay(&mut table.email, flags.email.as_deref());
+    lay(&mut table.username, flags.username.as_deref());
+    lay(&mut table.base_url, flags.base_url.as_ref().map(Url::as_str));
     if flags.gateway {
         table.gateway = Some(Spanned::new(NO_SPAN, true));
     }
-    let at = ErrorLocation { file, source: Some(name) };
-    source::check(&at, name, &place, &table, &global_output(file)?)
+    source::check(file, (name, &place), &table, &global_output(file)?)
+}
+
+/// A new source of the only type that needs no address.
+fn organization_table() -> SourceTable {
+    let kind = SourceKind::implied_by(SourceAddress::Organization);
+    SourceTable { kind: without_span(kind.as_str()), ..SourceTable::default() }
+}
+
+/// The settings without a configured source, in this order: the names typed, each an entry of the
+/// keyring; the organization of `ATLAUDIT_API_KEY`; every entry of the keyring (`in_keyring` is
+/// called only then); [`DEFAULT_SOURCE`], whose credential will be reported as missing.
+///
+/// # Errors
+/// Nothing of all that is there.
+pub fn implied_settings(
+    file: &ConfigFile,
+    env: &ProcessEnv,
+    state_dir: PathBuf,
+    typed: &[SourceName],
+    in_keyring: &dyn Fn() -> Vec<SourceName>,
+) -> Result<Settings, ConfigError> {
+    let below = global_output(file)?;
+    let mut sources = Vec::new();
+    for name in implied_names(file, env, typed, in_keyring)? {
+        let mut table = organization_table();
+        // The environment describes one organization: with several names typed it is not theirs.
+        if typed.len() <= 1 {
+            apply_environment(&mut table, env)?;
+        }
+        sources.push(source::check(file, (&name, &NO_SPAN), &table, &below)?);
+    }
+    Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
+}
+
+fn implied_names(
+    file: &ConfigFile,
+    env: &ProcessEnv,
+    typed: &[SourceName],
+    in_keyring: &dyn Fn() -> Vec<SourceName>,
+) -> Result<Vec<SourceName>, ConfigError> {
+    let has_org_id = env.var_os(env::ORG_ID).is_some();
+    if env.var_os(env::API_KEY).is_none() && (typed.is_empty() || !has_org_id) {
+        let mut found = in_keyring();
+        found.sort();
+        found.dedup();
+        if found.is_empty() && !has_org_id {
+            return Err(not_configured_error(file));
+        }
+        if typed.is_empty() && !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    if !typed.is_empty() {
+        return Ok(typed.to_vec());
+    }
+    let name = DEFAULT_SOURCE.parse().map_err(|rule: String| ConfigError::new(rule))?;
+    Ok(vec![name])
+}
+
+/// A new user has no configuration file, and no key in the environment or the keyring.
+fn not_configured_error(file: &ConfigFile) -> ConfigError {
+    let place = match (&file.path, &file.expected_path) {
+        (Some(path), _) => format!("{} names no source", path.display()),
+        (None, Some(place)) => format!("there is no {}", place.display()),
+        (None, None) => "there is no configuration file".to_owned(),
+    };
+    ConfigError::new("nothing is configured yet")
+        .because(format!("{place}, and neither {} nor {} is set", env::API_KEY, env::ORG_ID))
+        .because("no key was found in an OS keyring")
+        .hint("`atlaudit auth login NAME` adds a source; `atlaudit demo` needs none")
+}
+
+/// Refuses to guess between several entries of the keyring.
+pub fn reject_ambiguous_keyring(settings: &Settings) -> Result<(), ConfigError> {
+    if settings.sources.len() < 2 {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!(
+        "no source is configured, and the keyring holds keys for several: {}",
+        quoted_names(settings)
+    ))
+    .hint("name the one to pull, or write them into the configuration file"))
 }
 
 /// Only the sources named, each once; all of them when no name is given.
@@ -119,8 +203,6 @@ pub fn select(
 }
 
 fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
-    let known: Vec<String> =
-        settings.sources.iter().map(|source| format!("`{}`", source.name)).collect();
     let names = settings.sources.iter().map(|source| source.name.as_str());
     let meant = match suggest(name.as_str(), names) {
         Some(meant) => format!("did you mean `{meant}`? "),
@@ -128,18 +210,26 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
     };
     let error = ConfigError::new(format!("there is no source `{name}`")).hint(format!(
         "{meant}the sources are {}; `atlaudit auth login {name}` adds one",
-        known.join(", ")
+        quoted_names(settings)
     ));
-    match &settings.config_file {
-        Some(path) => error.in_file(path, None),
-        None => error,
-    }
+    in_file(settings.config_file.as_deref(), error)
+}
+
+fn quoted_names(settings: &Settings) -> String {
+    let names = settings.sources.iter().map(|source| format!("`{}`", source.name));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The file's `[output]` table, checked.
-pub(super) fn global_output(file: &ConfigFile) -> Result<OutputLayer, ConfigError> {
-    let at = ErrorLocation { file, source: None };
-    source::output_layer(&at, "output.", &file.tables.output)
+fn global_output(file: &ConfigFile) -> Result<OutputLayer, ConfigError> {
+    source::output_layer(&ErrorLocation { file, source: None }, &file.tables.output)
+}
+
+fn in_file(file: Option<&Path>, error: ConfigError) -> ConfigError {
+    match file {
+        Some(path) => error.in_file(path, None),
+        None => error,
+    }
 }
 
 fn source_name(
@@ -154,7 +244,8 @@ fn source_name(
     })
 }
 
-/// The one organization source of the file: with two, nobody could tell which one the environment means.
+/// The one organization source of the file: with two, nobody could tell which one the environment
+/// means.
 fn only_organization_source(file: &ConfigFile) -> Option<&str> {
     let is_organization = |kind: SourceKind| kind.address() == SourceAddress::Organization;
     let mut organizations = file.tables.sources.0.iter().filter(|(_, table)| {
@@ -168,15 +259,9 @@ fn only_organization_source(file: &ConfigFile) -> Option<&str> {
 }
 
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
-pub(super) fn apply_environment(
-    table: &mut SourceTable,
-    env: &ProcessEnv,
-) -> Result<(), ConfigError> {
+fn apply_environment(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
     if let Some(id) = env.var_text(env::ORG_ID) {
-        let id = validate::org_id(id).map_err(|refusal| HintedError {
-            what: format!("{}: {}", env::ORG_ID, refusal.what),
-            ..refusal
-        })?;
+        let id = validate::org_id(id).map_err(|refusal| refusal.with_context(env::ORG_ID))?;
         table.org_id = without_span(id);
     }
     if env.var_os(env::API_KEY).is_some() {

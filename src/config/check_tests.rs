@@ -1,6 +1,5 @@
 //! Tests of whole configuration files.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -202,4 +201,61 @@ fn the_example_shows_every_key() {
     for key in keys.split_whitespace() {
         assert!(EXAMPLE.contains(&format!("{key} = ")), "{key}");
     }
+}
+
+fn name(text: &str) -> SourceName {
+    text.parse().unwrap()
+}
+
+fn implied(env: &ProcessEnv, typed: &[&str], keyring: &[&str]) -> Settings {
+    let typed: Vec<_> = typed.iter().map(|t| name(t)).collect();
+    let found = || keyring.iter().map(|t| name(t)).collect();
+    implied_settings(&ConfigFile::absent(), env, "/s".into(), &typed, &found).unwrap()
+}
+
+fn names_of(settings: &Settings) -> Vec<&str> {
+    settings.sources.iter().map(|source| source.name.as_str()).collect()
+}
+
+#[test]
+fn the_environment_describes_a_source() {
+    let env = ProcessEnv::with([(env::API_KEY, "k"), (env::ORG_ID, "o-1")], "/");
+    let settings = implied(&env, &[], &["acme"]);
+    assert_eq!(names_of(&settings), [DEFAULT_SOURCE]);
+    let source = &settings.sources[0];
+    assert_eq!(source.credential, CredentialSpec::Env(env::API_KEY.to_owned()));
+    assert!(
+        matches!(&source.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "o-1")
+    );
+    assert_eq!(names_of(&implied(&env, &["mine"], &[])), ["mine"]);
+}
+
+#[test]
+fn the_keyring_describes_sources_otherwise() {
+    let env = ProcessEnv::default();
+    assert_eq!(names_of(&implied(&env, &[], &["acme"])), ["acme"]);
+    assert_eq!(names_of(&implied(&env, &["x"], &["acme"])), ["x"]);
+    let env = ProcessEnv::with([(env::ORG_ID, "o-1")], "/");
+    let none = implied(&env, &[], &[]);
+    assert_eq!(names_of(&none), [DEFAULT_SOURCE]);
+    assert_eq!(none.sources[0].credential, CredentialSpec::Keyring);
+    assert!(reject_ambiguous_keyring(&none).is_ok());
+}
+
+#[test]
+fn nothing_at_all_is_refused() {
+    for typed in [&[][..], &[name("acme")]] {
+        let env = ProcessEnv::default();
+        let refused = implied_settings(&ConfigFile::absent(), &env, "/s".into(), typed, &Vec::new);
+        let error = refused.unwrap_err();
+        assert_eq!(error.to_string(), "nothing is configured yet");
+        assert!(error.hint_text().unwrap().contains("auth login"));
+    }
+}
+
+#[test]
+fn several_keyring_entries_are_rejected() {
+    let error = reject_ambiguous_keyring(&implied(&ProcessEnv::default(), &[], &["b", "a", "b"]))
+        .unwrap_err();
+    assert!(error.to_string().contains("`a`, `b`"), "{error}");
 }

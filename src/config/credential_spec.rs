@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
 use crate::config::settings::CredentialSpec;
-use crate::config::validate;
+use crate::config::validate::{self, require};
 
 const KINDS: &str =
     "use `keyring`, `env:NAME`, `file:PATH`, `command:PROGRAM ARG...` or `systemd:NAME`";
@@ -33,11 +33,8 @@ pub fn parse(text: &str) -> Result<CredentialSpec, HintedError> {
     }
 }
 
-/// Reads `--store`: a place that a key can be stored in. A `~` at the start of a path stays; see
-/// [`absolute_file`].
-pub fn store(text: &str) -> Result<CredentialSpec, HintedError> {
-    const PLACES: &str =
-        "use `keyring` or `file:PATH`, such as `file:~/.config/atlaudit/keys/acme`";
+/// Reads `--store`: a place that a key can be stored in.
+pub fn store(text: &str, env: &ProcessEnv) -> Result<CredentialSpec, HintedError> {
     let text = text.trim();
     if text == "keyring" {
         return Ok(CredentialSpec::Keyring);
@@ -48,17 +45,18 @@ pub fn store(text: &str) -> Result<CredentialSpec, HintedError> {
             Err(HintedError::new("names a folder").hint("name the file too: `file:FOLDER/NAME`"))
         }
         Some(path) if !path.split(['=', ':', '/']).any(validate::looks_like_key) => {
-            Ok(CredentialSpec::File(PathBuf::from(path)))
+            absolute_file(Path::new(path), env).map(CredentialSpec::File)
         }
         _ => Err(HintedError::new(
-            "names no place that a key can be stored in (its text is not shown, in case it is the key)",
+            "names no place that a key can be stored in (its text is not shown, in case it is the \
+             key)",
         )
-        .hint(PLACES)),
+        .hint("use `keyring` or `file:PATH`, such as `file:~/.config/atlaudit/keys/acme`")),
     }
 }
 
 /// The path of a file to store a key in, as a configuration may name it: absolute, `~/` replaced.
-pub fn absolute_file(path: &Path, env: &ProcessEnv) -> Result<PathBuf, HintedError> {
+fn absolute_file(path: &Path, env: &ProcessEnv) -> Result<PathBuf, HintedError> {
     let whole = "write the whole path";
     let path = match path.strip_prefix("~") {
         Ok(rest) => match env.absolute_path("HOME") {
@@ -91,32 +89,25 @@ fn unknown() -> HintedError {
 fn variable(name: &str) -> Result<String, HintedError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let fits = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if starts_well && fits {
-        Ok(name.to_owned())
-    } else {
-        Err(HintedError::new("`env:` is not followed by the name of a variable (its text is not shown, in case it is the secret)")
-            .hint("write it like `env:ACME_KEY`, and put the key into that variable"))
-    }
+    let what = "`env:` is not followed by the name of a variable (its text is not shown, in case \
+                it is the secret)";
+    let hint = "write it like `env:ACME_KEY`, and put the key into that variable";
+    require(starts_well && fits, name.to_owned(), what, hint)
 }
 
 fn command(line: &str) -> Result<Vec<String>, HintedError> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    if words.is_empty() {
-        return Err(HintedError::new("`command:` is not followed by a program")
-            .hint("write it like `command:pass show atlassian/acme`"));
-    }
-    Ok(words)
+    let hint = "write it like `command:pass show atlassian/acme`";
+    require(!words.is_empty(), words, "`command:` is not followed by a program", hint)
 }
 
 fn unit_credential(name: &str) -> Result<String, HintedError> {
     let mut parts = Path::new(name).components();
     let plain = matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none();
-    if plain && !name.contains('/') && !name.contains('\0') {
-        Ok(name.to_owned())
-    } else {
-        Err(HintedError::new("`systemd:` is not followed by the plain name of a credential")
-            .hint("use the name before the colon in the unit's `LoadCredential=NAME:PATH`"))
-    }
+    let fits = plain && !name.contains('/') && !name.contains('\0');
+    let what = "`systemd:` is not followed by the plain name of a credential";
+    let hint = "use the name before the colon in the unit's `LoadCredential=NAME:PATH`";
+    require(fits, name.to_owned(), what, hint)
 }
 
 #[cfg(test)]
@@ -139,35 +130,29 @@ mod tests {
     }
 
     #[test]
-    fn places_to_store_a_key_in() {
-        let file = |path: &str| CredentialSpec::File(path.into());
-        assert_eq!(store("keyring"), Ok(CredentialSpec::Keyring));
-        assert_eq!(store(" file: ~/k/acme "), Ok(file("~/k/acme")));
+    fn a_place_to_store_a_key_in_is_found_from_everywhere() {
+        let env = ProcessEnv::with([("HOME", "/h")], "/w");
+        let file = |path: &str| Ok(CredentialSpec::File(path.into()));
+        assert_eq!(store("keyring", &env), Ok(CredentialSpec::Keyring));
+        assert_eq!(store(" file: ~/k/acme ", &env), file("/h/k/acme"));
+        assert_eq!(store("file:./k//acme", &env), file("/w/k/acme"));
+        assert_eq!(store("file:/k/a b", &env), file("/k/a b"));
         for bad in [
             "",
             "file:",
             "file:k/",
             "env:K",
             "~/k",
+            "file:~ada/k",
             "ATATT3xSECRET",
             "file:/k/ATATT3xSECRET",
             "file:a\nb",
         ] {
-            let refusal = store(bad).unwrap_err();
+            let refusal = store(bad, &env).unwrap_err();
             assert!(!refusal.to_string().contains("SECRET"), "{refusal}");
         }
-    }
-
-    #[test]
-    fn a_file_to_store_a_key_in_is_found_from_everywhere() {
-        let env = ProcessEnv::with([("HOME", "/h")], "/w");
-        let at = |path: &str, env: &ProcessEnv| absolute_file(Path::new(path), env);
-        assert_eq!(at("~/k/acme", &env), Ok("/h/k/acme".into()));
-        assert_eq!(at("./k//acme", &env), Ok("/w/k/acme".into()));
-        assert_eq!(at("/k/a b", &env), Ok("/k/a b".into()));
-        assert!(at("~ada/k", &env).is_err());
-        assert!(at("~/k", &ProcessEnv::with::<&str, &str>([], "/w")).is_err());
-        assert!(at("k", &ProcessEnv::default()).is_err());
+        assert!(store("file:~/k", &ProcessEnv::with::<&str, &str>([], "/w")).is_err());
+        assert!(store("file:k", &ProcessEnv::default()).is_err());
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use chrono::{Datelike as _, NaiveDate};
-use toml_edit::{Date, Datetime, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{Datetime, DocumentMut, InlineTable, Item, Table, TableLike};
 
 use crate::config::error::HintedError;
 use crate::config::file::ConfigFile;
@@ -11,37 +10,27 @@ use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
 use crate::model::name::SourceName;
 
 /// What a key is set to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConfigValue {
-    /// A text.
-    Text(String),
-    /// Yes.
-    True,
-    /// A day: a date of TOML's where one stood there before, else a text.
-    Day(NaiveDate),
-}
+pub use toml_edit::Value as ConfigValue;
 
 /// The keys of a new source's table, in their order.
 fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
-    let text = |text: &str| ConfigValue::Text(text.to_owned());
-    let mut keys = vec![("type", text(source.target.kind().as_str()))];
-    keys.extend(source.target.org_id().map(|id| ("org_id", text(id))));
+    let mut keys = vec![("type", source.target.kind().as_str().into())];
+    keys.extend(source.target.org_id().map(|id| ("org_id", id.into())));
     if let SourceTarget::Site(site) = &source.target {
-        keys.push(("site", text(&site.site)));
+        keys.push(("site", (&site.site).into()));
     }
     let account_key = source.target.kind().descriptor().account_key;
     if let (Some(key), Some(account)) = (account_key, source.target.account()) {
-        keys.push((key, text(account)));
+        keys.push((key, account.into()));
     }
     if source.credential != CredentialSpec::Keyring {
-        let spec = ConfigValue::Text(source.credential.to_string());
-        keys.push(("credential", spec));
+        keys.push(("credential", source.credential.to_string().into()));
     }
     if !source.target.has_default_base_url() {
-        keys.push(("base_url", text(source.target.base_url().as_str())));
+        keys.push(("base_url", source.target.base_url().as_str().into()));
     }
     if source.target.is_through_gateway() {
-        keys.push(("gateway", ConfigValue::True));
+        keys.push(("gateway", true.into()));
     }
     keys
 }
@@ -61,9 +50,9 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
     if let Some(inline) = sources.as_inline_table_mut() {
         let mut table = InlineTable::new();
         for (key, setting) in keys_of(source) {
-            table.insert(key, value(&setting, None));
+            table.insert(key, setting);
         }
-        inline.insert(name, Value::InlineTable(table));
+        inline.insert(name, table.into());
         return check_text(document.to_string());
     }
     if sources.get(name).is_some() {
@@ -77,7 +66,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
     let gap = if lines.is_empty() { "" } else { "\n" };
     let mut table = Table::new();
     for (key, setting) in keys_of(source) {
-        table.insert(key, Item::Value(value(&setting, None)));
+        table.insert(key, Item::Value(setting));
     }
     // A dot in a bare key would nest tables.
     let title = match name.contains('.') {
@@ -108,39 +97,22 @@ pub fn with_keys(
     check_text(document.to_string())
 }
 
-/// Sets a key; what stands around its value, such as a comment behind it, stays.
+/// Sets a key. What stands around its value, such as a comment, stays, and a date of TOML's.
 fn set(table: &mut dyn TableLike, key: &str, setting: &ConfigValue) {
+    let mut new = setting.clone();
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) => {
-            let decor = old.decor().clone();
-            *old = value(setting, Some(old));
-            *old.decor_mut() = decor;
+            let date = new.as_str().and_then(|text| text.parse::<Datetime>().ok());
+            if let Some(date) = date.filter(|_| old.is_datetime()) {
+                new = date.into();
+            }
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
         }
         None => {
-            table.insert(key, Item::Value(value(setting, None)));
+            table.insert(key, Item::Value(new));
         }
     }
-}
-
-fn value(setting: &ConfigValue, old: Option<&Value>) -> Value {
-    match setting {
-        ConfigValue::Text(text) => Value::from(text.as_str()),
-        ConfigValue::True => Value::from(true),
-        ConfigValue::Day(day) => match (old.is_some_and(Value::is_datetime), date(*day)) {
-            (true, Some(date)) => {
-                Value::from(Datetime { date: Some(date), time: None, offset: None })
-            }
-            _ => Value::from(day.to_string()),
-        },
-    }
-}
-
-fn date(day: NaiveDate) -> Option<Date> {
-    Some(Date {
-        year: u16::try_from(day.year()).ok()?,
-        month: u8::try_from(day.month()).ok()?,
-        day: u8::try_from(day.day()).ok()?,
-    })
 }
 
 fn parse_document(text: &str) -> Result<DocumentMut, HintedError> {
@@ -223,11 +195,10 @@ expires_on = 2027-06-30 # a year
 [sources.other]
 email = 'old@a.example'
 ";
-        let day: NaiveDate = "2028-06-30".parse().unwrap();
         let changes = [
-            ("email", ConfigValue::Text("new@a.example".to_owned())),
-            ("expires_on", ConfigValue::Day(day)),
-            ("gateway", ConfigValue::True),
+            ("email", "new@a.example".into()),
+            ("expires_on", "2028-06-30".into()),
+            ("gateway", true.into()),
         ];
         let changed = with_keys(text, &"j".parse().unwrap(), &changes).unwrap();
         assert_eq!(
@@ -252,7 +223,7 @@ email = 'old@a.example'
     #[test]
     fn what_is_no_configuration_is_not_changed() {
         let name: SourceName = "acme".parse().unwrap();
-        let yes = [("gateway", ConfigValue::True)];
+        let yes = [("gateway", true.into())];
         assert!(with_keys(FILE, &name, &yes).is_err());
         assert!(with_keys("", &name, &yes).is_err());
         assert!(with_source(FILE, &source("acme")).is_err());

@@ -25,6 +25,11 @@ impl HintedError {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Says first where it was found.
+    pub fn with_context(self, context: impl fmt::Display) -> HintedError {
+        HintedError { what: format!("{context}: {}", self.what), ..self }
+    }
 }
 
 impl fmt::Display for HintedError {
@@ -44,15 +49,14 @@ impl std::error::Error for HintedError {}
 pub struct ConfigError {
     file: Option<PathBuf>,
     line: Option<usize>,
-    what: String,
+    refusal: HintedError,
     causes: Vec<String>,
-    hint: Option<String>,
 }
 
 impl ConfigError {
     /// An error that belongs to no file.
     pub fn new(what: impl Into<String>) -> ConfigError {
-        ConfigError { file: None, line: None, what: what.into(), causes: Vec::new(), hint: None }
+        HintedError::new(what).into()
     }
 
     /// Says which file it is in, and the line when it is known.
@@ -75,13 +79,13 @@ impl ConfigError {
 
     /// Adds what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> ConfigError {
-        self.hint = Some(hint.into());
+        self.refusal = self.refusal.hint(hint);
         self
     }
 
     /// What to do, when there is something to say.
     pub fn hint_text(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.refusal.hint.as_deref()
     }
 
     /// The line in the file, counted from 1.
@@ -93,11 +97,12 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, "{}:{line}: {}", file.display(), self.what),
-            (Some(file), None) => write!(f, "{}: {}", file.display(), self.what),
-            (None, _) => f.write_str(&self.what),
+        if let Some(file) = &self.file {
+            write!(f, "{}:", file.display())?;
+            self.line.map_or(Ok(()), |line| write!(f, "{line}:"))?;
+            f.write_str(" ")?;
         }
+        f.write_str(&self.refusal.what)
     }
 }
 
@@ -105,13 +110,7 @@ impl std::error::Error for ConfigError {}
 
 impl From<HintedError> for ConfigError {
     fn from(refusal: HintedError) -> ConfigError {
-        ConfigError {
-            file: None,
-            line: None,
-            what: refusal.what,
-            causes: Vec::new(),
-            hint: refusal.hint,
-        }
+        ConfigError { file: None, line: None, refusal, causes: Vec::new() }
     }
 }
 

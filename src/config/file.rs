@@ -1,5 +1,5 @@
 //! Mirrors the keys of the configuration file. Every key is optional, and values keep their
-//! position in the text, so that a later error can name the line.
+//! position in the text, so that a later error can name the line. No error quotes the text.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,8 +10,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::error_location;
+use crate::config::keywords::suggest;
 use crate::model::name::SourceName;
+use crate::model::text::printable;
 
 /// A text value and its position. The tables have no `Debug`: any value may be a misplaced secret.
 pub type SpannedText = Option<Spanned<String>>;
@@ -20,6 +21,7 @@ pub type SpannedText = Option<Spanned<String>>;
 pub type SpannedNumber = Option<Spanned<i64>>;
 
 /// A configuration file that was read.
+#[derive(Default)]
 pub struct ConfigFile {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
@@ -33,12 +35,7 @@ pub struct ConfigFile {
 impl ConfigFile {
     /// Stands for the file when there is none.
     pub fn absent() -> ConfigFile {
-        ConfigFile {
-            path: None,
-            expected_path: None,
-            text: String::new(),
-            tables: ConfigTables::default(),
-        }
+        ConfigFile::default()
     }
 
     /// The same, where it was looked for at `path`.
@@ -48,9 +45,13 @@ impl ConfigFile {
 
     /// Reads `text`, the content of the file at `path`.
     pub fn parse(path: &Path, text: String) -> Result<ConfigFile, ConfigError> {
-        let tables = toml::from_str(&text)
-            .map_err(|error| error_location::config_error(&error, path, &text))?;
+        let tables = toml::from_str(&text).map_err(|error| config_error(&error, path, &text))?;
         Ok(ConfigFile { path: Some(path.to_path_buf()), expected_path: None, text, tables })
+    }
+
+    /// The table of the source `name`, and where its name stands.
+    pub fn source(&self, name: &SourceName) -> Option<&(Spanned<String>, SourceTable)> {
+        self.tables.sources.0.iter().find(|(typed, _)| typed.get_ref() == name.as_str())
     }
 
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
@@ -58,7 +59,7 @@ impl ConfigFile {
     pub fn locate_error(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
         match &self.path {
             Some(path) if !span.is_empty() => {
-                let line = error_location::line_of(&self.text, span.start);
+                let line = line_of(&self.text, span.start);
                 error.in_file(path, Some(line))
             }
             _ => error,
@@ -159,16 +160,19 @@ impl<'de> Visitor<'de> for InFileOrder {
     }
 }
 
-/// The table that a value was read from, for error messages.
+/// The place of what stands nowhere in the file.
+pub const NO_SPAN: Range<usize> = 0..0;
+
+/// The table that values are read from, for error messages.
 pub(super) struct ErrorLocation<'a> {
     pub(super) file: &'a ConfigFile,
-    /// The source's name; without one it is the `[output]` table.
-    pub(super) source: Option<&'a SourceName>,
+    /// The source's name and where it stands; without one it is the `[output]` table.
+    pub(super) source: Option<(&'a SourceName, &'a Range<usize>)>,
 }
 
 impl ErrorLocation<'_> {
     /// Checks one value, if there is one; a refusal names the source, the key and the line.
-    pub(super) fn check_value<T, R>(
+    pub(super) fn value<T, R>(
         &self,
         key: &str,
         value: &Option<Spanned<T>>,
@@ -177,17 +181,94 @@ impl ErrorLocation<'_> {
         let Some(value) = value else {
             return Ok(None);
         };
-        check(value.get_ref()).map(Some).map_err(|refusal| self.locate(key, &value.span(), refusal))
+        check(value.get_ref()).map(Some).map_err(|refusal| {
+            let error = self.of_source(refusal.with_context(format!("`{key}`")));
+            self.file.locate_error(error.into(), &value.span())
+        })
     }
 
-    fn locate(&self, key: &str, span: &Range<usize>, refusal: HintedError) -> ConfigError {
-        let what = match self.source {
-            Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
-            None => format!("`{key}`: {}", refusal.what),
-        };
-        let error: ConfigError = HintedError { what, hint: refusal.hint }.into();
-        self.file.locate_error(error, span)
+    /// The same for a text.
+    pub(super) fn text<R>(
+        &self,
+        key: &str,
+        value: &SpannedText,
+        check: impl FnOnce(&str) -> Result<R, HintedError>,
+    ) -> Result<Option<R>, ConfigError> {
+        self.value(key, value, |text| check(text))
     }
+
+    /// A key that the table lacks.
+    pub(super) fn missing(&self, key: &str, hint: &str) -> ConfigError {
+        let error = self.of_source(HintedError::new(format!("`{key}` is missing")).hint(hint));
+        let place = self.source.map_or(&NO_SPAN, |(_, place)| place);
+        self.file.locate_error(error.into(), place)
+    }
+
+    fn of_source(&self, error: HintedError) -> HintedError {
+        match self.source {
+            Some((name, _)) => error.with_context(format!("source `{name}`")),
+            None => error,
+        }
+    }
+}
+
+/// Keys that people try to keep a secret under.
+const SECRET_KEYS: [&str; 8] =
+    ["api_key", "apikey", "api_token", "token", "key", "secret", "password", "bearer"];
+
+/// What `error` says about `text`, the content of the file at `path`.
+fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError {
+    let line = error.span().map(|span| line_of(text, span.start));
+    match unknown_key(error.message()) {
+        Some((key, known)) => {
+            let shown = printable(key);
+            let refused = ConfigError::new(format!("unknown key `{shown}`"));
+            refused.hint(hint_for(key, &known)).in_file(path, line)
+        }
+        None => ConfigError::new(strip_quoted_values(error.message()))
+            .hint("the file is TOML; config.example.toml shows every key")
+            .in_file(path, line),
+    }
+}
+
+/// The line of a byte, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The key and the known ones, from serde's "unknown field `a`, expected one of `b`, `c`".
+fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (key, known) = rest.split_once("`, expected ")?;
+    Some((key, known.split('`').skip(1).step_by(2).collect()))
+}
+
+fn hint_for(key: &str, known: &[&str]) -> String {
+    let word = key.to_ascii_lowercase().replace('-', "_");
+    if SECRET_KEYS.contains(&word.as_str()) {
+        return "a secret never stands in this file: keep it with `atlaudit auth login NAME`, \
+                or name its place with `credential`"
+            .to_owned();
+    }
+    match suggest(key, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the keys here are: {}", known.join(", ")),
+    }
+}
+
+/// serde quotes the offending text ("invalid type: string "..."): that may be a secret.
+fn strip_quoted_values(message: &str) -> String {
+    let quoted = message.find('"').zip(message.rfind('"'));
+    let cleaned = match quoted {
+        Some((first, last)) if first < last => {
+            let before = message.get(..first).unwrap_or_default();
+            let after = message.get(last + 1..).unwrap_or_default();
+            format!("{}{after}", before.trim_end())
+        }
+        _ => message.to_owned(),
+    };
+    printable(&cleaned)
 }
 
 #[cfg(test)]
@@ -217,5 +298,66 @@ mod tests {
         let error = || ConfigError::new("no");
         assert_eq!(loaded.locate_error(error(), &span).to_string(), "/c.toml:2: no");
         assert_eq!(loaded.locate_error(error(), &(0..0)).to_string(), "no");
+    }
+
+    fn refuse(text: &str) -> ConfigError {
+        ConfigFile::parse(Path::new("/c.toml"), text.to_owned()).err().unwrap()
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_one() {
+        let error = refuse("[sources.acme]\ntype = 'org-events'\npagesize = 5\n");
+        assert_eq!(error.to_string(), "/c.toml:3: unknown key `pagesize`");
+        assert_eq!(error.hint_text(), Some("did you mean `page_size`?"));
+        let error = refuse("[sources.acme]\n\n[sources.acme.output]\nfile = 'x'\n");
+        assert_eq!(error.line(), Some(4));
+        assert_eq!(
+            error.hint_text(),
+            Some("the keys here are: path, format, compression, rotate, mode")
+        );
+        let error = refuse("[source.acme]\ntype = 'x'\n");
+        assert_eq!(error.to_string(), "/c.toml:1: unknown key `source`");
+        assert_eq!(error.hint_text(), Some("did you mean `sources`?"));
+        let error = refuse("[sources.a]\nlookback = '1d'\n");
+        assert_eq!(error.hint_text(), Some("did you mean `initial_lookback`?"));
+        assert_eq!(refuse("state_dir = '/x'").line(), Some(1));
+        assert_eq!(
+            refuse("[output]\nmode = '0600'\n[sources.a]\noutput.modes = 'x'").line(),
+            Some(4)
+        );
+    }
+
+    #[test]
+    fn a_secret_in_the_file_is_refused_and_not_shown() {
+        let secret = "ATATT3xSECRET";
+        let texts = [
+            format!("[sources.a]\napi_key = '{secret}'\n"),
+            format!("[sources.a]\ntoken = \"{secret}\"\n"),
+            format!("[sources.a]\npage_size = \"{secret}\"\n"),
+            format!("[sources.a]\npage_size = \"a\\\"{secret}\\\"b\"\n"),
+            format!("[sources]\na = \"{secret}\"\n"),
+            format!("[sources.a]\ncredential = {secret}\n"),
+            format!("[sources.a]\ncredential = \"{secret}\n"),
+            format!("[sources.a]\ncredential = {{ {secret} = 1 }}\n"),
+            format!("[sources.a]\ncredential = [\"{secret}\"]\n"),
+            format!("{secret}\n"),
+        ];
+        for text in texts {
+            let error = refuse(&text);
+            let said = format!("{error} {error:?}");
+            assert!(!said.contains("SECRET"), "{said}");
+            assert!(error.line().is_some(), "{said}");
+        }
+        let error = refuse("[sources.a]\napi_key = 'x'\n");
+        assert!(error.hint_text().unwrap().contains("never stands in this file"));
+    }
+
+    #[test]
+    fn other_refusals_read_well() {
+        let error = refuse("[sources.a]\npage_size = \"many\"\n");
+        assert_eq!(error.to_string(), "/c.toml:2: invalid type: string, expected i64");
+        let error = refuse("[sources.a]\ntype = 'x'\ntype = 'y'\n");
+        assert_eq!(error.to_string(), "/c.toml:3: duplicate key");
+        assert!(refuse("[sources]\na = 5\n").to_string().contains("expected a table"));
     }
 }

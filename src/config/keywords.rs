@@ -1,6 +1,9 @@
-//! Parses the words that the configuration and the flags accept.
+//! Reads the words that the configuration and the flags accept, and suggests a similar one.
+
+use std::ffi::OsStr;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, TypedValueParser};
 
 use crate::config::error::HintedError;
 use crate::config::settings::{Compression, OutputFormat, Rotation};
@@ -24,18 +27,38 @@ pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
 
 /// The variant named `text`; `of` says what the words are.
 fn word_of_list<T: ValueEnum>(of: &str, text: &str) -> Result<T, HintedError> {
-    let names = T::value_variants().iter().filter_map(T::to_possible_value);
-    let names: Vec<_> = names.map(|value| format!("`{}`", value.get_name())).collect();
-    let typed = format!("`{text}`");
-    let found = names.iter().position(|name| *name == typed);
-    if let Some(variant) = found.and_then(|at| T::value_variants().get(at)) {
-        return Ok(variant.clone());
+    T::from_str(text, false).map_err(|_| {
+        let names = T::value_variants().iter().filter_map(T::to_possible_value);
+        let names: Vec<_> = names.map(|value| format!("`{}`", value.get_name())).collect();
+        let (others, last) = names.split_at(names.len().saturating_sub(1));
+        unknown(of, text, &format!("{} or {}", others.join(", "), last.join("")))
+    })
+}
+
+/// clap's parser of a word that `read` accepts, for a flag whose completions show all of them.
+pub fn word<T>(read: fn(&str) -> Result<T, HintedError>) -> WordParser<T> {
+    WordParser(read)
+}
+
+/// See [`word`]. The errors are those of the configuration, not clap's.
+#[derive(Clone)]
+pub struct WordParser<T: 'static>(fn(&str) -> Result<T, HintedError>);
+
+impl<T: ValueEnum + Send + Sync + 'static> TypedValueParser for WordParser<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        self.0.parse_ref(command, arg, value)
     }
-    let known = match names.split_last() {
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    };
-    Err(unknown(of, text, &known))
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(T::value_variants().iter().filter_map(T::to_possible_value)))
+    }
 }
 
 /// `rotate`: `never`, `hourly`, `daily`, or a size such as `100MiB`.
@@ -66,22 +89,33 @@ fn size(text: &str) -> Result<u64, HintedError> {
         "KB" | "kB" => 1_000,
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
-        _ => {
-            return Err(unknown("size", text, "a unit: B, KiB, MiB, GiB, KB, MB or GB"));
-        }
+        _ => return Err(unknown("size", text, "a unit: B, KiB, MiB, GiB, KB, MB or GB")),
     };
-    let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
-    match bytes {
-        Some(bytes) if bytes >= LEAST_SIZE => Ok(bytes),
-        Some(_) => Err(HintedError::new("a file of less than 1KiB holds hardly a line")
-            .hint(format!("use {ROTATIONS}"))),
-        None => Err(HintedError::new(format!("`{}` is too large", printable(text)))
-            .hint(format!("use {ROTATIONS}"))),
-    }
+    let problem = match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)) {
+        Some(bytes) if bytes >= LEAST_SIZE => return Ok(bytes),
+        Some(_) => "a file of less than 1KiB holds hardly a line".to_owned(),
+        None => format!("`{}` is too large", printable(text)),
+    };
+    Err(HintedError::new(problem).hint(format!("use {ROTATIONS}")))
 }
 
 fn unknown(of: &str, text: &str, known: &str) -> HintedError {
     HintedError::new(format!("unknown {of} `{}`", printable(text))).hint(format!("use {known}"))
+}
+
+/// The one of `known` that is most similar to `typed`, if a letter or so is wrong, or it is a part.
+pub fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_ascii_lowercase().replace('-', "_");
+    let far = 2 + typed.chars().count() / 4;
+    let steps = |word: &str| {
+        let word = word.to_ascii_lowercase().replace('-', "_");
+        match typed.len() > 3 && word.contains(&typed) {
+            true => 0,
+            false => strsim::damerau_levenshtein(&typed, &word),
+        }
+    };
+    let near = known.into_iter().map(|word| (steps(word), word));
+    near.filter(|(steps, _)| *steps < far).min_by_key(|(steps, _)| *steps).map(|(_, word)| word)
 }
 
 #[cfg(test)]
@@ -118,5 +152,23 @@ mod tests {
         assert!(
             compression("lz4").is_err() && rotate("weekly").is_err() && source_kind("x").is_err()
         );
+    }
+
+    #[test]
+    fn close_words_and_substrings_are_suggested() {
+        let known = ["page_size", "output", "acme-jira", "ecs"];
+        for (typed, meant) in [
+            ("pagesize", Some("page_size")),
+            ("page-size", Some("page_size")),
+            ("outptu", Some("output")),
+            ("Acme_Jria", Some("acme-jira")),
+            ("jira", Some("acme-jira")),
+            ("esc", Some("ecs")),
+            ("normalised", None),
+            ("zzz", None),
+            ("", None),
+        ] {
+            assert_eq!(suggest(typed, known), meant, "{typed}");
+        }
     }
 }

@@ -12,9 +12,6 @@ use crate::config::validate;
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
-const PLACEHOLDERS: &str =
-    "`{source}`, `%Y`, `%m`, `%d`, `%H` and `%%` are the placeholders there are";
-
 /// A checked `output.path`, before a source's name is put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(String);
@@ -40,7 +37,9 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
                 _ => rest.chars().take(2).collect(),
             };
             return Err(HintedError::new(format!("unknown placeholder `{}`", printable(&shown)))
-                .hint(PLACEHOLDERS));
+                .hint(
+                    "`{source}`, `%Y`, `%m`, `%d`, `%H` and `%%` are the placeholders there are",
+                ));
         };
         rest = rest.get(found.len()..).unwrap_or_default();
     }
@@ -92,29 +91,7 @@ pub struct OutputLayer {
 }
 
 impl OutputLayer {
-    /// This layer, and where it says nothing what `below` says.
-    pub fn merged_over(&self, below: &OutputLayer) -> OutputLayer {
-        OutputLayer {
-            path: self.path.clone().or_else(|| below.path.clone()),
-            format: self.format.or(below.format),
-            compression: self.compression.or(below.compression),
-            rotation: self.rotation.or(below.rotation),
-            mode: self.mode.or(below.mode),
-        }
-    }
-
-    /// The settings of one source; the defaults are stdout, `normalized` and 0600.
-    pub fn resolve(&self, name: &SourceName) -> OutputSettings {
-        OutputSettings {
-            path: self.path.as_ref().map_or(OutputPath::Stdout, |path| path.for_source(name)),
-            format: self.format.unwrap_or_default(),
-            compression: self.compression.unwrap_or_default(),
-            rotation: self.rotation.unwrap_or_default(),
-            mode: self.mode.unwrap_or(0o600),
-        }
-    }
-
-    /// Replaces in `settings` what this layer says: the flags, last of all.
+    /// Replaces in `settings` what this layer sets.
     pub fn apply(&self, settings: &mut OutputSettings, name: &SourceName) {
         if let Some(path) = &self.path {
             settings.path = path.for_source(name);
@@ -140,7 +117,9 @@ pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
                 "sources `{other}` and `{}` would write into one file: {path}",
                 source.name
             ))
-            .hint("put `{source}` into `output.path`, or give each source an `output.path` of its own"));
+            .hint(
+                "put `{source}` into `output.path`, or give each source an `output.path` of its own",
+            ));
         }
     }
     Ok(())
@@ -203,7 +182,7 @@ pub fn reject_compressed_terminal_output<'a>(
     }
 }
 
-/// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: links may be involved.
+/// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: there may be links.
 fn normalize_path(cwd: &Path, path: &str) -> PathBuf {
     cwd.join(path).components().filter(|part| *part != Component::CurDir).collect()
 }
@@ -240,12 +219,12 @@ mod tests {
             mode,
             ..OutputLayer::default()
         };
-        let settled = layer(Some("{source}.log"), None)
-            .merged_over(&layer(Some("below"), Some(0o640)))
-            .resolve(&name);
-        assert_eq!(settled.path, OutputPath::File("acme.log".to_owned()));
-        assert_eq!(settled.mode, 0o640);
-        let mut settings = OutputLayer::default().resolve(&name);
+        let mut settings = OutputSettings::default();
+        layer(Some("below"), Some(0o640)).apply(&mut settings, &name);
+        layer(Some("{source}.log"), None).apply(&mut settings, &name);
+        assert_eq!(settings.path, OutputPath::File("acme.log".to_owned()));
+        assert_eq!(settings.mode, 0o640);
+        let mut settings = OutputSettings::default();
         assert_eq!(settings.path, OutputPath::Stdout);
         assert_eq!(settings.mode, 0o600);
         layer(Some("f"), None).apply(&mut settings, &name);

@@ -30,7 +30,8 @@ pub trait UserPrompt {
     fn ask_secret(&mut self, question: &str) -> io::Result<SecretString>;
 }
 
-/// The answer that `check` accepts. A refused one is never shown again: it may be the key, pasted at the wrong place.
+/// The answer that `check` accepts. A refused one is never shown again: it may be the key, pasted
+/// at the wrong place.
 ///
 /// # Errors
 /// There is nobody any more, or no answer that is accepted.
@@ -39,15 +40,11 @@ pub fn ask_until_valid<T>(
     question: &str,
     check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<T> {
-    for _ in 0..MAX_ATTEMPTS {
+    repeat(person, |person| {
         let answer = person.ask(question)?;
         let answer = answer.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
-        match check(answer.trim()) {
-            Ok(value) => return Ok(value),
-            Err(refusal) => person.show(&format!("  {refusal}\n"))?,
-        }
-    }
-    Err(no_valid_answer())
+        Ok(check(answer.trim()))
+    })
 }
 
 /// The same, where an empty answer means none.
@@ -74,14 +71,7 @@ pub fn ask_secret_until_valid<T>(
     question: &str,
     check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<T> {
-    for _ in 0..MAX_ATTEMPTS {
-        let answer = person.ask_secret(question)?;
-        match check(answer.expose_secret()) {
-            Ok(value) => return Ok(value),
-            Err(refusal) => person.show(&format!("  {refusal}\n"))?,
-        }
-    }
-    Err(no_valid_answer())
+    repeat(person, |person| Ok(check(person.ask_secret(question)?.expose_secret())))
 }
 
 /// Whether the answer is yes; an empty one is no.
@@ -96,8 +86,18 @@ pub fn confirm(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> 
     })
 }
 
-fn no_valid_answer() -> io::Error {
-    io::Error::other("no valid answer was given")
+/// Asks until the answer is accepted.
+fn repeat<T>(
+    person: &mut dyn UserPrompt,
+    ask: impl Fn(&mut dyn UserPrompt) -> io::Result<Result<T, HintedError>>,
+) -> io::Result<T> {
+    for _ in 0..MAX_ATTEMPTS {
+        match ask(person)? {
+            Ok(value) => return Ok(value),
+            Err(refusal) => person.show(&format!("  {refusal}\n"))?,
+        }
+    }
+    Err(io::Error::other("no valid answer was given"))
 }
 
 #[cfg(test)]

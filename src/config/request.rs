@@ -9,9 +9,11 @@ use chrono::NaiveDate;
 use clap_complete::Shell;
 
 use crate::config::error::ConfigError;
+use crate::config::keywords::{format, word};
 use crate::config::settings::{
     CredentialSpec, OutputFormat, OutputSettings, Settings, SourceSettings,
 };
+use crate::config::validate::{duration, nonzero_duration};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
 
@@ -288,42 +290,56 @@ pub struct LoginRequest {
     pub expires_on: Option<NaiveDate>,
     /// The source as the configuration has it, if it has it.
     pub known: Option<SourceSettings>,
-    /// The source, configured or new, with the flags applied. Its `credential` is where the key goes.
+    /// The source, configured or new, with the flags applied. Its `credential` is where the key
+    /// goes.
     pub source: SourceSettings,
 }
 
-/// What `demo` is asked to do.
-#[derive(Debug, Clone)]
+/// `demo`
+#[derive(Debug, Clone, clap::Args)]
 pub struct DemoRequest {
-    /// The form of the lines.
-    pub format: OutputFormat,
+    /// Output format: normalized, raw, ecs or ocsf [default: normalized]
+    #[arg(long, hide_possible_values = true, value_parser = word(format))]
+    pub format: Option<OutputFormat>,
 }
 
-/// What `sandbox` is asked to do.
-#[derive(Debug, Clone)]
+/// `sandbox`
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct SandboxRequest {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8417)]
     pub port: u16,
-    /// How many organization events to serve.
+    /// Organization events to serve; a million takes some seconds and 1.5 GB of memory
+    #[arg(long, value_name = "N", default_value_t = 2400)]
     pub events: usize,
-    /// How many Jira records to serve.
+    /// Jira records to serve
+    #[arg(long, value_name = "N", default_value_t = 600)]
     pub records: usize,
-    /// How many Confluence records to serve.
+    /// Confluence records to serve
+    #[arg(long, value_name = "N", default_value_t = 300)]
     pub confluence_records: usize,
-    /// How many Data Center events to serve.
+    /// Data Center events to serve
+    #[arg(long, value_name = "N", default_value_t = 300)]
     pub datacenter_events: usize,
-    /// What the made-up data grow from: the same seed, the same data.
+    /// Seed of the generated data: same seed, same data
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Requests a minute the server allows on a path; more get 429.
+    /// Answer 429 to more than N requests a minute on a path
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate_limit: Option<u32>,
-    /// How long each page of organization events takes.
-    pub org_latency: Duration,
-    /// How long each page of Jira records takes.
-    pub jira_latency: Duration,
-    /// How long each page of the other APIs takes.
-    pub latency: Duration,
-    /// How often an event is added to each API, if ever.
+    /// Delay before each page, such as 300ms or 3s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub latency: Option<Duration>,
+    /// The same for organization events only
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub org_latency: Option<Duration>,
+    /// The same for Jira records only
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub jira_latency: Option<Duration>,
+    /// Interval at which each API gets a new event, such as 10s
+    #[arg(long, value_name = "DURATION", value_parser = nonzero_duration)]
     pub new_event_every: Option<Duration>,
-    /// Names of the API quirks to play.
+    /// Play another reading of an API; may be given several times
+    #[arg(long = "quirk", value_name = "NAME")]
     pub quirks: Vec<String>,
 }

@@ -68,7 +68,8 @@ pub enum SourceTarget {
     Datacenter {
         /// Scheme, host and path prefix before `/rest/auditing`.
         base_url: Url,
-        /// The account of a password (Basic); without it the secret is a personal access token (Bearer).
+        /// The account of a password (Basic); without it the secret is a personal access token
+        /// (Bearer).
         username: Option<String>,
     },
 }
@@ -91,7 +92,7 @@ pub struct SiteTarget {
 /// The way to a site's APIs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SiteRoute {
-    /// The site itself, or what stands in for it: scheme, host and path prefix before `/rest` or `/wiki`.
+    /// The site itself, or its replacement: scheme, host and path prefix before `/rest` or `/wiki`.
     Direct(Url),
     /// Atlassian's gateway, the only way for tokens with scopes and for service accounts.
     Gateway(GatewayRoute),
@@ -276,6 +277,18 @@ pub struct OutputSettings {
     pub rotation: Rotation,
     /// The permission bits of files, such as 0o600.
     pub mode: u32,
+}
+
+impl Default for OutputSettings {
+    fn default() -> OutputSettings {
+        OutputSettings {
+            path: OutputPath::Stdout,
+            format: OutputFormat::default(),
+            compression: Compression::default(),
+            rotation: Rotation::default(),
+            mode: 0o600,
+        }
+    }
 }
 
 impl OutputSettings {

@@ -1,6 +1,6 @@
 //! Chooses how messages are logged: how many, in which format, in which colours.
 
-use std::str::FromStr;
+use clap::ValueEnum;
 
 use crate::config::env::ProcessEnv;
 
@@ -42,36 +42,23 @@ impl LogVerbosity {
 }
 
 /// The form of a log line or message on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[allow(missing_docs, reason = "the help of the flag would show them")]
 pub enum LogFormat {
-    /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    // One object a line.
     Json,
 }
 
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            _ => Err("expected `text` or `json`".to_owned()),
-        }
-    }
-}
-
 /// When to colour what a person reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[allow(missing_docs, reason = "the help of the flag would show them")]
 pub enum ColorMode {
-    /// On a terminal.
+    // On a terminal.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
@@ -88,19 +75,6 @@ impl ColorMode {
             ColorMode::Auto => is_terminal,
             ColorMode::Always => true,
             ColorMode::Never => false,
-        }
-    }
-}
-
-impl FromStr for ColorMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(ColorMode::Auto),
-            "always" => Ok(ColorMode::Always),
-            "never" => Ok(ColorMode::Never),
-            _ => Err("expected `auto`, `always` or `never`".to_owned()),
         }
     }
 }

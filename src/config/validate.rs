@@ -15,7 +15,7 @@ use crate::model::time::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
 ///
-/// Atlassian's keys start with `ATATT3x` (API tokens), `ATCTT3x` (organization keys) and their like.
+/// Atlassian's keys start with `ATATT3x` (API tokens), `ATCTT3x` (organization keys) and the like.
 pub fn looks_like_key(text: &str) -> bool {
     let upper =
         |range| text.get(range).is_some_and(|s: &str| s.bytes().all(|b| b.is_ascii_uppercase()));
@@ -32,26 +32,40 @@ pub fn duration(text: &str) -> Result<Duration, HintedError> {
 /// A span of time that is not zero.
 pub fn nonzero_duration(text: &str) -> Result<Duration, HintedError> {
     let span = duration(text)?;
-    if span.is_zero() {
-        return Err(
-            HintedError::new("must be longer than zero").hint("write it like `30s` or `5m`")
-        );
-    }
-    Ok(span)
+    require(!span.is_zero(), span, "must be longer than zero", "write it like `30s` or `5m`")
 }
 
 /// How far back a first pull reads: at most as long as Atlassian keeps an organization's events.
 pub fn lookback(text: &str) -> Result<Duration, HintedError> {
     let most = LogRetention::ORGANIZATION;
     let span = nonzero_duration(text)?;
-    if span > most.span() {
-        let days = most.days;
-        return Err(HintedError::new(
-            "reaches back further than Atlassian keeps an organization's events",
-        )
-        .hint(format!("use at most `{days}d`")));
+    let what = "reaches back further than Atlassian keeps an organization's events";
+    require(span <= most.span(), span, what, &format!("use at most `{}d`", most.days))
+}
+
+/// `value` if it is valid.
+pub(super) fn require<T>(
+    is_valid: bool,
+    value: T,
+    what: &str,
+    hint: &str,
+) -> Result<T, HintedError> {
+    match is_valid {
+        true => Ok(value),
+        false => Err(HintedError::new(what).hint(hint)),
     }
-    Ok(span)
+}
+
+/// Whether `id` can be a segment of a URL's path.
+fn is_path_segment(id: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    !id.is_empty() && id.len() <= 128 && id.bytes().all(fits)
+}
+
+/// Whether `name` can be what people call something, and not a key.
+fn is_name(name: &str) -> bool {
+    let fits = !name.is_empty() && name.len() <= 255 && !name.contains(char::is_control);
+    fits && !looks_like_key(name)
 }
 
 /// A whole number within `range`.
@@ -66,18 +80,15 @@ pub fn number(value: i64, range: RangeInclusive<u32>) -> Result<u32, HintedError
     })
 }
 
-const ORG_ID: &str = "write it like `6f1b2c3d-0000-4000-8000-000000000000`; it is in the URL of admin.atlassian.com, after /o/";
+const ORG_ID: &str = "write it like `6f1b2c3d-0000-4000-8000-000000000000`; it is in the URL of \
+                      admin.atlassian.com, after /o/";
 
-/// An organization's id: it becomes a segment of a URL's path. What a template has in its place is none.
+/// An organization's id. The placeholder of a template, such as `YOUR-ORG-ID`, is not accepted.
 pub fn org_id(text: &str) -> Result<String, HintedError> {
     let id = text.trim();
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     let is_template = id.to_ascii_lowercase().starts_with("your-");
-    let is_odd = id.is_empty() || id.len() > 128 || !id.bytes().all(fits);
-    match is_odd || is_template || looks_like_key(id) {
-        true => Err(HintedError::new("not an organization id").hint(ORG_ID)),
-        false => Ok(id.to_owned()),
-    }
+    let is_id = is_path_segment(id) && !is_template && !looks_like_key(id);
+    require(is_id, id.to_owned(), "not an organization id", ORG_ID)
 }
 
 /// The same, typed by a person. All known ids are UUIDs, so a typing error is reported at once.
@@ -86,65 +97,43 @@ pub fn org_uuid(text: &str) -> Result<String, HintedError> {
     let pasted = text.split_once("/o/").map(|(_, rest)| rest);
     let id = pasted.and_then(|rest| rest.split(['/', '?', '#']).next());
     let id = org_id(id.unwrap_or(text))?;
-    let groups: Vec<&str> = id.split('-').collect();
-    let is_hex = |group: &&str| group.bytes().all(|b| b.is_ascii_hexdigit());
-    let lengths = groups.iter().map(|group| group.len());
-    match lengths.eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex) {
-        true => Ok(id),
-        false => Err(HintedError::new("not an organization id").hint(ORG_ID)),
-    }
+    let is_hex = id.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+    let is_uuid = is_hex && id.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    require(is_uuid, id, "not an organization id", ORG_ID)
 }
 
 /// The e-mail address of a token's account: the user name of Basic authentication, so without `:`.
 pub fn email(text: &str) -> Result<String, HintedError> {
     let email = text.trim();
     let fits = email.bytes().all(|b| b.is_ascii_graphic() && b != b':');
-    match email.split_once('@') {
-        Some((user, domain)) if fits && !user.is_empty() && !domain.is_empty() => {
-            Ok(email.to_owned())
-        }
-        _ => Err(HintedError::new("not an e-mail address")
-            .hint("use the address of the account that owns the API token")),
-    }
+    let parts = email.split_once('@');
+    let is_email = fits && parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    let hint = "use the address of the account that owns the API token";
+    require(is_email, email.to_owned(), "not an e-mail address", hint)
 }
 
 /// The user name of an account of a Data Center: of Basic authentication, so without `:`.
 pub fn username(text: &str) -> Result<String, HintedError> {
     let name = text.trim();
-    let is_odd = |c: char| c.is_control() || c == ':';
-    if name.is_empty() || name.len() > 255 || name.contains(is_odd) || looks_like_key(name) {
-        return Err(HintedError::new("not a user name").hint(
-            "use the name that the account signs in with; a personal access token needs none",
-        ));
-    }
-    Ok(name.to_owned())
+    let hint = "use the name that the account signs in with; a personal access token needs none";
+    require(is_name(name) && !name.contains(':'), name.to_owned(), "not a user name", hint)
 }
 
-/// What the organization's list of keys calls a key: its name, label or id, and never the key itself.
+/// What the organization's list of keys calls a key: its name, label or id, and never the key
+/// itself.
 pub fn key_name(text: &str) -> Result<String, HintedError> {
     let name = text.trim();
-    if name.is_empty()
-        || name.len() > 255
-        || name.contains(char::is_control)
-        || looks_like_key(name)
-    {
-        return Err(HintedError::new("not the name of a key").hint(
-            "use the name that Atlassian Administration shows beside the key, not the key itself",
-        ));
-    }
-    Ok(name.to_owned())
+    let hint =
+        "use the name that Atlassian Administration shows beside the key, not the key itself";
+    require(is_name(name), name.to_owned(), "not the name of a key", hint)
 }
 
-/// A site's cloud id: it becomes a segment of a URL's path.
+/// A site's cloud id.
 pub fn cloud_id(text: &str) -> Result<String, HintedError> {
     let id = text.trim();
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    if id.is_empty() || id.len() > 128 || !id.bytes().all(fits) {
-        return Err(HintedError::new("not a site's cloud id").hint(
-            "leave it out, or copy it from https://SITE/_edge/tenant_info: letters, digits and `-`",
-        ));
-    }
-    Ok(id.to_owned())
+    let hint = "leave it out, or copy it from https://SITE/_edge/tenant_info: letters, digits and \
+                `-`";
+    require(is_path_segment(id), id.to_owned(), "not a site's cloud id", hint)
 }
 
 /// Hosts whose pages are pasted by mistake: they serve every customer.
@@ -161,53 +150,39 @@ pub fn site(text: &str) -> Result<String, HintedError> {
     let host = host.strip_suffix(":443").unwrap_or(host).to_owned();
     let label =
         |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if host.len() > 253 || !host.contains('.') || !host.split('.').all(label) {
-        return Err(
-            HintedError::new("not a site's host name").hint("write it like `acme.atlassian.net`")
-        );
-    }
-    if NOT_SITES.contains(&host.as_str()) {
-        return Err(HintedError::new(
-            "an address that Atlassian uses for all customers, not a site's",
-        )
-        .hint("write it like `acme.atlassian.net`"));
-    }
-    Ok(host)
+    let is_host = host.len() <= 253 && host.contains('.') && host.split('.').all(label);
+    let hint = "write it like `acme.atlassian.net`";
+    let host = require(is_host, host, "not a site's host name", hint)?;
+    let what = "an address that Atlassian uses for all customers, not a site's";
+    require(!NOT_SITES.contains(&host.as_str()), host, what, hint)
 }
 
 /// Where requests start: `https`, or `http` to this machine; without user, query and fragment.
 /// Trailing slashes are taken off the path.
 pub fn base_url(text: &str) -> Result<Url, HintedError> {
-    let mut url = Url::parse(text.trim()).map_err(|_| {
-        HintedError::new("not a URL").hint("write it like `https://api.atlassian.com`")
-    })?;
-    if !url.has_host() {
-        return Err(HintedError::new("a URL without a host")
-            .hint("write it like `https://api.atlassian.com`"));
-    }
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => {
-            return Err(HintedError::new("`http://` would send the key in the clear")
-                .hint("use `https://` (`http://` is only for a server on this machine)"));
+    let example = "write it like `https://api.atlassian.com`";
+    let mut url =
+        Url::parse(text.trim()).map_err(|_| HintedError::new("not a URL").hint(example))?;
+    let (what, hint) = match url.scheme() {
+        _ if !url.has_host() => ("a URL without a host", example),
+        "http" if !is_loopback(&url) => (
+            "`http://` would send the key in the clear",
+            "use `https://` (`http://` is only for a server on this machine)",
+        ),
+        scheme if !["http", "https"].contains(&scheme) => ("must start with `https://`", example),
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            ("must not hold a user name or password", "keep secrets in `credential`")
+        }
+        _ if url.query().is_some() || url.fragment().is_some() => {
+            ("must end before `?` and `#`", example)
         }
         _ => {
-            return Err(HintedError::new("must start with `https://`")
-                .hint("write it like `https://api.atlassian.com`"));
+            let path = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&path);
+            return Ok(url);
         }
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(HintedError::new("must not hold a user name or password")
-            .hint("keep secrets in `credential`"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(HintedError::new("must end before `?` and `#`")
-            .hint("write it like `https://api.atlassian.com`"));
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
+    };
+    Err(HintedError::new(what).hint(hint))
 }
 
 /// A proxy's URL, which may hold a user name and password.
@@ -238,17 +213,15 @@ pub fn mode(text: &str) -> Result<u32, HintedError> {
     let hint = "write it in octal, like `0600` or `0640`";
     let octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
     let bits = u32::from_str_radix(text, 8).ok().filter(|bits| octal && *bits <= 0o777);
-    match bits {
-        None => Err(HintedError::new("not a file's permission bits").hint(hint)),
-        Some(bits) if bits & 0o600 != 0o600 => {
-            Err(HintedError::new("the owner must be able to read and write").hint(hint))
-        }
+    let problem = match bits {
+        None => "not a file's permission bits",
+        Some(bits) if bits & 0o600 != 0o600 => "the owner must be able to read and write",
         Some(bits) if bits & 0o113 != 0 => {
-            Err(HintedError::new("an audit log is neither a program nor for everybody to write")
-                .hint(hint))
+            "an audit log is neither a program nor for everybody to write"
         }
-        Some(bits) => Ok(bits),
-    }
+        Some(bits) => return Ok(bits),
+    };
+    Err(HintedError::new(problem).hint(hint))
 }
 
 /// A day such as `2027-06-30`.

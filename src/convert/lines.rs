@@ -1,24 +1,20 @@
-//! Opens what is converted, splits it into lines and checks that each is JSON.
-//!
-//! The lines are the same whatever pieces the bytes come in. Memory is bounded, and a line that lies whole in one
-//! piece is not copied.
+//! Opens what is converted, splits it into lines and checks that each is JSON. Memory is bounded.
 
 use std::fs::File;
-use std::io::{self, Cursor, ErrorKind, Read};
+use std::io::{self, BufRead as _, BufReader, Cursor, ErrorKind, Read};
 use std::os::fd::AsFd as _;
 
-use bytes::{Buf as _, Bytes, BytesMut};
 use bytestring::ByteString;
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 use crate::config::request::ConvertInput;
 use crate::model::json::Document;
 use crate::sink::pack::{MAGIC_LENGTH, detect_compression, unpack};
 
-/// Bytes asked for at once.
+/// Bytes read at once.
 const CHUNK_SIZE: usize = 256 * 1024;
 
-/// The longest line: a page of records, which may be one large record, is refused beyond it as well.
+/// The longest line. A page of records, which may be one large record, has the same limit.
 const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// What some programs write at the beginning of a text.
@@ -26,19 +22,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Splits the bytes of one input.
 #[derive(Debug)]
-pub struct LineSplitter {
-    /// Lines that are whole, each with its newline.
-    whole: Bytes,
-    /// The beginning of the line behind them.
-    rest: BytesMut,
-    /// That line is too long, and was not given yet.
-    is_too_long: bool,
-    /// What comes before the next newline belongs to a line that is too long.
-    is_skipping: bool,
+pub struct LineReader<R> {
+    input: BufReader<R>,
     /// Lines given or passed over so far.
     count: u64,
-    chunk_size: usize,
     max_line: usize,
+    /// What comes before the next newline belongs to a line that is too long.
+    is_skipping: bool,
 }
 
 /// One line that is not blank.
@@ -46,77 +36,25 @@ pub struct LineSplitter {
 pub struct NumberedLine {
     /// Its number, from 1, blank ones counted.
     pub number: u64,
-    /// Its text without newline, carriage return and byte order mark.
-    pub text: Result<Bytes, TooLong>,
+    /// Its text without newline, carriage return and byte order mark; of a line that is too long,
+    /// why it cannot be read.
+    pub text: Result<Vec<u8>, String>,
 }
 
-/// A line is longer than any that is kept in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLong {
-    /// The longest allowed, in bytes.
-    pub limit: usize,
-}
-
-impl Default for LineSplitter {
-    fn default() -> LineSplitter {
-        LineSplitter::with_limits(CHUNK_SIZE, MAX_LINE)
-    }
-}
-
-impl LineSplitter {
-    fn with_limits(piece: usize, longest: usize) -> LineSplitter {
-        LineSplitter {
-            whole: Bytes::new(),
-            rest: BytesMut::new(),
-            is_too_long: false,
-            is_skipping: false,
-            count: 0,
-            chunk_size: piece,
-            max_line: longest,
-        }
+impl<R: Read> LineReader<R> {
+    /// Reads the lines of `input`.
+    pub fn new(input: R) -> LineReader<R> {
+        LineReader::with_limits(input, CHUNK_SIZE, MAX_LINE)
     }
 
-    /// Reads once from `input`; gives how many bytes came, none at its end. To be called when
-    /// [`LineSplitter::next`] has given every line: their memory is used again once they are dropped.
-    ///
-    /// # Errors
-    /// The input's. What was read before stays.
-    pub fn fill(&mut self, input: &mut dyn Read) -> io::Result<usize> {
-        self.whole = Bytes::new();
-        let known = self.rest.len();
-        self.rest.resize(known + self.chunk_size, 0);
-        let read = read(input, self.rest.get_mut(known..).unwrap_or_default());
-        let count = *read.as_ref().unwrap_or(&0);
-        self.rest.truncate(known + count);
-        self.split(known);
-        read
+    fn with_limits(input: R, chunk_size: usize, max_line: usize) -> LineReader<R> {
+        let input = BufReader::with_capacity(chunk_size, input);
+        LineReader { input, count: 0, max_line, is_skipping: false }
     }
 
-    /// The next line that is whole.
-    pub fn next(&mut self) -> Option<NumberedLine> {
-        while let Some(end) = memchr(b'\n', &self.whole) {
-            let mut text = self.whole.split_to(end + 1);
-            text.truncate(end);
-            if let Some(line) = self.finish_line(text) {
-                return Some(line);
-            }
-        }
-        if std::mem::take(&mut self.is_too_long) {
-            self.count += 1;
-            return Some(self.too_long());
-        }
-        None
-    }
-
-    /// The line behind the last newline, once the input has ended.
-    pub fn last(&mut self) -> Option<NumberedLine> {
-        match self.rest.is_empty() {
-            true => None,
-            false => {
-                let text = self.rest.split().freeze();
-                self.finish_line(text)
-            }
-        }
+    /// Whether the next line is not read yet to its end, so that it may have to be waited for.
+    pub fn must_wait(&self) -> bool {
+        memchr(b'\n', self.input.buffer()).is_none()
     }
 
     /// The number of the line that comes next.
@@ -124,57 +62,43 @@ impl LineSplitter {
         self.count + 1
     }
 
-    /// Takes the whole lines off the rest, whose first `known` bytes hold no newline.
-    fn split(&mut self, known: usize) {
-        if self.is_skipping {
-            match memchr(b'\n', &self.rest) {
-                None => return self.rest.clear(),
-                Some(end) => self.rest.advance(end + 1),
+    /// The next line; none at the end of the input.
+    ///
+    /// # Errors
+    /// The input's. The line that it breaks off in is not known to be whole, so it is not taken for
+    /// one.
+    pub fn next(&mut self) -> io::Result<Option<NumberedLine>> {
+        loop {
+            if self.is_skipping {
+                self.input.skip_until(b'\n')?;
+                self.is_skipping = false;
             }
-            self.is_skipping = false;
-        }
-        let fresh = self.rest.get(known..).unwrap_or_default();
-        if let Some(end) = memrchr(b'\n', fresh) {
-            self.whole = self.rest.split_to(known + end + 1).freeze();
-        }
-        if self.rest.len() > self.max_line {
-            self.is_too_long = true;
-            self.is_skipping = true;
-            self.rest = BytesMut::new();
-        }
-    }
-
-    fn finish_line(&mut self, mut text: Bytes) -> Option<NumberedLine> {
-        self.count += 1;
-        if text.len() > self.max_line {
-            return Some(self.too_long());
-        }
-        if self.count == 1 && text.starts_with(BYTE_ORDER_MARK) {
-            text.advance(BYTE_ORDER_MARK.len());
-        }
-        if text.ends_with(b"\r") {
-            text.truncate(text.len() - 1);
-        }
-        let line = NumberedLine { number: self.count, text: Ok(text) };
-        let is_blank = |text: &Bytes| text.iter().all(u8::is_ascii_whitespace);
-        (!line.text.as_ref().is_ok_and(is_blank)).then_some(line)
-    }
-
-    fn too_long(&self) -> NumberedLine {
-        NumberedLine { number: self.count, text: Err(TooLong { limit: self.max_line }) }
-    }
-}
-
-fn read(input: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match input.read(into) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            read => return read,
+            let mut text = Vec::new();
+            let most = self.max_line as u64 + 1;
+            if self.input.by_ref().take(most).read_until(b'\n', &mut text)? == 0 {
+                return Ok(None);
+            }
+            self.count += 1;
+            match text.pop_if(|last| *last == b'\n') {
+                None if text.len() > self.max_line => {
+                    self.is_skipping = true;
+                    let text = Err(format!("it is longer than {} MiB", self.max_line >> 20));
+                    return Ok(Some(NumberedLine { number: self.count, text }));
+                }
+                _ => text.pop_if(|last| *last == b'\r'),
+            };
+            if self.count == 1 && text.starts_with(BYTE_ORDER_MARK) {
+                text.drain(..BYTE_ORDER_MARK.len());
+            }
+            if !text.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(NumberedLine { number: self.count, text: Ok(text) }));
+            }
         }
     }
 }
 
-/// The bytes of `input`, unpacked by what its first bytes say, whatever it is called. Their end within a member or frame is an error when it is read.
+/// The bytes of `input`, unpacked by what its first bytes say, whatever it is called. Their end
+/// within a member or frame is an error when it is read.
 ///
 /// # Errors
 /// It cannot be opened or read.
@@ -216,13 +140,13 @@ pub struct JsonLine {
 /// `line`, when it is one JSON value and nothing else. Depth costs no stack.
 ///
 /// # Errors
-/// Why it is none, without a word of its content.
-pub fn parse_json_line(line: Bytes) -> Result<JsonLine, String> {
-    let (text, has_invalid_utf8) = match ByteString::try_from(line.clone()) {
+/// Why it is not JSON, without a word of its content.
+pub fn parse_json_line(line: Vec<u8>) -> Result<JsonLine, String> {
+    let (text, has_invalid_utf8) = match String::from_utf8(line) {
         Ok(text) => (text, false),
-        Err(_) => (String::from_utf8_lossy(&line).into_owned().into(), true),
+        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
     };
-    let doc = Document::parse(text).map_err(|invalid| invalid.to_string())?;
+    let doc = Document::parse(ByteString::from(text)).map_err(|invalid| invalid.to_string())?;
     Ok(JsonLine { doc, has_invalid_utf8 })
 }
 
@@ -246,20 +170,10 @@ mod tests {
         }
     }
 
-    fn split(text: &[u8], pieces: &[usize], piece: usize, longest: usize) -> Vec<NumberedLine> {
-        let mut input = ChunkedReader(text, pieces.to_vec(), 0);
-        let mut lines = LineSplitter::with_limits(piece, longest);
-        let mut found = Vec::new();
-        loop {
-            let count = lines.fill(&mut input).unwrap();
-            while let Some(line) = lines.next() {
-                found.push(line);
-            }
-            if count == 0 {
-                found.extend(lines.last());
-                return found;
-            }
-        }
+    fn split(text: &[u8], pieces: &[usize], chunk: usize, longest: usize) -> Vec<NumberedLine> {
+        let input = ChunkedReader(text, pieces.to_vec(), 0);
+        let mut lines = LineReader::with_limits(input, chunk, longest);
+        std::iter::from_fn(|| lines.next().unwrap()).collect()
     }
 
     /// The same by the simplest means.
@@ -268,7 +182,7 @@ mod tests {
         for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let number = at as u64 + 1;
             if line.len() > longest {
-                let text = Err(TooLong { limit: longest });
+                let text = Err("it is longer than 0 MiB".to_owned());
                 found.push(NumberedLine { number, text });
                 continue;
             }
@@ -278,7 +192,7 @@ mod tests {
             };
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if !line.iter().all(u8::is_ascii_whitespace) {
-                let text = Ok(Bytes::copy_from_slice(line));
+                let text = Ok(line.to_vec());
                 found.push(NumberedLine { number, text });
             }
         }
@@ -288,7 +202,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_pieces_give_the_same_lines(
-            text in proptest::collection::vec(proptest::sample::select(b"\n\n\r ab{\xef\xbb\xbf".to_vec()), 0..200),
+            text in proptest::collection::vec(
+                proptest::sample::select(b"\n\n\r ab{\xef\xbb\xbf".to_vec()), 0..200),
             has_mark in any::<bool>(),
             pieces in proptest::collection::vec(1usize..20, 1..8),
             piece in 1usize..40,
@@ -304,39 +219,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_within_one_chunk_is_not_copied() {
-        let mut lines = LineSplitter::default();
-        lines.fill(&mut &b"{\"a\":1}\n{\"b\":2}\n{"[..]).unwrap();
-        let first = lines.next().unwrap().text.unwrap();
-        let second = lines.next().unwrap().text.unwrap();
-        assert_eq!(first.as_ptr() as usize + 8, second.as_ptr() as usize);
-    }
-
-    #[test]
-    fn memory_does_not_grow_with_the_input() {
-        let text = b"{\"id\":\"a line of some length\"}\n".repeat(200_000);
-        let mut input = &text[..];
-        let mut lines = LineSplitter::default();
-        while lines.fill(&mut input).unwrap() > 0 {
-            while lines.next().is_some() {}
-            assert!(lines.rest.capacity() <= 4 * CHUNK_SIZE);
-        }
-        assert_eq!(lines.count, 200_000);
-    }
-
-    #[test]
     fn an_endless_line_is_reported_once_and_not_stored() {
-        let mut lines = LineSplitter::with_limits(16, 64);
-        let text = [&b"x".repeat(1_000)[..], b"\n{}\n"].concat();
-        let mut input = &text[..];
-        let mut numbers = Vec::new();
-        while lines.fill(&mut input).unwrap() > 0 {
-            assert!(lines.rest.len() <= 64 + 16);
-            while let Some(line) = lines.next() {
-                numbers.push((line.number, line.text.is_ok()));
-            }
+        let endless = io::repeat(b'x').take(1_000_000);
+        let mut lines = LineReader::with_limits(endless.chain(&b"\n{}\n"[..]), 16, 64);
+        let first = lines.next().unwrap().unwrap();
+        assert_eq!((first.number, first.text.is_ok()), (1, false));
+        assert!(lines.input.get_ref().get_ref().0.limit() > 999_900);
+        assert_eq!(lines.next_number(), 2);
+        let second = lines.next().unwrap().unwrap();
+        assert_eq!((second.number, second.text.unwrap()), (2, b"{}".to_vec()));
+        assert_eq!(lines.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_line_that_is_read_need_not_be_waited_for() {
+        let mut lines = LineReader::new(&b"{\"a\":1}\n{\"b\":2}\n{"[..]);
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            waits.push(lines.must_wait());
+            assert!(lines.next().unwrap().is_some());
         }
-        assert_eq!(numbers, [(1, false), (2, true)]);
+        assert_eq!(waits, [true, false, true]);
     }
 }
 
@@ -345,7 +248,7 @@ mod json_tests {
     use super::*;
 
     fn check(line: &[u8]) -> Result<JsonLine, String> {
-        parse_json_line(Bytes::copy_from_slice(line))
+        parse_json_line(line.to_vec())
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Recognises what a saved line is: a normalized event, which names the source of its record, or a raw record, which
-//! does not.
+//! Recognises what a saved line is: a normalized event, which names the source of its record, or a
+//! raw record, which does not.
 
 use std::rc::Rc;
 
@@ -32,7 +32,7 @@ pub struct SavedRecord {
     pub record: Record,
     /// Where it comes from.
     pub origin: Rc<RecordOrigin>,
-    /// The id and the time of receipt that it had as an event: an id cannot always be made again from
+    /// The id and the time of receipt that it had as an event: an id cannot always be derived from
     /// the record, and that time never.
     pub event: Option<(String, Timestamp)>,
 }
@@ -151,29 +151,19 @@ fn classify_unknown(line: Node<'_>) -> UnusableLine {
     }
 }
 
-/// The kind whose shape the record has: the most specific shapes are tried first.
+/// The kind whose shape the record has; of several, the most specific one.
 fn detect_kind(record: Node<'_>) -> Option<SourceKind> {
     let has_one = |wanted: &[&str]| {
         let mut keys = record.entries().filter(|(_, value)| !value.is_null());
         keys.any(|(key, _)| wanted.iter().any(|wanted| key.is(wanted)))
     };
-    let has_object = |shape: RecordShape| match shape {
-        RecordShape::Object(key) => record.get(key).is_some_and(Node::is_object),
-        RecordShape::OwnKeys(_) | RecordShape::SharedKeys(_) => false,
+    let specificity = |kind: SourceKind| match kind.descriptor().shape {
+        RecordShape::Object(key) => record.get(key).is_some_and(Node::is_object).then_some(0),
+        RecordShape::OwnKeys(keys) => has_one(keys).then_some(1),
+        RecordShape::SharedKeys(keys) => has_one(keys).then_some(2),
     };
-    let has_own = |shape: RecordShape| match shape {
-        RecordShape::OwnKeys(keys) => has_one(keys),
-        RecordShape::Object(_) | RecordShape::SharedKeys(_) => false,
-    };
-    let has_shared = |shape: RecordShape| match shape {
-        RecordShape::SharedKeys(keys) => has_one(keys),
-        RecordShape::Object(_) | RecordShape::OwnKeys(_) => false,
-    };
-    let find = |fits: &dyn Fn(RecordShape) -> bool| {
-        let mut kinds = SourceKind::ALL.into_iter();
-        kinds.find(|kind| fits(kind.descriptor().shape))
-    };
-    find(&has_object).or_else(|| find(&has_own)).or_else(|| find(&has_shared))
+    let fitting = SourceKind::ALL.into_iter().filter_map(|kind| Some((specificity(kind)?, kind)));
+    fitting.min_by_key(|(specificity, _)| *specificity).map(|(_, kind)| kind)
 }
 
 /// The value of `key`, also where it is null: so is the record of a source that sent null.

@@ -9,10 +9,10 @@ use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use secrecy::SecretString;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::{Child, Command};
 
 use crate::config::error::HintedError;
 use crate::model::open_files;
@@ -41,6 +41,7 @@ pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretStri
         let hint = open_files::hint(&error).unwrap_or(usual);
         refuse(format!("cannot be started: {error}"), hint)
     })?;
+    let by_hand = "run it by hand as the same user";
     let (status, stdout, stderr) = match tokio::time::timeout(limit, finish(&mut child)).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(error)) => return Err(refuse(format!("cannot be read: {error}"), "try it again")),
@@ -48,26 +49,22 @@ pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretStri
             // Also waits for its end, so that no zombie is left.
             let _ = child.kill().await;
             let what = format!("did not respond within {}", humantime::format_duration(limit));
-            return Err(refuse(
-                what,
-                "run it by hand as the same user: does it prompt for something?",
-            ));
+            return Err(refuse(what, &format!("{by_hand}: does it prompt for something?")));
         }
     };
     if !status.success() {
         let said = printable(&String::from_utf8_lossy(&stderr));
         let separator = if said.is_empty() { "" } else { ": " };
-        return Err(refuse(
-            format!("failed ({status}){separator}{said}"),
-            "run it by hand as the same user",
-        ));
+        return Err(refuse(format!("failed ({status}){separator}{said}"), by_hand));
     }
-    let whole = stdout.len() as u64 <= MOST_BYTES;
-    match String::from_utf8(stdout) {
-        Ok(text) if whole => Ok(SecretString::from(text.lines().next().unwrap_or_default())),
-        Ok(_) => Err(refuse("printed more than 64 KiB".to_owned(), "let it print the key alone")),
-        Err(_) => Err(refuse("printed no text".to_owned(), "let it print the key alone")),
-    }
+    let problem = match String::from_utf8(stdout) {
+        Ok(text) if text.len() as u64 <= MOST_BYTES => {
+            return Ok(SecretString::from(text.lines().next().unwrap_or_default()));
+        }
+        Ok(_) => "printed more than 64 KiB",
+        Err(_) => "printed no text",
+    };
+    Err(refuse(problem.to_owned(), "let it print the key alone"))
 }
 
 fn start(words: &[String]) -> io::Result<Child> {
@@ -83,8 +80,11 @@ fn start(words: &[String]) -> io::Result<Child> {
 
 /// Reads both pipes while the program runs, because a full pipe would block it.
 async fn finish(child: &mut Child) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
-    let mut stdout = PipeReader::new(child.stdout.take());
-    let mut stderr = PipeReader::new(child.stderr.take());
+    let no_pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let stdout = child.stdout.take().ok_or_else(no_pipe)?;
+    let stderr = child.stderr.take().ok_or_else(no_pipe)?;
+    let mut stdout = PipeReader::new(stdout.into_owned_fd())?;
+    let mut stderr = PipeReader::new(stderr.into_owned_fd())?;
     let status = {
         let read = async {
             tokio::join!(stdout.read_to_end(), stderr.read_to_end());
@@ -99,37 +99,21 @@ async fn finish(child: &mut Child) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)>
     Ok((status, stdout.finish()?, stderr.finish()?))
 }
 
-/// A pipe that gives up its descriptor, to be read without the runtime.
-trait ChildPipe: AsyncRead + Unpin {
-    fn into_fd(self) -> io::Result<OwnedFd>;
-}
-
-impl ChildPipe for ChildStdout {
-    fn into_fd(self) -> io::Result<OwnedFd> {
-        self.into_owned_fd()
-    }
-}
-
-impl ChildPipe for ChildStderr {
-    fn into_fd(self) -> io::Result<OwnedFd> {
-        self.into_owned_fd()
-    }
-}
-
 /// Keeps the first bytes of a pipe, one more than allowed at most. The rest is read and dropped.
-struct PipeReader<P> {
+#[derive(Default)]
+struct PipeReader {
     /// Taken at the end of the pipe.
-    pipe: Option<P>,
+    pipe: Option<Receiver>,
     bytes: Vec<u8>,
     failure: Option<io::Error>,
 }
 
-impl<P: ChildPipe> PipeReader<P> {
-    fn new(pipe: Option<P>) -> Self {
-        PipeReader { pipe, bytes: Vec::new(), failure: None }
+impl PipeReader {
+    fn new(pipe: io::Result<OwnedFd>) -> io::Result<PipeReader> {
+        Ok(PipeReader { pipe: Some(Receiver::from_owned_fd(pipe?)?), ..PipeReader::default() })
     }
 
-    /// Reads until every writer has closed the pipe. May be dropped at any await without losing a byte.
+    /// Reads until every writer has closed the pipe. May be dropped at any await: no byte is lost.
     async fn read_to_end(&mut self) {
         let mut buffer = [0; 4096];
         while let Some(pipe) = &mut self.pipe {
@@ -152,8 +136,7 @@ impl<P: ChildPipe> PipeReader<P> {
             return Err(error);
         }
         if let Some(pipe) = self.pipe.take() {
-            let pipe = pipe.into_fd()?;
-            fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+            let pipe = pipe.into_nonblocking_fd()?;
             let mut buffer = [0; 4096];
             // Bounded: a child that writes without end would otherwise hold us here.
             while !self.is_full() {

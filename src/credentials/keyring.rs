@@ -18,18 +18,21 @@ use crate::model::text::printable;
 /// The service that entries belong to.
 pub const SERVICE: &str = "atlaudit";
 
-/// How long the keyring may take. A locked one waits for a person on a desktop, and for nobody in cron.
+/// How long the keyring may take. A locked one waits for a person on a desktop, and for nobody in
+/// cron.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What to do where there is no keyring. The two variables describe an organization and no other source.
+/// What to do where there is no keyring. The two variables describe an organization and no other
+/// source.
 fn alternatives_hint(name: &SourceName, is_organization: bool) -> String {
     let variables = match is_organization {
         true => "; without a configuration file set ATLAUDIT_API_KEY and ATLAUDIT_ORG_ID",
         false => "",
     };
     format!(
-        "store the key in a file that only you can read: `atlaudit auth login {name} --store file:~/.config/atlaudit/keys/{name}`; \
-         or unlock or start the keyring; or set `credential` to env:NAME, command:PROGRAM ARG... or systemd:NAME in the configuration{variables}"
+        "store the key in a file that only you can read: `atlaudit auth login {name} --store \
+         file:~/.config/atlaudit/keys/{name}`; or unlock or start the keyring; or set `credential` \
+         to env:NAME, command:PROGRAM ARG... or systemd:NAME in the configuration{variables}"
     )
 }
 
@@ -38,63 +41,78 @@ pub(super) fn describe_location(name: &SourceName) -> String {
     format!("keyring (service `{SERVICE}`, user `{name}`)")
 }
 
-/// The text kept for `name`.
+/// The text stored for `name`.
 pub(super) async fn read(
     name: &SourceName,
     is_organization: bool,
 ) -> Result<SecretString, HintedError> {
-    let user = name.clone();
-    within_limit(move || get(&entry(&user)?))
-        .await
-        .map_err(|problem| problem.into_error(name, is_organization))
+    with_entry(name, is_organization, |entry| get(&entry)).await
 }
 
-/// Whether anything can be stored at all. A keyring that is locked, or asks a person, may be open by
-/// the time that it is needed. It blocks, for up to the time limit: for the start of the program.
+/// Whether anything can be stored at all. A keyring that is locked, or asks a person, may be open
+/// by the time that it is needed. It blocks, for up to the time limit: for the start of the program.
 pub(super) fn check_available(name: &SourceName) -> Result<(), HintedError> {
-    match in_thread(open_store).map(|receiver| receiver.recv_timeout(LIMIT)) {
-        Ok(Ok(Err(problem @ KeyringProblem::Unreachable(_)))) | Err(problem) => {
-            Err(problem.into_error(name, false))
-        }
+    match blocking(open_store) {
+        Err(problem @ KeyringProblem::Unreachable(_)) => Err(problem.into_error(name, false)),
         _ => Ok(()),
     }
 }
 
 /// Stores `text` for `name`, in place of what is there.
 pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), HintedError> {
-    let user = name.clone();
-    let set = move || Ok(entry(&user)?.set_password(text.expose_secret())?);
-    within_limit(set).await.map_err(|problem| problem.into_error(name, false))
+    with_entry(name, false, move |entry| Ok(entry.set_password(text.expose_secret())?)).await
 }
 
-/// Removes what is kept for `name`; `false` when there was nothing.
+/// Removes what is stored for `name`; `false` when there was nothing.
 pub(super) async fn delete(name: &SourceName) -> Result<bool, HintedError> {
-    let user = name.clone();
-    within_limit(move || remove(&entry(&user)?))
-        .await
-        .map_err(|problem| problem.into_error(name, false))
+    with_entry(name, false, |entry| remove(&entry)).await
 }
 
-/// The names that something is kept for; none when the keyring cannot be asked. It blocks, for up to
-/// the time limit: for the start of the program, when no source is configured.
+/// The names that something is stored for; none when the keyring cannot be read. It blocks, for up
+/// to the time limit: for the start of the program, when no source is configured.
 pub fn names() -> Vec<SourceName> {
-    let found = in_thread(search).map(|receiver| receiver.recv_timeout(LIMIT));
-    match found {
-        Ok(Ok(Ok(names))) => names,
-        _ => Vec::new(),
-    }
+    blocking(search).unwrap_or_default()
 }
 
-/// Runs `work` on a thread of its own: a keyring may never answer.
-fn in_thread<T: Send + 'static>(
+/// Runs `work` on a thread of its own, not on the runtime's: a keyring that never answers must not
+/// keep the program from ending.
+fn in_thread<T>(
     work: impl FnOnce() -> Result<T, KeyringProblem> + Send + 'static,
-) -> Result<mpsc::Receiver<Result<T, KeyringProblem>>, KeyringProblem> {
-    let (sender, receiver) = mpsc::channel();
-    let thread = thread::Builder::new().spawn(move || sender.send(work()));
-    match thread {
-        Ok(_) => Ok(receiver),
+    finish: impl FnOnce(Result<T, KeyringProblem>) + Send + 'static,
+) -> Result<(), KeyringProblem> {
+    match thread::Builder::new().spawn(move || finish(work())) {
+        Ok(_) => Ok(()),
         Err(error) => Err(KeyringProblem::Unreachable(error.to_string())),
     }
+}
+
+fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KeyringProblem> + Send + 'static,
+) -> Result<T, KeyringProblem> {
+    let (sender, receiver) = mpsc::channel();
+    in_thread(work, move |result| drop(sender.send(result)))?;
+    receiver.recv_timeout(LIMIT).unwrap_or(Err(KeyringProblem::TimedOut))
+}
+
+async fn with_entry<T: Send + 'static>(
+    name: &SourceName,
+    is_organization: bool,
+    work: impl FnOnce(Entry) -> Result<T, KeyringProblem> + Send + 'static,
+) -> Result<T, HintedError> {
+    let (sender, receiver) = oneshot::channel();
+    let user = name.clone();
+    let started = in_thread(move || work(entry(&user)?), move |result| drop(sender.send(result)));
+    let done = match started {
+        Ok(()) => match tokio::time::timeout(LIMIT, receiver).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => {
+                Err(KeyringProblem::Unreachable("its client stopped unexpectedly".to_owned()))
+            }
+            Err(_) => Err(KeyringProblem::TimedOut),
+        },
+        Err(problem) => Err(problem),
+    };
+    done.map_err(|problem| problem.into_error(name, is_organization))
 }
 
 fn search() -> Result<Vec<SourceName>, KeyringProblem> {
@@ -127,23 +145,6 @@ fn remove(entry: &Entry) -> Result<bool, KeyringProblem> {
         Ok(()) => Ok(true),
         Err(Error::NoEntry) => Ok(false),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Runs `work` on a thread of its own, not on the runtime's: a keyring that never answers must not
-/// keep the program from ending.
-async fn within_limit<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, KeyringProblem> + Send + 'static,
-) -> Result<T, KeyringProblem> {
-    let (sender, receiver) = oneshot::channel();
-    let thread = thread::Builder::new().spawn(move || sender.send(work()));
-    thread.map_err(|error| KeyringProblem::Unreachable(error.to_string()))?;
-    match tokio::time::timeout(LIMIT, receiver).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => {
-            Err(KeyringProblem::Unreachable("its client stopped unexpectedly".to_owned()))
-        }
-        Err(_) => Err(KeyringProblem::TimedOut),
     }
 }
 
@@ -192,27 +193,28 @@ fn describe_cause(error: &Error) -> String {
 impl KeyringProblem {
     fn into_error(self, name: &SourceName, is_organization: bool) -> HintedError {
         let place = describe_location(name);
-        let elsewhere = || alternatives_hint(name, is_organization);
-        match self {
-            KeyringProblem::NoEntry => HintedError::new(format!("no key in the {place}")).hint(format!(
-                "run `atlaudit auth login {name}` as the user that pulls; without a keyring, {}",
-                elsewhere()
-            )),
+        let elsewhere = alternatives_hint(name, is_organization);
+        let (what, hint) = match self {
+            KeyringProblem::NoEntry => (
+                format!("no key in the {place}"),
+                format!(
+                    "run `atlaudit auth login {name}` as the user that pulls; without a keyring, \
+                     {elsewhere}"
+                ),
+            ),
             KeyringProblem::Unreachable(cause) => {
-                HintedError::new(format!("no Secret Service/keyring reachable: {cause}"))
-                    .hint(elsewhere())
+                (format!("no Secret Service/keyring reachable: {cause}"), elsewhere)
             }
-            KeyringProblem::Locked(cause) => {
-                HintedError::new(format!("the {place} is locked: {cause}")).hint(elsewhere())
+            KeyringProblem::Locked(cause) => (format!("the {place} is locked: {cause}"), elsewhere),
+            KeyringProblem::Useless(why) => (
+                format!("{place}: {why}"),
+                format!("run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`"),
+            ),
+            KeyringProblem::TimedOut => {
+                (format!("the {place} did not respond within 10 s (is it locked?)"), elsewhere)
             }
-            KeyringProblem::Useless(why) => HintedError::new(format!("{place}: {why}")).hint(format!(
-                "run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`"
-            )),
-            KeyringProblem::TimedOut => HintedError::new(format!(
-                "the {place} did not respond within 10 s (is it locked?)"
-            ))
-            .hint(elsewhere()),
-        }
+        };
+        HintedError::new(what).hint(hint)
     }
 }
 

@@ -4,7 +4,7 @@ use keyring_core::api::CredentialStoreApi;
 use keyring_core::mock;
 
 use super::*;
-use crate::credentials::StoredSecret;
+use crate::credentials::Credential;
 
 fn name() -> SourceName {
     "acme".parse().unwrap()
@@ -26,14 +26,15 @@ fn fail_with(error: Error) -> HintedError {
 fn a_secret_is_kept_read_and_removed() {
     let entry = mocked();
     assert_eq!(get(&entry).map(|_| ()), Err(KeyringProblem::NoEntry));
-    let kept = StoredSecret {
-        api_key: SecretString::from("k"),
+    let kept = Credential {
+        key: SecretString::from("k"),
         org_id: Some("o".to_owned()),
-        email: None,
+        account: None,
+        origin: String::new(),
         stored: None,
         expires: None,
     };
-    entry.set_password(kept.to_text().unwrap().expose_secret()).unwrap();
+    entry.set_password(kept.to_text(true).unwrap().expose_secret()).unwrap();
     assert_eq!(get(&entry).unwrap().expose_secret(), r#"{"org_id":"o","api_key":"k"}"#);
     assert_eq!(remove(&entry), Ok(true));
     assert_eq!(remove(&entry), Ok(false));

@@ -1,44 +1,45 @@
-//! Finds the secret of a source, with one small file for each kind of store. What is found is
-//! checked and wrapped at once; no error ever quotes it.
+//! Finds, stores and removes the secret of a source. What is found is checked and wrapped at once;
+//! no error ever quotes it.
 
 mod command;
-mod env;
-mod error;
 mod file;
-mod key_file;
 pub mod keyring;
-mod store;
-mod systemd;
 mod value;
 
-use chrono::NaiveDate;
+use std::ffi::OsStr;
+use std::path::Path;
+
 use secrecy::SecretString;
 
-use crate::config::env::ProcessEnv;
+use crate::config::env::{API_KEY, CREDENTIALS_DIRECTORY, ProcessEnv};
+use crate::config::error::HintedError;
+use crate::config::request::KeyLocation;
 use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::model::name::SourceName;
 use crate::model::source_kind::SourceAddress;
-use crate::model::time::Timestamp;
 
-pub use error::CredentialError;
 pub use file::{read as private_file, read_guarded as guarded_file};
-pub use store::{check_store, remove, store};
-pub use value::{StoredSecret, check_key};
+pub use value::{Credential, check_key};
 
-/// A source's secret and what was kept beside it.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The API key or token.
-    pub key: SecretString,
-    /// The organization: the configured one, else the one kept beside the key.
-    pub org_id: Option<String>,
-    /// The account of Basic authentication: the configured one, else the one kept beside the key.
-    pub account: Option<String>,
-    /// Where it was found, in words that may be printed.
-    pub origin: String,
-    /// When `auth login` kept it, where that is known.
-    pub stored: Option<Timestamp>,
-    /// The day it expires, if it was given to `auth login`.
-    pub expires: Option<NaiveDate>,
+/// A source's credential is missing or of no use. Nothing in it comes from the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("source `{name}`: {}", refusal.what)]
+pub struct CredentialError {
+    name: SourceName,
+    refusal: HintedError,
+}
+
+impl CredentialError {
+    /// `refusal` where `name`'s credential was looked for.
+    pub(crate) fn new(name: &SourceName, refusal: HintedError) -> CredentialError {
+        CredentialError { name: name.clone(), refusal }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &str {
+        let hint = self.refusal.hint.as_deref();
+        hint.unwrap_or("check the source's `credential` in the configuration")
+    }
 }
 
 /// Looks where `source` says, and checks what is there.
@@ -52,7 +53,7 @@ pub async fn load(
             let is_organization = source.target.kind().address() == SourceAddress::Organization;
             keyring::read(name, is_organization).await
         }
-        CredentialSpec::Env(variable) => env::read(variable, env),
+        CredentialSpec::Env(variable) => read_variable(variable, env),
         CredentialSpec::File(path) => {
             let login = format!(
                 "`atlaudit auth login {name}` asks for the key, tests it and stores it there"
@@ -60,21 +61,49 @@ pub async fn load(
             file::read(&env.at_cwd(path), &login)
         }
         CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
-        CredentialSpec::Systemd(credential) => systemd::read(credential, env),
+        CredentialSpec::Systemd(credential) => read_unit_credential(credential, env),
     };
-    let origin = describe_location(source);
-    let kept = text
-        .and_then(|text| value::parse(&text, &origin))
-        .map_err(|refusal| CredentialError::new(name, refusal))?;
-    let org_id = source.target.org_id().map(str::to_owned);
-    let account = source.target.account().map(str::to_owned);
-    Ok(Credential {
-        key: kept.api_key,
-        org_id: org_id.or(kept.org_id),
-        account: account.or(kept.email),
-        origin,
-        stored: kept.stored,
-        expires: kept.expires,
+    let found = text.and_then(|text| value::parse(&text, &describe_location(source)));
+    let mut credential = found.map_err(|refusal| CredentialError::new(name, refusal))?;
+    // What is configured wins over what is stored beside the key.
+    if let Some(id) = source.target.org_id() {
+        credential.org_id = Some(id.to_owned());
+    }
+    if let Some(account) = source.target.account() {
+        credential.account = Some(account.to_owned());
+    }
+    Ok(credential)
+}
+
+/// The value of an environment variable.
+fn read_variable(variable: &str, env: &ProcessEnv) -> Result<SecretString, HintedError> {
+    let problem = match env.var_os(variable).map(OsStr::to_str) {
+        Some(Some(text)) => return Ok(SecretString::from(text)),
+        Some(None) => "is not text",
+        None => "is not set or empty",
+    };
+    let hint = match variable {
+        API_KEY => format!("set {variable}, or keep a key with `atlaudit auth login NAME`"),
+        _ => format!(
+            "set {variable} where atlaudit is started; cron and systemd do not inherit your \
+             shell's variables"
+        ),
+    };
+    Err(HintedError::new(format!("environment variable {variable} {problem}")).hint(hint))
+}
+
+/// The credential `name`, a plain file name, that systemd passes to a unit (`LoadCredential=`,
+/// `SetCredentialEncrypted=`).
+fn read_unit_credential(name: &str, env: &ProcessEnv) -> Result<SecretString, HintedError> {
+    let found = match env.var_os(CREDENTIALS_DIRECTORY) {
+        None => Err(HintedError::new(format!("{CREDENTIALS_DIRECTORY} is not set"))),
+        // systemd guards the folder itself, and gives the files group bits of its own.
+        Some(folder) => file::read_guarded(&Path::new(folder).join(name)),
+    };
+    found.map_err(|refusal| {
+        refusal.with_context(format!("systemd credential `{name}`")).hint(format!(
+            "add `LoadCredential={name}:/path/to/key` to the unit, and start atlaudit by systemd"
+        ))
     })
 }
 
@@ -108,6 +137,64 @@ pub fn replacement_hint(source: &SourceSettings) -> String {
             format!("put a new one into the systemd credential `{credential}`")
         }
     }
+}
+
+/// Checks that a key can be stored in `place`, before somebody is asked for it. It blocks: for the
+/// start of the program.
+///
+/// # Errors
+/// The file cannot be written, or there is no keyring.
+pub fn check_store(place: &KeyLocation<'_>, env: &ProcessEnv) -> Result<(), CredentialError> {
+    let name = place.name;
+    let checked = match place.credential {
+        CredentialSpec::Keyring => keyring::check_available(name),
+        CredentialSpec::File(path) => file::check_writable(&env.at_cwd(path), place.is_configured),
+        other => Err(not_writable(other)),
+    };
+    checked.map_err(|refusal| CredentialError::new(name, refusal))
+}
+
+/// Stores `credential` where `source` reads it, in place of what is there.
+///
+/// # Errors
+/// It cannot be stored; what was there before is unchanged.
+pub async fn store(
+    source: &SourceSettings,
+    env: &ProcessEnv,
+    credential: &Credential,
+) -> Result<(), CredentialError> {
+    let name = &source.name;
+    // A Data Center's user name stands in the configuration.
+    let has_email = source.target.kind().address() == SourceAddress::Site;
+    let stored = match (&source.credential, credential.to_text(has_email)) {
+        (_, Err(refusal)) => Err(refusal),
+        (CredentialSpec::Keyring, Ok(text)) => keyring::store(name, text).await,
+        (CredentialSpec::File(path), Ok(text)) => file::write(&env.at_cwd(path), &text),
+        (other, Ok(_)) => Err(not_writable(other)),
+    };
+    stored.map_err(|refusal| CredentialError::new(name, refusal))
+}
+
+/// Removes the key of `name` from `credential`; `false` when there is none.
+///
+/// # Errors
+/// It cannot be removed.
+pub async fn remove(
+    name: &SourceName,
+    credential: &CredentialSpec,
+    env: &ProcessEnv,
+) -> Result<bool, CredentialError> {
+    let removed = match credential {
+        CredentialSpec::Keyring => keyring::delete(name).await,
+        CredentialSpec::File(path) => file::remove(&env.at_cwd(path)),
+        other => Err(not_writable(other)),
+    };
+    removed.map_err(|refusal| CredentialError::new(name, refusal))
+}
+
+fn not_writable(credential: &CredentialSpec) -> HintedError {
+    HintedError::new(format!("no key can be stored in {credential}"))
+        .hint("use `--store keyring` or `--store file:PATH`")
 }
 
 #[cfg(test)]
@@ -170,5 +257,16 @@ mod tests {
             assert!(!all.contains("SECRET"), "{all}");
             assert!(!all.contains('\n'), "{all}");
         }
+    }
+
+    #[test]
+    fn the_file_of_that_name_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("acme"), "SECRET\n").unwrap();
+        let env = ProcessEnv::with([(CREDENTIALS_DIRECTORY, folder.path())], "/");
+        assert_eq!(read_unit_credential("acme", &env).unwrap().expose_secret(), "SECRET\n");
+        let refusal = read_unit_credential("other", &env).unwrap_err();
+        assert!(refusal.hint.unwrap().contains("LoadCredential=other:"));
+        assert!(read_unit_credential("acme", &ProcessEnv::default()).is_err());
     }
 }

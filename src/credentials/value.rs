@@ -9,23 +9,25 @@ use crate::config::error::HintedError;
 use crate::config::validate;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
-/// A key and what is kept beside it.
+/// A source's secret and what was stored beside it.
 #[derive(Debug, Clone)]
-pub struct StoredSecret {
+pub struct Credential {
     /// The API key or token.
-    pub api_key: SecretString,
-    /// The organization that the key belongs to.
+    pub key: SecretString,
+    /// The organization: the configured one, else the one stored beside the key.
     pub org_id: Option<String>,
-    /// The account that the token belongs to.
-    pub email: Option<String>,
-    /// When it was put there; nothing in what earlier versions kept.
+    /// The account of Basic authentication: the configured one, else the one stored beside the key.
+    pub account: Option<String>,
+    /// Where it was found, in words that may be printed.
+    pub origin: String,
+    /// When `auth login` stored it, where that is known.
     pub stored: Option<Timestamp>,
-    /// The day it ends, where that was known then.
+    /// The day it expires, if it was given to `auth login`.
     pub expires: Option<NaiveDate>,
 }
 
 /// The JSON form. Without `Debug`: it holds the key in the clear.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Default)]
 struct StoredSecretJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     org_id: Option<String>,
@@ -39,13 +41,13 @@ struct StoredSecretJson {
     expires: Option<serde_json::Value>,
 }
 
-impl StoredSecret {
-    /// The text to keep.
-    pub(super) fn to_text(&self) -> Result<SecretString, HintedError> {
+impl Credential {
+    /// The text to store, with or without the account.
+    pub(super) fn to_text(&self, has_email: bool) -> Result<SecretString, HintedError> {
         let object = StoredSecretJson {
             org_id: self.org_id.clone(),
-            email: self.email.clone(),
-            api_key: self.api_key.expose_secret().to_owned(),
+            email: self.account.clone().filter(|_| has_email),
+            api_key: self.key.expose_secret().to_owned(),
             stored: self.stored.map(|time| format_millis(time).into()),
             expires: self.expires.map(|day| day.to_string().into()),
         };
@@ -55,49 +57,38 @@ impl StoredSecret {
     }
 }
 
-/// Reads what was found at `place`.
-pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, HintedError> {
+/// Reads what was found at `origin`.
+pub(super) fn parse(text: &SecretString, origin: &str) -> Result<Credential, HintedError> {
     let text = text.expose_secret().trim();
-    if !text.starts_with('{') {
-        return Ok(StoredSecret {
-            api_key: key(text, place)?,
-            org_id: None,
-            email: None,
-            stored: None,
-            expires: None,
-        });
-    }
-    // serde's message would quote a value of the wrong type.
-    let object: StoredSecretJson = serde_json::from_str(text).map_err(|_| {
-        HintedError::new(format!(
-            "{place}: not a JSON object with the texts `api_key` and `org_id` or `email`"
-        ))
-        .hint("keep the key alone, or an object like {\"org_id\": \"...\", \"api_key\": \"...\"}")
-    })?;
-    let beside = |what: &str, checked: Result<String, HintedError>| {
-        checked.map_err(|refusal| HintedError {
-            what: format!("{place}: `{what}`: {}", refusal.what),
-            ..refusal
-        })
+    let object: StoredSecretJson = match text.starts_with('{') {
+        false => StoredSecretJson { api_key: text.to_owned(), ..StoredSecretJson::default() },
+        // serde's message would quote a value of the wrong type.
+        true => serde_json::from_str(text).map_err(|_| {
+            HintedError::new(format!(
+                "{origin}: not a JSON object with the texts `api_key` and `org_id` or `email`"
+            ))
+            .hint(
+                "keep the key alone, or an object like {\"org_id\": \"...\", \"api_key\": \"...\"}",
+            )
+        })?,
     };
-    let org_id = object.org_id.filter(|id| !id.trim().is_empty());
-    let email = object.email.filter(|email| !email.trim().is_empty());
+    let beside = |key: &str, value: Option<String>, check: fn(&str) -> _| {
+        let value = value.filter(|value| !value.trim().is_empty());
+        let checked = value.map(|value| check(&value)).transpose();
+        checked.map_err(|refusal: HintedError| refusal.with_context(format!("{origin}: `{key}`")))
+    };
     let text = |value: &Option<serde_json::Value>| value.as_ref()?.as_str().map(str::to_owned);
-    Ok(StoredSecret {
+    Ok(Credential {
         stored: text(&object.stored).and_then(|time| parse_api_time(&time)),
         expires: text(&object.expires).and_then(|day| validate::date(&day).ok()),
-        api_key: key(&object.api_key, place)?,
-        org_id: org_id.map(|id| beside("org_id", validate::org_id(&id))).transpose()?,
-        email: email.map(|email| beside("email", validate::email(&email))).transpose()?,
+        key: check_key(&object.api_key).map_err(|refusal| refusal.with_context(origin))?,
+        org_id: beside("org_id", object.org_id, validate::org_id)?,
+        account: beside("email", object.email, validate::email)?,
+        origin: origin.to_owned(),
     })
 }
 
-fn key(text: &str, place: &str) -> Result<SecretString, HintedError> {
-    check_key(text)
-        .map_err(|refusal| HintedError { what: format!("{place}: {}", refusal.what), ..refusal })
-}
-
-/// Checks that a key can be sent in a header; blanks and newlines around it are taken off. Its length
+/// Checks that a key can be sent in a header; blanks and newlines around it are removed. Its length
 /// says nothing: Atlassian's keys have many.
 pub fn check_key(text: &str) -> Result<SecretString, HintedError> {
     let key = text.trim();
@@ -118,28 +109,29 @@ pub fn check_key(text: &str) -> Result<SecretString, HintedError> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<StoredSecret, HintedError> {
+    fn read(text: &str) -> Result<Credential, HintedError> {
         parse(&SecretString::from(text), "here")
     }
 
     #[test]
     fn a_key_alone_or_an_object() {
-        assert_eq!(read("k=1\r\n\n").unwrap().api_key.expose_secret(), "k=1");
+        assert_eq!(read("k=1\r\n\n").unwrap().key.expose_secret(), "k=1");
         let kept = read(r#" {"email": "a@b.c", "api_key": "k", "more": 1} "#).unwrap();
-        assert_eq!((kept.email.as_deref(), kept.api_key.expose_secret()), (Some("a@b.c"), "k"));
+        assert_eq!((kept.account.as_deref(), kept.key.expose_secret()), (Some("a@b.c"), "k"));
         assert_eq!(read(r#"{"org_id": "", "api_key": "k"}"#).unwrap().org_id, None);
     }
 
     #[test]
     fn what_is_kept_is_read_back() {
-        let kept = StoredSecret {
-            api_key: SecretString::from("k\"1"),
+        let kept = Credential {
+            key: SecretString::from("k\"1"),
             org_id: Some("o-1".to_owned()),
-            email: None,
+            account: Some("ada".to_owned()),
+            origin: String::new(),
             stored: parse_api_time("2026-11-20T09:30:00Z"),
             expires: validate::date("2027-06-30").ok(),
         };
-        let text = kept.to_text().unwrap();
+        let text = kept.to_text(false).unwrap();
         assert_eq!(
             text.expose_secret(),
             r#"{"org_id":"o-1","api_key":"k\"1","stored":"2026-11-20T09:30:00.000Z","expires":"2027-06-30"}"#
@@ -147,7 +139,7 @@ mod tests {
         let earlier = read(r#"{"api_key": "k", "stored": 5, "expires": "soon"}"#).unwrap();
         assert_eq!((earlier.stored, earlier.expires), (None, None));
         let back = parse(&text, "here").unwrap();
-        assert_eq!((back.org_id.as_deref(), back.api_key.expose_secret()), (Some("o-1"), "k\"1"));
+        assert_eq!((back.org_id.as_deref(), back.key.expose_secret()), (Some("o-1"), "k\"1"));
         assert_eq!((back.stored, back.expires), (kept.stored, kept.expires));
         assert!(!format!("{back:?}").contains("k\"1"));
     }

@@ -171,8 +171,8 @@ fn digest_body(body: &Bytes) -> BodyDigest {
 }
 
 /// The place of the next page, as in the requests of the API.
-fn describe_locator(place: &PageLocator) -> String {
-    match place {
+fn describe_locator(locator: &PageLocator) -> String {
+    match locator {
         PageLocator::Start => "0".to_owned(),
         PageLocator::Cursor(cursor) | PageLocator::CountedCursor { cursor, .. } => cursor.clone(),
         PageLocator::CursorOffset { cursor, offset } => format!("{cursor}, offset {offset}"),
@@ -197,6 +197,7 @@ mod tests {
             ended: parse_api_time("2026-11-20T12:00:00.123456Z").unwrap(),
             took: Duration::from_micros(1999),
             response,
+            failed_at: None,
             error: None,
             waits: Some(Duration::from_secs(3)),
         }

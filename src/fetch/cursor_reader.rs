@@ -152,8 +152,8 @@ impl<T: Transport + 'static> CursorReader<T> {
             return Ok(None);
         };
         loop {
-            let place = self.pagination.next_page();
-            match self.prefetcher.next(&mut queue, place).await? {
+            let locator = self.pagination.next_page();
+            match self.prefetcher.next(&mut queue, locator).await? {
                 PrefetchStep::Page(page) => {
                     if let Some(outcome) = self.take(page).await? {
                         return Ok(Some(outcome));
@@ -163,7 +163,7 @@ impl<T: Transport + 'static> CursorReader<T> {
                     }
                 }
                 // Page by page, the refused cursor is requested again and handled.
-                PrefetchStep::Failed(failure) if is_refused_cursor(&failure, place) => {
+                PrefetchStep::Failed(failure) if is_refused_cursor(&failure, locator) => {
                     self.prefetcher.disable();
                     return Ok(None);
                 }
@@ -175,13 +175,13 @@ impl<T: Transport + 'static> CursorReader<T> {
 
     /// Requests the next page and hands it on, or restarts by time if the cursor cannot be used.
     async fn next_page(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
-        let (window, place) = (self.open.window(), self.pagination.next_page().clone());
-        if !self.reader.can_request(&window, &place) {
+        let (window, locator) = (self.open.window(), self.pagination.next_page().clone());
+        if !self.reader.can_request(&window, &locator) {
             self.restart_by_time("it is too long to be sent").await;
             return Ok(None);
         }
-        match self.reader.page(&window, &place).await {
-            Ok(page) => match self.take(ReceivedPage::now(place, page)).await {
+        match self.reader.page(&window, &locator).await {
+            Ok(page) => match self.take(ReceivedPage::now(locator, page)).await {
                 Err(FetchError::PagingLoop(paging_loop)) if self.may_doubt_cursor() => {
                     self.restart_by_time(&paging_loop.to_string()).await;
                     Ok(None)
@@ -236,8 +236,8 @@ impl<T: Transport + 'static> CursorReader<T> {
 
     /// Hands a page on. Returns how the reading ended, if this was the last page.
     async fn take(&mut self, received: ReceivedPage) -> Result<Option<FetchOutcome>, FetchError> {
-        let ReceivedPage { place, mut page, at, known } = received;
-        self.pagination.seek(place);
+        let ReceivedPage { locator, mut page, at, known } = received;
+        self.pagination.seek(locator);
         if self.is_restart(&page.records) && self.note_restart().await.is_err() {
             return Ok(Some(FetchOutcome::ReceiverClosed));
         }
@@ -263,7 +263,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         if advance.is_err() && self.out.send(FetchMessage::RereadStarted).await.is_err() {
             return Ok(Some(FetchOutcome::ReceiverClosed));
         }
-        self.note_place(advance == Ok(PageAdvance::Complete), has_next);
+        self.note_resume_point(advance == Ok(PageAdvance::Complete), has_next);
         if !known.is_empty() {
             page.records.retain(|record| !known.contains(&record_key(record)));
         }
@@ -302,7 +302,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         self.origin == PaginationOrigin::SavedCursor
             && !self.cursor_brought
             && records.len() >= RESTART_RECORDS
-            && watermark_positions(records).all(|place| place < remembered)
+            && watermark_positions(records).all(|position| position < remembered)
     }
 
     /// Updates the positions and counts from the records of the next page.
@@ -329,7 +329,7 @@ impl<T: Transport + 'static> CursorReader<T> {
     }
 
     /// Updates the resume point of the window after a page.
-    fn note_place(&mut self, is_end: bool, has_next: bool) {
+    fn note_resume_point(&mut self, is_end: bool, has_next: bool) {
         if let Some(cursor) = self.pagination.cursor() {
             self.open.cursor = Some(cursor.to_owned());
         }
@@ -374,9 +374,9 @@ impl<T: Transport + 'static> CursorReader<T> {
 
     /// Whether `failure` is about the cursor, and reading by time may help.
     fn may_fall_back(&self, failure: &Failure) -> bool {
-        let place = self.pagination.next_page();
-        (is_refused_cursor(failure, place) && self.fallbacks.may_help())
-            || (is_broken_cursor(failure, place) && self.may_doubt_cursor())
+        let locator = self.pagination.next_page();
+        (is_refused_cursor(failure, locator) && self.fallbacks.may_help())
+            || (is_broken_cursor(failure, locator) && self.may_doubt_cursor())
     }
 
     /// Whether a saved cursor may be the cause, and reading by time was not tried yet.
@@ -487,8 +487,8 @@ impl CursorFallbacks {
 }
 
 /// Whether every attempt with this cursor failed. It may be this cursor alone.
-fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
-    matches!(place, PageLocator::Cursor(_))
+fn is_broken_cursor(failure: &Failure, locator: &PageLocator) -> bool {
+    matches!(locator, PageLocator::Cursor(_))
         && matches!(
             failure.kind,
             FailureKind::Unavailable | FailureKind::Unreadable | FailureKind::ErrorInPage
@@ -496,7 +496,7 @@ fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
 }
 
 /// Whether the server refused the cursor in the request.
-fn is_refused_cursor(failure: &Failure, place: &PageLocator) -> bool {
-    matches!(place, PageLocator::Cursor(_))
+fn is_refused_cursor(failure: &Failure, locator: &PageLocator) -> bool {
+    matches!(locator, PageLocator::Cursor(_))
         && matches!(failure.kind, FailureKind::BadRequest | FailureKind::NotFound)
 }

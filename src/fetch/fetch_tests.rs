@@ -6,16 +6,15 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::fetch::attempt_record::AttemptRecorder;
-use crate::http::credential_limit::CredentialLimit;
-use crate::http::error::TransportError;
+use crate::http::limiter::CredentialLimit;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
+use crate::http::message::TransportError;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::retry::RetryBudget;
+use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
 use crate::source::Source;
-use crate::source::jira_audit::JiraAudit;
-use crate::source::org_events::OrgEvents;
 use crate::state::checkpoint::OpenWindow;
 
 /// Answers each query after a while; remembers what was asked.
@@ -59,7 +58,7 @@ impl RequestQuery<'_> {
     }
 }
 
-pub(super) fn fetcher<F>(source: Box<dyn Source>, answer: F) -> Fetcher<ScriptedServer<F>>
+pub(super) fn fetcher<F>(source: Source, answer: F) -> Fetcher<ScriptedServer<F>>
 where
     F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync,
 {
@@ -69,7 +68,7 @@ where
 /// The same of a server that takes its time.
 pub(super) fn slow_fetcher<F>(
     latency: Duration,
-    source: Box<dyn Source>,
+    source: Source,
     answer: F,
 ) -> Fetcher<ScriptedServer<F>>
 where
@@ -95,8 +94,8 @@ where
     Fetcher { reader: Arc::new(reader), concurrency: 4, slice_records: 50 }
 }
 
-pub(super) fn org_events_source() -> Box<dyn Source> {
-    Box::new(OrgEvents::new(&"https://api.example".parse().unwrap(), "o1", 500))
+pub(super) fn org_events_source() -> Source {
+    Source::new(SourceKind::OrgEvents, &"https://api.example".parse().unwrap(), Some("o1"), 500)
 }
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -343,8 +342,8 @@ fn jira_window() -> OpenWindow {
     OpenWindow { to: Some(at("2026-11-02T00:00:00Z")), read_by_time: None, ..open(None) }
 }
 
-pub(super) fn jira_source(page_size: u32) -> Box<dyn Source> {
-    Box::new(JiraAudit::new(&"https://site.example".parse().unwrap(), page_size))
+pub(super) fn jira_source(page_size: u32) -> Source {
+    Source::new(SourceKind::JiraAudit, &"https://site.example".parse().unwrap(), None, page_size)
 }
 
 #[tokio::test]

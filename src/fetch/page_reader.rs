@@ -14,12 +14,12 @@ use crate::fetch::types::{FetchError, RecordKey};
 use crate::fetch::user_directory::UserDirectory;
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::client::Transport;
-use crate::http::error::UnreadableBody;
 use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{CompressedPermit, MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
+use crate::http::message::UnreadableBody;
 use crate::http::retry::RetryBudget;
 use crate::model::event::UserProfiles;
 use crate::model::record::Record;
@@ -37,7 +37,7 @@ const MAX_URL_LENGTH: usize = 65_534;
 /// Requests pages; shared by the tasks that read a source.
 pub struct PageReader<T> {
     /// How the API is read.
-    pub source: Box<dyn Source>,
+    pub source: Source,
     /// Sends requests.
     pub transport: T,
     /// The limits that requests wait for.
@@ -57,12 +57,12 @@ pub struct PageReader<T> {
 }
 
 impl<T: Transport> PageReader<T> {
-    /// The page at `place` of `window`.
+    /// The page at `locator` of `window`.
     ///
     /// # Errors
     /// Why no attempt succeeded.
-    pub async fn page(&self, window: &Window, place: &PageLocator) -> Result<Page, Failure> {
-        let (page, _) = self.page_and_body(window, place).await?;
+    pub async fn page(&self, window: &Window, locator: &PageLocator) -> Result<Page, Failure> {
+        let (page, _) = self.page_and_body(window, locator).await?;
         Ok(page)
     }
 
@@ -73,9 +73,9 @@ impl<T: Transport> PageReader<T> {
     pub async fn page_and_body(
         &self,
         window: &Window,
-        place: &PageLocator,
+        locator: &PageLocator,
     ) -> Result<(Page, Bytes), Failure> {
-        self.page_with_limit(window, place, None).await
+        self.page_with_limit(window, locator, None).await
     }
 
     /// The same, with a page size of `limit`, if that is given.
@@ -85,15 +85,15 @@ impl<T: Transport> PageReader<T> {
     pub async fn page_with_limit(
         &self,
         window: &Window,
-        place: &PageLocator,
+        locator: &PageLocator,
         limit: Option<u32>,
     ) -> Result<(Page, Bytes), Failure> {
-        let mut request = self.source.request(window, place);
+        let mut request = self.source.request(window, locator);
         if let Some(limit) = limit {
             request = with_limit(request, limit);
         }
         let read = |response: &Response| {
-            let page = self.source.read(place, response)?;
+            let page = self.source.read(locator, response)?;
             // Checked before it gets into a checkpoint, from which no run could resume.
             match page.next.as_ref().is_none_or(|next| self.can_request(window, next)) {
                 true => Ok((page, response.body.clone())),
@@ -124,9 +124,9 @@ impl<T: Transport> PageReader<T> {
         Ok((page, body))
     }
 
-    /// Whether the page at `place` of `window` can be requested at all.
-    pub fn can_request(&self, window: &Window, place: &PageLocator) -> bool {
-        let request = self.source.request(window, place);
+    /// Whether the page at `locator` of `window` can be requested at all.
+    pub fn can_request(&self, window: &Window, locator: &PageLocator) -> bool {
+        let request = self.source.request(window, locator);
         request.url.as_str().len() <= MAX_URL_LENGTH
     }
 
@@ -140,13 +140,13 @@ impl<T: Transport> PageReader<T> {
         packed: CompressedPage,
         permit: &Arc<MemoryPermit>,
     ) -> Result<Page, FetchError> {
-        let place = packed.locator.clone();
+        let locator = packed.locator.clone();
         let response = Response {
             status: 200,
             headers: Vec::new(),
             body: permit.keep(packed.unpack().map_err(|_| FetchError::TaskDied)?),
         };
-        let page = self.source.read(&place, &response);
+        let page = self.source.read(&locator, &response);
         page.map_err(|_| FetchError::TaskDied)
     }
 
@@ -216,7 +216,7 @@ pub fn watermark_positions(records: &[Record]) -> impl Iterator<Item = Timestamp
 /// A page as it was received.
 #[derive(Debug)]
 pub struct ReceivedPage {
-    pub place: PageLocator,
+    pub locator: PageLocator,
     pub page: Page,
     pub at: Timestamp,
     /// Records on it that were handed on with the page before.
@@ -224,12 +224,12 @@ pub struct ReceivedPage {
 }
 
 impl ReceivedPage {
-    pub fn now(place: PageLocator, page: Page) -> ReceivedPage {
-        ReceivedPage::at(place, page, chrono::Utc::now())
+    pub fn now(locator: PageLocator, page: Page) -> ReceivedPage {
+        ReceivedPage::at(locator, page, chrono::Utc::now())
     }
 
-    pub fn at(place: PageLocator, page: Page, at: Timestamp) -> ReceivedPage {
-        ReceivedPage { place, page, at, known: HashSet::new() }
+    pub fn at(locator: PageLocator, page: Page, at: Timestamp) -> ReceivedPage {
+        ReceivedPage { locator, page, at, known: HashSet::new() }
     }
 
     /// The same, of which `known` was taken before.
@@ -268,20 +268,15 @@ impl CompressedBody {
 }
 
 impl CompressedPage {
-    /// Compresses the body of the page at `place`, received just now.
-    pub fn new(place: PageLocator, body: &Bytes, room: &MemoryBudget) -> CompressedPage {
+    /// Compresses the body of the page at `locator`, received just now.
+    pub fn new(locator: PageLocator, body: &Bytes, room: &MemoryBudget) -> CompressedPage {
         // It fails only for a lack of memory.
         let body = match zstd::bulk::compress(body, COMPRESSION_LEVEL) {
             // zstd returns a larger buffer than it filled.
             Ok(packed) => CompressedBody::Zstd(packed.into_boxed_slice()),
             Err(_) => CompressedBody::Plain(body.clone()),
         };
-        CompressedPage {
-            locator: place,
-            at: chrono::Utc::now(),
-            share: room.pack(body.length()),
-            body,
-        }
+        CompressedPage { locator, at: chrono::Utc::now(), share: room.pack(body.length()), body }
     }
 
     /// The body that the page is parsed from.

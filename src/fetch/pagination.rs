@@ -46,23 +46,23 @@ impl Pagination {
     /// A pagination that starts at the first page of the window, or after `cursor`, and follows at
     /// most `empty_pages` empty pages with new cursors in a row.
     pub fn new(cursor: Option<&str>, empty_pages: u32) -> Pagination {
-        let place = match cursor {
+        let locator = match cursor {
             Some(cursor) => PageLocator::Cursor(cursor.to_owned()),
             None => PageLocator::Start,
         };
         Pagination {
-            used_cursors: HashSet::from([locator_hash(&place)]),
+            used_cursors: HashSet::from([locator_hash(&locator)]),
             page_hashes: HashSet::new(),
             stale_in_a_row: 0,
-            locator: place,
+            locator,
             max_empty_pages: empty_pages,
             empty_in_a_row: 0,
         }
     }
 
-    /// Continues at `place`.
-    pub fn seek(&mut self, place: PageLocator) {
-        self.locator = place;
+    /// Continues at `locator`.
+    pub fn seek(&mut self, locator: PageLocator) {
+        self.locator = locator;
     }
 
     /// Where the next page is.
@@ -125,9 +125,9 @@ fn page_hash(records: &[Record]) -> u64 {
     hasher.finish()
 }
 
-fn locator_hash(place: &PageLocator) -> u64 {
+fn locator_hash(locator: &PageLocator) -> u64 {
     let mut hasher = DefaultHasher::new();
-    match place {
+    match locator {
         PageLocator::Start => 0_u8.hash(&mut hasher),
         PageLocator::Cursor(cursor) => cursor.hash(&mut hasher),
         PageLocator::Offset(offset) => offset.hash(&mut hasher),

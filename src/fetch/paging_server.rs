@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::tests::{RequestQuery, jira_source, open};
+use super::tests::{RequestQuery, open};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::time::format_millis;
-use crate::source::confluence_audit::ConfluenceAudit;
-use crate::source::datacenter_audit::DatacenterAudit;
 use crate::source::{DuplicateNumbering, RecordIdentity, Source, record_of};
 
 /// How a server pages.
@@ -71,13 +69,8 @@ pub(super) struct PagingServer {
 }
 
 impl PagingServer {
-    pub(super) fn source(&self, page_size: u32) -> Box<dyn Source> {
-        let url = "https://site.example".parse().unwrap();
-        match self.kind {
-            SourceKind::ConfluenceAudit => Box::new(ConfluenceAudit::new(&url, page_size)),
-            SourceKind::DatacenterAudit => Box::new(DatacenterAudit::new(&url, page_size)),
-            _ => jira_source(page_size),
-        }
+    pub(super) fn source(&self, page_size: u32) -> Source {
+        Source::new(self.kind, &"https://site.example".parse().unwrap(), None, page_size)
     }
 
     fn text(&self, number: usize, (ms, content): (i64, u32)) -> String {

@@ -74,7 +74,7 @@ pub struct ReadPlan {
     /// Whether the plan reads again what was written before: what lies before the remembered ids
     /// is then known to be written.
     pub rereads: bool,
-    /// The newest place known, as far as it can be believed.
+    /// The watermark, corrected if it lies in the future.
     pub watermark: Option<Timestamp>,
     /// Where the history begins: nothing before it is read, however far back a read by time goes.
     pub since: Timestamp,
@@ -127,7 +127,7 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
 }
 
 /// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from
-/// its start, and a reading again that did not come to its end stays one.
+/// its start, and an unfinished reread stays a reread.
 fn resume_windows(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
@@ -181,8 +181,8 @@ fn prepare_reread(
     }
 }
 
-/// From behind the last record until now, and never from behind what is unread. Where nothing was
-/// ever found, from the beginning, as far as it is not known to be empty.
+/// From one overlap before the watermark until now, and never later than the first unread time. If
+/// nothing was ever found, from the beginning, as far as it is not known to be empty.
 fn window_by_time(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,

@@ -12,7 +12,7 @@ use super::tests::{
     slow_fetcher,
 };
 use super::*;
-use crate::http::credential_limit::CredentialLimit;
+use crate::http::limiter::CredentialLimit;
 use crate::http::limiter::RequestLimiter;
 use crate::http::message::Endpoint;
 use crate::model::time::format_millis;

@@ -48,9 +48,9 @@ pub struct SegmentQueue<R> {
 impl<R> SegmentQueue<R> {
     /// A queue of the window `from <= t < to`, unread.
     pub fn new(from: Timestamp, to: Timestamp, grain: TimeDelta) -> SegmentQueue<R> {
-        let mut parts = SegmentQueue { segments: VecDeque::new(), grain };
-        parts.push_front_unread(TimeRange { from, to });
-        parts
+        let mut segments = SegmentQueue { segments: VecDeque::new(), grain };
+        segments.push_front_unread(TimeRange { from, to });
+        segments
     }
 
     /// Starts the oldest unread segment, or its first `width`, if there is one and `may` allows it.
@@ -63,12 +63,13 @@ impl<R> SegmentQueue<R> {
         width: Option<TimeDelta>,
         start: impl FnOnce(TimeRange) -> R,
     ) -> bool {
-        let unread = |part: &QueuedSegment<R>| match part {
+        let unread = |segment: &QueuedSegment<R>| match segment {
             QueuedSegment::Unread(span) => Some(*span),
             QueuedSegment::Started(_) => None,
         };
-        let mut parts = self.segments.iter().enumerate();
-        let Some((at, whole)) = parts.find_map(|(at, part)| Some((at, unread(part)?))) else {
+        let mut segments = self.segments.iter().enumerate();
+        let Some((at, whole)) = segments.find_map(|(at, segment)| Some((at, unread(segment)?)))
+        else {
             return false;
         };
         if at > 0 && !may {
@@ -84,7 +85,7 @@ impl<R> SegmentQueue<R> {
 
     /// The start of the first unread segment.
     pub fn unread_from(&self) -> Option<Timestamp> {
-        self.segments.iter().find_map(|part| match part {
+        self.segments.iter().find_map(|segment| match segment {
             QueuedSegment::Unread(span) => Some(span.from),
             QueuedSegment::Started(_) => None,
         })
@@ -92,8 +93,8 @@ impl<R> SegmentQueue<R> {
 
     /// The started segments, each with its number.
     pub fn started(&self) -> impl Iterator<Item = (usize, &R)> {
-        let parts = self.segments.iter().enumerate();
-        parts.filter_map(|(number, part)| match part {
+        let segments = self.segments.iter().enumerate();
+        segments.filter_map(|(number, segment)| match segment {
             QueuedSegment::Started(begun) => Some((number, begun)),
             QueuedSegment::Unread(_) => None,
         })
@@ -109,8 +110,8 @@ impl<R> SegmentQueue<R> {
         &mut self,
         mut becomes: impl FnMut(R) -> [Option<QueuedSegment<R>>; N],
     ) {
-        for part in std::mem::take(&mut self.segments) {
-            match part {
+        for segment in std::mem::take(&mut self.segments) {
+            match segment {
                 QueuedSegment::Started(begun) => {
                     self.segments.extend(becomes(begun).into_iter().flatten())
                 }
@@ -193,10 +194,10 @@ mod tests {
 
     #[test]
     fn parts_end_at_multiples_of_the_grain() {
-        let mut parts = SegmentQueue::new(at(2_254), at(5_334), TimeDelta::seconds(1));
+        let mut segments = SegmentQueue::new(at(2_254), at(5_334), TimeDelta::seconds(1));
         let narrow = Some(TimeDelta::milliseconds(30));
-        while parts.start_next(true, narrow, |span| span) {}
-        let spans: Vec<_> = parts
+        while segments.start_next(true, narrow, |span| span) {}
+        let spans: Vec<_> = segments
             .started()
             .map(|(_, span)| (span.from.timestamp_millis(), span.to.timestamp_millis()))
             .collect();
@@ -214,19 +215,19 @@ mod tests {
 
     #[test]
     fn so_many_are_begun_and_the_first_in_any_case() {
-        let mut parts = SegmentQueue::new(at(0), at(100), MS);
+        let mut segments = SegmentQueue::new(at(0), at(100), MS);
         let width = Some(TimeDelta::milliseconds(10));
-        while parts.start_next(parts.started().count() < 3, width, ms) {}
-        assert_eq!(parts.started().count(), 3);
-        let Some(QueuedSegment::Started(first)) = parts.pop_front() else { panic!() };
+        while segments.start_next(segments.started().count() < 3, width, ms) {}
+        assert_eq!(segments.started().count(), 3);
+        let Some(QueuedSegment::Started(first)) = segments.pop_front() else { panic!() };
         assert_eq!(first, (0, 10));
-        parts.push_front_unread(TimeRange { from: at(4), to: at(10) });
-        assert!(parts.start_next(false, None, ms));
-        assert!(!parts.start_next(false, None, ms));
-        assert!(parts.start_next(true, None, ms));
-        assert!(!parts.start_next(true, None, ms));
-        let all: Vec<_> = std::iter::from_fn(|| parts.pop_front())
-            .map(|part| match part {
+        segments.push_front_unread(TimeRange { from: at(4), to: at(10) });
+        assert!(segments.start_next(false, None, ms));
+        assert!(!segments.start_next(false, None, ms));
+        assert!(segments.start_next(true, None, ms));
+        assert!(!segments.start_next(true, None, ms));
+        let all: Vec<_> = std::iter::from_fn(|| segments.pop_front())
+            .map(|segment| match segment {
                 QueuedSegment::Started(begun) => begun,
                 QueuedSegment::Unread(span) => ms(span),
             })
@@ -243,9 +244,9 @@ mod tests {
     #[test]
     fn a_small_rest_is_no_part_of_its_own() {
         let begun = |to| {
-            let mut parts = SegmentQueue::new(at(0), at(to), MS);
-            parts.start_next(false, Some(TimeDelta::milliseconds(10)), ms);
-            match parts.pop_front() {
+            let mut segments = SegmentQueue::new(at(0), at(to), MS);
+            segments.start_next(false, Some(TimeDelta::milliseconds(10)), ms);
+            match segments.pop_front() {
                 Some(QueuedSegment::Started(begun)) => begun,
                 _ => panic!(),
             }
@@ -287,15 +288,15 @@ mod tests {
             end in 1_i64..10_000,
             steps in prop::collection::vec((1_usize..5, prop::option::of(0_i64..3_000)), 1..60),
         ) {
-            let mut parts = SegmentQueue::new(at(0), at(end), MS);
+            let mut segments = SegmentQueue::new(at(0), at(end), MS);
             let mut reached = 0;
             for (most, width) in steps {
-                while parts.start_next(parts.started().count() < most, width.map(TimeDelta::milliseconds), ms) {}
-                let Some(QueuedSegment::Started((from, to))) = parts.pop_front() else { break };
+                while segments.start_next(segments.started().count() < most, width.map(TimeDelta::milliseconds), ms) {}
+                let Some(QueuedSegment::Started((from, to))) = segments.pop_front() else { break };
                 prop_assert!(from == reached && to > from);
                 reached = to;
             }
-            if parts.pop_front().is_none() {
+            if segments.pop_front().is_none() {
                 prop_assert_eq!(reached, end);
             }
         }

@@ -211,15 +211,15 @@ impl<T: Transport> SlicePager<T> {
         let mut so_far = SliceProgress::new(source.identity(), source.grain(), limit);
         let mut next = PageLocator::Start;
         loop {
-            let (place, page, body) = match self.next_page(next, &so_far).await? {
-                NextPage::Received(place, page, body) => (place, page, body),
+            let (locator, page, body) = match self.next_page(next, &so_far).await? {
+                NextPage::Received(locator, page, body) => (locator, page, body),
                 NextPage::Stopped(stop) => return self.finish_after_stop(so_far, stop).await,
             };
-            let is_end = is_end(&place, &page);
-            let packed = CompressedPage::new(place, &body, &self.reader.memory_budget);
+            let is_end = is_end(&locator, &page);
+            let packed = CompressedPage::new(locator, &body, &self.reader.memory_budget);
             let progress = so_far.add(packed, &page, &self.span);
             next = match (page.next, progress) {
-                (Some(place), Ok(false)) if !is_end => place,
+                (Some(locator), Ok(false)) if !is_end => locator,
                 (_, progress) => {
                     let is_stated = !page.records.is_empty() && is_end;
                     return self.finish(so_far, is_stated, progress).await;
@@ -233,26 +233,26 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// The page at `place`, or why there is none.
+    /// The page at `locator`, or why there is none.
     async fn next_page(
         &self,
-        place: PageLocator,
+        locator: PageLocator,
         so_far: &SliceProgress,
     ) -> Result<NextPage, FetchError> {
-        let is_first = place == PageLocator::Start;
-        let is_offset = matches!(place, PageLocator::Offset(_));
-        if !is_first && let Some(stop) = self.known_stop(&place, so_far) {
+        let is_first = locator == PageLocator::Start;
+        let is_offset = matches!(locator, PageLocator::Offset(_));
+        if !is_first && let Some(stop) = self.known_stop(&locator, so_far) {
             return Ok(NextPage::Stopped(stop));
         }
-        let asked = match place {
+        let asked = match locator {
             PageLocator::CursorOffset { cursor, offset } => {
                 self.page_after_cursor(cursor, offset, so_far).await
             }
-            place => self.page_at(place, so_far.limit).await,
+            locator => self.page_at(locator, so_far.limit).await,
         };
         match asked {
-            Ok(NextPage::Received(place, page, _))
-                if self.is_offset_ignored(&place, &page, so_far).await? =>
+            Ok(NextPage::Received(locator, page, _))
+                if self.is_offset_ignored(&locator, &page, so_far).await? =>
             {
                 Ok(NextPage::Stopped(PagingStop::OffsetIgnored))
             }
@@ -269,10 +269,10 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// Why the page at `place` need not be requested: another slice could not read such a page, and
+    /// Why the page at `locator` need not be requested: another slice could not read such a page, and
     /// this slice can be cut.
-    fn known_stop(&self, place: &PageLocator, so_far: &SliceProgress) -> Option<PagingStop> {
-        let is_offset = matches!(place, PageLocator::Offset(_));
+    fn known_stop(&self, locator: &PageLocator, so_far: &SliceProgress) -> Option<PagingStop> {
+        let is_offset = matches!(locator, PageLocator::Offset(_));
         if is_offset && self.facts.offset_use() == OffsetUse::Ignored {
             return Some(PagingStop::OffsetIgnored);
         }
@@ -281,10 +281,10 @@ impl<T: Transport> SlicePager<T> {
         can_cut.then_some(PagingStop::KnownFailure(failure))
     }
 
-    async fn page_at(&self, place: PageLocator, limit: Option<u32>) -> Result<NextPage, Failure> {
+    async fn page_at(&self, locator: PageLocator, limit: Option<u32>) -> Result<NextPage, Failure> {
         let window = self.span.window();
-        let (page, body) = self.reader.page_with_limit(&window, &place, limit).await?;
-        Ok(NextPage::Received(place, page, body))
+        let (page, body) = self.reader.page_with_limit(&window, &locator, limit).await?;
+        Ok(NextPage::Received(locator, page, body))
     }
 
     /// The page after a cursor beside which the server named an offset. What that is counted from
@@ -336,18 +336,18 @@ impl<T: Transport> SlicePager<T> {
         })
     }
 
-    /// Whether the page at `place` is the last one again because the server ignores offsets. Equal
+    /// Whether the page at `locator` is the last one again because the server ignores offsets. Equal
     /// records may fill two pages, and a cache may repeat one: a far offset tells.
     async fn is_offset_ignored(
         &self,
-        place: &PageLocator,
+        locator: &PageLocator,
         page: &Page,
         so_far: &SliceProgress,
     ) -> Result<bool, FetchError> {
         let digest = PageDigest::from_records(&page.records);
         // With smaller pages, a server whose pages overlap repeats one however it treats offsets.
         let is_suspicious = so_far.limit.is_none()
-            && matches!(place, PageLocator::Offset(_))
+            && matches!(locator, PageLocator::Offset(_))
             && !digest.is_empty()
             && digest == so_far.last
             && self.facts.offset_use() == OffsetUse::Unknown;
@@ -588,11 +588,11 @@ impl SliceProgress {
     }
 }
 
-/// Whether the server says that the page at `place` is the last: also by an empty page that names
+/// Whether the server says that the page at `locator` is the last: also by an empty page that names
 /// itself.
-fn is_end(place: &PageLocator, page: &Page) -> bool {
+fn is_end(locator: &PageLocator, page: &Page) -> bool {
     page.next.as_ref().is_none_or(|next| {
-        page.records.is_empty() && next.cursor().is_some() && next.cursor() == place.cursor()
+        page.records.is_empty() && next.cursor().is_some() && next.cursor() == locator.cursor()
     })
 }
 

@@ -80,15 +80,15 @@ impl<T: Transport + 'static> SliceReader<T> {
     /// # Errors
     /// What was read before is handed on all the same.
     pub async fn read(mut self) -> Result<FetchOutcome, FetchError> {
-        let mut parts = SegmentQueue::new(self.open.from, self.end, self.reader.source.grain());
+        let mut slices = SegmentQueue::new(self.open.from, self.end, self.reader.source.grain());
         loop {
-            parts.replace_started(|slice| self.settle(slice));
-            self.begin(&mut parts);
-            let (span, read) = match parts.pop_front() {
+            slices.replace_started(|slice| self.settle(slice));
+            self.begin(&mut slices);
+            let (span, read) = match slices.pop_front() {
                 Some(QueuedSegment::Started(SliceState::Complete(span, read))) => (span, read),
                 Some(QueuedSegment::Started(SliceState::Failed(error))) => return Err(error),
                 Some(QueuedSegment::Started(reading)) => {
-                    parts.push_front_started(reading);
+                    slices.push_front_started(reading);
                     self.done.notified().await;
                     continue;
                 }
@@ -109,12 +109,12 @@ impl<T: Transport + 'static> SliceReader<T> {
     }
 
     /// Starts the first slice, and as many others as the limits allow.
-    fn begin(&self, parts: &mut SegmentQueue<SliceState>) {
+    fn begin(&self, slices: &mut SegmentQueue<SliceState>) {
         loop {
-            let active = parts.started().filter(|(_, slice)| slice.is_active()).count();
+            let active = slices.started().filter(|(_, slice)| slice.is_active()).count();
             // Nothing after a failure is handed on.
             let has_failed =
-                parts.started().any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
+                slices.started().any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
             let may = active < self.max_active()
                 && self.reader.memory_budget.has_compressed_space()
                 && !has_failed;
@@ -122,7 +122,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             // are.
             let most = self.facts.max_records(self.most);
             let width = self.density.span_for(most.saturating_mul(3) / 4);
-            if !parts.start_next(may, width, |span| self.start(span)) {
+            if !slices.start_next(may, width, |span| self.start(span)) {
                 return;
             }
         }
@@ -179,7 +179,7 @@ impl<T: Transport + 'static> SliceReader<T> {
     /// reading is read again by the next run.
     async fn hand_on(&self, span: TimeRange, read: SliceContents) -> Result<bool, FetchError> {
         let from = if read.is_steady { span.to } else { span.from };
-        let then = (from < self.end).then_some(OpenWindow {
+        let window_after = (from < self.end).then_some(OpenWindow {
             from,
             to: Some(self.end),
             cursor: None,
@@ -187,17 +187,17 @@ impl<T: Transport + 'static> SliceReader<T> {
             read_by_time: None,
         });
         // Decompressed only when everything before was taken: a slice is several pages.
-        let Ok(mut places) = self.out.reserve_many(self.out.max_capacity()).await else {
+        let Ok(mut slots) = self.out.reserve_many(self.out.max_capacity()).await else {
             return Ok(false);
         };
         let received = read.pages.last().map(|page| page.at);
-        let share = self.reader.memory_budget.take(read.pages.len()).await;
+        let permit = self.reader.memory_budget.take(read.pages.len()).await;
         let pages = read.pages.into_iter();
-        let pages = pages.map(|page| Ok(self.reader.decompress_page(page, &share)?.records));
+        let pages = pages.map(|page| Ok(self.reader.decompress_page(page, &permit)?.records));
         let pages = pages.collect::<Result<_, FetchError>>()?;
         let identity = self.reader.source.identity();
-        let is_each_one = identity == RecordIdentity::Content && read.is_steady;
-        let records = gathered(pages, read.since, identity, is_each_one);
+        let keeps_equal_records = identity == RecordIdentity::Content && read.is_steady;
+        let records = gathered(pages, read.since, identity, keeps_equal_records);
         let mut records = sort_oldest_first(records, &span);
         if identity == RecordIdentity::Content {
             let mut numbering = DuplicateNumbering::default();
@@ -208,11 +208,11 @@ impl<T: Transport + 'static> SliceReader<T> {
             records,
             received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,
-            window_after: then,
+            window_after,
             advances: read.is_steady,
         };
-        if let Some(place) = places.next() {
-            place.send(message);
+        if let Some(slot) = slots.next() {
+            slot.send(message);
         }
         Ok(true)
     }

@@ -86,14 +86,14 @@ impl SliceScan {
         }
     }
 
-    fn note_position(&mut self, place: Option<Timestamp>, span: &TimeRange) {
-        let Some(place) = place else { return };
-        self.is_unsorted |= self.last.is_some_and(|last| last < place);
-        self.last = Some(place);
-        self.is_outside |= place < span.from - SLACK;
-        self.is_newer |= span.to + SLACK < place;
-        if place >= span.from {
-            let oldest = self.oldest.unwrap_or(place).min(place);
+    fn note_position(&mut self, position: Option<Timestamp>, span: &TimeRange) {
+        let Some(position) = position else { return };
+        self.is_unsorted |= self.last.is_some_and(|last| last < position);
+        self.last = Some(position);
+        self.is_outside |= position < span.from - SLACK;
+        self.is_newer |= span.to + SLACK < position;
+        if position >= span.from {
+            let oldest = self.oldest.unwrap_or(position).min(position);
             self.oldest = Some(truncate_to_millis(oldest));
         }
     }
@@ -139,7 +139,7 @@ impl SliceScan {
         page.iter().all(|record| {
             let key = keys.of(record);
             let times = self.occurrences.get(&key.content_key());
-            times.is_some_and(|times| *times >= key.place)
+            times.is_some_and(|times| *times >= key.occurrence)
         })
     }
 
@@ -181,17 +181,17 @@ impl SliceScan {
     }
 }
 
-/// The records of a slice's pages; with `since`, only those before the first that is older. Each
-/// once, but where equal ones are not the same (`is_each_one`).
+/// The records of a slice's pages, up to the first that is older than `since`; without repeats, unless
+/// `keeps_equal_records`.
 pub fn gathered(
     pages: Vec<Vec<Record>>,
     since: Option<Timestamp>,
     identity: RecordIdentity,
-    is_each_one: bool,
+    keeps_equal_records: bool,
 ) -> Vec<Record> {
     let mut known = HashSet::new();
     let is_older = |record: &Record| match (record.position, since) {
-        (Some(place), Some(since)) => place < since,
+        (Some(position), Some(since)) => position < since,
         _ => false,
     };
     let mut gathered = Vec::new();
@@ -201,7 +201,7 @@ pub fn gathered(
             if is_older(&record) {
                 return gathered;
             }
-            if known.insert(keys.of(&record)) || is_each_one {
+            if known.insert(keys.of(&record)) || keeps_equal_records {
                 gathered.push(record);
             }
         }
@@ -220,7 +220,7 @@ struct SliceKey {
     identity: Fingerprint,
     content: u64,
     /// Which of the equal ones on its page it is, where there may be several.
-    place: u32,
+    occurrence: u32,
 }
 
 impl SliceKey {
@@ -242,7 +242,7 @@ impl PageKeys {
 
     fn of(&mut self, record: &Record) -> SliceKey {
         let identity = record.identity();
-        let place = match self.identity {
+        let occurrence = match self.identity {
             RecordIdentity::ApiId => 0,
             RecordIdentity::Content => {
                 let count = self.counts.entry(identity).or_default();
@@ -250,16 +250,16 @@ impl PageKeys {
                 *count
             }
         };
-        SliceKey { identity, content: record.doc.content_hash(), place }
+        SliceKey { identity, content: record.doc.content_hash(), occurrence }
     }
 }
 
-/// A slice's records by (place, id), each with a place: one that has none stands where it was
+/// A slice's records by (position, id), each with a position: one that has none stands where it was
 /// found, beside the record before it.
 pub fn sort_oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
-    let mut place = newest_first.iter().find_map(|record| record.position).unwrap_or(span.from);
+    let mut position = newest_first.iter().find_map(|record| record.position).unwrap_or(span.from);
     for record in &mut newest_first {
-        place = *record.position.get_or_insert(place);
+        position = *record.position.get_or_insert(position);
     }
     newest_first.sort_by_cached_key(|record| (record.position, id_key(record)));
     newest_first

@@ -1,4 +1,4 @@
-//! The types that the readers of this room share: what they hand on, how they end, and why they
+//! The types that the readers of this folder share: what they hand on, how they end, and why they
 //! fail.
 
 use crate::fetch::pagination::PagingLoop;
@@ -8,7 +8,7 @@ use crate::model::record::{Fingerprint, Record};
 use crate::model::time::Timestamp;
 use crate::state::checkpoint::OpenWindow;
 
-/// Records that one slice may hold in memory, about three megabytes. As many slices are in memory
+/// Records that one slice may hold in memory, three megabytes of typical ones. As many slices are in memory
 /// as are read at once.
 pub const SLICE_RECORDS: usize = 3_000;
 

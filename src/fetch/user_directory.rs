@@ -18,7 +18,7 @@ use crate::model::event::{UserProfile, UserProfiles};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, RecordOrigin};
-use crate::source::users;
+use crate::source::lookup;
 use crate::state::caches::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
 
@@ -95,7 +95,7 @@ impl<T: Transport> UserDirectory<T> {
         ids: &[String],
         looked_up: &mut HashMap<String, UserProfile>,
     ) -> Result<(), Failure> {
-        for batch in ids.chunks(users::MAX_IDS) {
+        for batch in ids.chunks(lookup::MAX_USER_IDS) {
             let found = self.request(batch).await?;
             looked_up.extend(batch.iter().map(|id| (id.clone(), UserProfile::default())));
             looked_up.extend(found);
@@ -117,7 +117,7 @@ impl<T: Transport> UserDirectory<T> {
     }
 
     async fn request(&self, ids: &[String]) -> Result<Vec<(String, UserProfile)>, Failure> {
-        let request = users::request(&self.base_url, ids);
+        let request = lookup::users_request(&self.base_url, ids);
         let retry_budget = RetryBudget::none();
         send_with_retries(
             &self.transport,
@@ -125,7 +125,7 @@ impl<T: Transport> UserDirectory<T> {
             &retry_budget,
             &self.meter,
             &request,
-            users::read,
+            lookup::read_users,
             &self.attempt_recorder,
         )
         .await
@@ -151,7 +151,9 @@ impl<T: Transport> UserDirectory<T> {
 
     fn give_up(&self, why: &str) {
         self.has_failed.store(true, Ordering::Relaxed);
-        tracing::warn!("cannot look users up, so events go without what their records lack: {why}");
+        tracing::warn!(
+            "cannot look up users, so events are written without names that records lack: {why}"
+        );
     }
 
     fn known(&self) -> UserProfiles {
@@ -165,9 +167,9 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
-    use crate::http::credential_limit::CredentialLimit;
-    use crate::http::error::{TransportError, TransportErrorKind};
+    use crate::http::limiter::CredentialLimit;
     use crate::http::message::{Endpoint, Request, Response};
+    use crate::http::message::{TransportError, TransportErrorKind};
     use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::source;

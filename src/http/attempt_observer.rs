@@ -1,21 +1,15 @@
 //! Reports each attempt at a request to an observer and to the log: neither the query of a URL nor
 //! any header that was sent.
 
-use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
-use tokio::time::Instant;
+use bytes::Bytes;
+use chrono::TimeDelta;
 
-use super::message::{Endpoint, Request, Response};
+use super::message::{Request, Response, TransportErrorKind};
+use super::retry::parse_http_date;
 use crate::model::time::Timestamp;
-use crate::telemetry::meter::{SourceMeter, WAIT_NOTICE, WaitReason};
-
-/// A longer wait is logged without `-v` too, once in a run, for those who have no progress line.
-const LONG_WAIT: Duration = Duration::from_secs(10);
-
-/// A shorter wait is a detail.
-const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// Headers of a response that `-vv` shows: what explains how it was treated, and no cookie.
 const LOGGED_HEADERS: [&str; 8] = [
@@ -32,16 +26,18 @@ const LOGGED_HEADERS: [&str; 8] = [
 /// One attempt, as it went. It has no credential: the client alone has one.
 #[derive(Debug)]
 pub struct RequestAttempt<'a> {
-    /// What was asked.
+    /// What was requested.
     pub request: &'a Request,
     /// Which attempt at it this is, from 1.
     pub number: u32,
-    /// When the answer was whole, or the attempt had failed.
+    /// When the response was complete, or the attempt had failed.
     pub ended: Timestamp,
     /// How long it took.
     pub took: Duration,
-    /// The answer, if one came.
+    /// The response, if one came.
     pub response: Option<&'a Response>,
+    /// Where the attempt failed, if no response came.
+    pub failed_at: Option<TransportErrorKind>,
     /// Why it brought nothing.
     pub error: Option<&'a str>,
     /// How long the next attempt waits, if there is to be one.
@@ -50,7 +46,7 @@ pub struct RequestAttempt<'a> {
 
 /// Sees every attempt, in the order in which they end.
 pub trait AttemptObserver<P>: Sync {
-    /// `made` is what was made of the answer, where it could be used.
+    /// `made` is what was made of the response, where it could be used.
     fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>);
 
     /// How many records `made` holds, where it is a page; for the log.
@@ -59,15 +55,7 @@ pub trait AttemptObserver<P>: Sync {
     }
 }
 
-/// Nobody looks.
-#[derive(Debug, Clone, Copy)]
-pub struct NoObserver;
-
-impl<P> AttemptObserver<P> for NoObserver {
-    fn saw(&self, _: &RequestAttempt<'_>, _: Option<&P>) {}
-}
-
-impl<P, W: AttemptObserver<P>> AttemptObserver<P> for Option<W> {
+impl<P, O: AttemptObserver<P>> AttemptObserver<P> for Option<O> {
     fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>) {
         if let Some(observer) = self {
             observer.saw(attempt, made);
@@ -79,86 +67,29 @@ impl<P, W: AttemptObserver<P>> AttemptObserver<P> for Option<W> {
     }
 }
 
-impl<P, W: AttemptObserver<P>> AttemptObserver<P> for &W {
-    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>) {
-        (*self).saw(attempt, made);
-    }
-
-    fn records(&self, made: &P) -> Option<usize> {
-        (*self).records(made)
-    }
-}
-
-/// An attempt that is under way. Dropped, it reports that nobody waits for its response any more:
-/// the server may have counted it.
-pub struct InFlight<'a, P, W: AttemptObserver<P>> {
-    observer: &'a W,
-    request: &'a Request,
-    number: u32,
-    sent: Instant,
-    is_over: bool,
-    made: PhantomData<fn(&P)>,
-}
-
-impl<'a, P, W: AttemptObserver<P>> InFlight<'a, P, W> {
-    /// Attempt `number` at `request`, which begins now.
-    pub fn begin(observer: &'a W, request: &'a Request, number: u32) -> Self {
-        InFlight {
-            observer,
-            request,
-            number,
-            sent: Instant::now(),
-            is_over: false,
-            made: PhantomData,
-        }
-    }
-
-    /// It has ended by itself.
-    pub fn over(mut self) {
-        self.is_over = true;
-    }
-}
-
-impl<P, W: AttemptObserver<P>> Drop for InFlight<'_, P, W> {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        let attempt = RequestAttempt {
-            request: self.request,
-            number: self.number,
-            ended: Utc::now(),
-            took: self.sent.elapsed(),
-            response: None,
-            error: Some("given up before its answer was whole: it was needed no more"),
-            waits: None,
-        };
-        log_attempt(&attempt, None);
-        self.observer.saw(&attempt, None);
-    }
-}
-
-/// Logs `attempt`; `records` is how many its page has, where it is one.
-pub(super) fn log_attempt(attempt: &RequestAttempt<'_>, records: Option<usize>) {
+/// Logs `attempt`, and shows it to `observer`.
+pub(super) fn report<P>(
+    observer: &impl AttemptObserver<P>,
+    attempt: &RequestAttempt<'_>,
+    made: Option<&P>,
+) {
     let response = attempt.response;
+    let endpoint = attempt.request.endpoint.name();
     tracing::info!(
-        endpoint = attempt.request.endpoint.name(),
+        endpoint,
         attempt = (attempt.number > 1).then_some(attempt.number),
         status = response.map(|response| response.status),
-        records,
+        records = made.and_then(|made| observer.records(made)),
         bytes = response.map(|response| response.body.len()),
         duration_ms = millis(attempt.took),
         error = attempt.error,
         "request"
     );
     if let Some(response) = response {
-        tracing::debug!(
-            endpoint = attempt.request.endpoint.name(),
-            host = attempt.request.url.host_str(),
-            headers = format_headers(response),
-            "response"
-        );
+        let host = attempt.request.url.host_str();
+        tracing::debug!(endpoint, host, headers = format_headers(response), "response");
     }
+    observer.saw(attempt, made);
 }
 
 fn format_headers(response: &Response) -> String {
@@ -168,31 +99,93 @@ fn format_headers(response: &Response) -> String {
     lines.join("; ")
 }
 
-/// Logs that the next request to `endpoint` waits so long, unless another task waits for the same
-/// already.
-pub(super) fn log_wait(
-    endpoint: Endpoint,
-    wait: Duration,
-    reason: WaitReason,
-    meter: &SourceMeter,
-) {
-    let (word, why) = match reason {
-        WaitReason::Quota => ("quota", "for the rate limit"),
-        WaitReason::Server => ("server", "as the server requested"),
-        WaitReason::Backoff => ("backoff", "before the next attempt"),
-    };
-    let (endpoint, wait_ms) = (endpoint.name(), millis(wait));
-    let text = format!("waiting {} s {why}", wait_ms.div_ceil(1000));
-    if wait > LONG_WAIT && meter.claim_wait_notice() {
-        tracing::info!(target: WAIT_NOTICE, endpoint, reason = word, wait_ms, "{text}");
-    } else if wait >= SHORT_WAIT && !meter.is_waiting_for(reason) {
-        tracing::info!(endpoint, reason = word, wait_ms, "{text}");
-    } else {
-        tracing::debug!(endpoint, reason = word, wait_ms, "{text}");
+/// `span` in whole milliseconds.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Remembers how the last attempt went, for callers that need more than what was made of it.
+#[derive(Debug, Default)]
+pub struct LastAttempt(Mutex<Option<AttemptStats>>);
+
+/// How one attempt went.
+#[derive(Debug, Clone)]
+pub struct AttemptStats {
+    /// From the first byte sent, connecting included, to the last one read.
+    pub took: Duration,
+    /// When it ended, by our clock.
+    pub ended: Timestamp,
+    /// The response without its body, if one came.
+    pub response: Option<Response>,
+    /// Where it failed, if no response came.
+    pub failed_at: Option<TransportErrorKind>,
+}
+
+impl LastAttempt {
+    /// The last attempt, if there was one.
+    pub fn get(&self) -> Option<AttemptStats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// `span` in whole milliseconds.
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+impl<P> AttemptObserver<P> for LastAttempt {
+    fn saw(&self, attempt: &RequestAttempt<'_>, _: Option<&P>) {
+        let head = |response: &Response| Response { body: Bytes::new(), ..response.clone() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(AttemptStats {
+            took: attempt.took,
+            ended: attempt.ended,
+            response: attempt.response.map(head),
+            failed_at: attempt.failed_at,
+        });
+    }
+}
+
+impl AttemptStats {
+    /// The value of the response's header `name` (lower-case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.as_ref()?.header(name)
+    }
+
+    /// By how much the server's clock is ahead of ours, at least: it states whole seconds, and
+    /// wrote them at some time between the two ends of the attempt. `None` where it states none.
+    pub fn server_ahead(&self) -> Option<TimeDelta> {
+        let date = parse_http_date(self.header("date")?)?;
+        let sent = self.ended - TimeDelta::from_std(self.took).ok()?;
+        let least = date - self.ended;
+        let most = date + TimeDelta::seconds(1) - sent;
+        Some(least.max(TimeDelta::zero()) + most.min(TimeDelta::zero()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+
+    #[test]
+    fn a_clock_is_off_only_by_what_cannot_be_explained_otherwise() {
+        let attempt = |headers: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let headers = headers.iter().map(owned).collect();
+            AttemptStats {
+                took: Duration::from_millis(400),
+                ended: parse_api_time("2026-11-20T09:30:01.200Z").unwrap(),
+                response: Some(Response { status: 200, headers, body: Bytes::new() }),
+                failed_at: None,
+            }
+        };
+        let ahead =
+            |date: &str| attempt(&[("date", date)]).server_ahead().map(|t| t.num_milliseconds());
+        for (date, want) in [
+            ("Fri, 20 Nov 2026 09:30:00 GMT", Some(0)),
+            ("Fri, 20 Nov 2026 09:30:01 GMT", Some(0)),
+            ("Fri, 20 Nov 2026 09:30:02 GMT", Some(800)),
+            ("Fri, 20 Nov 2026 09:29:59 GMT", Some(-800)),
+            ("Fri, 20 Nov 2026 10:30:01 GMT", Some(3_599_800)),
+            ("now", None),
+        ] {
+            assert_eq!(ahead(date), want, "{date}");
+        }
+        assert_eq!(attempt(&[]).server_ahead(), None);
+    }
 }

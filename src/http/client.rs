@@ -4,10 +4,12 @@
 //! `ClientPool` builds the clients: one set of connections for all sources that are reached the
 //! same way.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,11 +18,12 @@ use reqwest::{Certificate, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
 
-use super::captcha::{self, CredentialLockout};
 use super::decode::{BodyDecoder, ContentCoding};
-use super::error::{AttemptPhase, TransportError, TransportErrorKind, diagnose, flatten};
+use super::envelope::demands_captcha;
 use super::memory_budget::MemoryBudget;
-use super::message::{Request, Response};
+use super::message::{
+    AttemptPhase, Request, Response, TransportError, TransportErrorKind, diagnose, flatten,
+};
 use crate::config::settings::ConnectionSettings;
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
@@ -35,7 +38,7 @@ const MAX_PREALLOCATED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What sends one attempt.
 pub trait Transport: Send + Sync {
-    /// Sends `request` once and reads the whole answer, whatever its status.
+    /// Sends `request` once and reads the whole response, whatever its status.
     fn send(
         &self,
         request: &Request,
@@ -86,7 +89,9 @@ pub struct HttpClient {
     client: reqwest::Client,
     origin: Origin,
     headers: HeaderMap,
-    lockout: Arc<CredentialLockout>,
+    /// Whether the credential met a CAPTCHA in this run. Every further attempt would count as one
+    /// more failed login. Shared by all clients of this origin and credential.
+    is_locked_out: Arc<AtomicBool>,
     body_limit: usize,
     memory_budget: MemoryBudget,
     meter: Arc<SourceMeter>,
@@ -100,38 +105,13 @@ impl fmt::Debug for HttpClient {
 }
 
 impl HttpClient {
-    /// Binds `client` to the origin of `base_url` and, if given, a credential's header. `lockout`
-    /// is shared by all clients of that origin and credential.
-    fn new(
-        client: reqwest::Client,
-        base_url: &Url,
-        authorization: Option<HeaderValue>,
-        lockout: Arc<CredentialLockout>,
-    ) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        if let Some(value) = authorization {
-            headers.insert(AUTHORIZATION, value);
-        }
-        HttpClient {
-            client,
-            origin: base_url.origin(),
-            headers,
-            lockout,
-            body_limit: MAX_BODY_BYTES,
-            memory_budget: MemoryBudget::default(),
-            meter: Arc::default(),
-        }
-    }
-
-    /// Its answers take their room from `room`.
-    pub fn with_memory_budget(mut self, room: MemoryBudget) -> Self {
-        self.memory_budget = room;
+    /// Takes the permits for its responses from `budget`.
+    pub fn with_memory_budget(mut self, budget: MemoryBudget) -> Self {
+        self.memory_budget = budget;
         self
     }
 
-    /// What it receives is counted by `meter`, as it comes.
+    /// Counts what it receives in `meter`, as it comes.
     pub fn with_meter(mut self, meter: Arc<SourceMeter>) -> Self {
         self.meter = meter;
         self
@@ -158,31 +138,6 @@ impl HttpClient {
         }
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Response, TransportError> {
-        self.check_url(&request.url)?;
-        if self.lockout.is_closed() {
-            let why = "an earlier request of this run met the CAPTCHA";
-            return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
-        }
-        let sending = self.client.get(request.url.clone()).headers(self.headers.clone()).send();
-        let response = sending.await.map_err(|error| diagnose(error, AttemptPhase::Sending))?;
-        let status = response.status().as_u16();
-        let mut headers = text_headers(response.headers());
-        let coding = ContentCoding::of(&headers);
-        coding.update_headers(&mut headers);
-        // Not before the head: a server that takes its time keeps nothing from the others.
-        let share = self.memory_budget.take(1).await;
-        let response = Response {
-            status,
-            headers,
-            body: share.keep(self.read_body(response, &coding).await?),
-        };
-        if captcha::is_demanded(&response) {
-            self.lockout.close();
-        }
-        Ok(response)
-    }
-
     async fn read_body(
         &self,
         mut response: reqwest::Response,
@@ -206,7 +161,28 @@ impl HttpClient {
 
 impl Transport for HttpClient {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        self.attempt(request).await
+        self.check_url(&request.url)?;
+        if self.is_locked_out.load(Ordering::SeqCst) {
+            let why = "an earlier request of this run met the CAPTCHA";
+            return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
+        }
+        let sending = self.client.get(request.url.clone()).headers(self.headers.clone()).send();
+        let response = sending.await.map_err(|error| diagnose(error, AttemptPhase::Sending))?;
+        let status = response.status().as_u16();
+        let mut headers = text_headers(response.headers());
+        let coding = ContentCoding::of(&headers);
+        coding.update_headers(&mut headers);
+        // Not before the head: a server that takes its time holds up no other source.
+        let permit = self.memory_budget.take(1).await;
+        let response = Response {
+            status,
+            headers,
+            body: permit.keep(self.read_body(response, &coding).await?),
+        };
+        if demands_captcha(&response) {
+            self.is_locked_out.store(true, Ordering::SeqCst);
+        }
+        Ok(response)
     }
 }
 
@@ -222,7 +198,7 @@ fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
 /// What a server learns of us.
 const USER_AGENT: &str = concat!("atlaudit/", env!("CARGO_PKG_VERSION"));
 
-/// A connection that takes longer will not come; a slow answer may, so reading has its own limit.
+/// A connection that takes longer will not come; a slow response may, so reading has its own limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why no client could be built. No network is involved.
@@ -274,24 +250,18 @@ impl ConnectError {
 /// Connections to one host that are kept for the next request.
 const IDLE: usize = 8;
 
-/// Bytes of one answer that a server may send before anybody reads them (HTTP/2).
+/// Bytes of one response that a server may send before anybody reads them (HTTP/2).
 const STREAM_WINDOW: u32 = 128 * 1024;
 
-/// The same of all answers of a connection: of two hundred sources and more.
+/// The same of all responses of a connection: of two hundred sources and more.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 
 /// The clients built so far. Sources with equal settings share one, and so its connections.
 #[derive(Default)]
 pub struct ClientPool {
     clients: Vec<(ClientKey, reqwest::Client)>,
-    lockouts: Vec<KnownLockout>,
-}
-
-/// The lockout of one credential at one server.
-struct KnownLockout {
-    origin: Origin,
-    authorization: HeaderValue,
-    lockout: Arc<CredentialLockout>,
+    /// Whether a credential met a CAPTCHA at a server.
+    lockouts: HashMap<(Origin, HeaderValue), Arc<AtomicBool>>,
 }
 
 /// All that makes two connections differ.
@@ -325,37 +295,32 @@ impl ClientPool {
             direct,
             without_tls: direct && base_url.scheme() == "http",
         })?;
-        let header = authorization
-            .map(|authorization| authorization.header(&client).ok_or(ConnectError::Credential))
-            .transpose()?;
-        let lockout = match &header {
-            Some(header) => self.lockout(base_url.origin(), header),
-            None => Arc::default(),
-        };
-        Ok(HttpClient::new(client, base_url, header, lockout))
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let origin = base_url.origin();
+        let mut is_locked_out = Arc::default();
+        if let Some(credential) = authorization {
+            let header = credential.header(&client).ok_or(ConnectError::Credential)?;
+            let key = (origin.clone(), header.clone());
+            is_locked_out = self.lockouts.entry(key).or_default().clone();
+            headers.insert(AUTHORIZATION, header);
+        }
+        Ok(HttpClient {
+            client,
+            origin,
+            headers,
+            is_locked_out,
+            body_limit: MAX_BODY_BYTES,
+            memory_budget: MemoryBudget::default(),
+            meter: Arc::default(),
+        })
     }
 
     /// Lets credentials that met a CAPTCHA be used again by clients that are connected from now on:
     /// a new run begins, and somebody may have logged in.
     pub fn forget_lockouts(&mut self) {
         self.lockouts.clear();
-    }
-
-    fn lockout(&mut self, origin: Origin, authorization: &HeaderValue) -> Arc<CredentialLockout> {
-        let known = self
-            .lockouts
-            .iter()
-            .find(|known| known.origin == origin && known.authorization == authorization);
-        if let Some(known) = known {
-            return known.lockout.clone();
-        }
-        let lockout = Arc::<CredentialLockout>::default();
-        self.lockouts.push(KnownLockout {
-            origin,
-            authorization: authorization.clone(),
-            lockout: lockout.clone(),
-        });
-        lockout
     }
 
     fn client(&mut self, route: ClientKey) -> Result<reqwest::Client, ConnectError> {
@@ -381,7 +346,7 @@ fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
         // As many as one source asks with at once; each has a buffer of up to 400 KB, also while it
         // is idle.
         .pool_max_idle_per_host(IDLE)
-        // Answers that wait for room must not fill the connection of those that have theirs.
+        // Responses that wait for a permit must not fill the connection of those that have one.
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .connect_timeout(route.timeout.min(CONNECT_TIMEOUT))

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use bytes::{Bytes, BytesMut};
 use flate2::write::MultiGzDecoder;
 
-use super::error::{TransportError, TransportErrorKind};
+use super::message::{TransportError, TransportErrorKind};
 
 const CONTENT_ENCODING: &str = "content-encoding";
 
@@ -43,28 +43,20 @@ impl ContentCoding {
     /// Makes `headers` those of the decoded body; where it stays encoded, `content-encoding` names
     /// the coding.
     pub(super) fn update_headers(&self, headers: &mut Vec<(String, String)>) {
-        match self {
-            ContentCoding::Identity => headers.retain(|(name, _)| name != CONTENT_ENCODING),
-            // The length is that of the compressed body.
-            ContentCoding::Gzip => {
-                headers.retain(|(name, _)| name != CONTENT_ENCODING && name != "content-length");
-            }
-            ContentCoding::Unsupported(coding) => {
-                headers.retain(|(name, _)| name != CONTENT_ENCODING);
-                headers.push((CONTENT_ENCODING.to_owned(), coding.clone()));
-            }
+        // The length is that of the compressed body.
+        let has_other_length = *self == ContentCoding::Gzip;
+        headers.retain(|(name, _)| {
+            name != CONTENT_ENCODING && !(has_other_length && name == "content-length")
+        });
+        if let ContentCoding::Unsupported(coding) = self {
+            headers.push((CONTENT_ENCODING.to_owned(), coding.clone()));
         }
     }
 }
 
 /// A body as it arrives, chunk by chunk, so that a compressed bomb is dropped when it passes the
 /// limit and not after it has filled the memory.
-pub(super) struct BodyDecoder {
-    stage: DecoderStage,
-    limit: usize,
-}
-
-enum DecoderStage {
+pub(super) enum BodyDecoder {
     Plain(LimitedBody),
     Gzip(Box<MultiGzDecoder<LimitedBody>>),
 }
@@ -73,11 +65,10 @@ impl BodyDecoder {
     /// Decodes a body of `coding` into at most `limit` bytes, of which `expected` are reserved.
     pub(super) fn new(coding: &ContentCoding, expected: usize, limit: usize) -> BodyDecoder {
         let body = LimitedBody { bytes: BytesMut::with_capacity(expected), limit, is_full: false };
-        let stage = match coding {
-            ContentCoding::Gzip => DecoderStage::Gzip(Box::new(MultiGzDecoder::new(body))),
-            ContentCoding::Identity | ContentCoding::Unsupported(_) => DecoderStage::Plain(body),
-        };
-        BodyDecoder { stage, limit }
+        match coding {
+            ContentCoding::Gzip => BodyDecoder::Gzip(Box::new(MultiGzDecoder::new(body))),
+            ContentCoding::Identity | ContentCoding::Unsupported(_) => BodyDecoder::Plain(body),
+        }
     }
 
     /// Takes the next chunk, and returns how many bytes it decoded to.
@@ -86,9 +77,9 @@ impl BodyDecoder {
     /// The body is too large, or its compression is damaged.
     pub(super) fn push(&mut self, chunk: &[u8]) -> Result<usize, TransportError> {
         let before = self.body().bytes.len();
-        let written = match &mut self.stage {
-            DecoderStage::Plain(body) => body.write_all(chunk),
-            DecoderStage::Gzip(decoder) => decoder.write_all(chunk),
+        let written = match self {
+            BodyDecoder::Plain(body) => body.write_all(chunk),
+            BodyDecoder::Gzip(decoder) => decoder.write_all(chunk),
         };
         written.map_err(|error| self.failure(&error))?;
         Ok(self.body().bytes.len() - before)
@@ -100,34 +91,34 @@ impl BodyDecoder {
     /// # Errors
     /// The compressed stream has no proper end.
     pub(super) fn finish(mut self, received: usize) -> Result<Bytes, TransportError> {
-        if let (DecoderStage::Gzip(decoder), 1..) = (&mut self.stage, received) {
+        if let (BodyDecoder::Gzip(decoder), 1..) = (&mut self, received) {
             let finished = decoder.try_finish();
             finished.map_err(|error| self.failure(&error))?;
         }
-        let body = match &mut self.stage {
-            DecoderStage::Plain(body) => body,
-            DecoderStage::Gzip(decoder) => decoder.get_mut(),
+        let body = match &mut self {
+            BodyDecoder::Plain(body) => body,
+            BodyDecoder::Gzip(decoder) => decoder.get_mut(),
         };
         Ok(std::mem::take(&mut body.bytes).freeze())
     }
 
     fn failure(&self, error: &io::Error) -> TransportError {
         match self.body().is_full {
-            true => TransportError::too_large(self.limit),
+            true => TransportError::too_large(self.body().limit),
             false => TransportError::new(TransportErrorKind::Garbled, &error.to_string()),
         }
     }
 
     fn body(&self) -> &LimitedBody {
-        match &self.stage {
-            DecoderStage::Plain(body) => body,
-            DecoderStage::Gzip(decoder) => decoder.get_ref(),
+        match self {
+            BodyDecoder::Plain(body) => body,
+            BodyDecoder::Gzip(decoder) => decoder.get_ref(),
         }
     }
 }
 
 /// Takes bytes up to a limit, and fails past it.
-struct LimitedBody {
+pub(super) struct LimitedBody {
     bytes: BytesMut,
     limit: usize,
     is_full: bool,

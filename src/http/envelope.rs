@@ -10,10 +10,9 @@
 //! where it is empty, is no error).
 
 use serde_json::{Map, Value};
+use url::Url;
 
-use crate::http::captcha;
-use crate::http::error::UnreadableBody;
-use crate::http::message::Response;
+use crate::http::message::{Response, UnreadableBody};
 use crate::http::retry::RefusalKind;
 use crate::model::text::printable;
 
@@ -73,6 +72,38 @@ pub(super) fn is_html(response: &Response) -> bool {
     typed || body.unwrap_or(&response.body).trim_ascii_start().first() == Some(&b'<')
 }
 
+const DENIED_REASON_HEADER: &str = "x-authentication-denied-reason";
+
+/// Whether `response` says that the account is locked until a CAPTCHA is solved.
+///
+/// Facts (developer.atlassian.com/server/jira/platform/basic-authentication, "CAPTCHA"): after
+/// several failed logins a Data Center refuses the account without looking at its password.
+/// `X-Seraph-LoginReason` is then `AUTHENTICATION_DENIED`, and `X-Authentication-Denied-Reason` is
+/// `CAPTCHA_CHALLENGE; login-url=...`. Jira answers 403, others 401.
+pub(super) fn demands_captcha(response: &Response) -> bool {
+    let has_word = |name: &str, word: &str| {
+        let value = response.header(name).unwrap_or_default();
+        value.to_ascii_uppercase().contains(word)
+    };
+    matches!(response.status, 401 | 403)
+        && (has_word(DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE")
+            || has_word("x-seraph-loginreason", "AUTHENTICATION_DENIED"))
+}
+
+/// The page at which to log in, if it is of the host of the request: another one may want to catch
+/// a password. Its query is left out, since it may hold a token.
+pub(super) fn login_page(response: &Response, requested: &Url) -> Option<String> {
+    let reason = response.header(DENIED_REASON_HEADER)?;
+    let at = reason.to_ascii_lowercase().find("login-url=")?;
+    let text = reason.get(at + "login-url=".len()..)?;
+    let text = text.split([';', ',', ' ']).next()?.trim_matches('"');
+    let page = Url::parse(text).ok()?;
+    let is_safe = page.host() == requested.host() && matches!(page.scheme(), "https" | "http");
+    let is_as_secure = page.scheme() == "https" || requested.scheme() == "http";
+    let shown = format!("{}{}", page.origin().ascii_serialization(), page.path());
+    (is_safe && is_as_secure).then(|| printable(&shown))
+}
+
 /// What the server says in an answer that is no page of records.
 pub(super) fn read_message(response: &Response) -> ServerMessage {
     let (code, words) = if let Some(coding) = response.header("content-encoding") {
@@ -104,7 +135,7 @@ fn refusal_kind(response: &Response, words: &str) -> RefusalKind {
     let words = words.to_ascii_lowercase();
     let category = response.header("x-failure-category").unwrap_or_default();
     let cache = response.header("x-cache").unwrap_or_default();
-    if captcha::is_demanded(response) {
+    if demands_captcha(response) {
         RefusalKind::Captcha
     } else if words.contains("scope does not match")
         || category.eq_ignore_ascii_case("FAILURE_CLIENT_SCOPE_CHECK")

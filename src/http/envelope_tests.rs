@@ -144,8 +144,7 @@ fn read_error(envelope: &str) -> Option<(String, Option<String>)> {
         Some((name, text.as_str()))
     });
     let error = find_error(members)?;
-    let code = error.reported_code().map(str::to_owned);
-    Some((error.message, code))
+    Some((error.message, error.code))
 }
 
 #[test]
@@ -210,5 +209,49 @@ fn a_huge_or_deep_member_is_quoted_and_not_parsed() {
     for text in [huge, deep] {
         let error = find_error([("errors", text.as_str())].into_iter()).unwrap();
         assert!(error.message.chars().count() <= 301);
+    }
+}
+
+fn refusal(status: u16, name: &str, value: &str) -> Response {
+    Response { status, ..response(&[(name, value)], "") }
+}
+
+#[test]
+fn the_headers_of_a_refusal_name_the_captcha() {
+    for (status, name, value, want) in [
+        (403, DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE; login-url=https://a/login.jsp", true),
+        (401, DENIED_REASON_HEADER, "captcha_challenge", true),
+        (401, "x-seraph-loginreason", "AUTHENTICATION_DENIED", true),
+        (401, "x-seraph-loginreason", "AUTHENTICATED_FAILED", false),
+        (401, DENIED_REASON_HEADER, "PASSWORD_EXPIRED", false),
+        (200, DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE", false),
+        (403, "x-other", "CAPTCHA_CHALLENGE", false),
+    ] {
+        assert_eq!(demands_captcha(&refusal(status, name, value)), want, "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_login_page_is_shown_only_of_the_same_host_and_without_its_query() {
+    let asked: Url = "https://dc.example:8443/jira/rest/x?y=z".parse().unwrap();
+    let page = |value: &str| login_page(&refusal(403, DENIED_REASON_HEADER, value), &asked);
+    for (value, want) in [
+        (
+            "CAPTCHA_CHALLENGE; login-url=https://DC.example/jira/login.jsp?token=t#x",
+            Some("https://dc.example/jira/login.jsp"),
+        ),
+        (
+            "CAPTCHA_CHALLENGE; Login-URL=\"https://u:p@dc.example/in\"; x",
+            Some("https://dc.example/in"),
+        ),
+        ("CAPTCHA_CHALLENGE; login-url=http://dc.example/in", None),
+        ("CAPTCHA_CHALLENGE; login-url=https://evil.example/in", None),
+        ("CAPTCHA_CHALLENGE; login-url=https://dc.example@evil.example/", None),
+        ("CAPTCHA_CHALLENGE; login-url=javascript:alert(1)", None),
+        ("CAPTCHA_CHALLENGE; login-url=/login.jsp", None),
+        ("CAPTCHA_CHALLENGE; login-url=", None),
+        ("CAPTCHA_CHALLENGE", None),
+    ] {
+        assert_eq!(page(value).as_deref(), want, "{value}");
     }
 }

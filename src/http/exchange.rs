@@ -5,14 +5,12 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
-use super::attempt_observer::{AttemptObserver, InFlight, NoObserver, RequestAttempt, log_attempt};
-use super::captcha::login_page;
+use super::attempt_observer::{AttemptObserver, RequestAttempt, report};
 use super::client::Transport;
-use super::envelope::{self, ServerMessage};
-use super::error::{TransportError, UnreadableBody};
+use super::envelope::{self, ServerMessage, login_page};
 use super::failure::{Failure, FailureKind};
-use super::limiter::{PausedTooLong, RequestLimiter, wait};
-use super::message::{Request, Response};
+use super::limiter::{RequestLimiter, wait};
+use super::message::{Request, Response, TransportError, UnreadableBody};
 use super::retry::{
     AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide, requested_wait,
 };
@@ -26,29 +24,15 @@ const NOTICEABLE_WAIT: Duration = Duration::from_secs(5);
 /// Earlier attempts that a failure quotes.
 const MAX_CAUSES: usize = 4;
 
-/// Sends `request` until `read` makes something of the answer, or no further attempt would help.
+/// Sends `request` until `read` makes something of the response, or no further attempt would help.
 ///
 /// Every attempt, retries included, takes its turn in `limits`; a 429 pauses them for every task.
 /// `read` is called for a 2xx that is not a page for people, so that a body is decoded only once;
-/// what it cannot read is tried again like any other passing fault.
+/// what it cannot read is tried again like any other passing fault. `observer` sees every attempt.
 ///
 /// # Errors
-/// A `Failure` says why the request was given up. Nothing of a half answer is ever returned.
-pub async fn exchange<T: Transport, P>(
-    transport: &T,
-    limits: &RequestLimiter,
-    budget: &RetryBudget,
-    meter: &SourceMeter,
-    request: &Request,
-    read: impl Fn(&Response) -> Result<P, UnreadableBody>,
-) -> Result<P, Failure> {
-    send_with_retries(transport, limits, budget, meter, request, read, &NoObserver).await
-}
-
-/// The same, and `observer` sees every attempt.
-///
-/// # Errors
-/// As with [`exchange`].
+/// A `Failure` says why the request was given up. Nothing of an incomplete response is ever
+/// returned.
 pub async fn send_with_retries<T: Transport, P>(
     transport: &T,
     limits: &RequestLimiter,
@@ -58,37 +42,38 @@ pub async fn send_with_retries<T: Transport, P>(
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     observer: &impl AttemptObserver<P>,
 ) -> Result<P, Failure> {
-    let mut attempts = AttemptHistory::new(request);
+    let mut failure = Failure::before_first_attempt(request);
     let mut history = RetryHistory::default();
     let mut waited: Option<(WaitReason, Duration)> = None;
     loop {
         if let Err(paused) = limits.admit(budget.max_wait, meter).await {
-            return Err(attempts.into_paused_failure(paused));
+            return Err(Failure {
+                kind: FailureKind::RateLimited,
+                message: paused.to_string(),
+                ..failure
+            });
         }
-        let sent = Instant::now();
-        let pending = InFlight::begin(observer, request, attempts.count.saturating_add(1));
-        let answer = attempts.send_once(transport, meter).await;
-        pending.over();
-        let failed = match answer.read(request, &read) {
+        failure.attempts = failure.attempts.saturating_add(1);
+        let ended = send_once(transport, request, failure.attempts, meter, observer).await;
+        let failed = match ended.read(request, &read) {
             Ok(page) => {
-                log_attempt(&attempts.attempt_for(&answer), observer.records(&page));
-                observer.saw(&attempts.attempt_for(&answer), Some(&page));
+                report(observer, &ended.attempt(request, failure.attempts), Some(&page));
                 return Ok(page);
             }
             Err(failed) => failed,
         };
         if let Some((reason, delay)) = waited {
             // Not the time spent in `admit` for our own quota: the server did not cause it.
-            history.add(reason, delay.saturating_add(sent.elapsed()));
+            history.add(reason, delay.saturating_add(ended.took));
         }
         let decision = decide(&failed.outcome, &history, budget, fastrand::f64());
-        let attempt = failed.annotate(&decision, attempts.attempt_for(&answer));
-        log_attempt(&attempt, None);
-        observer.saw(&attempt, None);
-        drop(answer);
-        let kind = match decision {
+        let attempt = ended.attempt(request, failure.attempts);
+        let (error, waits) = (Some(failed.message.as_str()), decision.delay());
+        report(observer, &RequestAttempt { error, waits, ..attempt }, None);
+        drop(ended);
+        match decision {
             RetryDecision::Wait { delay, pause_endpoint, reason } => {
-                attempts.log_retry(&failed, delay);
+                log_retry(&mut failure, &failed, delay);
                 waited = Some((reason, delay));
                 if pause_endpoint {
                     if delay >= NOTICEABLE_WAIT {
@@ -100,21 +85,21 @@ pub async fn send_with_retries<T: Transport, P>(
                 } else {
                     wait(delay, reason, meter).await;
                 }
-                continue;
             }
-            RetryDecision::GiveUp(kind) => kind,
-            // A page was returned above; a decision that calls a failure done is a bug.
-            RetryDecision::Done => FailureKind::Unexpected,
-        };
-        if let (FailureKind::RateLimited, Some(asked)) = (kind, failed.requested_wait()) {
-            // Too long for us, but the next request must still observe it.
-            limits.pause(asked).await;
+            RetryDecision::GiveUp(kind) => {
+                if let (FailureKind::RateLimited, Some(requested)) =
+                    (kind, failed.outcome.requested_wait())
+                {
+                    // Too long for us, but the next request must still observe it.
+                    limits.pause(requested).await;
+                }
+                return Err(failed.into_failure(kind, failure));
+            }
         }
-        return Err(attempts.into_failure(kind, failed));
     }
 }
 
-/// What `read` makes of a good answer to `request`, or what is wrong with the answer.
+/// What `read` makes of a good response to `request`, or what is wrong with the response.
 fn read_page<P>(
     request: &Request,
     response: &Response,
@@ -131,7 +116,7 @@ fn read_page<P>(
     read(response).map_err(|error| FailedAttempt::from_unreadable(response, &error))
 }
 
-/// What is decided about a first answer that brings no page, and how it is reported.
+/// What is decided about a first response that brings no page, and how it is reported.
 #[cfg(fuzzing)]
 pub fn judged(
     request: &Request,
@@ -142,9 +127,9 @@ pub fn judged(
     let decision = decide(&failed.outcome, &RetryHistory::default(), budget, 0.5);
     let kind = match decision {
         RetryDecision::GiveUp(kind) => kind,
-        RetryDecision::Done | RetryDecision::Wait { .. } => FailureKind::Unavailable,
+        RetryDecision::Wait { .. } => FailureKind::Unavailable,
     };
-    Some((decision, AttemptHistory::new(request).into_failure(kind, failed)))
+    Some((decision, failed.into_failure(kind, Failure::before_first_attempt(request))))
 }
 
 /// How an attempt ended.
@@ -152,6 +137,54 @@ struct AttemptResult {
     result: Result<Response, TransportError>,
     took: Duration,
     ended: Timestamp,
+}
+
+/// Reports an attempt that is dropped before it has ended.
+struct AbandonedReport<F: Fn()> {
+    report: F,
+    has_ended: bool,
+}
+
+impl<F: Fn()> Drop for AbandonedReport<F> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            (self.report)();
+        }
+    }
+}
+
+async fn send_once<T: Transport, P>(
+    transport: &T,
+    request: &Request,
+    number: u32,
+    meter: &SourceMeter,
+    observer: &impl AttemptObserver<P>,
+) -> AttemptResult {
+    meter.requests.add(1);
+    meter.retries.add(u64::from(number > 1));
+    let sent = Instant::now();
+    let report_abandoned = || {
+        let attempt = RequestAttempt {
+            request,
+            number,
+            ended: Utc::now(),
+            took: sent.elapsed(),
+            response: None,
+            failed_at: None,
+            error: Some("given up before its answer was whole: it was needed no more"),
+            waits: None,
+        };
+        report(observer, &attempt, None);
+    };
+    let mut abandoned = AbandonedReport { report: report_abandoned, has_ended: false };
+    let result = transport.send(request).await;
+    abandoned.has_ended = true;
+    let ended = AttemptResult { result, took: sent.elapsed(), ended: Utc::now() };
+    if let Ok(response) = &ended.result {
+        meter.answered(ended.took);
+        meter.limited.add(u64::from(response.status == 429));
+    }
+    ended
 }
 
 impl AttemptResult {
@@ -163,6 +196,20 @@ impl AttemptResult {
         match &self.result {
             Ok(response) => read_page(request, response, read),
             Err(error) => Err(FailedAttempt::from_transport_error(error)),
+        }
+    }
+
+    /// The attempt as an observer sees it, before anything was decided about it.
+    fn attempt<'a>(&'a self, request: &'a Request, number: u32) -> RequestAttempt<'a> {
+        RequestAttempt {
+            request,
+            number,
+            ended: self.ended,
+            took: self.took,
+            response: self.result.as_ref().ok(),
+            failed_at: self.result.as_ref().err().map(TransportError::kind),
+            error: None,
+            waits: None,
         }
     }
 }
@@ -179,12 +226,12 @@ impl FailedAttempt {
     /// A 2xx that is not the page it should be.
     fn from_unreadable(response: &Response, error: &UnreadableBody) -> Self {
         FailedAttempt {
-            outcome: match error.is_server_error() {
+            outcome: match error.is_server_error {
                 true => AttemptOutcome::ErrorInPage,
                 false => AttemptOutcome::Unreadable,
             },
             status: Some(response.status),
-            code: error.reported_code().map(str::to_owned),
+            code: error.code.clone(),
             message: error.message.clone(),
         }
     }
@@ -229,27 +276,12 @@ impl FailedAttempt {
         }
     }
 
-    /// `attempt`, with what was wrong and what was decided about it.
-    fn annotate<'b>(
-        &'b self,
-        decision: &RetryDecision,
-        attempt: RequestAttempt<'b>,
-    ) -> RequestAttempt<'b> {
-        RequestAttempt {
-            error: Some(&self.message),
-            waits: match decision {
-                RetryDecision::Wait { delay, .. } => Some(*delay),
-                RetryDecision::GiveUp(_) | RetryDecision::Done => None,
-            },
-            ..attempt
-        }
-    }
-
-    fn requested_wait(&self) -> Option<Duration> {
-        match self.outcome {
-            AttemptOutcome::Response { requested_wait, .. } => requested_wait,
-            _ => None,
-        }
+    /// The failure of the request of which this was the last attempt; `so_far` has what is known
+    /// of the earlier ones.
+    fn into_failure(self, kind: FailureKind, mut so_far: Failure) -> Failure {
+        let last = self.describe();
+        so_far.causes.retain(|cause| *cause != last);
+        Failure { kind, status: self.status, code: self.code, message: self.message, ..so_far }
     }
 }
 
@@ -258,109 +290,22 @@ fn redirect_message(response: &Response) -> Option<ServerMessage> {
     let location = response.header("location").filter(|_| (300..400).contains(&response.status))?;
     let target = url::Url::parse(location).ok();
     let host = target.as_ref().and_then(|url| url.host_str());
-    Some(ServerMessage {
-        code: None,
-        message: host
-            .map_or("to another path".to_owned(), |host| format!("to {}", printable(host))),
-        refusal: RefusalKind::Plain,
-    })
+    let message =
+        host.map_or("to another path".to_owned(), |host| format!("to {}", printable(host)));
+    Some(ServerMessage { code: None, message, refusal: RefusalKind::Plain })
 }
 
-/// The attempts of one request so far.
-struct AttemptHistory<'a> {
-    request: &'a Request,
-    host: String,
-    count: u32,
-    causes: Vec<String>,
-}
-
-impl<'a> AttemptHistory<'a> {
-    fn new(request: &'a Request) -> Self {
-        let host = request.url.host_str().unwrap_or_default();
-        AttemptHistory {
-            request,
-            host: match request.url.port() {
-                Some(port) => format!("{host}:{port}"),
-                None => host.to_owned(),
-            },
-            count: 0,
-            causes: Vec::new(),
-        }
+/// Records, for the log and for a later failure, that `failed` is retried after `delay`.
+fn log_retry(failure: &mut Failure, failed: &FailedAttempt, delay: Duration) {
+    let line = failed.describe();
+    let text = format!("{}: {line}; trying again in {:.1} s", failure.host, delay.as_secs_f32());
+    // A hiccup is nobody's business; a wait that a person notices wants a word.
+    match delay < NOTICEABLE_WAIT {
+        true => tracing::info!(attempt = failure.attempts, "{text}"),
+        false => tracing::warn!(attempt = failure.attempts, "{text}"),
     }
-
-    async fn send_once<T: Transport>(
-        &mut self,
-        transport: &T,
-        meter: &SourceMeter,
-    ) -> AttemptResult {
-        meter.requests.add(1);
-        meter.retries.add(u64::from(self.count > 0));
-        self.count = self.count.saturating_add(1);
-        let sent = Instant::now();
-        let result = transport.send(self.request).await;
-        let answer = AttemptResult { result, took: sent.elapsed(), ended: Utc::now() };
-        if let Ok(response) = &answer.result {
-            meter.answered(answer.took);
-            meter.limited.add(u64::from(response.status == 429));
-        }
-        answer
-    }
-
-    /// The attempt that ended with `answer`, as an observer sees it.
-    fn attempt_for<'b>(&'b self, answer: &'b AttemptResult) -> RequestAttempt<'b> {
-        RequestAttempt {
-            request: self.request,
-            number: self.count,
-            ended: answer.ended,
-            took: answer.took,
-            response: answer.result.as_ref().ok(),
-            error: None,
-            waits: None,
-        }
-    }
-
-    /// Records, for the log and for a later failure, that `failed` is retried after `delay`.
-    fn log_retry(&mut self, failed: &FailedAttempt, delay: Duration) {
-        let line = failed.describe();
-        let text = format!("{}: {line}; trying again in {:.1} s", self.host, delay.as_secs_f32());
-        // A hiccup is nobody's business; a wait that a person notices wants a word.
-        match delay < NOTICEABLE_WAIT {
-            true => tracing::info!(attempt = self.count, "{text}"),
-            false => tracing::warn!(attempt = self.count, "{text}"),
-        }
-        if self.causes.len() < MAX_CAUSES && !self.causes.contains(&line) {
-            self.causes.push(line);
-        }
-    }
-
-    fn into_failure(mut self, kind: FailureKind, failed: FailedAttempt) -> Failure {
-        let last = failed.describe();
-        self.causes.retain(|cause| *cause != last);
-        Failure {
-            kind,
-            endpoint: self.request.endpoint,
-            is_through_gateway: self.request.is_through_gateway(),
-            host: self.host,
-            status: failed.status,
-            code: failed.code,
-            message: failed.message,
-            attempts: self.count,
-            causes: self.causes,
-        }
-    }
-
-    fn into_paused_failure(self, paused: PausedTooLong) -> Failure {
-        Failure {
-            kind: FailureKind::RateLimited,
-            endpoint: self.request.endpoint,
-            is_through_gateway: self.request.is_through_gateway(),
-            host: self.host,
-            status: None,
-            code: None,
-            message: paused.to_string(),
-            attempts: self.count,
-            causes: self.causes,
-        }
+    if failure.causes.len() < MAX_CAUSES && !failure.causes.contains(&line) {
+        failure.causes.push(line);
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::*;
-use crate::http::credential_limit::CredentialLimit;
-use crate::http::error::TransportErrorKind;
+use crate::http::limiter::CredentialLimit;
 use crate::http::message::Endpoint;
+use crate::http::message::TransportErrorKind;
 
 type ScriptedReply = Result<Response, TransportError>;
 
@@ -78,7 +78,17 @@ async fn run_within(
 ) -> ExchangeRun {
     let script = script(steps);
     let meter = SourceMeter::default();
-    let result = exchange(&script, &limits, &RETRY_BUDGET, &meter, &request(), read_number).await;
+    let (request, observer) = (request(), None::<NotingObserver>);
+    let asked = send_with_retries(
+        &script,
+        &limits,
+        &RETRY_BUDGET,
+        &meter,
+        &request,
+        read_number,
+        &observer,
+    );
+    let result = asked.await;
     let asked_at = script.requested_at.into_inner().unwrap();
     ExchangeRun { result, asked_at, meter, limits }
 }

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use super::message::Endpoint;
+use super::message::{Endpoint, Request};
 use crate::exit::Exit;
 use crate::model::open_files;
+
+/// What to do about a failure, by its kind, endpoint and message.
+const HINTS: &str = include_str!("failure_hints.tsv");
 
 /// Why a request was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +44,7 @@ pub enum FailureKind {
     Unreachable,
     /// Silent for longer than the time limit.
     TimedOut,
-    /// The connection ends before the answer does.
+    /// The connection ends before the response does.
     ConnectionLost,
     /// No secure connection.
     Tls,
@@ -57,13 +60,13 @@ pub enum FailureKind {
 pub struct Failure {
     /// Why.
     pub kind: FailureKind,
-    /// What was asked.
+    /// What was requested.
     pub endpoint: Endpoint,
-    /// Whether it was asked through Atlassian's gateway.
+    /// Whether it was requested through Atlassian's gateway.
     pub is_through_gateway: bool,
-    /// Whom: the host, with its port when the URL names one.
+    /// The host, with its port when the URL names one.
     pub host: String,
-    /// The status of the last answer, when the last attempt had one.
+    /// The status of the last response, when the last attempt had one.
     pub status: Option<u16>,
     /// The server's own code, such as `ADMIN-400-1`.
     pub code: Option<String>,
@@ -97,18 +100,56 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl Failure {
+    /// The failure of `request`, of which nothing is known yet.
+    pub(super) fn before_first_attempt(request: &Request) -> Failure {
+        let host = request.url.host_str().unwrap_or_default();
+        Failure {
+            kind: FailureKind::Unexpected,
+            endpoint: request.endpoint,
+            is_through_gateway: request.is_through_gateway(),
+            host: match request.url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.to_owned(),
+            },
+            status: None,
+            code: None,
+            message: String::new(),
+            attempts: 0,
+            causes: Vec::new(),
+        }
+    }
+
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> &'static str {
         match self.kind {
-            FailureKind::CredentialRefused => {
-                credential_hint(self.endpoint, self.is_through_gateway)
-            }
-            FailureKind::ScopeMissing => scope_hint(self.endpoint),
-            FailureKind::Forbidden => permission_hint(self.endpoint),
-            FailureKind::NotFound => address_hint(self.endpoint, self.is_through_gateway),
-            FailureKind::Tls => tls_hint(&self.message),
-            kind => open_files::hint_of_text(&self.message).unwrap_or_else(|| general_hint(kind)),
+            FailureKind::CredentialRefused
+            | FailureKind::ScopeMissing
+            | FailureKind::Forbidden
+            | FailureKind::NotFound
+            | FailureKind::Tls => self.hint_of_kind(),
+            _ => open_files::hint_of_text(&self.message).unwrap_or_else(|| self.hint_of_kind()),
         }
+    }
+
+    fn hint_of_kind(&self) -> &'static str {
+        let kind = format!("{:?}", self.kind);
+        let gateway = format!("{}@gateway", self.endpoint.name());
+        let is_endpoint = |name| {
+            name == "*"
+                || name == self.endpoint.name()
+                || self.is_through_gateway && name == gateway
+        };
+        let is_said = |words| words == "*" || self.message.contains(words);
+        let mut rows = HINTS.lines().filter_map(|line| {
+            let mut cells = line.splitn(4, '\t');
+            Some([cells.next()?, cells.next()?, cells.next()?, cells.next()?])
+        });
+        let row = rows.find(|[of_kind, endpoints, words, _]| {
+            *of_kind == kind
+                && endpoints.split('|').any(is_endpoint)
+                && words.split('|').any(is_said)
+        });
+        row.map(|[.., hint]| hint).unwrap_or_default()
     }
 
     /// The exit code.
@@ -170,174 +211,6 @@ fn describe(kind: FailureKind) -> &'static str {
     }
 }
 
-const ORGANIZATION_ID_HINT: &str = "the key may read events all the same: add `--org-id ID`; it is in the URL of admin.atlassian.com, after /o/";
-
-const KEY_EXPIRY_HINT: &str =
-    "only a key with the scope `read:keys:admin` shows when it expires; otherwise set `expires_on`";
-
-const SITE_CLOSED: &str = "the site does not show its cloud id from here: set `cloud_id`, as an administrator reads it at https://SITE/_edge/tenant_info";
-
-fn credential_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
-    match endpoint {
-        Endpoint::EventsStream | Endpoint::Organizations | Endpoint::ApiKeys => {
-            "check that the key has neither expired nor been revoked, and that it is an \
-             organization API key (Atlassian Administration > Organization settings > API keys): \
-             a personal API token does not work here"
-        }
-        Endpoint::TenantInfo => SITE_CLOSED,
-        Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
-            "check the personal access token, or the password and its `username`: neither may be \
-             expired or revoked, a password is sent with `username`, a token without"
-        }
-        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::JiraUsers
-            if is_through_gateway =>
-        {
-            "check that the token has neither expired nor been revoked, that `email` is its \
-             account's and that `cloud_id`, if it is set, is this site's"
-        }
-        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::JiraUsers => {
-            "check that the email belongs to the API token and that the token has neither expired \
-             nor been revoked; a token with scopes, or a service account's, works only through \
-             the gateway: set `gateway = true`"
-        }
-    }
-}
-
-fn scope_hint(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Organizations => ORGANIZATION_ID_HINT,
-        Endpoint::ApiKeys => KEY_EXPIRY_HINT,
-        Endpoint::EventsStream => {
-            "create an API key with the scope `read:events:admin`, or one without scopes"
-        }
-        Endpoint::ConfluenceAudit => "create a token with the scope `read:audit-log:confluence`",
-        Endpoint::JiraUsers => {
-            "create a token with the scope `read:jira-user` too, or take `resolve_users` out"
-        }
-        Endpoint::JiraAuditRecords
-        | Endpoint::DatacenterEvents
-        | Endpoint::DatacenterWhoami
-        | Endpoint::TenantInfo => {
-            "create a token with the scopes `read:audit-log:jira` and `read:user:jira`, or with \
-             the classic `manage:jira-configuration`"
-        }
-    }
-}
-
-fn permission_hint(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Organizations => ORGANIZATION_ID_HINT,
-        Endpoint::ApiKeys => KEY_EXPIRY_HINT,
-        Endpoint::TenantInfo => SITE_CLOSED,
-        Endpoint::JiraUsers => {
-            "give the account the global permission `Browse users and groups`, or take \
-             `resolve_users` out"
-        }
-        Endpoint::EventsStream => {
-            "check that the key belongs to this `org_id`; the audit log of user activity also \
-             needs Atlassian Guard"
-        }
-        Endpoint::ConfluenceAudit => {
-            "make the account a Confluence administrator: only with that permission may it read \
-             the audit log"
-        }
-        Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
-            "give the account the global permission of a system administrator: only with it may \
-             it read the audit log"
-        }
-        Endpoint::JiraAuditRecords => {
-            "give the account the global permission `Administer Jira`: only with it may it read \
-             the audit log"
-        }
-    }
-}
-
-fn address_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
-    match endpoint {
-        Endpoint::Organizations => ORGANIZATION_ID_HINT,
-        Endpoint::ApiKeys => KEY_EXPIRY_HINT,
-        Endpoint::JiraUsers => "take `resolve_users` out: the site has no Jira",
-        Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
-        Endpoint::DatacenterEvents => {
-            "check `base_url`: it ends before `/rest`, with the context path if there is one; the \
-             audit log needs Jira 8.8, Confluence 7.5 or Bitbucket 7.0"
-        }
-        Endpoint::TenantInfo => "check `site`, or set `cloud_id`",
-        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::DatacenterWhoami
-            if is_through_gateway =>
-        {
-            "check `site`, and `cloud_id` if it is set"
-        }
-        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::DatacenterWhoami => {
-            "check `site`, and `base_url` if it is set"
-        }
-    }
-}
-
-/// The TLS library words its verdicts in English only, and each asks for something else.
-fn tls_hint(message: &str) -> &'static str {
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if says(&["UnknownIssuer", "unknown issuer", "SelfSigned", "CaUsedAsEndEntity"]) {
-        "nobody that this system trusts signed the certificate: for a company's own authority, or \
-         behind an inspecting proxy, set `ca_file` to the authority's certificate (PEM)"
-    } else if says(&["expired", "Expired"]) {
-        "the server's certificate has expired: its owner must renew it; if it is valid elsewhere, \
-         check this machine's clock"
-    } else if says(&["not valid yet", "NotValidYet"]) {
-        "the server's certificate is not valid yet: check this machine's clock"
-    } else if says(&["not valid for name", "NotValidForName"]) {
-        "the certificate is another host's: check the host in `site` or `base_url`"
-    } else if says(&["corrupt message", "InvalidContentType"]) {
-        "the server does not speak TLS: check the port in `base_url`, and whether a proxy stands \
-         in front"
-    } else {
-        "check the clock and the host name; behind an inspecting proxy set `ca_file` to its \
-         certificate"
-    }
-}
-
-fn general_hint(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::FreePlan => {
-            "an audit log needs a Standard plan or better; remove the source or upgrade the site"
-        }
-        FailureKind::CaptchaRequired => {
-            "log in once with this account in a browser, at the server's login page, and solve \
-             the CAPTCHA; then run again. Nothing more was sent with this credential"
-        }
-        FailureKind::BadRequest => {
-            "the server names the fault above; when the configuration is right, please report it"
-        }
-        FailureKind::RateLimited => {
-            "run again later, raise `max_wait`, or look for another program that uses the same \
-             credential"
-        }
-        FailureKind::Redirected | FailureKind::HtmlInstead => {
-            "check `site` or `base_url`, and whether a proxy or a single sign-on page stands in \
-             front"
-        }
-        FailureKind::CdnRefused => {
-            "run again later, nothing is lost; if it stays so, check `site` or `base_url`, and \
-             whether this machine's address is allowed there"
-        }
-        FailureKind::ErrorInPage | FailureKind::Unavailable => {
-            "run again later (https://status.atlassian.com), or raise `retry_for`; nothing is lost"
-        }
-        FailureKind::Unreachable => {
-            "check the host name, the network, and `proxy` if one is needed"
-        }
-        FailureKind::TimedOut => "run again later, or raise `timeout`; nothing is lost",
-        FailureKind::ConnectionLost => {
-            "run again later; if it stays so, look for a proxy or firewall that cuts connections"
-        }
-        FailureKind::TooLarge => "set a smaller `page_size`",
-        FailureKind::Unreadable => {
-            "look for a proxy that alters responses; otherwise the API has changed: please report it"
-        }
-        _ => "this looks like a bug in atlaudit: please report it",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,6 +239,72 @@ mod tests {
         failure.status = None;
         failure.message.clear();
         insta::assert_snapshot!(failure, @"api.atlassian.com rejects the request after 4 attempts");
+    }
+
+    #[test]
+    fn every_failure_has_a_hint_at_every_endpoint() {
+        use Endpoint::*;
+        let endpoints = [
+            EventsStream,
+            JiraAuditRecords,
+            ConfluenceAudit,
+            DatacenterEvents,
+            Organizations,
+            ApiKeys,
+            TenantInfo,
+            JiraUsers,
+            DatacenterWhoami,
+        ];
+        // A new endpoint does not compile here, and needs rows in the table.
+        let known = |endpoint| match endpoint {
+            EventsStream | JiraAuditRecords | ConfluenceAudit | DatacenterEvents
+            | Organizations | ApiKeys | TenantInfo | JiraUsers | DatacenterWhoami => {
+                endpoint.name()
+            }
+        };
+        let endpoint_kinds = [
+            FailureKind::CredentialRefused,
+            FailureKind::ScopeMissing,
+            FailureKind::Forbidden,
+            FailureKind::NotFound,
+        ];
+        let other_kinds = [
+            FailureKind::FreePlan,
+            FailureKind::CaptchaRequired,
+            FailureKind::BadRequest,
+            FailureKind::RateLimited,
+            FailureKind::Redirected,
+            FailureKind::HtmlInstead,
+            FailureKind::Unreadable,
+            FailureKind::ErrorInPage,
+            FailureKind::CdnRefused,
+            FailureKind::Unavailable,
+            FailureKind::Unreachable,
+            FailureKind::TimedOut,
+            FailureKind::ConnectionLost,
+            FailureKind::Tls,
+            FailureKind::TooLarge,
+            FailureKind::Unexpected,
+        ];
+        for kind in endpoint_kinds.into_iter().chain(other_kinds) {
+            for endpoint in endpoints {
+                for is_through_gateway in [false, true] {
+                    let failure = Failure { endpoint, is_through_gateway, ..failure(kind) };
+                    let name = known(endpoint);
+                    assert!(!failure.hint().is_empty(), "{kind:?} {name} {is_through_gateway}");
+                }
+            }
+        }
+        let names: Vec<_> = endpoints.map(known).into();
+        for row in HINTS.lines().filter(|line| !line.starts_with('#')) {
+            let cells: Vec<_> = row.split('\t').collect();
+            let [kind, at, _, hint] = cells[..] else { panic!("{row}") };
+            let kinds = endpoint_kinds.iter().chain(&other_kinds);
+            assert!(kinds.map(|kind| format!("{kind:?}")).any(|name| name == kind), "{row}");
+            let is_known = |name: &str| name == "*" || names.contains(&name);
+            assert!(at.split('|').all(|at| is_known(at.trim_end_matches("@gateway"))), "{row}");
+            assert!(!hint.is_empty(), "{row}");
+        }
     }
 
     #[test]

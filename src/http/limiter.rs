@@ -2,19 +2,29 @@
 //! process and in all processes of the user, and the credential's overall rate allows it.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
-use super::attempt_observer::log_wait;
-use super::credential_limit::CredentialLimit;
-use super::quota_file::QuotaFile;
+use super::attempt_observer::millis;
+use super::message::Endpoint;
+use super::quota_file::{LockedQuotaFile, QuotaFile};
 use super::rolling_window::{MemoryLog, SPAN, ThrottledRequest, machine_clock};
-use crate::http::message::Endpoint;
 use crate::model::time;
-use crate::telemetry::meter::{SourceMeter, WaitReason};
+use crate::telemetry::meter::{SourceMeter, WAIT_NOTICE, WaitReason};
+
+/// A longer wait is logged without `-v` too, once in a run, for those who have no progress line.
+const LONG_WAIT: Duration = Duration::from_secs(10);
+
+/// A shorter wait is a detail.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a file is left alone that another process holds. It needs it for microseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(2);
@@ -37,7 +47,10 @@ pub struct RequestLimiter {
 #[derive(Debug)]
 struct RequestCounts {
     own: MemoryLog,
-    shared: SharedQuotas,
+    /// The files that a request is counted in, the endpoint's first, each with its quota. They are
+    /// given up with a warning when they cannot be used.
+    files: Vec<(QuotaFile, u32)>,
+    busy_since: Option<Instant>,
 }
 
 /// A server's pause that lasts longer than the caller may wait.
@@ -60,7 +73,7 @@ impl RequestLimiter {
         files: Vec<QuotaFile>,
     ) -> Self {
         let quota = requests_per_minute.or(endpoint.per_minute());
-        let overall = credential.per_minute();
+        let overall = credential.per_minute;
         let quotas = [quota.unwrap_or(overall), overall];
         RequestLimiter {
             endpoint,
@@ -68,10 +81,8 @@ impl RequestLimiter {
             credential,
             counts: Mutex::new(RequestCounts {
                 own: MemoryLog::default(),
-                shared: SharedQuotas {
-                    files: files.into_iter().zip(quotas).collect(),
-                    busy_since: None,
-                },
+                files: files.into_iter().zip(quotas).collect(),
+                busy_since: None,
             }),
         }
     }
@@ -107,7 +118,7 @@ impl RequestLimiter {
     pub async fn pause(&self, pause: Duration) {
         self.counts().own.pause(pause, machine_clock());
         loop {
-            let noted = self.counts().shared.pause(pause);
+            let noted = self.counts().pause_shared(pause);
             match noted {
                 Ok(()) => return,
                 Err(held) => tokio::time::sleep(held.wait).await,
@@ -121,15 +132,15 @@ impl RequestLimiter {
         let mut counts = self.counts();
         counts.own.admit(self.quota, machine_clock())?;
         let rate = || self.credential.take().map_err(ThrottledRequest::by_quota);
-        counts.shared.admit(rate)?;
+        counts.admit_shared(rate)?;
         if self.quota.is_some() {
             counts.own.record(machine_clock());
         }
         Ok(())
     }
 
-    /// Counts what `earlier` has sent, and observes its pause: the limits of the same endpoint before
-    /// its settings changed.
+    /// Counts what `earlier` has sent, and observes its pause: the limits of the same endpoint
+    /// before its settings changed.
     pub fn continue_from(&self, earlier: &RequestLimiter) {
         let own = earlier.counts().own.clone();
         self.counts().own = own;
@@ -147,102 +158,160 @@ pub(super) async fn wait(span: Duration, reason: WaitReason, meter: &SourceMeter
     tokio::time::sleep(span).await;
 }
 
-/// The files that a request is counted in, the endpoint's first, each with its quota. They are
-/// given up with a warning when they cannot be used.
-#[derive(Debug)]
-struct SharedQuotas {
-    files: Vec<(QuotaFile, u32)>,
-    busy_since: Option<Instant>,
-}
-
-/// Why a request is not counted in the files.
-enum AdmissionDenied {
-    Throttled(ThrottledRequest),
-    Busy,
-    Broken(io::Error),
-}
-
-impl From<io::Error> for AdmissionDenied {
-    fn from(error: io::Error) -> Self {
-        AdmissionDenied::Broken(error)
+/// Logs that the next request to `endpoint` waits so long, unless another task waits for the same
+/// already.
+fn log_wait(endpoint: Endpoint, wait: Duration, reason: WaitReason, meter: &SourceMeter) {
+    let (word, why) = match reason {
+        WaitReason::Quota => ("quota", "for the rate limit"),
+        WaitReason::Server => ("server", "as the server requested"),
+        WaitReason::Backoff => ("backoff", "before the next attempt"),
+    };
+    let (endpoint, wait_ms) = (endpoint.name(), millis(wait));
+    let text = format!("waiting {} s {why}", wait_ms.div_ceil(1000));
+    if wait > LONG_WAIT && meter.claim_wait_notice() {
+        tracing::info!(target: WAIT_NOTICE, endpoint, reason = word, wait_ms, "{text}");
+    } else if wait >= SHORT_WAIT && !meter.is_waiting_for(reason) {
+        tracing::info!(endpoint, reason = word, wait_ms, "{text}");
+    } else {
+        tracing::debug!(endpoint, reason = word, wait_ms, "{text}");
     }
 }
 
-impl From<ThrottledRequest> for AdmissionDenied {
-    fn from(held: ThrottledRequest) -> Self {
-        AdmissionDenied::Throttled(held)
-    }
-}
-
-impl SharedQuotas {
+impl RequestCounts {
     /// Counts a request in every file, when all have room and `rate` agrees; else in none.
-    fn admit(
+    fn admit_shared(
         &mut self,
         rate: impl FnOnce() -> Result<(), ThrottledRequest>,
     ) -> Result<(), ThrottledRequest> {
-        let admitted = self.try_admit(rate);
-        self.settle(admitted)
-    }
-
-    /// Starts a server's pause for the other processes.
-    fn pause(&mut self, pause: Duration) -> Result<(), ThrottledRequest> {
-        let paused = self.try_pause(pause);
-        self.settle(paused)
-    }
-
-    fn try_admit(
-        &mut self,
-        rate: impl FnOnce() -> Result<(), ThrottledRequest>,
-    ) -> Result<(), AdmissionDenied> {
-        let mut locked = Vec::with_capacity(self.files.len());
-        for (file, quota) in &mut self.files {
-            locked.push((file.lock()?.ok_or(AdmissionDenied::Busy)?, *quota));
-        }
-        // Read with the locks held, so that the times in a file are in order.
-        let now = machine_clock();
-        for (file, quota) in &mut locked {
-            file.admit(*quota, now)??;
-        }
-        rate()?;
-        for (file, _) in &mut locked {
-            file.record(now)?;
-        }
-        Ok(())
-    }
-
-    fn try_pause(&mut self, pause: Duration) -> Result<(), AdmissionDenied> {
-        if let Some((file, _)) = self.files.first_mut() {
-            let mut locked = file.lock()?.ok_or(AdmissionDenied::Busy)?;
-            locked.pause(pause, machine_clock())?;
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self, result: Result<(), AdmissionDenied>) -> Result<(), ThrottledRequest> {
-        if !matches!(result, Err(AdmissionDenied::Busy)) {
-            self.busy_since = None;
-        }
-        match result {
-            Ok(()) => Ok(()),
-            Err(AdmissionDenied::Throttled(held)) => Err(held),
-            Err(AdmissionDenied::Broken(error)) => {
-                self.give_up(&error.to_string());
-                // Try again, now without the files.
-                Err(ThrottledRequest::by_quota(Duration::ZERO))
+        self.with_locked(usize::MAX, |files, now| {
+            for (file, quota) in files.iter_mut() {
+                if let Err(held) = file.admit(*quota, now)? {
+                    return Ok(Err(held));
+                }
             }
-            Err(AdmissionDenied::Busy) => {
+            if let Err(held) = rate() {
+                return Ok(Err(held));
+            }
+            for (file, _) in files {
+                file.record(now)?;
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// Starts a server's pause for the other processes: in the endpoint's file.
+    fn pause_shared(&mut self, pause: Duration) -> Result<(), ThrottledRequest> {
+        self.with_locked(1, |files, now| {
+            for (file, _) in files {
+                file.pause(pause, now)?;
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// Runs `act` with the first `count` files locked, and with the time at which they were, so
+    /// that the times in a file are in order.
+    fn with_locked(
+        &mut self,
+        count: usize,
+        act: impl FnOnce(
+            &mut [(LockedQuotaFile<'_>, u32)],
+            u64,
+        ) -> io::Result<Result<(), ThrottledRequest>>,
+    ) -> Result<(), ThrottledRequest> {
+        let try_act = || -> io::Result<_> {
+            let mut locked = Vec::new();
+            for (file, quota) in self.files.iter_mut().take(count) {
+                let Some(file) = file.lock()? else { return Ok(None) };
+                locked.push((file, *quota));
+            }
+            act(&mut locked, machine_clock()).map(Some)
+        };
+        match try_act() {
+            Ok(Some(result)) => {
+                self.busy_since = None;
+                result
+            }
+            Ok(None) => {
                 let since = *self.busy_since.get_or_insert_with(Instant::now);
                 if since.elapsed() > BUSY_TIMEOUT {
                     self.give_up("another process holds the file and does not move");
                 }
                 Err(ThrottledRequest::by_quota(BUSY_WAIT))
             }
+            Err(error) => {
+                self.give_up(&error.to_string());
+                // Try again, now without the files.
+                Err(ThrottledRequest::by_quota(Duration::ZERO))
+            }
         }
     }
 
     fn give_up(&mut self, why: &str) {
         self.files.clear();
+        self.busy_since = None;
         tracing::warn!("the requests of other atlaudit processes are not counted: {why}");
+    }
+}
+
+/// Requests a minute that Atlassian allows one credential over all endpoints
+/// (learn.microsoft.com/defender-cloud-apps/protect-atlassian; Atlassian states none itself).
+const CREDENTIAL_PER_MINUTE: u32 = 1000;
+
+/// Requests of one credential that may go at once, before the rate spaces them: a site's log of a
+/// hundred thousand records.
+const CREDENTIAL_BURST: u32 = 100;
+
+/// The overall rate of one credential, shared by every endpoint and source that uses it.
+#[derive(Debug)]
+pub struct CredentialLimit {
+    per_minute: u32,
+    limiter: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>,
+}
+
+impl CredentialLimit {
+    /// 1000 requests a minute, or `requests_per_minute` when that is larger.
+    pub fn new(requests_per_minute: Option<u32>) -> Self {
+        let per_minute =
+            requests_per_minute.map_or(CREDENTIAL_PER_MINUTE, |own| own.max(CREDENTIAL_PER_MINUTE));
+        let quota = governor_quota(per_minute);
+        CredentialLimit {
+            per_minute,
+            limiter: RateLimiter::direct_with_clock(quota, TokioClock(Instant::now())),
+        }
+    }
+
+    /// The time from one request to the next when all of the rate is used.
+    fn interval(&self) -> Duration {
+        governor_quota(self.per_minute).replenish_interval()
+    }
+
+    /// Takes a token, or says how long until the next one.
+    fn take(&self) -> Result<(), Duration> {
+        self.limiter.check().map_err(|held| held.wait_time_from(self.limiter.clock().now()))
+    }
+}
+
+/// A quota that never lets more than `per_minute` through in any 61 seconds: the server's minute
+/// and a second for what may delay one on its way (`rolling_window` takes half of it).
+///
+/// `Quota::per_minute(1000)` alone would let 1999 through: its burst is as large as its rate.
+fn governor_quota(per_minute: u32) -> Quota {
+    let refill = u64::from(per_minute.saturating_sub(CREDENTIAL_BURST)) * 60 / 61;
+    let refill = u32::try_from(refill).ok().and_then(NonZeroU32::new);
+    let burst = NonZeroU32::new(CREDENTIAL_BURST).unwrap_or(NonZeroU32::MIN);
+    Quota::per_minute(refill.unwrap_or(NonZeroU32::MIN)).allow_burst(burst)
+}
+
+/// tokio's clock for governor, so that a test's paused time holds for it as for every other wait.
+#[derive(Debug, Clone)]
+struct TokioClock(Instant);
+
+impl Clock for TokioClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

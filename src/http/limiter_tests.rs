@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 
 use super::*;
-use crate::http::credential_limit::CREDENTIAL_BURST;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -177,9 +176,13 @@ fn files(folder: &tempfile::TempDir) -> Vec<QuotaFile> {
     vec![open("endpoint"), open("account")]
 }
 
+fn counts(files: Vec<(QuotaFile, u32)>) -> RequestCounts {
+    RequestCounts { own: MemoryLog::default(), files, busy_since: None }
+}
+
 /// They allow the endpoint two requests a minute, and the account three.
-fn shared(folder: &tempfile::TempDir) -> SharedQuotas {
-    SharedQuotas { files: files(folder).into_iter().zip([2, 3]).collect(), busy_since: None }
+fn shared(folder: &tempfile::TempDir) -> RequestCounts {
+    counts(files(folder).into_iter().zip([2, 3]).collect())
 }
 
 fn length(folder: &tempfile::TempDir, name: &str) -> u64 {
@@ -190,19 +193,18 @@ fn length(folder: &tempfile::TempDir, name: &str) -> u64 {
 fn a_request_is_counted_everywhere_or_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let (mut one, mut two) = (shared(&folder), shared(&folder));
-    assert_eq!(one.admit(|| Ok(())), Ok(()));
+    assert_eq!(one.admit_shared(|| Ok(())), Ok(()));
     let no = ThrottledRequest::by_quota(Duration::from_secs(7));
-    assert_eq!(two.admit(|| Err(no)), Err(no));
+    assert_eq!(two.admit_shared(|| Err(no)), Err(no));
     assert_eq!((length(&folder, "endpoint"), length(&folder, "account")), (16, 16));
-    assert_eq!(two.admit(|| Ok(())), Ok(()));
-    let asked = one.admit(|| panic!("the endpoint has no room, so nothing else is asked"));
+    assert_eq!(two.admit_shared(|| Ok(())), Ok(()));
+    let asked = one.admit_shared(|| panic!("the endpoint has no room, so nothing else is asked"));
     assert_eq!(asked.unwrap_err().reason, WaitReason::Quota);
     // Another endpoint of the account: the account has room for one more.
     let open = |name| QuotaFile::open(folder.path().join(name)).unwrap();
-    let mut other =
-        SharedQuotas { files: vec![(open("other"), 3), (open("account"), 3)], busy_since: None };
-    assert_eq!(other.admit(|| Ok(())), Ok(()));
-    assert!(other.admit(|| Ok(())).is_err());
+    let mut other = counts(vec![(open("other"), 3), (open("account"), 3)]);
+    assert_eq!(other.admit_shared(|| Ok(())), Ok(()));
+    assert!(other.admit_shared(|| Ok(())).is_err());
     assert_eq!((length(&folder, "other"), length(&folder, "account")), (16, 32));
 }
 
@@ -213,7 +215,7 @@ async fn a_file_that_stays_busy_is_given_up() {
     let stopped = File::open(folder.path().join("account")).unwrap();
     stopped.try_lock().unwrap();
     let start = Instant::now();
-    while let Err(held) = one.admit(|| Ok(())) {
+    while let Err(held) = one.admit_shared(|| Ok(())) {
         assert!(held.wait <= BUSY_WAIT, "{held:?}");
         tokio::time::sleep(held.wait).await;
     }
@@ -221,8 +223,8 @@ async fn a_file_that_stays_busy_is_given_up() {
     assert!(start.elapsed() < 2 * BUSY_TIMEOUT);
     // From now on nobody is asked.
     for _ in 0..5 {
-        assert_eq!(one.admit(|| Ok(())), Ok(()));
-        assert_eq!(one.pause(Duration::from_secs(9)), Ok(()));
+        assert_eq!(one.admit_shared(|| Ok(())), Ok(()));
+        assert_eq!(one.pause_shared(Duration::from_secs(9)), Ok(()));
     }
     assert_eq!(length(&folder, "endpoint"), 8);
 }
@@ -234,11 +236,11 @@ async fn a_file_that_is_busy_now_and_then_is_kept() {
     let other = File::open(folder.path().join("endpoint")).unwrap();
     for admitted in [true, true, false] {
         other.try_lock().unwrap();
-        assert_eq!(one.admit(|| Ok(())), Err(ThrottledRequest::by_quota(BUSY_WAIT)));
+        assert_eq!(one.admit_shared(|| Ok(())), Err(ThrottledRequest::by_quota(BUSY_WAIT)));
         tokio::time::sleep(BUSY_TIMEOUT / 2).await;
-        assert_eq!(one.pause(Duration::ZERO), Err(ThrottledRequest::by_quota(BUSY_WAIT)));
+        assert_eq!(one.pause_shared(Duration::ZERO), Err(ThrottledRequest::by_quota(BUSY_WAIT)));
         other.unlock().unwrap();
-        assert_eq!(one.admit(|| Ok(())).is_ok(), admitted);
+        assert_eq!(one.admit_shared(|| Ok(())).is_ok(), admitted);
     }
 }
 
@@ -247,8 +249,51 @@ fn a_folder_that_goes_away_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let mut one = shared(&folder);
     fs::remove_dir_all(folder.path()).unwrap();
-    assert_eq!(one.admit(|| Ok(())), Err(ThrottledRequest::by_quota(Duration::ZERO)));
+    assert_eq!(one.admit_shared(|| Ok(())), Err(ThrottledRequest::by_quota(Duration::ZERO)));
     for _ in 0..5 {
-        assert_eq!(one.admit(|| Ok(())), Ok(()));
+        assert_eq!(one.admit_shared(|| Ok(())), Ok(()));
     }
+}
+
+/// The milliseconds at which a caller that never rests gets through, over `minutes`.
+async fn greedy(
+    requests_per_minute: Option<u32>,
+    minutes: u64,
+    idle: std::ops::Range<u64>,
+) -> Vec<u64> {
+    let limit = CredentialLimit::new(requests_per_minute);
+    let mut passed = Vec::new();
+    for ms in 0..minutes * 60_000 {
+        while !idle.contains(&ms) && limit.take().is_ok() {
+            passed.push(ms);
+        }
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    passed
+}
+
+fn most_in_a_minute(passed: &[u64]) -> usize {
+    let mut first = 0;
+    let mut most = 0;
+    for (last, &at) in passed.iter().enumerate() {
+        // Both ends count: stricter than any server.
+        while at - passed[first] > 60_000 {
+            first += 1;
+        }
+        most = most.max(last - first + 1);
+    }
+    most
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_never_passes_its_rate_in_any_rolling_minute() {
+    // A caller that never rests, and one that rests, saves up its burst and starts again.
+    for idle in [0..0, 70_000..95_000] {
+        let most = most_in_a_minute(&greedy(None, 4, idle.clone()).await);
+        assert!((960..=1000).contains(&most), "{most} with a rest {idle:?}");
+    }
+    let most = most_in_a_minute(&greedy(Some(6000), 2, 0..0).await);
+    assert!((5800..=6000).contains(&most), "{most}");
+    // A smaller figure narrows the endpoint, not the credential.
+    assert!(most_in_a_minute(&greedy(Some(10), 2, 0..0).await) > 900);
 }

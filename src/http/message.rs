@@ -1,15 +1,20 @@
-//! Defines requests and responses as plain data, and the endpoints with their limits: no client,
-//! no I/O.
+//! Defines requests and responses as plain data, and how an attempt at a request may fail: no
+//! client, no I/O.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
 
 use bytes::Bytes;
 use url::Url;
 
 pub use crate::model::source_kind::Endpoint;
+use crate::model::text::printable;
 
 /// One GET request. Its credential is added by the client, so it may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Whose quota it uses.
+    /// The endpoint whose quota it uses.
     pub endpoint: Endpoint,
     /// The whole URL with its query.
     pub url: Url,
@@ -37,5 +42,254 @@ impl Response {
     /// The first value of the header `name` (lower-case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Where an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportErrorKind {
+    /// The host's name has no address.
+    Dns,
+    /// No connection, or the proxy refused one.
+    Connect,
+    /// The TLS handshake came to nothing: a certificate not trusted, or no TLS at all.
+    Tls,
+    /// No connection within the time limit.
+    ConnectTimeout,
+    /// Connected, but silent for longer than the time limit.
+    ReadTimeout,
+    /// The connection ended before a response, or what came was not HTTP.
+    ConnectionLost,
+    /// The connection ended in the middle of the body.
+    BodyLost,
+    /// The body's compression is damaged.
+    Garbled,
+    /// The request was never sent, because an earlier one with its credential met a CAPTCHA.
+    CredentialLocked,
+    /// The body is larger than we accept.
+    TooLarge,
+    /// The request was never sent, because it must not be.
+    Invalid,
+}
+
+/// No complete response came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    detail: String,
+}
+
+impl TransportError {
+    /// `detail` is made printable; it must hold neither a secret nor a URL's query.
+    pub fn new(kind: TransportErrorKind, detail: &str) -> Self {
+        TransportError { kind, detail: printable(detail) }
+    }
+
+    /// A body larger than `limit` bytes.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!("more than {limit} bytes");
+        TransportError::new(TransportErrorKind::TooLarge, &detail)
+    }
+
+    /// Where it failed.
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportErrorKind::Dns => "cannot resolve the host",
+            TransportErrorKind::Connect => "cannot connect",
+            TransportErrorKind::Tls => "no secure connection",
+            TransportErrorKind::ConnectTimeout => "timed out while connecting",
+            TransportErrorKind::ReadTimeout => "timed out while reading",
+            TransportErrorKind::ConnectionLost => "connection lost before a response",
+            TransportErrorKind::BodyLost => "connection lost in the middle of the body",
+            TransportErrorKind::Garbled => "damaged compression",
+            TransportErrorKind::TooLarge => "body too large",
+            TransportErrorKind::Invalid | TransportErrorKind::CredentialLocked => {
+                "request not sent"
+            }
+        })?;
+        match self.detail.as_str() {
+            "" => Ok(()),
+            detail => write!(f, ": {detail}"),
+        }
+    }
+}
+
+impl Error for TransportError {}
+
+/// A 200 whose body is not what the API promises.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct UnreadableBody {
+    /// What is wrong with it: a lower-case fragment, or the server's own words. Without control
+    /// characters.
+    pub message: String,
+    /// Whether the server reports an error itself.
+    pub is_server_error: bool,
+    /// The code of the server's own error.
+    pub code: Option<String>,
+}
+
+impl UnreadableBody {
+    /// `message` is made printable.
+    pub fn new(message: &str) -> Self {
+        UnreadableBody { message: printable(message), is_server_error: false, code: None }
+    }
+
+    /// The server reports an error itself. Both texts are made printable.
+    pub fn server_error(code: Option<String>, message: &str) -> Self {
+        let code = code.map(|code| printable(&code));
+        UnreadableBody { is_server_error: true, code, ..UnreadableBody::new(message) }
+    }
+}
+
+/// Phrases with which the HTTP stack wraps a cause without adding to it.
+const WRAPPERS: [&str; 11] = [
+    "dns error",
+    "error resolving DNS",
+    "builder error",
+    "error sending request",
+    "request or response body error",
+    "error decoding response body",
+    "error reading a body from connection",
+    "client error (Connect)",
+    "client error (SendRequest)",
+    "tcp connect error",
+    "operation timed out",
+];
+
+/// The causes of `error` as one line: wrappers and repetitions dropped, outermost first.
+pub fn flatten(error: &(dyn Error + 'static)) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for text in error_chain(error).map(ToString::to_string) {
+        let wrapper = WRAPPERS.contains(&text.as_str());
+        if !wrapper && !text.is_empty() && !lines.iter().any(|line| line.contains(&text)) {
+            // An outer error that quotes the inner one in full says nothing more.
+            lines.retain(|line| !text.contains(line.as_str()));
+            lines.push(text);
+        }
+    }
+    printable(&lines.join(": "))
+}
+
+/// `error` and its causes. An I/O error that wraps another error names as its source not that error
+/// but the next one (TLS verdicts hide there), so the wrapped one is stepped into.
+fn error_chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+/// How far an attempt had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AttemptPhase {
+    /// No response yet.
+    Sending,
+    /// The head of a response was there.
+    Body,
+}
+
+/// reqwest's error in our words. The URL is dropped, for its query may hold a cursor.
+pub(super) fn diagnose(error: reqwest::Error, phase: AttemptPhase) -> TransportError {
+    let error = error.without_url();
+    TransportError::new(error_kind(&error, phase), &flatten(&error))
+}
+
+fn error_kind(error: &reqwest::Error, phase: AttemptPhase) -> TransportErrorKind {
+    if error.is_builder() {
+        TransportErrorKind::Invalid
+    } else if error.is_dns() {
+        TransportErrorKind::Dns
+    } else if error.is_connect() {
+        connect_kind(error)
+    } else if error.is_timeout() {
+        TransportErrorKind::ReadTimeout
+    } else if phase == AttemptPhase::Sending {
+        TransportErrorKind::ConnectionLost
+    } else {
+        TransportErrorKind::BodyLost
+    }
+}
+
+fn connect_kind(error: &reqwest::Error) -> TransportErrorKind {
+    if error.is_timeout() {
+        TransportErrorKind::ConnectTimeout
+    } else if has_io_kind(error, io::ErrorKind::InvalidData) {
+        // tokio-rustls hands every verdict of rustls over as InvalidData; a handshake that was
+        // merely cut off is UnexpectedEof and may succeed the next time.
+        TransportErrorKind::Tls
+    } else {
+        TransportErrorKind::Connect
+    }
+}
+
+fn has_io_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
+    error_chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct ErrorLayer {
+        text: &'static str,
+        source: Option<Box<ErrorLayer>>,
+    }
+
+    fn layers(texts: &[&'static str]) -> ErrorLayer {
+        ErrorLayer {
+            text: texts[0],
+            source: (texts.len() > 1).then(|| Box::new(layers(&texts[1..]))),
+        }
+    }
+
+    #[test]
+    fn a_chain_becomes_one_line_without_wrappers_and_repetitions() {
+        let cases: [(&[&'static str], &str); 4] = [
+            (
+                &[
+                    "error sending request",
+                    "client error (Connect)",
+                    "tcp connect error",
+                    "Connection refused (os error 111)",
+                ],
+                "Connection refused (os error 111)",
+            ),
+            (&["a", "b: c", "c"], "a: b: c"),
+            (&["dns error", "no such host", "no such host"], "no such host"),
+            (&["operation timed out"], ""),
+        ];
+        for (texts, want) in cases {
+            assert_eq!(flatten(&layers(texts)), want, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_inside_an_io_error_is_seen() {
+        let hidden = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, "bad"));
+        let kinds = error_chain(&hidden).filter_map(|error| error.downcast_ref::<io::Error>());
+        assert!(kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::InvalidData));
+        assert_eq!(flatten(&hidden), "bad");
+    }
+
+    #[test]
+    fn nothing_in_an_error_steers_a_terminal() {
+        let error = TransportError::new(TransportErrorKind::Connect, "\u{1b}[31mno\nroute");
+        assert_eq!(error.to_string(), "cannot connect: [31mno route");
+        assert_eq!(TransportError::too_large(10).to_string(), "body too large: more than 10 bytes");
     }
 }

@@ -4,12 +4,9 @@
 //! and does what `retry` decides about the outcome.
 
 pub mod attempt_observer;
-mod captcha;
 pub mod client;
-pub mod credential_limit;
 mod decode;
 pub mod envelope;
-pub mod error;
 pub mod exchange;
 pub mod failure;
 pub mod limiter;
@@ -17,6 +14,5 @@ pub mod memory_budget;
 pub mod message;
 pub mod probe;
 pub mod quota_file;
-pub mod recording_transport;
 pub mod retry;
 mod rolling_window;

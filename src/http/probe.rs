@@ -9,7 +9,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::error::{TransportError, TransportErrorKind, flatten};
+use super::message::{TransportError, TransportErrorKind, flatten};
 use crate::config::env::ProcessEnv;
 use crate::config::settings::ConnectionSettings;
 use crate::model::address::is_loopback;

@@ -1,4 +1,4 @@
-//! Decides what follows an attempt: done, give up, or wait and try again; and reads how long a
+//! Decides what follows a failed attempt: give up, or wait and try again; and reads how long a
 //! server asks us to wait (`Retry-After`, `X-RateLimit-Reset`). Pure: the caller sleeps, keeps the
 //! history and rolls the dice.
 
@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use super::error::TransportErrorKind;
 use super::failure::FailureKind;
-use super::message::Response;
+use super::message::{Response, TransportErrorKind};
 use crate::config::settings::ConnectionSettings;
 use crate::model::time::{Timestamp, parse_api_time};
 use crate::telemetry::meter::WaitReason;
@@ -43,10 +42,10 @@ pub enum RefusalKind {
     Cdn,
 }
 
-/// How an attempt ended.
+/// How an attempt that brought no page ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// An answer came, whole.
+    /// A complete response came, a refusal or a page for people.
     Response {
         /// Its HTTP status.
         status: u16,
@@ -61,8 +60,18 @@ pub enum AttemptOutcome {
     Unreadable,
     /// A 2xx whose body reports an error.
     ErrorInPage,
-    /// No answer came.
+    /// No response came.
     Failed(TransportErrorKind),
+}
+
+impl AttemptOutcome {
+    /// How long the server asks to be left alone.
+    pub(super) fn requested_wait(&self) -> Option<Duration> {
+        match self {
+            AttemptOutcome::Response { requested_wait, .. } => *requested_wait,
+            _ => None,
+        }
+    }
 }
 
 /// How long a request has failed or waited before this outcome.
@@ -113,8 +122,6 @@ impl From<&ConnectionSettings> for RetryBudget {
 /// What to do about an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// The answer can be used.
-    Done,
     /// No further attempt would help, or the retry budget is spent.
     GiveUp(FailureKind),
     /// Try again after a while.
@@ -128,6 +135,16 @@ pub enum RetryDecision {
     },
 }
 
+impl RetryDecision {
+    /// How long the next attempt waits, if there is to be one.
+    pub fn delay(&self) -> Option<Duration> {
+        match self {
+            RetryDecision::Wait { delay, .. } => Some(*delay),
+            RetryDecision::GiveUp(_) => None,
+        }
+    }
+}
+
 /// Decides about `outcome`. `roll` in [0, 1) is the jitter's dice.
 pub fn decide(
     outcome: &AttemptOutcome,
@@ -135,68 +152,49 @@ pub fn decide(
     budget: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
-    match *outcome {
-        AttemptOutcome::Response { status, html, refusal, requested_wait } => {
-            match classify_status(status, html, refusal) {
-                StatusClass::Done => RetryDecision::Done,
-                StatusClass::Permanent(kind) => RetryDecision::GiveUp(kind),
-                StatusClass::Limited => decide_rate_limit(
-                    FailureKind::RateLimited,
-                    requested_wait,
-                    history,
-                    budget,
-                    roll,
-                ),
-                StatusClass::Transient(kind) if requested_wait.is_some() => {
-                    decide_rate_limit(kind, requested_wait, history, budget, roll)
-                }
-                StatusClass::Transient(kind) => decide_backoff(kind, history, budget, roll),
-            }
-        }
-        AttemptOutcome::ErrorInPage => {
-            decide_backoff(FailureKind::ErrorInPage, history, budget, roll)
-        }
-        AttemptOutcome::Unreadable => {
-            decide_backoff(FailureKind::Unreadable, history, budget, roll)
-        }
-        AttemptOutcome::Failed(kind) => match classify_transport_error(kind) {
-            (kind, true) => decide_backoff(kind, history, budget, roll),
-            (kind, false) => RetryDecision::GiveUp(kind),
-        },
+    let (kind, may_pass) = classify(outcome);
+    let requested_wait = outcome.requested_wait();
+    if !may_pass {
+        RetryDecision::GiveUp(kind)
+    } else if kind == FailureKind::RateLimited || requested_wait.is_some() {
+        decide_rate_limit(kind, requested_wait, history, budget, roll)
+    } else {
+        decide_backoff(kind, history, budget, roll)
     }
 }
 
-enum StatusClass {
-    Done,
-    Permanent(FailureKind),
-    Limited,
-    /// It may pass; what it is called when it does not.
-    Transient(FailureKind),
+/// What `outcome` is called when nothing follows it, and whether another attempt may fare better.
+fn classify(outcome: &AttemptOutcome) -> (FailureKind, bool) {
+    match *outcome {
+        AttemptOutcome::Response { status, html, refusal, .. } => {
+            classify_response(status, html, refusal)
+        }
+        AttemptOutcome::ErrorInPage => (FailureKind::ErrorInPage, true),
+        AttemptOutcome::Unreadable => (FailureKind::Unreadable, true),
+        AttemptOutcome::Failed(kind) => classify_transport_error(kind),
+    }
 }
 
-fn classify_status(status: u16, html: bool, refusal: RefusalKind) -> StatusClass {
-    StatusClass::Permanent(match (status, refusal) {
-        (200..=299, _) if html => FailureKind::HtmlInstead,
-        (200..=299, _) => return StatusClass::Done,
-        (300..=399, _) => FailureKind::Redirected,
+fn classify_response(status: u16, html: bool, refusal: RefusalKind) -> (FailureKind, bool) {
+    match (status, refusal) {
+        (200..=299, _) if html => (FailureKind::HtmlInstead, false),
+        (300..=399, _) => (FailureKind::Redirected, false),
         // Request Timeout, Too Early.
-        (408 | 425, _) => return StatusClass::Transient(FailureKind::Unavailable),
-        (429, _) => return StatusClass::Limited,
-        (401 | 403, RefusalKind::Scope) => FailureKind::ScopeMissing,
-        (403, RefusalKind::FreePlan) => FailureKind::FreePlan,
-        (401 | 403, RefusalKind::Captcha) => FailureKind::CaptchaRequired,
-        (403 | 404, RefusalKind::Cdn) => {
-            return StatusClass::Transient(cdn_failure_kind(status, html));
-        }
-        (401, _) => FailureKind::CredentialRefused,
-        (403, _) => FailureKind::Forbidden,
-        (404 | 410, _) => FailureKind::NotFound,
-        (400..=499, _) => FailureKind::BadRequest,
+        (408 | 425, _) => (FailureKind::Unavailable, true),
+        (429, _) => (FailureKind::RateLimited, true),
+        (401 | 403, RefusalKind::Scope) => (FailureKind::ScopeMissing, false),
+        (403, RefusalKind::FreePlan) => (FailureKind::FreePlan, false),
+        (401 | 403, RefusalKind::Captcha) => (FailureKind::CaptchaRequired, false),
+        (403 | 404, RefusalKind::Cdn) => (cdn_failure_kind(status, html), true),
+        (401, _) => (FailureKind::CredentialRefused, false),
+        (403, _) => (FailureKind::Forbidden, false),
+        (404 | 410, _) => (FailureKind::NotFound, false),
+        (400..=499, _) => (FailureKind::BadRequest, false),
         // Not Implemented, HTTP Version Not Supported: the same tomorrow.
-        (501 | 505, _) => FailureKind::Unexpected,
-        (500..=599, _) => return StatusClass::Transient(FailureKind::Unavailable),
-        _ => FailureKind::Unexpected,
-    })
+        (501 | 505, _) => (FailureKind::Unexpected, false),
+        (500..=599, _) => (FailureKind::Unavailable, true),
+        _ => (FailureKind::Unexpected, false),
+    }
 }
 
 /// What a lasting refusal is called that came through the CDN: a page for people is the CDN's own,
@@ -289,27 +287,17 @@ fn exponential(base: Duration, times: u32, cap: Duration) -> Duration {
 /// the longer one holds.
 pub(super) fn requested_wait(response: &Response, local_now: Timestamp) -> Option<Duration> {
     let now = response.header("date").and_then(parse_http_date).unwrap_or(local_now);
-    let retry_after = response.header("retry-after").and_then(|text| retry_after(text.trim(), now));
+    let wait = |header, rounding| wait_until(response.header(header)?.trim(), now, rounding);
+    // RFC 9110, section 10.2.3: seconds or an HTTP date; what else a reset may be is let pass.
+    let retry_after = wait("retry-after", TimeDelta::zero());
+    // Atlassian writes the reset as `2026-11-20T09:31Z`, cut to the minute (JRACLOUD-69262), so
+    // that it may already be past: it is rounded up, unless a `Retry-After` beside it says when.
+    let rounding = TimeDelta::seconds(if retry_after.is_some() { 0 } else { 60 });
     let reset = match response.status {
-        429 => response
-            .header("x-ratelimit-reset")
-            .and_then(|text| reset(text.trim(), now, retry_after.is_some())),
+        429 => wait("x-ratelimit-reset", rounding),
         _ => None,
     };
     retry_after.max(reset).filter(|wait| !wait.is_zero())
-}
-
-/// RFC 9110, section 10.2.3: seconds or an HTTP date; what else a reset may be is let pass.
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    wait_until(text, now, TimeDelta::zero())
-}
-
-/// Atlassian writes the reset as `2026-11-20T09:31Z`, cut to the minute (JRACLOUD-69262), so that
-/// it may already be past: it is rounded up, unless a `Retry-After` beside it (`precise`) says
-/// when.
-fn reset(text: &str, now: Timestamp, precise: bool) -> Option<Duration> {
-    let rounding = TimeDelta::seconds(if precise { 0 } else { 60 });
-    wait_until(text, now, rounding)
 }
 
 /// The time from `now` to what `text` names, in any form: a number, an HTTP date, or ISO 8601. A

@@ -53,7 +53,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The exit code. What a room below reports has one of its own.
+    /// The exit code. An error of a lower layer has its own.
     pub fn exit(&self) -> Exit {
         match self {
             RunError::OtherScope { .. } | RunError::Unfinished { .. } => Exit::Config,
@@ -62,7 +62,7 @@ impl RunError {
         }
     }
 
-    /// What to do about it. Empty for what a room below reports: it has a hint of its own.
+    /// What to do about it. Empty for an error of a lower layer, which has its own hint.
     pub fn hint(&self) -> &'static str {
         match self {
             RunError::Fetch(error) => fetch_hint(error),

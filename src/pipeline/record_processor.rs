@@ -50,7 +50,7 @@ pub struct RecordCounts {
     pub repeats: u64,
     /// Records whose time lies outside the requested window.
     pub outside: u64,
-    /// Records that could not be underprevious; they are among the events.
+    /// Records that could not be understood; they are among the events.
     pub unparsed: u64,
     /// Records with a time that could not be read; they are among the events.
     pub unreadable_times: u64,

@@ -129,7 +129,7 @@ struct FinishedRun {
     written: Result<WriteEnd, RunError>,
     /// Whether what was written is durable.
     committed: Result<(), RunError>,
-    /// Whether everything there was is.
+    /// Whether everything was read, written and committed.
     is_complete: bool,
 }
 

@@ -1,81 +1,153 @@
-//! Whose credential a request to the Cloud site bears, and what it may do there and through the
-//! gateway.
+//! Whose credential a request bears, and the refusal where it is not enough.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::{
-    CLOUD_ID, JIRA_EMAIL, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE,
-    JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
-    json_text::JsonObject,
-    reply::{ApiReply, gateway_body, jira_error},
-    request::{ParsedRequest, SiteAccess},
+    API_KEY, API_KEY_NO_SCOPE, Api, CLOUD_ID, DATACENTER_PASSWORD, DATACENTER_TOKEN,
+    DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER, DATACENTER_USER_NOT_ADMIN, JIRA_EMAIL,
+    JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE, JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
+    reply::{ApiReply, error, gateway_error},
+    request::{Endpoint, ParsedRequest},
+    server_state::ServerState,
 };
 
 const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
+const JIRA_NOT_ADMIN: &str =
+    "You are not authorized to perform this operation. Administrator privileges are required.";
+const CONFLUENCE_NOT_ADMIN: &str = "User is not permitted to perform this operation: Confluence \
+    administrator permission is required.";
+const DATACENTER_NOT_ADMIN: &str = "You need to be a system administrator to see the audit log.";
+/// "Free plan" is what tells this 403 from the other one (quoted in jira.js' live tests).
+const JIRA_FREE_PLAN: &str = "Audit logs aren't available for this site as all of its Jira Cloud \
+    products are on Free plans.";
+/// "Free edition" is what tells this 403 from the other one (airbytehq/airbyte 23862).
+const CONFLUENCE_FREE_PLAN: &str = "Cannot make this request because you are on Free edition. \
+    Please upgrade to standard or premium.";
+
+/// The refusal of a request whose credential is not enough for its endpoint.
+pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply> {
+    match request.endpoint {
+        Endpoint::TenantInfo | Endpoint::Unknown => return None,
+        Endpoint::Whoami => captcha(state),
+        Endpoint::Orgs | Endpoint::Org | Endpoint::ApiKeys | Endpoint::Audit(Api::OrgEvents) => {
+            org_refusal(request)
+        }
+        Endpoint::Audit(Api::DatacenterAudit) => {
+            captcha(state).or_else(|| match datacenter_user(request) {
+                Some(DATACENTER_USER) => None,
+                Some(_) => Some(error(Api::DatacenterAudit, 403, DATACENTER_NOT_ADMIN)),
+                None => Some(error(Api::DatacenterAudit, 401, UNAUTHENTICATED)),
+            })
+        }
+        Endpoint::JiraUsers => site_permission(request).err(),
+        Endpoint::Audit(api @ (Api::JiraAudit | Api::ConfluenceAudit)) => {
+            site_refusal(api, state.behaviour.free_plan, request)
+        }
+    }
+    .or_else(|| unknown_site(request))
+}
+
+/// The 401 of the organizations API, in the gateway's shape. A missing scope is a 401 too.
+fn org_refusal(request: &ParsedRequest) -> Option<ApiReply> {
+    let key = request.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
+    match key {
+        Some(API_KEY) => None,
+        Some(API_KEY_NO_SCOPE) if request.endpoint.api().is_none() => None,
+        Some(API_KEY_NO_SCOPE) => Some(scope_mismatch()),
+        _ => Some(gateway_error(401, "Unauthorized")),
+    }
+}
 
 /// What the sender of a request may do at the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SitePermission {
-    /// An administrator.
+enum SitePermission {
     Admin,
-    /// An administrator whose token has no scope for audit logs.
     AdminWithoutScope,
-    /// Anybody else who may sign in.
     NotAdmin,
 }
 
-/// What the sender may do; else the 401, which Jira and Confluence word alike.
-///
-/// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
-pub fn permission(request: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
-    let through_gateway = matches!(way, SiteAccess::Gateway(_));
-    if has_token(request, JIRA_EMAIL, JIRA_TOKEN) {
-        return Ok(SitePermission::Admin);
+/// The accounts and tokens of the site. A token with scopes, the last two, is good at the gateway
+/// only (sooperset/mcp-atlassian 968).
+const SITE_TOKENS: [(&str, &str, bool, SitePermission); 4] = [
+    (JIRA_EMAIL, JIRA_TOKEN, false, SitePermission::Admin),
+    (JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN, false, SitePermission::NotAdmin),
+    (JIRA_EMAIL, JIRA_TOKEN_SCOPED, true, SitePermission::Admin),
+    (JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE, true, SitePermission::AdminWithoutScope),
+];
+
+/// The 401 or 403 of Jira's and Confluence's audit records.
+fn site_refusal(api: Api, is_free: bool, request: &ParsedRequest) -> Option<ApiReply> {
+    let (not_admin, free_plan) = match api {
+        Api::ConfluenceAudit => (CONFLUENCE_NOT_ADMIN, CONFLUENCE_FREE_PLAN),
+        _ => (JIRA_NOT_ADMIN, JIRA_FREE_PLAN),
+    };
+    match site_permission(request) {
+        Err(refused) => Some(refused),
+        Ok(SitePermission::AdminWithoutScope) => Some(scope_mismatch()),
+        Ok(SitePermission::NotAdmin) => Some(error(api, 403, not_admin)),
+        Ok(SitePermission::Admin) => is_free.then(|| error(api, 403, free_plan)),
     }
-    if has_token(request, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
-        return Ok(SitePermission::NotAdmin);
+}
+
+/// What the sender may do at the site; else the 401, which Jira and Confluence word alike.
+fn site_permission(request: &ParsedRequest) -> Result<SitePermission, ApiReply> {
+    let is_gateway = request.cloud_id.is_some();
+    let found = SITE_TOKENS.iter().find(|(account, token, needs_gateway, _)| {
+        (is_gateway || !needs_gateway) && has_token(request, account, token)
+    });
+    match (found, &request.authorization) {
+        (Some((.., permission)), _) => Ok(*permission),
+        (None, _) if is_gateway => Err(gateway_error(401, "Unauthorized")),
+        (None, None) => Err(error(Api::JiraAudit, 401, UNAUTHENTICATED)),
+        (None, Some(_)) => Err(error(Api::JiraAudit, 401, UNAUTHENTICATED)
+            .header("x-seraph-loginreason", "AUTHENTICATED_FAILED")),
     }
-    if through_gateway && has_token(request, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
-        return Ok(SitePermission::Admin);
-    }
-    if through_gateway && has_token(request, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
-        return Ok(SitePermission::AdminWithoutScope);
-    }
-    if through_gateway {
-        return Err(ApiReply::json(401, gateway_body(401, "Unauthorized")));
-    }
-    let reply = jira_error(401, UNAUTHENTICATED);
-    Err(match request.authorization {
-        Some(_) => reply.header("x-seraph-loginreason", "AUTHENTICATED_FAILED"),
-        None => reply,
-    })
 }
 
 /// Whether the request bears this token: with the account (Basic) or alone (Bearer).
-pub fn has_token(request: &ParsedRequest, account: &str, token: &str) -> bool {
+fn has_token(request: &ParsedRequest, account: &str, token: &str) -> bool {
     let given = request.authorization.as_deref().unwrap_or_default();
-    let basic = BASE64_STANDARD.encode(format!("{account}:{token}"));
-    given == format!("Basic {basic}") || given == format!("Bearer {token}")
+    given == basic(account, token) || given == format!("Bearer {token}")
+}
+
+fn basic(account: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{account}:{password}")))
 }
 
 /// The gateway's 401 for a missing scope, recognised by its text and a header (recorded on
 /// `api.atlassian.com/ex`).
 pub fn scope_mismatch() -> ApiReply {
-    let body = gateway_body(401, "Unauthorized; scope does not match");
-    ApiReply::json(401, body).header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")
+    gateway_error(401, "Unauthorized; scope does not match")
+        .header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")
 }
 
 /// The gateway's 404 for a site that it does not know.
-pub fn unknown_site(way: &SiteAccess) -> Option<ApiReply> {
-    match way {
-        SiteAccess::Gateway(id) if id != CLOUD_ID => {
-            Some(ApiReply::json(404, gateway_body(404, "Not Found")))
-        }
-        SiteAccess::Gateway(_) | SiteAccess::Site => None,
-    }
+fn unknown_site(request: &ParsedRequest) -> Option<ApiReply> {
+    let is_known = request.cloud_id.as_ref().is_none_or(|id| id == CLOUD_ID);
+    (!is_known).then(|| gateway_error(404, "Not Found"))
 }
 
-/// `GET /_edge/tenant_info`, which needs no credential.
-pub fn tenant_info() -> ApiReply {
-    ApiReply::json(200, JsonObject::new().text("cloudId", CLOUD_ID).finish())
+/// The refusal of an account that is locked until somebody solves a CAPTCHA at the login page,
+/// whatever the credential (developer.atlassian.com/server/jira/platform/basic-authentication).
+fn captcha(state: &ServerState) -> Option<ApiReply> {
+    let status = state.behaviour.datacenter_captcha?;
+    let login = format!("{}/dc/login.jsp?os_destination=%2F", state.base_url);
+    let reply = error(Api::DatacenterAudit, status, "Basic Authentication Failure")
+        .header("x-authentication-denied-reason", &format!("CAPTCHA_CHALLENGE; login-url={login}"))
+        .header("x-seraph-loginreason", "AUTHENTICATION_DENIED");
+    Some(reply)
+}
+
+/// Whose credential it is at the Data Center product. A personal access token needs no account
+/// beside it.
+pub fn datacenter_user(request: &ParsedRequest) -> Option<&'static str> {
+    let given = request.authorization.as_deref()?;
+    if given == basic(DATACENTER_USER, DATACENTER_PASSWORD) {
+        return Some(DATACENTER_USER);
+    }
+    match given.strip_prefix("Bearer ")? {
+        DATACENTER_TOKEN => Some(DATACENTER_USER),
+        DATACENTER_TOKEN_NOT_ADMIN => Some(DATACENTER_USER_NOT_ADMIN),
+        _ => None,
+    }
 }

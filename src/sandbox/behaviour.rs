@@ -1,13 +1,62 @@
-//! The switches: everything about the APIs that is undocumented, disputed or configurable.
-//!
-//! Defaults are the reading that most sources agree on.
+//! How a sandbox is started, and its switches: everything about the APIs that is undocumented,
+//! disputed or configurable. Defaults are the reading that most sources agree on.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::Api;
 
+/// Everything [`super::Sandbox::start`] needs.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxOptions {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The history that exists when the server starts.
+    pub data: DataOptions,
+    /// The switches, which [`super::SandboxControl::set_behaviour`] may change later.
+    pub behaviour: Behaviour,
+}
+
+/// The seeded history. The same values always give the same bytes.
+#[derive(Clone, Debug)]
+pub struct DataOptions {
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Organization events in the history, the incident included.
+    pub org_events: usize,
+    /// Jira audit records in the history.
+    pub jira_records: usize,
+    /// Confluence audit records in the history.
+    pub confluence_records: usize,
+    /// Data Center audit events in the history.
+    pub datacenter_events: usize,
+    /// The end of the history, and the sandbox's clock when it starts.
+    pub now: DateTime<Utc>,
+    /// Length of the history in days; at least 1.
+    pub days: u32,
+    /// Only regular shapes: no odd actors, no missing fields, no late events, no shared
+    /// milliseconds.
+    pub clean: bool,
+}
+
+impl Default for DataOptions {
+    fn default() -> Self {
+        Self {
+            seed: 7,
+            org_events: 2400,
+            jira_records: 600,
+            confluence_records: 300,
+            datacenter_events: 300,
+            now: Utc::now(),
+            days: 30,
+            clean: false,
+        }
+    }
+}
+
 /// How the server behaves. All of it may change while the server runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Behaviour {
     /// What `meta.next` is when the organization's events have ended.
     pub end_of_stream: EndOfStream,
@@ -31,21 +80,18 @@ pub struct Behaviour {
     pub cursor_place: CursorPlace,
     /// So many characters more in each cursor.
     pub cursor_padding: usize,
-    /// The status for an expired cursor: 400 `ADMIN-400-1`, 500 `ADMIN-500-1`, or 200 with the log
-    /// from its start.
-    pub expired_cursor_status: u16,
+    /// The status for an expired cursor: 400 `ADMIN-400-1` by default, 500 `ADMIN-500-1`, or 200
+    /// with the log from its start.
+    pub expired_cursor_status: Option<u16>,
     /// Every seventh event becomes visible only so long after it was processed, in its old place.
     pub late_visibility: Option<Duration>,
-    /// What a `limit` above `org_max_limit` does.
+    /// What a `limit` above the largest page (500) does.
     pub over_limit: OverLimit,
-    /// Page size of events-stream when `limit` is absent (Atlassian's page: 200).
-    pub org_default_limit: usize,
-    /// Largest page of events-stream (500).
-    pub org_max_limit: usize,
-    /// Largest page of Jira; a larger `limit` is clamped (1000).
-    pub jira_max_limit: usize,
-    /// Largest page of Confluence; a larger `limit` is clamped (the real cap is not documented).
-    pub confluence_max_limit: usize,
+    /// Largest page of Jira; a larger `limit` is clamped. By default 1000.
+    pub jira_max_limit: Option<usize>,
+    /// Largest page of Confluence; a larger `limit` is clamped. By default 1000 (the real cap is
+    /// not documented).
+    pub confluence_max_limit: Option<usize>,
     /// Rate limit of events-stream. Real: 50 a minute.
     pub org_rate_limit: Option<RateLimit>,
     /// Rate limit of Jira's audit records.
@@ -75,39 +121,36 @@ pub struct Behaviour {
     /// Which pages of the audited APIs are a 200 with the error envelope of their product.
     pub page_error: PageError,
     /// How many more pages `page_error` happens on; counts down.
-    pub page_errors: usize,
+    pub page_errors: Option<usize>,
     /// How many more requests to the audited APIs are refused by CloudFront, in front of them;
     /// counts down.
     pub cdn_refusals: usize,
-    /// The status of those refusals.
-    pub cdn_status: u16,
+    /// The status of those refusals; 403 by default.
+    pub cdn_status: Option<u16>,
     /// Data Center has locked the account until its owner solves a CAPTCHA: every request is
     /// refused with this status.
     pub datacenter_captcha: Option<u16>,
     /// The key is a scoped one: `GET /orgs` lists nothing (measured by jira.js' live test).
     pub scoped_key: bool,
-    /// The key may list the organization's keys (`read:keys:admin`).
-    pub lists_keys: bool,
+    /// The key may not list the organization's keys (`read:keys:admin`).
+    pub hides_keys: bool,
     /// The pages of that list, each as it is; the cursor of the second is `page-1`. Empty: one key
     /// of ours.
     pub key_pages: Vec<String>,
     /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
-    /// A Jira date without a zone gives an empty 200 at the site too, not only through the gateway
-    /// (elastic/integrations 18138).
-    pub zoneless_empty_everywhere: bool,
     /// After each Jira page that holds records, this many new ones are recorded inside the asked
     /// window.
     pub insert_on_jira_page: usize,
     /// How many more pages `insert_on_jira_page` happens on; counts down.
-    pub insert_on_jira_pages: usize,
+    pub insert_on_jira_pages: Option<usize>,
     /// The same for Confluence: so many new records after each page that holds some.
     pub insert_on_confluence_page: usize,
     /// How many more pages `insert_on_confluence_page` happens on; counts down.
-    pub insert_on_confluence_pages: usize,
-    /// Confluence's pages say where they go on (`_links.next`), as one collector follows it;
-    /// another's fixture has a full page without it (elastic/integrations, atlassian_confluence).
-    pub confluence_links: bool,
+    pub insert_on_confluence_pages: Option<usize>,
+    /// Confluence's pages do not say where they go on (`_links.next`), as in a collector's fixture
+    /// (elastic/integrations, atlassian_confluence); another follows the link.
+    pub confluence_hides_links: bool,
     /// Confluence's `_links.next` holds a cursor and no `start`, and the page after such a cursor
     /// has no link.
     pub confluence_opaque_cursors: bool,
@@ -177,80 +220,20 @@ impl Behaviour {
     }
 }
 
-impl Default for Behaviour {
-    #[allow(clippy::too_many_lines, reason = "a line for each switch")]
-    fn default() -> Self {
-        Self {
-            end_of_stream: EndOfStream::NullWhenBounded,
-            trailing_empty_page: false,
-            filter_clock: FilterClock::ProcessedAt,
-            org_retention: OrgRetention::Unlimited,
-            strict_cursor: false,
-            cursor_bounds: CursorBounds::Kept,
-            cursor_ttl: None,
-            snapshot_cursors: false,
-            cursor_place: CursorPlace::MetaAndLinks,
-            cursor_padding: 0,
-            expired_cursor_status: 400,
-            late_visibility: None,
-            over_limit: OverLimit::Clamp,
-            org_default_limit: 200,
-            org_max_limit: 500,
-            jira_max_limit: 1000,
-            confluence_max_limit: 1000,
-            org_rate_limit: None,
-            jira_rate_limit: None,
-            confluence_rate_limit: None,
-            datacenter_rate_limit: None,
-            org_latency: Duration::ZERO,
-            jira_latency: Duration::ZERO,
-            confluence_latency: Duration::ZERO,
-            datacenter_latency: Duration::ZERO,
-            clock_skew: 0,
-            pretty_json: false,
-            gzip: false,
-            content_encoding: None,
-            page_error: PageError::Never,
-            page_errors: usize::MAX,
-            cdn_refusals: 0,
-            cdn_status: 403,
-            datacenter_captcha: None,
-            scoped_key: false,
-            lists_keys: true,
-            key_pages: Vec::new(),
-            free_plan: false,
-            zoneless_empty_everywhere: true,
-            insert_on_jira_page: 0,
-            insert_on_jira_pages: usize::MAX,
-            insert_on_confluence_page: 0,
-            insert_on_confluence_pages: usize::MAX,
-            confluence_links: true,
-            confluence_opaque_cursors: false,
-            jira_unstated_limit: None,
-            confluence_unstated_limit: None,
-            jira_ignores_offset: false,
-            confluence_ignores_offset: false,
-            jira_fails_from: None,
-            jira_empty_from: None,
-            jira_refuses_past_end: false,
-            jira_end: RangeEnd::Included,
-            confluence_hidden_page: None,
-            datacenter_hides_end: false,
-            confluence_fails_from: None,
-            datacenter_fails_from: None,
-            datacenter_offset: NextPageOffset::Zero,
-            datacenter_requires_offset: false,
-            datacenter_whole_seconds: false,
-            zoneless_times: false,
-            forwarded_addresses: false,
-            terminal_controls: false,
-            audit_reads: false,
+/// Whether this is one of so many more times; without a number, always.
+pub fn count_down(left: &mut Option<usize>) -> bool {
+    match left {
+        None => true,
+        Some(0) => false,
+        Some(left) => {
+            *left -= 1;
+            true
         }
     }
 }
 
 /// What `meta.next` is when no event is left. Sources disagree; no live answer is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EndOfStream {
     /// Null, bounded or not (elastic/integrations' fixture).
     Null,
@@ -259,13 +242,15 @@ pub enum EndOfStream {
     CursorAlways,
     /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles
     /// both.
+    #[default]
     NullWhenBounded,
 }
 
 /// What a server makes of the end of a time range. Atlassian documents that of Jira as inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RangeEnd {
     /// Records of that instant are part of it.
+    #[default]
     Included,
     /// They are not.
     Excluded,
@@ -274,9 +259,10 @@ pub enum RangeEnd {
 }
 
 /// Where a page of events-stream says how it goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CursorPlace {
     /// `meta.next` and `links.next`, as recorded.
+    #[default]
     MetaAndLinks,
     /// `meta.next` alone.
     Meta,
@@ -286,9 +272,10 @@ pub enum CursorPlace {
 
 /// What events-stream does with events older than 180 days ("Track organization activities from the
 /// audit log"). What a request for older ones gives is not documented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OrgRetention {
     /// They are shown like all others.
+    #[default]
     Unlimited,
     /// They are not shown, and no error says so.
     Hidden,
@@ -297,27 +284,30 @@ pub enum OrgRetention {
 }
 
 /// The clock that `from` and `to` of events-stream compare with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FilterClock {
     /// `attributes.processedAt`.
+    #[default]
     ProcessedAt,
     /// `attributes.time`.
     Time,
 }
 
 /// What `from` and `to` do when they are sent again beside a cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CursorBounds {
     /// Nothing: the cursor's own bounds hold.
+    #[default]
     Kept,
     /// They replace the cursor's own.
     Replaced,
 }
 
 /// Whether a 200 page carries an error envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PageError {
     /// It does not.
+    #[default]
     Never,
     /// The list of records is empty beside it.
     InsteadOfRecords,
@@ -327,9 +317,10 @@ pub enum PageError {
 
 /// What Data Center's `pagingInfo.nextPageOffset` is counted from, and what `offset` beside
 /// `pageCursor` does. The documentation has both in its links and says nothing of either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NextPageOffset {
     /// From the cursor, which lies at the end of the page: it is always 0.
+    #[default]
     Zero,
     /// From the cursor, which lies so many events before the end of the page.
     FromCursor(usize),
@@ -341,9 +332,10 @@ pub enum NextPageOffset {
 }
 
 /// What a `limit` above the largest page does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OverLimit {
     /// The largest page is sent.
+    #[default]
     Clamp,
     /// 400 `ADMIN-400-19`.
     Reject,
@@ -358,14 +350,10 @@ pub struct RateLimit {
     pub per: Duration,
     /// How the window moves.
     pub window: RateWindow,
-    /// A refused request counts too, so that hurrying makes the wait longer.
-    pub count_refused: bool,
     /// How exact `X-RateLimit-Reset` is.
     pub reset_precision: ResetPrecision,
     /// A 429 carries `Retry-After` in whole seconds.
     pub retry_after: bool,
-    /// Shape of the 429's body on the admin API; the others have their own.
-    pub envelope: ErrorEnvelope,
 }
 
 impl RateLimit {
@@ -376,10 +364,8 @@ impl RateLimit {
             requests,
             per,
             window: RateWindow::Fixed,
-            count_refused: false,
             reset_precision: ResetPrecision::Minute,
             retry_after: false,
-            envelope: ErrorEnvelope::Errors,
         }
     }
 }
@@ -410,15 +396,4 @@ pub enum ResetPrecision {
     HttpDate,
     /// Seconds from now.
     SecondsFromNow,
-}
-
-/// The three shapes of an error body seen on the admin host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorEnvelope {
-    /// `{"errors": [{id, status, code, title, detail}]}`: the documented one.
-    Errors,
-    /// `{timestamp, path, status, error, message, requestId}`: Spring's.
-    Spring,
-    /// `{code, message}`: the gateway's.
-    Gateway,
 }

@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Api, Behaviour, Fault, LoggedRequest,
-    data::{OrgEvent, RecordComposer},
-    records::{RecordLog, SandboxRecord},
-    server_state::{ServerState, SharedServerState},
+    Api, Behaviour, Fault,
+    record_log::SandboxRecord,
+    server_state::{LoggedRequest, SharedServerState, max_in_window},
 };
 
 /// Added events share a processing millisecond in groups of this size.
@@ -25,115 +24,63 @@ impl SandboxControl {
         Self { shared }
     }
 
-    /// Composes `n` more organization events, processed now and after all others.
-    pub fn add_org_events(&self, n: usize) {
+    /// Composes `n` more records of `api`, created now and after all others; organization events
+    /// are processed then, and one in a dozen happened long before, like in the history.
+    pub fn add(&self, api: Api, n: usize) {
         let state = &mut *self.shared.state();
-        let now = state.now_ms();
-        let start = start_after(state.org.last_processed_ms(), now, n);
-        for (position, at) in spread_times(start, n) {
-            // One in a dozen was late, like in the history.
-            let event = state.org_composer.compose(at, position % 12 == 11);
-            state.org.add(event);
+        let start = start_after(state.log(api).last_created_ms(), state.now_ms(), n);
+        for (number, at) in spread_times(start, n) {
+            state.compose(api, at, number % 12 == 11);
         }
     }
 
-    /// Adds an event whose JSON text is served as it is, byte for byte.
+    /// Adds a record whose JSON text is served as it is, byte for byte.
     ///
-    /// `time` is read from the text for the filters that need it; `processed_at` decides its place,
-    /// and is not written into it.
-    pub fn add_org_event_json(&self, json: String, processed_at: DateTime<Utc>) {
-        let event = OrgEvent::verbatim(json, processed_at.timestamp_millis());
-        self.shared.state().org.add(event);
-    }
-
-    /// Composes `n` more Jira records, created now and after all others.
-    pub fn add_jira_records(&self, n: usize) {
-        let state = &mut *self.shared.state();
-        let now = state.now_ms();
-        add(&mut state.jira, &mut state.jira_composer, now, n);
-    }
-
-    /// Composes `n` more Confluence records, created now and after all others.
-    pub fn add_confluence_records(&self, n: usize) {
-        let state = &mut *self.shared.state();
-        let now = state.now_ms();
-        add(&mut state.confluence, &mut state.confluence_composer, now, n);
-    }
-
-    /// Composes `n` more Data Center events, of now and after all others.
-    pub fn add_datacenter_events(&self, n: usize) {
-        let state = &mut *self.shared.state();
-        let now = state.now_ms();
-        add(&mut state.datacenter, &mut state.datacenter_composer, now, n);
-    }
-
-    /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not
-    /// written into it.
-    pub fn add_jira_record_json(&self, json: String, created: DateTime<Utc>) {
+    /// `created`, for an organization event the time of its processing, decides its place, and is
+    /// not written into it. `time` is read from the text for the filters that need it.
+    pub fn add_json(&self, api: Api, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
-        self.shared.state().jira.add(record);
+        self.shared.state().of(api).log.add(record);
     }
 
-    /// Adds a Confluence record in the same way.
-    pub fn add_confluence_record_json(&self, json: String, created: DateTime<Utc>) {
-        let record = SandboxRecord::verbatim(json, created.timestamp_millis());
-        self.shared.state().confluence.add(record);
+    /// The ids of all records of `api`, as served: organization events in the order of their
+    /// processing, all others newest first. Those of Confluence and Data Center are empty.
+    pub fn ids(&self, api: Api) -> Vec<String> {
+        self.all(api, |record| record.id.clone())
     }
 
-    /// Adds a Data Center event in the same way.
-    pub fn add_datacenter_event_json(&self, json: String, at: DateTime<Utc>) {
-        let record = SandboxRecord::verbatim(json, at.timestamp_millis());
-        self.shared.state().datacenter.add(record);
+    /// The JSON texts of all records of `api`, in the same order.
+    pub fn texts(&self, api: Api) -> Vec<String> {
+        self.all(api, |record| record.text.clone())
     }
 
-    /// The ids of all organization events, by processing time and then by order of arrival.
-    pub fn org_ids(&self) -> Vec<String> {
-        self.shared.state().org.ids()
-    }
-
-    /// The ids of all Jira records, newest first, as served.
-    pub fn jira_ids(&self) -> Vec<String> {
-        self.shared.state().jira.ids()
-    }
-
-    /// The JSON text of all organization events, in the order of [`org_ids`](Self::org_ids).
-    pub fn org_texts(&self) -> Vec<String> {
-        self.shared.state().org.texts()
-    }
-
-    /// The JSON text of all Jira records, in the order of [`jira_ids`](Self::jira_ids).
-    pub fn jira_texts(&self) -> Vec<String> {
-        self.shared.state().jira.texts()
-    }
-
-    /// The JSON text of all Confluence records, newest first, as served.
-    pub fn confluence_texts(&self) -> Vec<String> {
-        self.shared.state().confluence.texts()
-    }
-
-    /// The JSON text of all Data Center events, newest first, as served.
-    pub fn datacenter_texts(&self) -> Vec<String> {
-        self.shared.state().datacenter.texts()
+    fn all(&self, api: Api, part: fn(&SandboxRecord) -> String) -> Vec<String> {
+        let state = self.shared.state();
+        let parts = state.log(api).records().map(part);
+        match api {
+            Api::OrgEvents => parts.collect(),
+            _ => parts.rev().collect(),
+        }
     }
 
     /// The requests so far, in order of arrival, those to unlisted paths included.
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.shared.state().request_log.requests()
+        self.shared.state().requests.iter().cloned().collect()
     }
 
     /// How many requests `api` got, whatever the answer.
     pub fn request_count(&self, api: Api) -> usize {
-        self.shared.state().request_log.count(api)
+        self.shared.state().arrivals(api).len()
     }
 
     /// The largest number of requests to `api` in any rolling window of this length.
     pub fn max_in_window(&self, api: Api, window: Duration) -> usize {
-        self.shared.state().request_log.max_in_window(api, window)
+        max_in_window(&self.shared.state().arrivals(api), window)
     }
 
     /// Forgets the requests so far.
     pub fn forget_requests(&self) {
-        self.shared.state().request_log.clear();
+        self.shared.state().requests.clear();
     }
 
     /// The next request to `api` that no earlier script hits gets this fault.
@@ -143,17 +90,17 @@ impl SandboxControl {
 
     /// The next `n` such requests get it.
     pub fn inject_times(&self, api: Api, fault: Fault, n: usize) {
-        self.shared.state().scripts.of(api).push(fault, Some(n));
+        self.shared.state().of(api).script.push(fault, Some(n));
     }
 
     /// All such requests get it, until [`clear_faults`](Self::clear_faults).
     pub fn inject_always(&self, api: Api, fault: Fault) {
-        self.shared.state().scripts.of(api).push(fault, None);
+        self.shared.state().of(api).script.push(fault, None);
     }
 
     /// Takes back the scripts that are still waiting.
     pub fn clear_faults(&self, api: Api) {
-        self.shared.state().scripts.of(api).clear();
+        self.shared.state().of(api).script.clear();
     }
 
     /// Every cursor given out so far is answered with 400 `ADMIN-400-1`.
@@ -166,28 +113,15 @@ impl SandboxControl {
         change(&mut self.shared.state().behaviour);
     }
 
-    /// The switches as they are.
-    pub fn behaviour(&self) -> Behaviour {
-        self.shared.state().behaviour.clone()
-    }
-
     /// The sandbox's clock: `DataOptions::now` and the time since the start.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = ServerState::now_ms(&self.shared.state());
+        let now = self.shared.state().now_ms();
         DateTime::from_timestamp_millis(now).unwrap_or_default()
     }
 
     /// Stops the server, as dropping the [`super::Sandbox`] does.
     pub fn stop(&self) {
         self.shared.stop();
-    }
-}
-
-/// Composes `n` more records of a log.
-fn add(log: &mut RecordLog, composer: &mut impl RecordComposer, now: i64, n: usize) {
-    let start = start_after(log.last_created_ms(), now, n);
-    for (_, at) in spread_times(start, n) {
-        log.add(composer.compose(at));
     }
 }
 

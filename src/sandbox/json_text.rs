@@ -1,124 +1,75 @@
-//! JSON as text: written key by key in a chosen order, and re-spaced without touching a token.
-//!
-//! Events are kept and served as text because a parsed value would lose what a collector must keep:
+//! JSON as text, because a parsed value would lose what a collector must keep: the order of keys,
 //! long numbers, `1.10`, repeated keys, odd escapes.
 
-use std::fmt::Write;
+use serde::Serialize;
 
-/// Room for most of the objects inside of an event, so that few of them move while they grow.
-const TYPICAL_BYTES: usize = 192;
+/// The text of a JSON value; an empty one is a member that its object leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JsonText(pub String);
 
-/// A JSON object under construction. Keys come out in the order written, repeats included.
-#[derive(Debug)]
-pub struct JsonObject {
-    text: String,
+impl<T: Serialize> From<T> for JsonText {
+    fn from(value: T) -> Self {
+        Self(serde_json::to_string(&value).unwrap_or_default())
+    }
 }
+
+impl JsonText {
+    /// `value`, or nothing.
+    pub fn when(condition: bool, value: impl Serialize) -> Self {
+        if condition { value.into() } else { Self::default() }
+    }
+}
+
+/// An object. Members come out in the order written, repeats included.
+#[derive(Clone, Debug, Default)]
+pub struct JsonObject(pub Vec<(&'static str, JsonText)>);
+
+/// A [`JsonObject`], written like `serde_json::json!`, which would sort the keys. A value is a
+/// [`JsonText`] or becomes one.
+macro_rules! object {
+    ($($key:literal: $value:expr),* $(,)?) => {
+        $crate::sandbox::json_text::JsonObject(vec![$(
+            ($key, $crate::sandbox::json_text::JsonText::from($value))
+        ),*])
+    };
+}
+pub(crate) use object;
 
 impl JsonObject {
-    /// An object without keys.
-    pub fn new() -> Self {
-        let mut text = String::with_capacity(TYPICAL_BYTES);
-        text.push('{');
-        Self { text }
-    }
-
-    /// Adds a string member.
-    pub fn text(mut self, key: &str, value: &str) -> Self {
-        self.key(key);
-        self.text.push_str(&quoted(value));
-        self
-    }
-
-    /// Adds a member whose value is JSON text already.
-    pub fn raw(mut self, key: &str, json: &str) -> Self {
-        self.key(key);
-        self.text.push_str(json);
-        self
-    }
-
-    /// Adds a number.
-    pub fn number(mut self, key: &str, value: usize) -> Self {
-        self.key(key);
-        let _ = write!(self.text, "{value}"); // writing to a String cannot fail
-        self
-    }
-
-    /// Adds a member when there is a value, already JSON text.
-    pub fn maybe(self, key: &str, json: Option<&str>) -> Self {
-        match json {
-            Some(json) => self.raw(key, json),
-            None => self,
-        }
-    }
-
-    /// The finished text.
-    pub fn finish(mut self) -> String {
-        self.text.push('}');
-        self.text
-    }
-
-    fn key(&mut self, key: &str) {
-        if self.text.len() > 1 {
-            self.text.push(',');
-        }
-        self.text.push_str(&quoted(key));
-        self.text.push(':');
-    }
-}
-
-/// The members of an object that is not finished, so that an irregular shape can change any of them.
-#[derive(Debug, Default)]
-pub struct JsonMembers(Vec<(&'static str, String)>);
-
-impl JsonMembers {
-    /// Adds a member, already JSON text; one whose text is empty is left out of the object.
-    pub fn with(mut self, key: &'static str, json: impl Into<String>) -> Self {
-        self.0.push((key, json.into()));
-        self
-    }
-
-    /// Changes a member; one that is new comes last.
-    pub fn set(&mut self, key: &'static str, json: impl Into<String>) {
-        let json = json.into();
+    /// Changes a member; one that is new comes last. `KEY+` adds an item to the array at `KEY`.
+    pub fn set(&mut self, key: &'static str, json: JsonText) {
+        let (key, is_item) = key.strip_suffix('+').map_or((key, false), |key| (key, true));
         match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, JsonText(array))) if is_item => {
+                array.truncate(array.len().saturating_sub(1));
+                array.push_str(if array.ends_with('[') { "" } else { "," });
+                array.push_str(&json.0);
+                array.push(']');
+            }
             Some((_, old)) => *old = json,
             None => self.0.push((key, json)),
         }
     }
-
-    /// Leaves a member out.
-    pub fn remove(&mut self, key: &'static str) {
-        self.set(key, "");
-    }
-
-    /// The finished text.
-    pub fn finish(&self) -> String {
-        let members = self.0.iter().filter(|(_, json)| !json.is_empty());
-        let object = members.fold(JsonObject::new(), |object, (key, json)| object.raw(key, json));
-        object.finish()
-    }
 }
 
-/// A JSON array of items that are JSON text already.
-pub fn array<I>(items: I) -> String
-where
-    I: IntoIterator,
-    I::Item: AsRef<str>,
-{
-    let mut text = String::from("[");
-    for item in items {
-        if text.len() > 1 {
-            text.push(',');
+impl From<JsonObject> for JsonText {
+    fn from(object: JsonObject) -> Self {
+        let length = object.0.iter().map(|(key, JsonText(json))| key.len() + json.len() + 4).sum();
+        let mut text = String::with_capacity(length);
+        text.push('{');
+        for (key, JsonText(json)) in object.0.iter().filter(|(_, json)| !json.0.is_empty()) {
+            let comma = if text.len() > 1 { "," } else { "" };
+            text.extend([comma, "\"", key, "\":", json]);
         }
-        text.push_str(item.as_ref());
+        text.push('}');
+        Self(text)
     }
-    text.push(']');
-    text
 }
 
-/// `value` as a JSON string.
-pub fn quoted(value: &str) -> String {
-    serde_json::Value::from(value).to_string()
+/// An array of these items.
+pub fn array(items: impl IntoIterator<Item = impl Into<JsonText>>) -> JsonText {
+    let items: Vec<String> = items.into_iter().map(|item| item.into().0).collect();
+    JsonText(format!("[{}]", items.join(",")))
 }
 
 /// The same tokens with newlines and two-space indentation between them.
@@ -167,11 +118,20 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order_and_repeats() {
-        let text =
-            JsonObject::new().text("b", "x\"\\\n\u{7}").raw("a", "1.10").number("a", 2).finish();
-        assert_eq!(text, r#"{"b":"x\"\\\n\u0007","a":1.10,"a":2}"#);
-        assert_eq!(array([text.as_str(), "null"]), format!("[{text},null]"));
-        assert_eq!(array(Vec::<String>::new()), "[]");
+        let number = JsonText("1.10".to_owned());
+        let text = JsonText::from(object! {"b": "x\"\\\n\u{7}", "a": number, "a": 2, "c": ()});
+        assert_eq!(text.0, r#"{"b":"x\"\\\n\u0007","a":1.10,"a":2,"c":null}"#);
+        assert_eq!(array([text.clone()]).0, format!("[{}]", text.0));
+        assert_eq!(array([""; 0]).0, "[]");
+    }
+
+    #[test]
+    fn members_are_changed_added_and_left_out() {
+        let mut object = object! {"a": 1, "b": [7], "c": [(); 0]};
+        for (key, json) in [("a", ""), ("b+", "8"), ("c+", "9"), ("d", "null")] {
+            object.set(key, JsonText(json.to_owned()));
+        }
+        assert_eq!(JsonText::from(object).0, r#"{"b":[7,8],"c":[9],"d":null}"#);
     }
 
     #[test]

@@ -8,10 +8,10 @@
 //! ```text
 //! server      accepts connections and answers their requests (the only async code)
 //!   exchange    fault -> credential -> rate limit -> endpoint -> reply
-//!     org, jira, confluence, datacenter   the APIs: how they page, how they refuse
-//!     access      whose credential it is on the Cloud site
-//!     records     a log that is served newest first
-//!     throttle    rate limits; fault: scripted faults; request_log: what was requested
+//!     access      whose credential it is, and the refusal where it is not enough
+//!     org, jira, confluence, datacenter   the APIs: how they page
+//!     record_log  the records of one API
+//!     throttle    rate limits; fault: scripted faults
 //!     page_changes  errors and values that a behaviour puts into a finished page
 //!   delivery    writes a reply to the connection: whole, slow, cut, endless
 //! data        composes the events: people at work for a month, and one incident
@@ -28,20 +28,17 @@ mod connection;
 mod control;
 mod data;
 mod datacenter;
-mod dates;
 mod delivery;
 mod exchange;
 mod fault;
 mod jira;
 mod json_text;
-mod options;
 mod org;
 mod page_changes;
 mod quirk;
-mod records;
+mod record_log;
 mod reply;
 mod request;
-mod request_log;
 mod server;
 mod server_state;
 mod throttle;
@@ -50,18 +47,18 @@ mod throttle;
 mod smoke_tests;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, FilterClock, NextPageOffset,
+    Behaviour, CursorBounds, CursorPlace, DataOptions, EndOfStream, FilterClock, NextPageOffset,
     OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, RateWindow, ResetPrecision,
+    SandboxOptions,
 };
 pub use control::SandboxControl;
-pub use data::{history, incident};
+pub use data::history;
 pub use fault::Fault;
-pub use options::{DataOptions, SandboxOptions};
 pub use page_changes::{CONTROLS, PROXY};
 pub use quirk::{ApiQuirk, QUIRKS};
 pub use request::Api;
-pub use request_log::LoggedRequest;
 pub use server::Sandbox;
+pub use server_state::LoggedRequest;
 
 /// The only organization that exists here.
 pub const ORG_ID: &str = "4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92";

@@ -1,63 +1,60 @@
 //! Changes a finished page: adds the error envelope of its product, or rewrites single values of
 //! its records.
 
-use bytes::Bytes;
 use chrono::DateTime;
 
 use super::{
     Api, Behaviour, PageError,
-    json_text::{JsonObject, array, quoted},
-    reply::{ApiReply, BodyChunks},
-    request::ParsedRequest,
+    behaviour::count_down,
+    json_text::{JsonText, array, object},
+    reply::ApiReply,
     server_state::ServerState,
 };
 
 const TEXT: &str = "The index of the audit log is being rebuilt.";
 
-/// Makes `reply` such a page, while [`Behaviour::page_errors`](super::Behaviour::page_errors)
-/// lasts.
-pub fn add_error(state: &mut ServerState, request: &ParsedRequest, reply: &mut ApiReply) {
-    let kind = state.behaviour.page_error;
-    let (Some(api), 200) = (request.route.api(), reply.status) else {
-        return;
-    };
-    if kind == PageError::Never || state.behaviour.page_errors == 0 {
+/// Changes the page of `api` as the behaviour wants it.
+pub fn apply(state: &mut ServerState, api: Api, reply: &mut ApiReply) {
+    if reply.status != 200 {
         return;
     }
-    state.behaviour.page_errors -= 1;
-    let page = match kind {
-        PageError::BesideRecords => reply.body.whole().to_vec(),
-        PageError::Never | PageError::InsteadOfRecords => empty_page(api).into_bytes(),
-    };
-    // Both are JSON objects: the members of the page follow those of the envelope.
-    let mut body = envelope(api).trim_end_matches('}').as_bytes().to_vec();
-    body.push(b',');
-    body.extend_from_slice(page.strip_prefix(b"{").unwrap_or(&page));
-    *reply = ApiReply::json(200, BodyChunks::from_iter([Bytes::from(body)]));
+    let kind = state.behaviour.page_error;
+    if kind != PageError::Never && count_down(&mut state.behaviour.page_errors) {
+        let page = match kind {
+            PageError::BesideRecords => String::from_utf8_lossy(&reply.body).into_owned(),
+            PageError::Never | PageError::InsteadOfRecords => empty_page(api).to_owned(),
+        };
+        // Both are JSON objects: the members of the page follow those of the envelope.
+        let JsonText(mut body) = envelope(api);
+        body.pop();
+        body.push(',');
+        body.push_str(page.strip_prefix('{').unwrap_or(&page));
+        reply.body = body.into();
+    }
+    if let Some(page) = rewritten(api, &state.behaviour, &reply.body) {
+        reply.body = page.into();
+    }
 }
 
-fn envelope(api: Api) -> String {
-    let envelope = JsonObject::new();
+fn envelope(api: Api) -> JsonText {
     match api {
         Api::OrgEvents => {
-            let error = JsonObject::new().text("code", "ADMIN-500-1").text("title", TEXT);
-            envelope.raw("errors", &array([error.finish()]))
+            object! {"errors": array([object! {"code": "ADMIN-500-1", "title": TEXT}])}
         }
-        Api::JiraAudit => envelope.raw("errorMessages", &array([quoted(TEXT)])),
-        Api::ConfluenceAudit => envelope.raw("statusCode", "500").text("message", TEXT),
-        Api::DatacenterAudit => envelope.text("message", TEXT).raw("status-code", "500"),
+        Api::JiraAudit => object! {"errorMessages": [TEXT]},
+        Api::ConfluenceAudit => object! {"statusCode": 500, "message": TEXT},
+        Api::DatacenterAudit => object! {"message": TEXT, "status-code": 500},
     }
-    .finish()
+    .into()
 }
 
-fn empty_page(api: Api) -> String {
+fn empty_page(api: Api) -> &'static str {
     match api {
         Api::OrgEvents => r#"{"data":[],"links":{},"meta":{"next":null}}"#,
         Api::JiraAudit => r#"{"offset":0,"limit":1000,"total":0,"records":[]}"#,
         Api::ConfluenceAudit => r#"{"results":[],"start":0,"limit":1000,"size":0}"#,
         Api::DatacenterAudit => r#"{"entities":[],"pagingInfo":{"lastPage":true,"size":0}}"#,
     }
-    .to_owned()
 }
 
 /// The proxy that [`Behaviour::forwarded_addresses`] adds to each address of a client.
@@ -71,7 +68,7 @@ pub const CONTROLS: &str = "\u{202e}\u{9b}31m";
 type ValueRewriter = fn(&str) -> String;
 
 /// A page of `api`, its records as `behaviour` wants them; none where they stay as they are.
-pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<BodyChunks> {
+fn rewritten(api: Api, behaviour: &Behaviour, page: &[u8]) -> Option<String> {
     let (time, address) = match api {
         Api::OrgEvents => ("time", "ip"),
         Api::JiraAudit => ("created", "remoteAddress"),
@@ -84,12 +81,10 @@ pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<B
         (behaviour.terminal_controls, "name", with_controls),
     ];
     let mut wanted = rewrites.into_iter().filter(|(is_on, ..)| *is_on).peekable();
-    // Most pages are large, and stay in pieces.
+    // Most pages are large, and are not copied.
     wanted.peek()?;
-    let whole = String::from_utf8_lossy(&page.whole()).into_owned();
-    let rewritten =
-        wanted.fold(whole, |page, (_, key, rewrite)| rewrite_values(&page, key, rewrite));
-    Some(rewritten.into())
+    let page = String::from_utf8_lossy(page).into_owned();
+    Some(wanted.fold(page, |page, (_, key, rewrite)| rewrite_values(&page, key, rewrite)))
 }
 
 /// `json`, in which each value of `key` that is a text or a number is what `rewrite` makes of it.
@@ -159,10 +154,10 @@ mod tests {
 
     #[test]
     fn every_envelope_ends_before_the_members_of_the_page() {
-        for api in [Api::OrgEvents, Api::JiraAudit, Api::ConfluenceAudit, Api::DatacenterAudit] {
+        for api in Api::ALL {
             let joined = format!(
                 "{},{}",
-                envelope(api).trim_end_matches('}'),
+                envelope(api).0.trim_end_matches('}'),
                 empty_page(api).trim_start_matches('{')
             );
             let page: Result<serde_json::Value, _> = serde_json::from_str(&joined);
@@ -201,10 +196,8 @@ mod tests {
             ),
         ] {
             let want = want.replace("CONTROLS", CONTROLS);
-            let page = BodyChunks::from(page.to_owned());
-            let got = rewritten(api, &all, &page).unwrap().whole();
-            assert_eq!(got, want.as_bytes());
-            assert!(rewritten(api, &Behaviour::default(), &page).is_none());
+            assert_eq!(rewritten(api, &all, page.as_bytes()), Some(want));
+            assert!(rewritten(api, &Behaviour::default(), page.as_bytes()).is_none());
         }
     }
 }

@@ -32,352 +32,169 @@ impl ApiQuirk {
     }
 }
 
+const fn quirk(name: &'static str, about: &'static str, apply: fn(&mut Behaviour)) -> ApiQuirk {
+    ApiQuirk { name, about, apply }
+}
+
 /// All readings, grouped by API.
+#[rustfmt::skip] // a table reads as a table
 pub const QUIRKS: &[ApiQuirk] = &[
-    ApiQuirk {
-        name: "org-null-at-end",
-        about: "events-stream ends with `meta.next: null`, also without `to`",
-        apply: |behaviour| behaviour.end_of_stream = EndOfStream::Null,
-    },
-    ApiQuirk {
-        name: "org-cursor-at-end",
-        about: "events-stream always has a `meta.next`, also with `to`",
-        apply: |behaviour| behaviour.end_of_stream = EndOfStream::CursorAlways,
-    },
-    ApiQuirk {
-        name: "org-empty-last-page",
-        about: "events-stream ends with an empty page of its own",
-        apply: |behaviour| behaviour.trailing_empty_page = true,
-    },
-    ApiQuirk {
-        name: "org-snapshot-cursors",
-        about: "a cursor of events-stream never shows events that arrived after its walk began",
-        apply: |behaviour| behaviour.snapshot_cursors = true,
-    },
-    ApiQuirk {
-        name: "org-cursor-in-links",
-        about: "events-stream has its cursor only in `links.next`",
-        apply: |behaviour| behaviour.cursor_place = CursorPlace::Links,
-    },
-    ApiQuirk {
-        name: "org-cursor-in-meta",
-        about: "events-stream has its cursor only in `meta.next`",
-        apply: |behaviour| behaviour.cursor_place = CursorPlace::Meta,
-    },
-    ApiQuirk {
-        name: "org-long-cursor",
-        about: "a cursor of events-stream has 70,000 characters, more than a URL takes",
-        apply: |behaviour| behaviour.cursor_padding = 70_000,
-    },
-    ApiQuirk {
-        name: "org-cursors-expire",
-        about: "a cursor of events-stream is refused (400) after 30 seconds",
-        apply: |behaviour| behaviour.cursor_ttl = Some(Duration::from_secs(30)),
-    },
-    ApiQuirk {
-        name: "org-cursors-break",
-        about: "a cursor of events-stream is answered with 500 after 30 seconds",
-        apply: |behaviour| {
-            behaviour.cursor_ttl = Some(Duration::from_secs(30));
-            behaviour.expired_cursor_status = 500;
-        },
-    },
-    ApiQuirk {
-        name: "org-cursors-restart",
-        about: "a cursor of events-stream leads to the start of the log after 30 seconds",
-        apply: |behaviour| {
-            behaviour.cursor_ttl = Some(Duration::from_secs(30));
-            behaviour.expired_cursor_status = 200;
-        },
-    },
-    ApiQuirk {
-        name: "org-late-visibility",
-        about: "every seventh event becomes visible a minute after it was processed, in its old \
-            place",
-        apply: |behaviour| behaviour.late_visibility = Some(Duration::from_secs(60)),
-    },
-    ApiQuirk {
-        name: "org-filter-by-event-time",
-        about: "`from` and `to` of events-stream compare with `time`, not with `processedAt`",
-        apply: |behaviour| behaviour.filter_clock = FilterClock::Time,
-    },
-    ApiQuirk {
-        name: "org-old-events-hidden",
-        about: "events-stream shows no event older than 180 days, and says nothing of it",
-        apply: |behaviour| behaviour.org_retention = OrgRetention::Hidden,
-    },
-    ApiQuirk {
-        name: "org-old-from-refused",
-        about: "events-stream answers 400 to a `from` older than 180 days",
-        apply: |behaviour| behaviour.org_retention = OrgRetention::Rejected,
-    },
-    ApiQuirk {
-        name: "org-strict-cursor",
-        about: "events-stream refuses `from` or `to` beside a cursor",
-        apply: |behaviour| behaviour.strict_cursor = true,
-    },
-    ApiQuirk {
-        name: "org-cursor-bounds-replaced",
-        about: "`from` and `to` beside a cursor of events-stream replace the cursor's own",
-        apply: |behaviour| behaviour.cursor_bounds = CursorBounds::Replaced,
-    },
-    ApiQuirk {
-        name: "org-limit-rejected",
-        about: "events-stream answers 400 to a `limit` above its largest page",
-        apply: |behaviour| behaviour.over_limit = OverLimit::Reject,
-    },
-    ApiQuirk {
-        name: "confluence-no-links",
-        about: "Confluence's pages have no `_links.next`",
-        apply: |behaviour| behaviour.confluence_links = false,
-    },
-    ApiQuirk {
-        name: "confluence-opaque-cursor",
-        about: "Confluence's `_links.next` holds a cursor without a count, and every other page \
-            has no link",
-        apply: |behaviour| behaviour.confluence_opaque_cursors = true,
-    },
-    ApiQuirk {
-        name: "jira-short-pages",
-        about: "Jira's pages hold at most 73 records, though their `limit` says more",
-        apply: |behaviour| behaviour.jira_unstated_limit = Some(73),
-    },
-    ApiQuirk {
-        name: "confluence-short-pages",
-        about: "Confluence's pages hold at most 73 records, without a link, though their `limit` \
-            says more",
-        apply: |behaviour| {
-            behaviour.confluence_unstated_limit = Some(73);
-            behaviour.confluence_links = false;
-        },
-    },
-    ApiQuirk {
-        name: "jira-offset-ignored",
-        about: "Jira gives the first page, whatever `offset` says",
-        apply: |behaviour| behaviour.jira_ignores_offset = true,
-    },
-    ApiQuirk {
-        name: "confluence-offset-ignored",
-        about: "Confluence gives the first page, whatever `start` says, without a link",
-        apply: |behaviour| {
-            behaviour.confluence_ignores_offset = true;
-            behaviour.confluence_links = false;
-        },
-    },
-    ApiQuirk {
-        name: "jira-offset-fails",
-        about: "Jira answers 500 to each page after 1000 records",
-        apply: |behaviour| behaviour.jira_fails_from = Some(1000),
-    },
-    ApiQuirk {
-        name: "jira-offset-empty",
-        about: "Jira's pages after 1000 records are empty, whatever there is",
-        apply: |behaviour| behaviour.jira_empty_from = Some(1000),
-    },
-    ApiQuirk {
-        name: "jira-past-end-refused",
-        about: "Jira answers 404 to a page after the last record",
-        apply: |behaviour| behaviour.jira_refuses_past_end = true,
-    },
-    ApiQuirk {
-        name: "jira-end-excluded",
-        about: "Jira takes `to` for exclusive",
-        apply: |behaviour| behaviour.jira_end = RangeEnd::Excluded,
-    },
-    ApiQuirk {
-        name: "jira-end-ignored",
-        about: "Jira ignores `to`",
-        apply: |behaviour| behaviour.jira_end = RangeEnd::Ignored,
-    },
-    ApiQuirk {
-        name: "confluence-hidden-page",
-        about: "Confluence's page after 100 records is first empty, with a link",
-        apply: |behaviour| behaviour.confluence_hidden_page = Some(100),
-    },
-    ApiQuirk {
-        name: "datacenter-no-last-page",
-        about: "Data Center never says that a page is the last",
-        apply: |behaviour| behaviour.datacenter_hides_end = true,
-    },
-    ApiQuirk {
-        name: "confluence-offset-fails",
-        about: "Confluence answers 500 to each page after 1000 records",
-        apply: |behaviour| behaviour.confluence_fails_from = Some(1000),
-    },
-    ApiQuirk {
-        name: "datacenter-offset-fails",
-        about: "Data Center answers 500 to each page after 1000 events",
-        apply: |behaviour| behaviour.datacenter_fails_from = Some(1000),
-    },
-    ApiQuirk {
-        name: "datacenter-offset-from-cursor",
-        about: "Data Center's cursor lies two events before the end of the page, and \
-            `nextPageOffset` is 2",
-        apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::FromCursor(2),
-    },
-    ApiQuirk {
-        name: "datacenter-offset-from-newest",
-        about: "Data Center counts `nextPageOffset` from the newest event, and ignores the cursor \
-            beside it",
-        apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::FromNewest,
-    },
-    ApiQuirk {
-        name: "datacenter-offset-skips",
-        about: "Data Center counts `nextPageOffset` from the newest event, and `offset` from the \
-            cursor",
-        apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::Skipping,
-    },
-    ApiQuirk {
-        name: "datacenter-offset-required",
-        about: "Data Center answers 404 to a `pageCursor` without an `offset`",
-        apply: |behaviour| behaviour.datacenter_requires_offset = true,
-    },
-    ApiQuirk {
-        name: "datacenter-whole-seconds",
-        about: "Data Center answers 400 to a date with a fraction of a second",
-        apply: |behaviour| behaviour.datacenter_whole_seconds = true,
-    },
-    ApiQuirk {
-        name: "datacenter-audits-reads",
-        about: "each reading of Data Center's log adds an event to it",
-        apply: |behaviour| behaviour.audit_reads = true,
-    },
-    ApiQuirk {
-        name: "zoneless-times",
-        about: "the times at which records happened have no zone",
-        apply: |behaviour| behaviour.zoneless_times = true,
-    },
-    ApiQuirk {
-        name: "forwarded-addresses",
-        about: "each client's address has a proxy's after it, as in `X-Forwarded-For`",
-        apply: |behaviour| behaviour.forwarded_addresses = true,
-    },
-    ApiQuirk {
-        name: "terminal-controls",
-        about: "each name begins with characters that a terminal obeys",
-        apply: |behaviour| behaviour.terminal_controls = true,
-    },
-    ApiQuirk {
-        name: "free-plan",
-        about: "the site's products are on Free plans: 403",
-        apply: |behaviour| behaviour.free_plan = true,
-    },
-    ApiQuirk {
-        name: "scoped-key",
-        about: "the organization key has scopes, so it lists no organizations",
-        apply: |behaviour| behaviour.scoped_key = true,
-    },
-    ApiQuirk {
-        name: "pretty-json",
-        about: "JSON has newlines and indentation",
-        apply: |behaviour| behaviour.pretty_json = true,
-    },
-    ApiQuirk {
-        name: "gzip",
-        about: "bodies are compressed with gzip",
-        apply: |behaviour| behaviour.gzip = true,
-    },
-    ApiQuirk {
-        name: "gzip-in-capitals",
-        about: "bodies are compressed, and `Content-Encoding` says `GZIP`",
-        apply: |behaviour| {
-            behaviour.gzip = true;
-            behaviour.content_encoding = Some("GZIP");
-        },
-    },
-    ApiQuirk {
-        name: "x-gzip",
-        about: "bodies are compressed, and `Content-Encoding` says `x-gzip`",
-        apply: |behaviour| {
-            behaviour.gzip = true;
-            behaviour.content_encoding = Some("x-gzip");
-        },
-    },
-    ApiQuirk {
-        name: "content-encoding-identity",
-        about: "`Content-Encoding` says `identity`",
-        apply: |behaviour| behaviour.content_encoding = Some("identity"),
-    },
-    ApiQuirk {
-        name: "content-encoding-br",
-        about: "`Content-Encoding` says `br`, which was not asked for",
-        apply: |behaviour| behaviour.content_encoding = Some("br"),
-    },
-    ApiQuirk {
-        name: "error-instead-of-records",
-        about: "pages are a 200 with an error beside an empty list of records",
-        apply: |behaviour| behaviour.page_error = PageError::InsteadOfRecords,
-    },
-    ApiQuirk {
-        name: "error-beside-records",
-        about: "pages are a 200 with an error beside their records",
-        apply: |behaviour| behaviour.page_error = PageError::BesideRecords,
-    },
-    ApiQuirk {
-        name: "error-in-first-page",
-        about: "only the first page is a 200 with an error and no records",
-        apply: |behaviour| {
-            behaviour.page_error = PageError::InsteadOfRecords;
-            behaviour.page_errors = 1;
-        },
-    },
-    ApiQuirk {
-        name: "cloudfront-403",
-        about: "CloudFront refuses the first two requests with 403",
-        apply: |behaviour| behaviour.cdn_refusals = 2,
-    },
-    ApiQuirk {
-        name: "cloudfront-404",
-        about: "CloudFront refuses the first two requests with 404",
-        apply: |behaviour| {
-            behaviour.cdn_refusals = 2;
-            behaviour.cdn_status = 404;
-        },
-    },
-    ApiQuirk {
-        name: "cloudfront-always",
-        about: "CloudFront refuses every request with 403",
-        apply: |behaviour| behaviour.cdn_refusals = usize::MAX,
-    },
-    ApiQuirk {
-        name: "datacenter-captcha",
-        about: "Data Center demands a CAPTCHA: 403",
-        apply: |behaviour| behaviour.datacenter_captcha = Some(403),
-    },
-    ApiQuirk {
-        name: "datacenter-captcha-401",
-        about: "Data Center demands a CAPTCHA: 401",
-        apply: |behaviour| behaviour.datacenter_captcha = Some(401),
-    },
-    ApiQuirk {
-        name: "reset-epoch",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds \
-            since 1970",
-        apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochSeconds),
-    },
-    ApiQuirk {
-        name: "reset-epoch-fraction",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds \
-            since 1970 with a fraction",
-        apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochFraction),
-    },
-    ApiQuirk {
-        name: "reset-epoch-millis",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is \
-            milliseconds since 1970",
-        apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochMillis),
-    },
-    ApiQuirk {
-        name: "reset-http-date",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is an HTTP date",
-        apply: |behaviour| limit_org(behaviour, ResetPrecision::HttpDate),
-    },
-    ApiQuirk {
-        name: "reset-seconds-from-now",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds \
-            from now",
-        apply: |behaviour| limit_org(behaviour, ResetPrecision::SecondsFromNow),
-    },
+    quirk("org-null-at-end", "events-stream ends with `meta.next: null`, also without `to`",
+        |it| it.end_of_stream = EndOfStream::Null),
+    quirk("org-cursor-at-end", "events-stream always has a `meta.next`, also with `to`",
+        |it| it.end_of_stream = EndOfStream::CursorAlways),
+    quirk("org-empty-last-page", "events-stream ends with an empty page of its own",
+        |it| it.trailing_empty_page = true),
+    quirk("org-snapshot-cursors",
+        "a cursor of events-stream never shows events that arrived after its walk began",
+        |it| it.snapshot_cursors = true),
+    quirk("org-cursor-in-links", "events-stream has its cursor only in `links.next`",
+        |it| it.cursor_place = CursorPlace::Links),
+    quirk("org-cursor-in-meta", "events-stream has its cursor only in `meta.next`",
+        |it| it.cursor_place = CursorPlace::Meta),
+    quirk("org-long-cursor",
+        "a cursor of events-stream has 70,000 characters, more than a URL takes",
+        |it| it.cursor_padding = 70_000),
+    quirk("org-cursors-expire", "a cursor of events-stream is refused (400) after 30 seconds",
+        |it| it.cursor_ttl = Some(Duration::from_secs(30))),
+    quirk("org-cursors-break", "a cursor of events-stream is answered with 500 after 30 seconds",
+        |it| {
+            it.cursor_ttl = Some(Duration::from_secs(30));
+            it.expired_cursor_status = Some(500);
+        }),
+    quirk("org-cursors-restart",
+        "a cursor of events-stream leads to the start of the log after 30 seconds",
+        |it| {
+            it.cursor_ttl = Some(Duration::from_secs(30));
+            it.expired_cursor_status = Some(200);
+        }),
+    quirk("org-late-visibility",
+        "every seventh event becomes visible a minute after it was processed, in its old place",
+        |it| it.late_visibility = Some(Duration::from_secs(60))),
+    quirk("org-filter-by-event-time",
+        "`from` and `to` of events-stream compare with `time`, not with `processedAt`",
+        |it| it.filter_clock = FilterClock::Time),
+    quirk("org-old-events-hidden",
+        "events-stream shows no event older than 180 days, and says nothing of it",
+        |it| it.org_retention = OrgRetention::Hidden),
+    quirk("org-old-from-refused", "events-stream answers 400 to a `from` older than 180 days",
+        |it| it.org_retention = OrgRetention::Rejected),
+    quirk("org-strict-cursor", "events-stream refuses `from` or `to` beside a cursor",
+        |it| it.strict_cursor = true),
+    quirk("org-cursor-bounds-replaced",
+        "`from` and `to` beside a cursor of events-stream replace the cursor's own",
+        |it| it.cursor_bounds = CursorBounds::Replaced),
+    quirk("org-limit-rejected", "events-stream answers 400 to a `limit` above its largest page",
+        |it| it.over_limit = OverLimit::Reject),
+    quirk("confluence-no-links", "Confluence's pages have no `_links.next`",
+        |it| it.confluence_hides_links = true),
+    quirk("confluence-opaque-cursor",
+        "Confluence's `_links.next` holds a cursor without a count, and every other page has no \
+         link",
+        |it| it.confluence_opaque_cursors = true),
+    quirk("jira-short-pages",
+        "Jira's pages hold at most 73 records, though their `limit` says more",
+        |it| it.jira_unstated_limit = Some(73)),
+    quirk("confluence-short-pages",
+        "Confluence's pages hold at most 73 records, without a link, though their `limit` says \
+         more",
+        |it| { it.confluence_unstated_limit = Some(73); it.confluence_hides_links = true; }),
+    quirk("jira-offset-ignored", "Jira gives the first page, whatever `offset` says",
+        |it| it.jira_ignores_offset = true),
+    quirk("confluence-offset-ignored",
+        "Confluence gives the first page, whatever `start` says, without a link",
+        |it| { it.confluence_ignores_offset = true; it.confluence_hides_links = true; }),
+    quirk("jira-offset-fails", "Jira answers 500 to each page after 1000 records",
+        |it| it.jira_fails_from = Some(1000)),
+    quirk("jira-offset-empty", "Jira's pages after 1000 records are empty, whatever there is",
+        |it| it.jira_empty_from = Some(1000)),
+    quirk("jira-past-end-refused", "Jira answers 404 to a page after the last record",
+        |it| it.jira_refuses_past_end = true),
+    quirk("jira-end-excluded", "Jira takes `to` for exclusive",
+        |it| it.jira_end = RangeEnd::Excluded),
+    quirk("jira-end-ignored", "Jira ignores `to`", |it| it.jira_end = RangeEnd::Ignored),
+    quirk("confluence-hidden-page",
+        "Confluence's page after 100 records is first empty, with a link",
+        |it| it.confluence_hidden_page = Some(100)),
+    quirk("datacenter-no-last-page", "Data Center never says that a page is the last",
+        |it| it.datacenter_hides_end = true),
+    quirk("confluence-offset-fails", "Confluence answers 500 to each page after 1000 records",
+        |it| it.confluence_fails_from = Some(1000)),
+    quirk("datacenter-offset-fails", "Data Center answers 500 to each page after 1000 events",
+        |it| it.datacenter_fails_from = Some(1000)),
+    quirk("datacenter-offset-from-cursor",
+        "Data Center's cursor lies two events before the end of the page, and `nextPageOffset` is \
+         2",
+        |it| it.datacenter_offset = NextPageOffset::FromCursor(2)),
+    quirk("datacenter-offset-from-newest",
+        "Data Center counts `nextPageOffset` from the newest event, and ignores the cursor beside \
+         it",
+        |it| it.datacenter_offset = NextPageOffset::FromNewest),
+    quirk("datacenter-offset-skips",
+        "Data Center counts `nextPageOffset` from the newest event, and `offset` from the cursor",
+        |it| it.datacenter_offset = NextPageOffset::Skipping),
+    quirk("datacenter-offset-required",
+        "Data Center answers 404 to a `pageCursor` without an `offset`",
+        |it| it.datacenter_requires_offset = true),
+    quirk("datacenter-whole-seconds",
+        "Data Center answers 400 to a date with a fraction of a second",
+        |it| it.datacenter_whole_seconds = true),
+    quirk("datacenter-audits-reads", "each reading of Data Center's log adds an event to it",
+        |it| it.audit_reads = true),
+    quirk("zoneless-times", "the times at which records happened have no zone",
+        |it| it.zoneless_times = true),
+    quirk("forwarded-addresses",
+        "each client's address has a proxy's after it, as in `X-Forwarded-For`",
+        |it| it.forwarded_addresses = true),
+    quirk("terminal-controls", "each name begins with characters that a terminal obeys",
+        |it| it.terminal_controls = true),
+    quirk("free-plan", "the site's products are on Free plans: 403", |it| it.free_plan = true),
+    quirk("scoped-key", "the organization key has scopes, so it lists no organizations",
+        |it| it.scoped_key = true),
+    quirk("pretty-json", "JSON has newlines and indentation", |it| it.pretty_json = true),
+    quirk("gzip", "bodies are compressed with gzip", |it| it.gzip = true),
+    quirk("gzip-in-capitals", "bodies are compressed, and `Content-Encoding` says `GZIP`",
+        |it| { it.gzip = true; it.content_encoding = Some("GZIP"); }),
+    quirk("x-gzip", "bodies are compressed, and `Content-Encoding` says `x-gzip`",
+        |it| { it.gzip = true; it.content_encoding = Some("x-gzip"); }),
+    quirk("content-encoding-identity", "`Content-Encoding` says `identity`",
+        |it| it.content_encoding = Some("identity")),
+    quirk("content-encoding-br", "`Content-Encoding` says `br`, which was not asked for",
+        |it| it.content_encoding = Some("br")),
+    quirk("error-instead-of-records",
+        "pages are a 200 with an error beside an empty list of records",
+        |it| it.page_error = PageError::InsteadOfRecords),
+    quirk("error-beside-records", "pages are a 200 with an error beside their records",
+        |it| it.page_error = PageError::BesideRecords),
+    quirk("error-in-first-page", "only the first page is a 200 with an error and no records",
+        |it| { it.page_error = PageError::InsteadOfRecords; it.page_errors = Some(1); }),
+    quirk("cloudfront-403", "CloudFront refuses the first two requests with 403",
+        |it| it.cdn_refusals = 2),
+    quirk("cloudfront-404", "CloudFront refuses the first two requests with 404",
+        |it| { it.cdn_refusals = 2; it.cdn_status = Some(404); }),
+    quirk("cloudfront-always", "CloudFront refuses every request with 403",
+        |it| it.cdn_refusals = usize::MAX),
+    quirk("datacenter-captcha", "Data Center demands a CAPTCHA: 403",
+        |it| it.datacenter_captcha = Some(403)),
+    quirk("datacenter-captcha-401", "Data Center demands a CAPTCHA: 401",
+        |it| it.datacenter_captcha = Some(401)),
+    quirk("reset-epoch",
+        "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds since 1970",
+        |it| limit_org(it, ResetPrecision::EpochSeconds)),
+    quirk("reset-epoch-fraction",
+        "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds since 1970 \
+         with a fraction",
+        |it| limit_org(it, ResetPrecision::EpochFraction)),
+    quirk("reset-epoch-millis",
+        "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is milliseconds since \
+         1970",
+        |it| limit_org(it, ResetPrecision::EpochMillis)),
+    quirk("reset-http-date",
+        "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is an HTTP date",
+        |it| limit_org(it, ResetPrecision::HttpDate)),
+    quirk("reset-seconds-from-now",
+        "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds from now",
+        |it| limit_org(it, ResetPrecision::SecondsFromNow)),
 ];
 
 /// Ten requests a minute: the collector, which keeps to fifty, meets a 429.

@@ -1,11 +1,10 @@
-//! A response before it is put on the wire: plain data, and the error shapes of the APIs.
+//! A response before it is put on the wire, and the error shapes of the APIs.
 
 use bytes::Bytes;
-use chrono::Utc;
 
 use super::{
-    ErrorEnvelope,
-    json_text::{JsonObject, array, quoted},
+    Api,
+    json_text::{JsonText, array, object},
 };
 
 /// Status, headers and body.
@@ -13,24 +12,22 @@ use super::{
 pub struct ApiReply {
     /// The status code.
     pub status: u16,
-    /// Headers besides those that every answer has.
+    /// Headers besides those that every response has.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: BodyChunks,
+    pub body: Bytes,
 }
 
 impl ApiReply {
-    /// A JSON body with `status`.
-    pub fn json(status: u16, body: impl Into<BodyChunks>) -> Self {
-        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    /// A body of this type.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self { status, headers, body: body.into() }
     }
 
-    /// A body of another type.
-    pub fn plain(status: u16, content_type: &str, body: &str) -> Self {
-        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        let body = body.to_owned().into();
-        Self { status, headers, body }
+    /// A JSON body.
+    pub fn json(status: u16, body: impl Into<JsonText>) -> Self {
+        Self::new(status, "application/json", body.into().0)
     }
 
     /// The same with one more header.
@@ -47,174 +44,92 @@ impl ApiReply {
     }
 }
 
-/// An error of the organizations API.
-#[derive(Clone, Copy, Debug)]
-pub struct AdminError {
-    /// The status code.
-    pub status: u16,
-    /// Such as `ADMIN-400-1` (from the catalogue in jira.js' models).
-    pub code: &'static str,
-    /// The short text.
-    pub title: &'static str,
-    /// The sentence.
-    pub detail: &'static str,
-}
-
-impl AdminError {
-    const fn new(
-        status: u16,
-        code: &'static str,
-        title: &'static str,
-        detail: &'static str,
-    ) -> Self {
-        Self { status, code, title, detail }
-    }
-
-    /// The error in one of the three shapes.
-    pub fn reply(self, envelope: ErrorEnvelope, path: &str) -> ApiReply {
-        let status = self.status.to_string();
-        let body = match envelope {
-            ErrorEnvelope::Errors => {
-                let error = JsonObject::new()
-                    .text("id", "5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43")
-                    .text("status", &status)
-                    .text("code", self.code)
-                    .text("title", self.title)
-                    .text("detail", self.detail)
-                    .finish();
-                JsonObject::new().raw("errors", &format!("[{error}]")).finish()
-            }
-            ErrorEnvelope::Spring => JsonObject::new()
-                .text("timestamp", &Utc::now().format("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string())
-                .text("path", path)
-                .raw("status", &status)
-                .text("error", self.title)
-                .text("message", self.detail)
-                .text("requestId", "b4fce632-88")
-                .finish(),
-            ErrorEnvelope::Gateway => gateway_body(self.status, self.detail),
-        };
-        ApiReply::json(self.status, body)
-    }
-}
-
-/// The gateway's shape: `{code, message}`.
-pub fn gateway_body(status: u16, message: &str) -> String {
-    JsonObject::new().raw("code", &status.to_string()).text("message", message).finish()
-}
-
-/// Jira's shape: `{errorMessages, errors}`.
-pub fn jira_error(status: u16, message: &str) -> ApiReply {
-    let messages = array([quoted(message)]);
-    let body = JsonObject::new().raw("errorMessages", &messages).raw("errors", "{}").finish();
+/// An error in the shape of the API's product; of the organizations API in that of its gateway.
+pub fn error(api: Api, status: u16, message: &str) -> ApiReply {
+    let body = match api {
+        Api::OrgEvents => object! {"code": status, "message": message},
+        Api::JiraAudit => object! {"errorMessages": [message], "errors": object! {}},
+        Api::ConfluenceAudit => {
+            let data = object! {
+                "authorized": status != 403, "valid": true, "errors": [(); 0], "successful": false,
+            };
+            object! {"statusCode": status, "data": data, "message": message}
+        }
+        Api::DatacenterAudit => object! {"message": message, "status-code": status},
+    };
     ApiReply::json(status, body)
 }
 
-// The errors are from the code catalogue in jira.js' models; the sentences are composed.
+/// An error of the gateway: `{code, message}`.
+pub fn gateway_error(status: u16, message: &str) -> ApiReply {
+    error(Api::OrgEvents, status, message)
+}
+
+/// An error of the organizations API: status, code, title and detail. The codes are from the
+/// catalogue in jira.js' models; the sentences are composed.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminError(u16, &'static str, &'static str, &'static str);
+
+impl From<AdminError> for ApiReply {
+    fn from(AdminError(status, code, title, detail): AdminError) -> Self {
+        let error = object! {
+            "id": "5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43", "status": status.to_string(),
+            "code": code, "title": title, "detail": detail,
+        };
+        Self::json(status, object! {"errors": array([error])})
+    }
+}
 
 /// A cursor that is malformed or expired.
 pub const INVALID_CURSOR: AdminError =
-    AdminError::new(400, "ADMIN-400-1", "Invalid page cursor", "The page cursor is not valid.");
+    AdminError(400, "ADMIN-400-1", "Invalid page cursor", "The page cursor is not valid.");
 /// The server fails, and says no more.
 pub const INTERNAL: AdminError =
-    AdminError::new(500, "ADMIN-500-1", "Internal error", "Something went wrong.");
+    AdminError(500, "ADMIN-500-1", "Internal error", "Something went wrong.");
 /// `from` or `to` is no number.
 pub const INVALID_TIME: AdminError =
-    AdminError::new(400, "ADMIN-400-3", "Invalid time date", "Times are epoch milliseconds.");
+    AdminError(400, "ADMIN-400-3", "Invalid time date", "Times are epoch milliseconds.");
 /// Another parameter is wrong.
-pub const INVALID_SYNTAX: AdminError = AdminError::new(
-    400,
-    "ADMIN-400-19",
-    "Invalid request syntax",
-    "A query parameter is not valid.",
-);
+pub const INVALID_SYNTAX: AdminError =
+    AdminError(400, "ADMIN-400-19", "Invalid request syntax", "A query parameter is not valid.");
 /// No such path.
 pub const UNKNOWN_RESOURCE: AdminError =
-    AdminError::new(404, "ADMIN-404-1", "Not found", "There is nothing at this path.");
+    AdminError(404, "ADMIN-404-1", "Not found", "There is nothing at this path.");
 /// No such organization.
 pub const UNKNOWN_ORG: AdminError =
-    AdminError::new(404, "ADMIN-404-2", "Not found", "Organization not found.");
+    AdminError(404, "ADMIN-404-2", "Not found", "Organization not found.");
 /// Not a GET.
 pub const METHOD_NOT_ALLOWED: AdminError =
-    AdminError::new(405, "ADMIN-405-1", "Method not allowed", "Only GET is served here.");
+    AdminError(405, "ADMIN-405-1", "Method not allowed", "Only GET is served here.");
 /// Too many requests.
-pub const RATE_LIMITED: AdminError = AdminError::new(
+pub const RATE_LIMITED: AdminError = AdminError(
     429,
     "ADMIN-429-1",
     "Rate limit exceeded",
     "Too many requests for this path; wait for the limit to reset.",
 );
 
-/// The pieces, none of them empty. A clone shares them.
-#[derive(Clone, Debug, Default)]
-pub struct BodyChunks(Vec<Bytes>);
-
-impl BodyChunks {
-    /// Bytes of all together.
-    pub fn len(&self) -> usize {
-        self.0.iter().map(Bytes::len).sum()
-    }
-
-    /// Whether there is nothing to send.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// All in one, which copies when there are several.
-    pub fn whole(&self) -> Bytes {
-        match self.0.as_slice() {
-            [] => Bytes::new(),
-            [only] => only.clone(),
-            several => Bytes::from(several.concat()),
-        }
-    }
-}
-
-impl From<String> for BodyChunks {
-    fn from(text: String) -> Self {
-        Self::from_iter([Bytes::from(text)])
-    }
-}
-
-impl FromIterator<Bytes> for BodyChunks {
-    fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
-        Self(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
-    }
-}
-
-impl IntoIterator for BodyChunks {
-    type Item = Bytes;
-    type IntoIter = std::vec::IntoIter<Bytes>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_three_admin_shapes() {
-        let error = AdminError {
-            status: 429,
-            code: "ADMIN-429-1",
-            title: "Rate limit exceeded",
-            detail: "Slow down.",
-        };
-        let body = |envelope| {
-            let reply = error.reply(envelope, "/p");
-            serde_json::from_slice::<serde_json::Value>(&reply.body.whole()).unwrap()
-        };
-        assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
-        assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["status"], "429");
-        assert_eq!(body(ErrorEnvelope::Spring)["path"], "/p");
-        assert_eq!(body(ErrorEnvelope::Gateway)["code"], 429);
-    }
-
-    #[test]
-    fn jira_has_its_own() {
-        assert_eq!(jira_error(403, "No.").body.whole(), r#"{"errorMessages":["No."],"errors":{}}"#);
+    fn errors_have_the_shape_of_their_product() {
+        let body = |reply: ApiReply| String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(
+            body(ApiReply::from(INTERNAL)),
+            r#"{"errors":[{"id":"5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43","status":"500","code":"ADMIN-500-1","title":"Internal error","detail":"Something went wrong."}]}"#
+        );
+        for (api, shape) in [
+            (Api::OrgEvents, r#"{"code":403,"message":"No."}"#),
+            (Api::JiraAudit, r#"{"errorMessages":["No."],"errors":{}}"#),
+            (
+                Api::ConfluenceAudit,
+                r#"{"statusCode":403,"data":{"authorized":false,"valid":true,"errors":[],"successful":false},"message":"No."}"#,
+            ),
+            (Api::DatacenterAudit, r#"{"message":"No.","status-code":403}"#),
+        ] {
+            assert_eq!(body(error(api, 403, "No.")), shape);
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! A request as the server understands it: its endpoint, its parameters and its credential.
 
+use axum::http::{HeaderName, Method, Request, header};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+
 /// The audited endpoints: faults, rate limits and counts are kept for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
@@ -13,104 +16,61 @@ pub enum Api {
     DatacenterAudit,
 }
 
-/// A path, understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ApiRoute {
+impl Api {
+    /// All, in the order of their declaration.
+    pub const ALL: [Self; 4] =
+        [Self::OrgEvents, Self::JiraAudit, Self::ConfluenceAudit, Self::DatacenterAudit];
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
     /// `/admin/v1/orgs`
     Orgs,
     /// `/admin/v1/orgs/{org_id}`
-    Org(String),
-    /// `/admin/v1/orgs/{org_id}/events-stream`
-    OrgEvents(String),
+    Org,
     /// `/admin/api-access/v1/orgs/{org_id}/api-keys`
-    ApiKeys(String),
+    ApiKeys,
     /// `/_edge/tenant_info`, which needs no credential
     TenantInfo,
-    /// `/rest/api/3/auditing/record`
-    JiraAudit(SiteAccess),
+    /// One of the audited endpoints
+    Audit(Api),
     /// `/rest/api/3/user/bulk`
-    JiraUsers(SiteAccess),
-    /// `/wiki/rest/api/audit`
-    ConfluenceAudit(SiteAccess),
-    /// `/rest/auditing/1.0/events`
-    DatacenterEvents,
+    JiraUsers,
     /// `/plugins/servlet/applinks/whoami`, which needs no credential
-    DatacenterWhoami,
+    Whoami,
     /// Anything else
     Unknown,
 }
 
-/// How a product of the Cloud site is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SiteAccess {
-    /// At the site itself.
-    Site,
-    /// Through the gateway, `/ex/{product}/{cloud_id}`, with this cloud id.
-    Gateway(String),
-}
-
-impl ApiRoute {
-    /// The endpoint at `path`.
-    pub fn of(path: &str) -> Self {
-        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-        match segments.as_slice() {
-            ["admin", "v1", "orgs"] => Self::Orgs,
-            ["admin", "v1", "orgs", org] => Self::Org((*org).to_owned()),
-            ["admin", "v1", "orgs", org, "events-stream"] => Self::OrgEvents((*org).to_owned()),
-            ["admin", "api-access", "v1", "orgs", org, "api-keys"] => {
-                Self::ApiKeys((*org).to_owned())
+impl Endpoint {
+    /// The endpoint at `rest`, the path below `product`: the product's part of the gateway, the
+    /// context path of Data Center, or nothing.
+    fn of(product: &str, rest: &[&str]) -> Self {
+        match (product, rest) {
+            ("", ["admin", "v1", "orgs"]) => Self::Orgs,
+            ("", ["admin", "v1", "orgs", _]) => Self::Org,
+            ("", ["admin", "v1", "orgs", _, "events-stream"]) => Self::Audit(Api::OrgEvents),
+            ("", ["admin", "api-access", "v1", "orgs", _, "api-keys"]) => Self::ApiKeys,
+            ("", ["_edge", "tenant_info"]) => Self::TenantInfo,
+            ("" | "jira", ["rest", "api", "3", "auditing", "record"]) => {
+                Self::Audit(Api::JiraAudit)
             }
-            ["_edge", "tenant_info"] => Self::TenantInfo,
-            ["ex", "jira", cloud, rest @ ..] => {
-                Self::jira(rest, SiteAccess::Gateway((*cloud).to_owned()))
+            ("" | "jira", ["rest", "api", "3", "user", "bulk"]) => Self::JiraUsers,
+            ("" | "confluence", ["wiki", "rest", "api", "audit"]) => {
+                Self::Audit(Api::ConfluenceAudit)
             }
-            ["ex", "confluence", cloud, rest @ ..] => {
-                Self::confluence(rest, SiteAccess::Gateway((*cloud).to_owned()))
-            }
-            ["rest", "api", ..] => Self::jira(&segments, SiteAccess::Site),
-            ["wiki", ..] => Self::confluence(&segments, SiteAccess::Site),
-            ["dc", rest @ ..] => Self::datacenter(rest),
-            rest => Self::datacenter(rest),
-        }
-    }
-
-    fn jira(segments: &[&str], way: SiteAccess) -> Self {
-        match segments {
-            ["rest", "api", "3", "auditing", "record"] => Self::JiraAudit(way),
-            ["rest", "api", "3", "user", "bulk"] => Self::JiraUsers(way),
-            _ => Self::Unknown,
-        }
-    }
-
-    fn confluence(segments: &[&str], way: SiteAccess) -> Self {
-        match segments {
-            ["wiki", "rest", "api", "audit"] => Self::ConfluenceAudit(way),
-            _ => Self::Unknown,
-        }
-    }
-
-    fn datacenter(segments: &[&str]) -> Self {
-        match segments {
-            ["rest", "auditing", "1.0", "events"] => Self::DatacenterEvents,
-            ["plugins", "servlet", "applinks", "whoami"] => Self::DatacenterWhoami,
+            ("" | "dc", ["rest", "auditing", "1.0", "events"]) => Self::Audit(Api::DatacenterAudit),
+            ("" | "dc", ["plugins", "servlet", "applinks", "whoami"]) => Self::Whoami,
             _ => Self::Unknown,
         }
     }
 
     /// The audited endpoint this is, if it is one.
-    pub fn api(&self) -> Option<Api> {
+    pub fn api(self) -> Option<Api> {
         match self {
-            Self::OrgEvents(_) => Some(Api::OrgEvents),
-            Self::JiraAudit(_) => Some(Api::JiraAudit),
-            Self::ConfluenceAudit(_) => Some(Api::ConfluenceAudit),
-            Self::DatacenterEvents => Some(Api::DatacenterAudit),
-            Self::Orgs
-            | Self::Org(_)
-            | Self::ApiKeys(_)
-            | Self::TenantInfo
-            | Self::JiraUsers(_)
-            | Self::DatacenterWhoami
-            | Self::Unknown => None,
+            Self::Audit(api) => Some(api),
+            _ => None,
         }
     }
 }
@@ -123,14 +83,46 @@ pub struct ParsedRequest {
     /// The path as sent.
     pub path: String,
     /// The endpoint.
-    pub route: ApiRoute,
+    pub endpoint: Endpoint,
+    /// The cloud id, where a product is reached through the gateway, `/ex/{product}/{cloud_id}`.
+    pub cloud_id: Option<String>,
     /// The query, percent-decoded, `+` read as a space.
     pub query: Vec<(String, String)>,
     /// The `authorization` header.
     pub authorization: Option<String>,
+    /// The `user-agent` header, or an empty string.
+    pub user_agent: String,
+    /// Whether the client accepts gzip.
+    pub accepts_gzip: bool,
 }
 
 impl ParsedRequest {
+    /// The request as it is understood.
+    pub fn new<B>(request: &Request<B>) -> Self {
+        let header = |name: HeaderName| {
+            let value = request.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let path = request.uri().path();
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let (product, cloud_id, rest) = match segments.as_slice() {
+            ["ex", product, cloud_id, rest @ ..] => (*product, Some((*cloud_id).to_owned()), rest),
+            ["dc", rest @ ..] => ("dc", None, rest),
+            rest => ("", None, rest),
+        };
+        let query = request.uri().query().unwrap_or_default().as_bytes();
+        Self {
+            is_get: request.method() == Method::GET,
+            path: path.to_owned(),
+            endpoint: Endpoint::of(product, rest),
+            cloud_id,
+            query: url::form_urlencoded::parse(query).into_owned().collect(),
+            authorization: header(header::AUTHORIZATION),
+            user_agent: header(header::USER_AGENT).unwrap_or_default(),
+            accepts_gzip: header(header::ACCEPT_ENCODING).is_some_and(|it| it.contains("gzip")),
+        }
+    }
+
     /// The first value of a query parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -142,35 +134,104 @@ impl ParsedRequest {
     }
 }
 
+/// A date parameter, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParsedDate {
+    /// An instant, epoch milliseconds.
+    At(i64),
+    /// A date without a zone, read as UTC. Jira answers it with an empty list
+    /// (elastic/integrations 18138).
+    Zoneless(i64),
+    /// No date at all.
+    Unreadable,
+}
+
+impl ParsedDate {
+    /// Reads `...Z`, `...+00:00` and `...+0000`, with or without a fraction; what has no zone is
+    /// told apart.
+    ///
+    /// An unescaped `+0000` arrives as ` 0000`, and counts as no zone.
+    pub fn parse(text: &str) -> Self {
+        let zoned = DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+        if let Ok(at) = zoned {
+            return Self::At(at.timestamp_millis());
+        }
+        let local = text.split(' ').next().unwrap_or_default();
+        let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M:%S%.f")
+            .ok()
+            .or_else(|| NaiveDate::parse_from_str(local, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
+        local.map_or(Self::Unreadable, |local| Self::Zoneless(local.and_utc().timestamp_millis()))
+    }
+
+    /// The instant, if it is one.
+    pub fn millis(self) -> Option<i64> {
+        match self {
+            Self::At(at) | Self::Zoneless(at) => Some(at),
+            Self::Unreadable => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_served_path_is_known() {
-        let gateway = || SiteAccess::Gateway("c1".into());
-        for (path, route) in [
-            ("/admin/v1/orgs", ApiRoute::Orgs),
-            ("/admin/v1/orgs/x", ApiRoute::Org("x".into())),
-            ("/admin/api-access/v1/orgs/x/api-keys", ApiRoute::ApiKeys("x".into())),
-            ("/admin/v1/orgs/x/events-stream", ApiRoute::OrgEvents("x".into())),
-            ("/admin/v1/orgs/x/events", ApiRoute::Unknown),
-            ("/rest/api/3/auditing/record", ApiRoute::JiraAudit(SiteAccess::Site)),
-            ("/ex/jira/c1/rest/api/3/auditing/record", ApiRoute::JiraAudit(gateway())),
-            ("/rest/api/3/user/bulk", ApiRoute::JiraUsers(SiteAccess::Site)),
-            ("/ex/jira/c1/rest/api/3/user/bulk", ApiRoute::JiraUsers(gateway())),
-            ("/wiki/rest/api/audit", ApiRoute::ConfluenceAudit(SiteAccess::Site)),
-            ("/ex/confluence/c1/wiki/rest/api/audit", ApiRoute::ConfluenceAudit(gateway())),
-            ("/ex/confluence/c1/rest/api/audit", ApiRoute::Unknown),
-            ("/ex/jira/c1/wiki/rest/api/audit", ApiRoute::Unknown),
-            ("/rest/auditing/1.0/events", ApiRoute::DatacenterEvents),
-            ("/dc/rest/auditing/1.0/events", ApiRoute::DatacenterEvents),
-            ("/dc/plugins/servlet/applinks/whoami", ApiRoute::DatacenterWhoami),
-            ("/dc/rest/api/3/user/bulk", ApiRoute::Unknown),
+        let (jira, confluence) =
+            (Endpoint::Audit(Api::JiraAudit), Endpoint::Audit(Api::ConfluenceAudit));
+        let datacenter = Endpoint::Audit(Api::DatacenterAudit);
+        for (path, endpoint, cloud_id) in [
+            ("/admin/v1/orgs", Endpoint::Orgs, None),
+            ("/admin/v1/orgs/x", Endpoint::Org, None),
+            ("/admin/api-access/v1/orgs/x/api-keys", Endpoint::ApiKeys, None),
+            ("/admin/v1/orgs/x/events-stream", Endpoint::Audit(Api::OrgEvents), None),
+            ("/admin/v1/orgs/x/events", Endpoint::Unknown, None),
+            ("/rest/api/3/auditing/record", jira, None),
+            ("/ex/jira/c1/rest/api/3/auditing/record", jira, Some("c1")),
+            ("/rest/api/3/user/bulk", Endpoint::JiraUsers, None),
+            ("/ex/jira/c1/rest/api/3/user/bulk", Endpoint::JiraUsers, Some("c1")),
+            ("/wiki/rest/api/audit", confluence, None),
+            ("/ex/confluence/c1/wiki/rest/api/audit", confluence, Some("c1")),
+            ("/ex/confluence/c1/rest/api/audit", Endpoint::Unknown, Some("c1")),
+            ("/ex/jira/c1/wiki/rest/api/audit", Endpoint::Unknown, Some("c1")),
+            ("/rest/auditing/1.0/events", datacenter, None),
+            ("/dc/rest/auditing/1.0/events/", datacenter, None),
+            ("/dc/plugins/servlet/applinks/whoami", Endpoint::Whoami, None),
+            ("/dc/rest/api/3/user/bulk", Endpoint::Unknown, None),
         ] {
-            assert_eq!(ApiRoute::of(path), route, "{path}");
+            let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
+            assert_eq!(
+                (parsed.endpoint, parsed.cloud_id.as_deref()),
+                (endpoint, cloud_id),
+                "{path}"
+            );
         }
-        assert_eq!(ApiRoute::of("/rest/api/3/auditing/record").api(), Some(Api::JiraAudit));
-        assert_eq!(ApiRoute::of("/dc/rest/auditing/1.0/events/").api(), Some(Api::DatacenterAudit));
+    }
+
+    #[test]
+    fn every_zone_notation_is_the_same_instant() {
+        for text in [
+            "2026-11-20T09:30:00Z",
+            "2026-11-20T09:30:00.000Z",
+            "2026-11-20T09:30:00.000+0000",
+            "2026-11-20T09:30:00+00:00",
+            "2026-11-20T10:30:00.000+0100",
+        ] {
+            assert_eq!(ParsedDate::parse(text), ParsedDate::At(1_795_167_000_000), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_zone_is_told_from_nonsense() {
+        for text in
+            ["2026-11-20T09:30:00", "2026-11-20T09:30:00.000", "2026-11-20T09:30:00.000 0000"]
+        {
+            assert_eq!(ParsedDate::parse(text), ParsedDate::Zoneless(1_795_167_000_000), "{text}");
+        }
+        assert_eq!(ParsedDate::parse("2026-11-20"), ParsedDate::Zoneless(1_795_132_800_000));
+        assert_eq!(ParsedDate::parse("yesterday"), ParsedDate::Unreadable);
+        assert_eq!(ParsedDate::parse(""), ParsedDate::Unreadable);
     }
 }

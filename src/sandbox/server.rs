@@ -9,7 +9,6 @@ use std::{
 use axum::{
     Router,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Method, header},
     response::Response,
 };
 use tokio::net::TcpListener;
@@ -17,11 +16,10 @@ use tokio::net::TcpListener;
 use super::{
     SandboxControl, SandboxOptions,
     connection::{ConnectionHandle, SeverableListener},
-    delivery::{self, DeliveryOptions},
+    delivery::Delivery,
     exchange,
-    request::{ApiRoute, ParsedRequest},
-    request_log,
-    server_state::{ServerState, SharedServerState},
+    request::ParsedRequest,
+    server_state::{LoggedRequest, ServerState, SharedServerState},
 };
 
 /// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
@@ -78,57 +76,29 @@ async fn handle(
     ConnectInfo(line): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response {
-    let arrived = Instant::now();
-    let parsed = parse_request(&request);
-    let (reply, fault, latency, terms) = {
+    let at = Instant::now();
+    let request = ParsedRequest::new(&request);
+    let api = request.endpoint.api();
+    let (delivery, latency) = {
         let mut state = shared.state();
-        let entry = entry(arrived, &parsed, request.headers());
-        let number = state.request_log.arrive(entry);
-        let (reply, fault) = exchange::answer(&mut state, &parsed);
-        state.request_log.settle(number, reply.status);
+        let (reply, fault) = exchange::answer(&mut state, &request);
         let behaviour = &state.behaviour;
-        let terms = DeliveryOptions {
-            gzip: behaviour.gzip
-                && text(request.headers(), header::ACCEPT_ENCODING).contains("gzip"),
-            content_encoding: behaviour.content_encoding,
-            clock_skew: behaviour.clock_skew,
-        };
-        let latency = parsed.route.api().map(|api| behaviour.latency(api));
-        (reply, fault, latency, terms)
+        let latency = api.map(|api| behaviour.latency(api)).unwrap_or_default();
+        let gzip = behaviour.gzip && request.accepts_gzip;
+        let (content_encoding, clock_skew) = (behaviour.content_encoding, behaviour.clock_skew);
+        state.remember(LoggedRequest {
+            at,
+            api,
+            path: request.path,
+            query: request.query,
+            status: reply.status,
+            user_agent: request.user_agent,
+            authorization_present: request.authorization.is_some(),
+        });
+        (Delivery { reply, fault, gzip, content_encoding, clock_skew }, latency)
     };
-    if let Some(latency) = latency.filter(|latency| !latency.is_zero()) {
+    if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    delivery::deliver(&shared, &line, reply, fault, &terms).await
-}
-
-fn parse_request(request: &Request) -> ParsedRequest {
-    let uri = request.uri();
-    let query = uri.query().unwrap_or_default();
-    ParsedRequest {
-        is_get: request.method() == Method::GET,
-        path: uri.path().to_owned(),
-        route: ApiRoute::of(uri.path()),
-        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-        authorization: request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-    }
-}
-
-fn entry(at: Instant, parsed: &ParsedRequest, headers: &HeaderMap) -> request_log::LoggedRequest {
-    request_log::LoggedRequest {
-        at,
-        api: parsed.route.api(),
-        path: parsed.path.clone(),
-        query: parsed.query.clone(),
-        status: 0,
-        user_agent: text(headers, header::USER_AGENT).to_owned(),
-        authorization_present: parsed.authorization.is_some(),
-    }
-}
-
-fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    delivery.response(&shared, &line).await
 }

@@ -1,67 +1,69 @@
-//! Everything the server knows: what is kept, how it behaves, what was scripted and what was asked.
+//! Everything the server knows: what is kept, how it behaves, what was scripted and what was
+//! requested.
 
 use std::{
+    collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{
-    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, org::OrgLog, records::RecordLog,
-    reply::BodyChunks, request_log::RequestLog, throttle::ThrottleState,
+    Api, Behaviour, SandboxOptions,
+    behaviour::count_down,
+    data::{self, RecordComposer},
+    fault::FaultQueue,
+    record_log::RecordLog,
+    throttle::ThrottleState,
 };
 
-/// One value for each [`Api`].
-#[derive(Debug, Default)]
-pub struct PerApi<T> {
-    org_events: T,
-    jira_audit: T,
-    confluence_audit: T,
-    datacenter_audit: T,
+/// Requests remembered; older ones are forgotten, so that `atlaudit sandbox` can run for months.
+const REMEMBERED: usize = 100_000;
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub struct LoggedRequest {
+    /// When its head had been read.
+    pub at: Instant,
+    /// The audited endpoint it was for, if any.
+    pub api: Option<Api>,
+    /// The path, as sent.
+    pub path: String,
+    /// The query, percent-decoded.
+    pub query: Vec<(String, String)>,
+    /// The status answered; 0 when no answer was sent.
+    pub status: u16,
+    /// The `user-agent` header, or an empty string.
+    pub user_agent: String,
+    /// Whether an `authorization` header came with it.
+    pub authorization_present: bool,
 }
 
-impl<T> PerApi<T> {
-    /// The value of `api`.
-    pub fn of(&mut self, api: Api) -> &mut T {
-        match api {
-            Api::OrgEvents => &mut self.org_events,
-            Api::JiraAudit => &mut self.jira_audit,
-            Api::ConfluenceAudit => &mut self.confluence_audit,
-            Api::DatacenterAudit => &mut self.datacenter_audit,
-        }
-    }
+/// What the server knows of one API.
+#[derive(Debug)]
+pub struct ApiState {
+    /// Its records.
+    pub log: RecordLog,
+    /// Composes more of them.
+    pub composer: RecordComposer,
+    /// Scripted faults.
+    pub script: FaultQueue,
+    /// The state of its rate limit.
+    pub throttle: ThrottleState,
+    /// The last 200 body, for a fault that repeats it.
+    pub last_page: Bytes,
 }
 
 /// The server's state, behind one lock that is never held across an await.
 #[derive(Debug)]
 pub struct ServerState {
-    /// The organization's events.
-    pub org: OrgLog,
-    /// Jira's audit records.
-    pub jira: RecordLog,
-    /// Confluence's audit records.
-    pub confluence: RecordLog,
-    /// Data Center's audit events.
-    pub datacenter: RecordLog,
-    /// Composes more events.
-    pub org_composer: data::OrgComposer,
-    /// Composes more records of Jira.
-    pub jira_composer: data::JiraComposer,
-    /// Composes more records of Confluence.
-    pub confluence_composer: data::ConfluenceComposer,
-    /// Composes more events of Data Center.
-    pub datacenter_composer: data::DatacenterComposer,
+    apis: [ApiState; 4],
     /// The switches.
     pub behaviour: Behaviour,
-    /// Scripted faults.
-    pub scripts: PerApi<FaultQueue>,
-    /// Rate limits.
-    pub throttles: PerApi<ThrottleState>,
-    /// The last 200 body of each API, for a fault that repeats it.
-    pub last_pages: PerApi<Option<BodyChunks>>,
-    /// What was asked.
-    pub request_log: RequestLog,
+    /// What was requested, in order of arrival.
+    pub requests: VecDeque<LoggedRequest>,
     /// Cursors of an earlier generation are expired.
     pub cursor_generation: u32,
     /// `http://127.0.0.1:PORT`
@@ -73,29 +75,72 @@ pub struct ServerState {
 impl ServerState {
     /// A state with its seeded history.
     pub fn new(options: &SandboxOptions, base_url: String) -> Self {
-        let (org, org_composer) = data::org_history(&options.data);
-        let (jira, jira_composer) = data::jira_history(&options.data);
-        let (confluence, confluence_composer) = data::confluence_history(&options.data);
-        let (datacenter, datacenter_composer) = data::datacenter_history(&options.data);
+        let apis = Api::ALL.map(|api| {
+            let (records, composer) = data::compose_history(api, &options.data);
+            ApiState {
+                log: RecordLog::of(records),
+                composer,
+                script: FaultQueue::default(),
+                throttle: ThrottleState::default(),
+                last_page: Bytes::new(),
+            }
+        });
         Self {
-            org,
-            jira,
-            confluence,
-            datacenter,
-            org_composer,
-            jira_composer,
-            confluence_composer,
-            datacenter_composer,
+            apis,
             behaviour: options.behaviour.clone(),
-            scripts: PerApi::default(),
-            throttles: PerApi::default(),
-            last_pages: PerApi::default(),
-            request_log: RequestLog::default(),
+            requests: VecDeque::new(),
             cursor_generation: 0,
             base_url,
             started: Instant::now(),
             started_ms: options.data.now.timestamp_millis(),
         }
+    }
+
+    /// What is known of `api`.
+    pub fn of(&mut self, api: Api) -> &mut ApiState {
+        &mut self.apis[api as usize]
+    }
+
+    /// The records of `api`.
+    pub fn log(&self, api: Api) -> &RecordLog {
+        &self.apis[api as usize].log
+    }
+
+    /// Composes one more record of `api`.
+    pub fn compose(&mut self, api: Api, created_ms: i64, is_late: bool) {
+        let ApiState { log, composer, .. } = self.of(api);
+        log.add(composer.compose(created_ms, is_late));
+    }
+
+    /// Records what appears between two pages of Jira or Confluence, at the newest end of the
+    /// window, so that offsets shift.
+    pub fn insert_after_page(&mut self, api: Api, to: Option<i64>) {
+        let behaviour = &mut self.behaviour;
+        let (records, pages) = match api {
+            Api::JiraAudit => (behaviour.insert_on_jira_page, &mut behaviour.insert_on_jira_pages),
+            _ => (behaviour.insert_on_confluence_page, &mut behaviour.insert_on_confluence_pages),
+        };
+        if records == 0 || !count_down(pages) {
+            return;
+        }
+        let now = self.now_ms();
+        for _ in 0..records {
+            self.compose(api, to.map_or(now, |to| to.min(now)), false);
+        }
+    }
+
+    /// Remembers a request.
+    pub fn remember(&mut self, request: LoggedRequest) {
+        if self.requests.len() == REMEMBERED {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(request);
+    }
+
+    /// When requests to `api` arrived.
+    pub fn arrivals(&self, api: Api) -> Vec<Instant> {
+        let of_api = self.requests.iter().filter(|request| request.api == Some(api));
+        of_api.map(|request| request.at).collect()
     }
 
     /// Since the server started.
@@ -108,6 +153,18 @@ impl ServerState {
         let elapsed = i64::try_from(self.uptime().as_millis()).unwrap_or(i64::MAX);
         self.started_ms.saturating_add(elapsed)
     }
+}
+
+/// The largest number of `arrivals` in any span shorter than `span`.
+pub fn max_in_window(arrivals: &[Instant], span: Duration) -> usize {
+    let (mut first, mut most) = (0, 0);
+    for (last, at) in arrivals.iter().enumerate() {
+        while at.duration_since(arrivals[first]) >= span && first < last {
+            first += 1;
+        }
+        most = most.max(last - first + 1);
+    }
+    most
 }
 
 /// What the handlers, the [`super::SandboxControl`] and the [`super::Sandbox`] share.
@@ -137,5 +194,19 @@ impl SharedServerState {
     pub async fn stopped(&self) {
         // The sender lives in self, so that waiting cannot fail.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_window_is_found_wherever_it_starts() {
+        let start = Instant::now();
+        let millis = [0, 900, 950, 990, 1000, 1890, 3000];
+        let arrivals = millis.map(|millis| start + Duration::from_millis(millis));
+        assert_eq!(max_in_window(&arrivals, Duration::from_secs(1)), 5);
+        assert_eq!(max_in_window(&[], Duration::from_secs(1)), 0);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{RateLimit, RateWindow, ResetPrecision};
+use super::{Api, RateLimit, RateWindow, ResetPrecision};
 
 /// The state of one API's rate limit.
 #[derive(Debug, Default)]
@@ -32,17 +32,13 @@ impl ThrottleState {
         }
         let before = u32::try_from(self.counted.len()).unwrap_or(u32::MAX);
         let passes = before < limit.requests;
-        if passes || limit.count_refused {
+        if passes {
             self.counted.push_back(now);
         }
         let opens = match limit.window {
             RateWindow::Fixed => since,
             // The request that must leave the window before another one passes.
-            RateWindow::Rolling => {
-                let kept = self.counted.len();
-                let blocking = kept.saturating_sub(limit.requests.max(1) as usize);
-                self.counted.get(blocking).copied().unwrap_or(now)
-            }
+            RateWindow::Rolling => self.counted.front().copied().unwrap_or(now),
         };
         let end = opens + span(limit.per);
         ThrottleVerdict {
@@ -53,13 +49,17 @@ impl ThrottleState {
     }
 }
 
-/// The `X-RateLimit-*` and `Retry-After` headers for `verdict`.
+/// The `X-RateLimit-*` and `Retry-After` headers for `verdict`. Those of a Data Center product name
+/// the bucket and how it is filled, and no reset (confluence.atlassian.com, "Adjusting your code
+/// for rate limiting").
 pub fn headers(
+    api: Api,
     limit: &RateLimit,
     verdict: &ThrottleVerdict,
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
     let at = now + span(verdict.wait);
+    let seconds = |duration: Duration| duration.as_millis().div_ceil(1000).to_string();
     let reset = match limit.reset_precision {
         ResetPrecision::Minute => at.format("%Y-%m-%dT%H:%MZ").to_string(),
         ResetPrecision::Second => at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -67,35 +67,23 @@ pub fn headers(
         ResetPrecision::EpochFraction => at.format("%s%.3f").to_string(),
         ResetPrecision::EpochMillis => at.timestamp_millis().to_string(),
         ResetPrecision::HttpDate => at.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-        ResetPrecision::SecondsFromNow => verdict.wait.as_millis().div_ceil(1000).to_string(),
+        ResetPrecision::SecondsFromNow => seconds(verdict.wait),
     };
     let mut headers = vec![
-        ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
-        ("x-ratelimit-remaining".to_owned(), verdict.remaining.to_string()),
-        ("x-ratelimit-reset".to_owned(), reset),
+        ("x-ratelimit-limit", limit.requests.to_string()),
+        ("x-ratelimit-remaining", verdict.remaining.to_string()),
     ];
-    headers.extend(retry_after(limit, verdict));
-    headers
-}
-
-/// The headers of a Data Center product, which tell the bucket and how it is filled, and no reset
-/// (confluence.atlassian.com, "Adjusting your code for rate limiting").
-pub fn datacenter_headers(limit: &RateLimit, verdict: &ThrottleVerdict) -> Vec<(String, String)> {
-    let interval = limit.per.as_millis().div_ceil(1000);
-    let mut headers = vec![
-        ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
-        ("x-ratelimit-remaining".to_owned(), verdict.remaining.to_string()),
-        ("x-ratelimit-interval-seconds".to_owned(), interval.to_string()),
-        ("x-ratelimit-fillrate".to_owned(), limit.requests.to_string()),
-    ];
-    headers.extend(retry_after(limit, verdict));
-    headers
-}
-
-fn retry_after(limit: &RateLimit, verdict: &ThrottleVerdict) -> Option<(String, String)> {
-    let seconds = verdict.wait.as_millis().div_ceil(1000);
-    let is_told = !verdict.passes && limit.retry_after;
-    is_told.then(|| ("retry-after".to_owned(), seconds.to_string()))
+    match api {
+        Api::DatacenterAudit => {
+            headers.push(("x-ratelimit-interval-seconds", seconds(limit.per)));
+            headers.push(("x-ratelimit-fillrate", limit.requests.to_string()));
+        }
+        _ => headers.push(("x-ratelimit-reset", reset)),
+    }
+    if !verdict.passes && limit.retry_after {
+        headers.push(("retry-after", seconds(verdict.wait)));
+    }
+    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn window_start(limit: &RateLimit, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -148,26 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn hurrying_makes_the_wait_longer_when_refusals_count() {
-        let limit = RateLimit {
-            window: RateWindow::Rolling,
-            count_refused: true,
-            ..RateLimit::new(1, Duration::from_secs(60))
-        };
-        let mut throttle = ThrottleState::default();
-        assert!(throttle.judge(&limit, at("2026-11-20T09:30:00Z")).passes);
-        let refused = throttle.judge(&limit, at("2026-11-20T09:30:59Z"));
-        assert_eq!((refused.passes, refused.wait), (false, Duration::from_secs(60)));
-        assert!(!throttle.judge(&limit, at("2026-11-20T09:31:00Z")).passes);
-    }
-
-    #[test]
     fn a_reset_at_minute_precision_lies_in_the_past() {
         let limit =
             RateLimit { retry_after: true, ..RateLimit::new(1, Duration::from_millis(1500)) };
         let verdict =
             ThrottleVerdict { passes: false, remaining: 0, wait: Duration::from_millis(1500) };
-        let headers = headers(&limit, &verdict, at("2026-11-20T09:30:20Z"));
+        let headers = headers(Api::OrgEvents, &limit, &verdict, at("2026-11-20T09:30:20Z"));
         assert_eq!(headers[2].1, "2026-11-20T09:30Z");
         assert_eq!(headers[3], ("retry-after".to_owned(), "2".to_owned()));
     }

@@ -4,9 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::config::output::OutputLayer;
 use crate::config::settings::{Compression, Rotation};
-use crate::model::name::SourceName;
 use crate::model::time::parse_api_time;
 use crate::sink::pack::unpack;
 
@@ -15,9 +13,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn sink(path: &Path, compression: Compression, rotation: Rotation) -> FileSink {
-    let name: SourceName = "acme".parse().unwrap();
-    let settings =
-        OutputSettings { compression, rotation, ..OutputLayer::default().resolve(&name) };
+    let settings = OutputSettings { compression, rotation, ..OutputSettings::default() };
     FileSink::new(path.to_str().unwrap(), &settings, None)
 }
 

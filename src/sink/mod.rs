@@ -21,7 +21,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
-use crate::crash::{self, InjectedFault};
+use crate::crash;
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::file::WrittenFiles;
 
@@ -216,7 +216,7 @@ impl SinkError {
 /// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system,
 /// such as btrfs, needs free space to truncate a file.
 fn truncate(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
-    let truncated = crash::fails(InjectedFault::Truncate).and_then(|()| file.set_len(length));
+    let truncated = crash::fails("Truncate").and_then(|()| file.set_len(length));
     truncated.map_err(|source| {
         let found = file.metadata().map_or(length, |facts| facts.len());
         SinkError::NotTruncated {

@@ -1,5 +1,4 @@
 use super::*;
-use crate::config::output::OutputLayer;
 use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
 use crate::sink::LineSink as _;
@@ -10,7 +9,7 @@ use std::io::Write as _;
 const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
 
 fn settings(compression: Compression) -> OutputSettings {
-    OutputSettings { compression, ..OutputLayer::default().resolve(&acme()) }
+    OutputSettings { compression, ..OutputSettings::default() }
 }
 
 fn acme() -> SourceName {

@@ -1,18 +1,19 @@
 //! Reads the API keys of an organization, to find when the one in use expires.
 //!
-//! Facts: `GET /admin/api-access/v1/orgs/{orgId}/api-keys` wants the scope `read:keys:admin`, and pages by `cursor`.
-//! The fields of an answer are not documented, so each is looked for under several names and may be missing. Nothing
-//! tells which of the keys is in use (ID-9123): so the key is named only if just one is possible.
+//! Facts: `GET /admin/api-access/v1/orgs/{orgId}/api-keys` wants the scope `read:keys:admin`, and
+//! pages by `cursor`. The fields of a response are not documented, so each is looked for under
+//! several names and may be missing. Nothing says which of the keys is in use (ID-9123): so the key
+//! is named only if just one is possible.
 
 use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 use url::Url;
 
-use crate::http::error::UnreadableBody;
+use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, parse_api_time};
-use crate::source::endpoint_url;
+use crate::source::page::endpoint_url;
 
 /// Pages that are read at most: more keys than that are nobody's only one.
 pub const MAX_PAGES: usize = 10;
@@ -73,7 +74,7 @@ impl ListedKey {
     }
 }
 
-/// The request for the page of the list behind `cursor`.
+/// The request for the page of the list after `cursor`.
 pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
     let path = format!("/admin/api-access/v1/orgs/{org_id}/api-keys");
     let mut url = endpoint_url(base_url, &path);
@@ -83,7 +84,7 @@ pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
     Request { endpoint: Endpoint::ApiKeys, url }
 }
 
-/// The page in the answer.
+/// The page in the response.
 ///
 /// # Errors
 /// It is no JSON, or holds no list.
@@ -98,17 +99,18 @@ pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
     })
 }
 
-/// Which of all `keys` is in use, being called `named` where the user says so. One that has ended by `now` is not.
+/// Which of all `keys` is in use, being called `named` where the user says so. One that has ended by
+/// `now` is not.
 pub fn find_key_in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> KeyMatch {
     let has_ended = |key: &ListedKey| key.expires_at.is_some_and(|end| end <= now);
-    let mut ping_watchdog: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();
+    let mut candidates: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();
     if let Some(named) = named {
-        ping_watchdog.retain(|key| key.has_name(named.trim()));
-        if ping_watchdog.is_empty() {
+        candidates.retain(|key| key.has_name(named.trim()));
+        if candidates.is_empty() {
             return KeyMatch::NameNotFound;
         }
     }
-    match (ping_watchdog.pop(), ping_watchdog.len()) {
+    match (candidates.pop(), candidates.len()) {
         (None, _) => KeyMatch::NoActiveKey,
         (Some(only), 0) => KeyMatch::Key(only),
         (Some(_), others) => KeyMatch::Several(others + 1),

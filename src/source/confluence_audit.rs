@@ -8,102 +8,61 @@
 
 use url::{Url, form_urlencoded};
 
-use crate::http::error::UnreadableBody;
-use crate::http::message::{Endpoint, Request, Response};
+use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
-use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::numbering::content_id;
-use crate::source::page_body::PageBody;
-use crate::source::{Page, PageLocator, Source, endpoint_url};
+use crate::source::page::{ApiFormat, PageBody, PageLocator, content_id};
 
-/// Reads one site.
-pub struct ConfluenceAudit {
-    url: Url,
-    page_size: u32,
-}
+pub(super) const FORMAT: ApiFormat = ApiFormat {
+    path: "/wiki/rest/api/audit",
+    name: "Confluence audit records",
+    list: "results",
+    add_query,
+    next,
+    record,
+};
 
-impl ConfluenceAudit {
-    /// `base_url` is what stands before `/wiki/rest/api`.
-    pub fn new(base_url: &Url, page_size: u32) -> Self {
-        ConfluenceAudit { url: endpoint_url(base_url, "/wiki/rest/api/audit"), page_size }
+fn add_query(url: &mut Url, window: &Window, place: &PageLocator, page_size: u32) {
+    let mut query = url.query_pairs_mut();
+    query.append_pair("startDate", &window.from.timestamp_millis().to_string());
+    if let Some(to) = window.to {
+        // Documented as inclusive; not a millisecond less, see `jira_audit`.
+        query.append_pair("endDate", &to.timestamp_millis().to_string());
     }
-
-    /// Where the server goes on after a page of `count` records at `place`.
-    fn next(
-        place: &PageLocator,
-        count: u64,
-        body: &PageBody,
-    ) -> Result<Option<PageLocator>, UnreadableBody> {
-        let records = records_before(place).saturating_add(count);
-        let links = body.beside("_links")?;
-        let Some(next) = links.and_then(|links| links.text_of("next")) else {
-            return Ok((count > 0).then_some(PageLocator::Offset(records)));
-        };
-        match next.split_once('?') {
-            Some((_, query)) if !query.is_empty() => {
-                Ok(Some(PageLocator::CountedCursor { cursor: query.to_owned(), records }))
-            }
-            _ => Err(UnreadableBody::new("`_links.next` has no query")),
+    match place.cursor() {
+        // The server's own words, but never its own idea of the dates, which it may have left out.
+        Some(next) => {
+            let is_ours = |key: &str| matches!(key, "startDate" | "endDate");
+            let pairs = form_urlencoded::parse(next.as_bytes());
+            query.extend_pairs(pairs.filter(|(key, _)| !is_ours(key)));
+        }
+        None => {
+            query.append_pair("start", &place.records_before().to_string());
+            query.append_pair("limit", &page_size.to_string());
         }
     }
 }
 
-impl Source for ConfluenceAudit {
-    fn kind(&self) -> SourceKind {
-        SourceKind::ConfluenceAudit
-    }
-
-    fn page_size(&self) -> u32 {
-        self.page_size
-    }
-
-    fn request(&self, window: &Window, place: &PageLocator) -> Request {
-        let mut url = self.url.clone();
-        let mut query = url.query_pairs_mut();
-        query.append_pair("startDate", &window.from.timestamp_millis().to_string());
-        if let Some(to) = window.to {
-            // Documented as inclusive; not a millisecond less, see `jira_audit`.
-            query.append_pair("endDate", &to.timestamp_millis().to_string());
+fn next(
+    place: &PageLocator,
+    count: u64,
+    body: &PageBody,
+) -> Result<Option<PageLocator>, UnreadableBody> {
+    let records = place.records_before().saturating_add(count);
+    let links = body.beside("_links")?;
+    let Some(next) = links.and_then(|links| links.text_of("next")) else {
+        return Ok((count > 0).then_some(PageLocator::Offset(records)));
+    };
+    match next.split_once('?') {
+        Some((_, query)) if !query.is_empty() => {
+            Ok(Some(PageLocator::CountedCursor { cursor: query.to_owned(), records }))
         }
-        match place {
-            // The server's own words, but never its own idea of the dates, which it may have left out.
-            PageLocator::Cursor(next) | PageLocator::CountedCursor { cursor: next, .. } => {
-                let is_ours = |key: &str| matches!(key, "startDate" | "endDate");
-                let pairs = form_urlencoded::parse(next.as_bytes());
-                query.extend_pairs(pairs.filter(|(key, _)| !is_ours(key)));
-            }
-            PageLocator::Start | PageLocator::Offset(_) | PageLocator::CursorOffset { .. } => {
-                query.append_pair("start", &records_before(place).to_string());
-                query.append_pair("limit", &self.page_size.to_string());
-            }
-        }
-        drop(query);
-        Request { endpoint: Endpoint::ConfluenceAudit, url }
-    }
-
-    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
-        let body = PageBody::of("Confluence audit records", "results", response)?;
-        let records: Vec<Record> = body.records().map(record).collect();
-        Ok(Page {
-            next: Self::next(place, records.len() as u64, &body)?,
-            records,
-            has_replaced_bytes: body.is_mended,
-        })
+        _ => Err(UnreadableBody::new("`_links.next` has no query")),
     }
 }
 
-/// How many records lie before `place`, as far as they were counted.
-fn records_before(place: &PageLocator) -> u64 {
-    match place {
-        PageLocator::Offset(records) | PageLocator::CountedCursor { records, .. } => *records,
-        PageLocator::Start | PageLocator::Cursor(_) | PageLocator::CursorOffset { .. } => 0,
-    }
-}
-
-/// The record that `doc` holds.
-pub fn record(doc: Document) -> Record {
+fn record(doc: Document) -> Record {
     let time = doc.root().get("creationDate").and_then(time);
     Record { id: Some(content_id(&doc)), time, position: time, doc }
 }
@@ -122,11 +81,16 @@ const YEAR_10000: i64 = 253_402_300_800;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use bytes::Bytes;
 
-    fn source() -> ConfluenceAudit {
-        ConfluenceAudit::new(&"https://acme.example".parse().unwrap(), 1000)
+    use super::*;
+    use crate::http::message::Response;
+    use crate::model::name::SourceKind;
+    use crate::source::Source;
+
+    fn source() -> Source {
+        let url = "https://acme.example".parse().unwrap();
+        Source::new(SourceKind::ConfluenceAudit, &url, None, 1000)
     }
 
     fn next(place: &PageLocator, body: &str) -> Option<PageLocator> {

@@ -8,79 +8,43 @@
 use chrono::{SubsecRound as _, TimeDelta};
 use url::Url;
 
-use crate::http::error::UnreadableBody;
-use crate::http::message::{Endpoint, Request, Response};
+use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
-use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::numbering::content_id;
-use crate::source::page_body::PageBody;
-use crate::source::{Page, PageLocator, Source, endpoint_url};
+use crate::source::page::{ApiFormat, PageBody, PageLocator, content_id};
 
-/// Reads one product.
-pub struct DatacenterAudit {
-    url: Url,
-    page_size: u32,
-}
+pub(super) const FORMAT: ApiFormat = ApiFormat {
+    path: "/rest/auditing/1.0/events",
+    name: "Data Center audit events",
+    list: "entities",
+    add_query,
+    next,
+    record,
+};
 
-impl DatacenterAudit {
-    /// `base_url` is what stands before `/rest/auditing`.
-    pub fn new(base_url: &Url, page_size: u32) -> Self {
-        DatacenterAudit { url: endpoint_url(base_url, "/rest/auditing/1.0/events"), page_size }
+fn add_query(url: &mut Url, window: &Window, place: &PageLocator, page_size: u32) {
+    let mut query = url.query_pairs_mut();
+    query.append_pair("limit", &page_size.to_string());
+    query.append_pair("from", &seconds(window.from));
+    if let Some(to) = window.to {
+        // Up to the next whole second. What comes twice is recognized by its content.
+        query.append_pair("to", &seconds(to + TimeDelta::milliseconds(999)));
+    }
+    if let PageLocator::Offset(offset) | PageLocator::CursorOffset { offset, .. } = place {
+        query.append_pair("offset", &offset.to_string());
+    }
+    if let Some(cursor) = place.cursor() {
+        query.append_pair("pageCursor", cursor);
     }
 }
 
-impl Source for DatacenterAudit {
-    fn kind(&self) -> SourceKind {
-        SourceKind::DatacenterAudit
-    }
-
-    fn page_size(&self) -> u32 {
-        self.page_size
-    }
-
-    fn request(&self, window: &Window, place: &PageLocator) -> Request {
-        let mut url = self.url.clone();
-        let mut query = url.query_pairs_mut();
-        query.append_pair("limit", &self.page_size.to_string());
-        query.append_pair("from", &seconds(window.from));
-        if let Some(to) = window.to {
-            // Up to the next whole second: what comes too much is known by its content.
-            query.append_pair("to", &seconds(to + TimeDelta::milliseconds(999)));
-        }
-        match place {
-            PageLocator::Start => {}
-            PageLocator::Cursor(cursor) | PageLocator::CountedCursor { cursor, .. } => {
-                query.append_pair("pageCursor", cursor);
-            }
-            PageLocator::CursorOffset { cursor, offset } => {
-                query.append_pair("offset", &offset.to_string());
-                query.append_pair("pageCursor", cursor);
-            }
-            PageLocator::Offset(offset) => {
-                query.append_pair("offset", &offset.to_string());
-            }
-        }
-        drop(query);
-        Request { endpoint: Endpoint::DatacenterEvents, url }
-    }
-
-    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
-        let body = PageBody::of("Data Center audit events", "entities", response)?;
-        let records: Vec<Record> = body.records().map(record).collect();
-        let paging = body.beside("pagingInfo")?;
-        let next = next(place, records.len() as u64, paging)?;
-        Ok(Page { records, next, has_replaced_bytes: body.is_mended })
-    }
-}
-
-/// Where the server goes on after a page of `count` events at `place`.
 fn next(
     place: &PageLocator,
     count: u64,
-    paging: Option<Node<'_>>,
+    body: &PageBody,
 ) -> Result<Option<PageLocator>, UnreadableBody> {
+    let paging = body.beside("pagingInfo")?;
     let paging =
         paging.map(|paging| paging.fields(["lastPage", "nextPageCursor", "nextPageOffset"]));
     let [last, cursor, offset] = paging.unwrap_or_default();
@@ -112,8 +76,7 @@ fn seconds(time: Timestamp) -> String {
     time.trunc_subsecs(0).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The record that `doc` holds.
-pub fn record(doc: Document) -> Record {
+fn record(doc: Document) -> Record {
     let time = doc.root().text_of("timestamp");
     let time = time.and_then(|text| parse_api_time(&text));
     Record { id: Some(content_id(&doc)), time, position: time, doc }
@@ -121,11 +84,16 @@ pub fn record(doc: Document) -> Record {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use bytes::Bytes;
 
-    fn source() -> DatacenterAudit {
-        DatacenterAudit::new(&"https://dc.example/jira/".parse().unwrap(), 2)
+    use super::*;
+    use crate::http::message::Response;
+    use crate::model::name::SourceKind;
+    use crate::source::Source;
+
+    fn source() -> Source {
+        let url = "https://dc.example/jira/".parse().unwrap();
+        Source::new(SourceKind::DatacenterAudit, &url, None, 2)
     }
 
     fn response(body: &str) -> Response {

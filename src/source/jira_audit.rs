@@ -8,70 +8,44 @@
 
 use url::Url;
 
-use crate::http::error::UnreadableBody;
-use crate::http::message::{Endpoint, Request, Response};
+use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
-use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Window, format_millis, parse_api_time};
-use crate::source::page_body::PageBody;
-use crate::source::{Page, PageLocator, Source, endpoint_url};
+use crate::source::page::{ApiFormat, PageBody, PageLocator};
 
-/// Reads one site.
-pub struct JiraAudit {
-    url: Url,
-    page_size: u32,
-}
+pub(super) const FORMAT: ApiFormat = ApiFormat {
+    path: "/rest/api/3/auditing/record",
+    name: "Jira audit records",
+    list: "records",
+    add_query,
+    next,
+    record,
+};
 
-impl JiraAudit {
-    /// `base_url` is what stands before `/rest/api/3`.
-    pub fn new(base_url: &Url, page_size: u32) -> Self {
-        JiraAudit { url: endpoint_url(base_url, "/rest/api/3/auditing/record"), page_size }
+fn add_query(url: &mut Url, window: &Window, place: &PageLocator, page_size: u32) {
+    let mut query = url.query_pairs_mut();
+    query.append_pair("offset", &place.records_before().to_string());
+    query.append_pair("limit", &page_size.to_string());
+    query.append_pair("from", &format_millis(window.from));
+    if let Some(to) = window.to {
+        // Documented as inclusive. A server that takes it for exclusive, or compares microseconds
+        // that it does not show, would lose the last millisecond. What comes twice is recognized by
+        // its id.
+        query.append_pair("to", &format_millis(to));
     }
 }
 
-impl Source for JiraAudit {
-    fn kind(&self) -> SourceKind {
-        SourceKind::JiraAudit
-    }
-
-    fn page_size(&self) -> u32 {
-        self.page_size
-    }
-
-    fn request(&self, window: &Window, place: &PageLocator) -> Request {
-        let mut url = self.url.clone();
-        let mut query = url.query_pairs_mut();
-        query.append_pair("offset", &offset(place).to_string());
-        query.append_pair("limit", &self.page_size.to_string());
-        query.append_pair("from", &format_millis(window.from));
-        if let Some(to) = window.to {
-            // Documented as inclusive. A server that takes it for exclusive, or compares microseconds that
-            // it does not show, would lose the last millisecond; what comes too much is known by its id.
-            query.append_pair("to", &format_millis(to));
-        }
-        drop(query);
-        Request { endpoint: Endpoint::JiraAuditRecords, url }
-    }
-
-    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
-        let body = PageBody::of("Jira audit records", "records", response)?;
-        let records: Vec<Record> = body.records().map(record).collect();
-        let count = records.len() as u64;
-        let next = (count > 0).then(|| PageLocator::Offset(offset(place).saturating_add(count)));
-        Ok(Page { records, next, has_replaced_bytes: body.is_mended })
-    }
+fn next(
+    place: &PageLocator,
+    count: u64,
+    _: &PageBody,
+) -> Result<Option<PageLocator>, UnreadableBody> {
+    let records = place.records_before().saturating_add(count);
+    Ok((count > 0).then_some(PageLocator::Offset(records)))
 }
 
-fn offset(place: &PageLocator) -> u64 {
-    match place {
-        PageLocator::Offset(offset) => *offset,
-        _ => 0,
-    }
-}
-
-/// The record that `doc` holds.
-pub fn record(doc: Document) -> Record {
+fn record(doc: Document) -> Record {
     let [id, created] = doc.root().fields(["id", "created"]);
     let created = created.and_then(Node::text).and_then(|text| parse_api_time(&text));
     Record {
@@ -84,8 +58,12 @@ pub fn record(doc: Document) -> Record {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use bytes::Bytes;
+
+    use super::*;
+    use crate::http::message::Response;
+    use crate::model::name::SourceKind;
+    use crate::source::{Page, Source};
 
     fn read(page_size: u32, place: &PageLocator, body: &str) -> Result<Page, UnreadableBody> {
         let response = Response {
@@ -93,7 +71,8 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        JiraAudit::new(&"https://site.example".parse().unwrap(), page_size).read(place, &response)
+        let url = "https://site.example".parse().unwrap();
+        Source::new(SourceKind::JiraAudit, &url, None, page_size).read(place, &response)
     }
 
     #[test]
@@ -102,7 +81,8 @@ mod tests {
             from: parse_api_time("2026-11-20T00:00:00Z").unwrap(),
             to: parse_api_time("2026-11-21T00:00:00Z"),
         };
-        let source = JiraAudit::new(&"https://gw.example/ex/jira/c1/".parse().unwrap(), 1000);
+        let url = "https://gw.example/ex/jira/c1/".parse().unwrap();
+        let source = Source::new(SourceKind::JiraAudit, &url, None, 1000);
         let request = source.request(&window, &PageLocator::Offset(2000));
         assert_eq!(
             request.url.as_str(),

@@ -1,19 +1,23 @@
 //! Reads the few things that are not audit records: the organizations of a key, the cloud id of a
-//! site, and the account of a credential.
+//! site, the account of a credential, and the names and addresses of a site's users.
 //!
-//! Facts: `/_edge/tenant_info` answers `{"cloudId": "..."}` to everybody (Atlassian's knowledge base, "retrieve my
-//! site's cloud ID"); the applinks plugin of Jira, Confluence and Bitbucket Data Center answers
-//! `/plugins/servlet/applinks/whoami` with the user name as plain text, or nothing for an unknown account.
+//! Facts: `/_edge/tenant_info` answers `{"cloudId": "..."}` to everybody (Atlassian's knowledge
+//! base, "retrieve my site's cloud ID"). The applinks plugin of Jira, Confluence and Bitbucket Data
+//! Center answers `/plugins/servlet/applinks/whoami` with the user name as plain text, or nothing
+//! for an unknown account. In the bulk request for users
+//! (developer.atlassian.com/cloud/jira/platform/rest/v3, users), `accountId` is repeated and
+//! `maxResults` is 10 where it is not given; ids that mean nobody are left out, and an address that
+//! its owner hides is empty or missing.
 
 use url::Url;
 
 use crate::config::validate;
-use crate::http::error::UnreadableBody;
+use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
+use crate::model::event::UserProfile;
 use crate::model::json::{Document, Node};
 use crate::model::text::printable;
-use crate::source::endpoint_url;
-use crate::source::page_body::{PageBody, text_of};
+use crate::source::page::{PageBody, endpoint_url, text_of};
 
 /// A user name is not longer.
 const MAX_NAME_LENGTH: usize = 255;
@@ -27,13 +31,17 @@ pub struct OrganizationInfo {
     pub name: Option<String>,
 }
 
-/// The request for the organizations of a key; `base_url` is what stands before `/admin/v1`.
-pub fn organizations_request(base_url: &Url) -> Request {
-    Request { endpoint: Endpoint::Organizations, url: endpoint_url(base_url, "/admin/v1/orgs") }
+fn request(endpoint: Endpoint, base_url: &Url, path: &str) -> Request {
+    Request { endpoint, url: endpoint_url(base_url, path) }
 }
 
-/// The organizations in the answer; none for a key with scopes, whatever it may read (measured by the live tests
-/// of jira.js).
+/// The request for the organizations of a key; `base_url` is what stands before `/admin/v1`.
+pub fn organizations_request(base_url: &Url) -> Request {
+    request(Endpoint::Organizations, base_url, "/admin/v1/orgs")
+}
+
+/// The organizations in the response; none for a key with scopes, whatever it may read (measured by
+/// the live tests of jira.js).
 ///
 /// # Errors
 /// It is no list of organizations.
@@ -52,10 +60,10 @@ pub fn read_organizations(response: &Response) -> Result<Vec<OrganizationInfo>, 
 
 /// The request for the cloud id of the site at `site_url`.
 pub fn cloud_id_request(site_url: &Url) -> Request {
-    Request { endpoint: Endpoint::TenantInfo, url: endpoint_url(site_url, "/_edge/tenant_info") }
+    request(Endpoint::TenantInfo, site_url, "/_edge/tenant_info")
 }
 
-/// The cloud id in the answer.
+/// The cloud id in the response.
 ///
 /// # Errors
 /// There is none, or one that cannot stand in a path.
@@ -68,13 +76,10 @@ pub fn read_cloud_id(response: &Response) -> Result<String, UnreadableBody> {
 
 /// The request for the account of a Data Center's credential.
 pub fn whoami_request(base_url: &Url) -> Request {
-    Request {
-        endpoint: Endpoint::DatacenterWhoami,
-        url: endpoint_url(base_url, "/plugins/servlet/applinks/whoami"),
-    }
+    request(Endpoint::DatacenterWhoami, base_url, "/plugins/servlet/applinks/whoami")
 }
 
-/// The account in the answer; nothing where the server names none.
+/// The account in the response; nothing where the server names none.
 ///
 /// # Errors
 /// It is no name.
@@ -85,6 +90,40 @@ pub fn read_whoami(response: &Response) -> Result<Option<String>, UnreadableBody
         return Err(UnreadableBody::new("the response is not a user name"));
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+/// Ids that one request names: the URL stays below four kilobytes, which every proxy lets through.
+pub const MAX_USER_IDS: usize = 50;
+
+/// The request for the users with these ids, [`MAX_USER_IDS`] at most; `base_url` is what stands
+/// before `/rest`.
+pub fn users_request(base_url: &Url, ids: &[String]) -> Request {
+    let mut request = request(Endpoint::JiraUsers, base_url, "/rest/api/3/user/bulk");
+    let mut query = request.url.query_pairs_mut();
+    query.append_pair("maxResults", &MAX_USER_IDS.to_string());
+    query.extend_pairs(ids.iter().map(|id| ("accountId", id)));
+    drop(query);
+    request
+}
+
+/// The ids and users in the response.
+///
+/// # Errors
+/// It is no list of users.
+pub fn read_users(response: &Response) -> Result<Vec<(String, UserProfile)>, UnreadableBody> {
+    let body = PageBody::of("users", "values", response)?;
+    let users = body.records().filter_map(|doc| {
+        let [id, name, email] = doc
+            .root()
+            .fields(["accountId", "displayName", "emailAddress"])
+            .map(|field| field.and_then(Node::text));
+        let user = UserProfile {
+            name: name.map(|name| name.into_owned()),
+            email: email.filter(|email| email.contains('@')).map(|email| email.into_owned()),
+        };
+        Some((id?.into_owned(), user))
+    });
+    Ok(users.collect())
 }
 
 #[cfg(test)]
@@ -123,5 +162,34 @@ mod tests {
         assert_eq!(read("ada\n"), Some(Some("ada".to_owned())));
         assert_eq!(read(""), Some(None));
         assert_eq!(read("a\nb"), None);
+    }
+
+    #[test]
+    fn ids_are_named_one_by_one() {
+        let base = "https://gw.example/ex/jira/c1".parse().unwrap();
+        let ids = ["712020:a&b".to_owned(), "qm:1".to_owned()];
+        assert_eq!(
+            users_request(&base, &ids).url.as_str(),
+            "https://gw.example/ex/jira/c1/rest/api/3/user/bulk?maxResults=50&accountId=712020%3Aa%26b&accountId=qm%3A1"
+        );
+    }
+
+    #[test]
+    fn users_may_hide_what_they_are_called() {
+        let body = r#"{"values":[{"accountId":"a","displayName":"Ada","emailAddress":"ada@x.example"},
+            {"accountId":"b","displayName":"Bo","emailAddress":""},{"accountId":"c","emailAddress":"hidden"},
+            {"displayName":"nobody"},null,7]}"#;
+        let user = |name: Option<&str>, email: Option<&str>| UserProfile {
+            name: name.map(str::to_owned),
+            email: email.map(str::to_owned),
+        };
+        assert_eq!(
+            read_users(&response(body)).unwrap(),
+            [
+                ("a".to_owned(), user(Some("Ada"), Some("ada@x.example"))),
+                ("b".to_owned(), user(Some("Bo"), None)),
+                ("c".to_owned(), user(None, None)),
+            ]
+        );
     }
 }

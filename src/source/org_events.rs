@@ -6,80 +6,51 @@
 
 use url::{Url, form_urlencoded};
 
-use crate::http::error::UnreadableBody;
-use crate::http::message::{Endpoint, Request, Response};
+use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
-use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::page_body::PageBody;
-use crate::source::{Page, PageLocator, Source, endpoint_url};
+use crate::source::page::{ApiFormat, PageBody, PageLocator};
 
-/// Reads one organization.
-pub struct OrgEvents {
-    url: Url,
-    page_size: u32,
+pub(super) const FORMAT: ApiFormat = ApiFormat {
+    path: "/admin/v1/orgs/{org_id}/events-stream",
+    name: "events-stream",
+    list: "data",
+    add_query,
+    next,
+    record,
+};
+
+fn add_query(url: &mut Url, window: &Window, place: &PageLocator, page_size: u32) {
+    let mut query = url.query_pairs_mut();
+    match place.cursor() {
+        // A cursor stands for the whole request; nothing says that `from` may stand beside it.
+        Some(cursor) => {
+            query.append_pair("cursor", cursor);
+        }
+        None => {
+            query.append_pair("from", &window.from.timestamp_millis().to_string());
+            if let Some(to) = window.to {
+                query.append_pair("to", &to.timestamp_millis().to_string());
+            }
+            query.append_pair("sortOrder", "asc");
+        }
+    }
+    query.append_pair("limit", &page_size.to_string());
 }
 
-impl OrgEvents {
-    /// `base_url` is what stands before `/admin/v1`.
-    pub fn new(base_url: &Url, org_id: &str, page_size: u32) -> Self {
-        let path = format!("/admin/v1/orgs/{org_id}/events-stream");
-        OrgEvents { url: endpoint_url(base_url, &path), page_size }
+fn next(_: &PageLocator, _: u64, body: &PageBody) -> Result<Option<PageLocator>, UnreadableBody> {
+    let meta = body.beside("meta")?;
+    let cursor = match next_in_meta(meta)? {
+        Some(cursor) => Some(cursor),
+        None => next_in_links(body.beside("links")?)?,
+    };
+    if cursor.is_none() && meta.is_some_and(has_more_flag) {
+        return Err(UnreadableBody::new(
+            "the response's `meta` says that there is more, but names no cursor",
+        ));
     }
-}
-
-impl Source for OrgEvents {
-    fn kind(&self) -> SourceKind {
-        SourceKind::OrgEvents
-    }
-
-    fn page_size(&self) -> u32 {
-        self.page_size
-    }
-
-    fn request(&self, window: &Window, place: &PageLocator) -> Request {
-        let mut url = self.url.clone();
-        let mut query = url.query_pairs_mut();
-        match place {
-            // A cursor stands for the whole question; nothing says that `from` may stand beside it.
-            PageLocator::Cursor(cursor) => {
-                query.append_pair("cursor", cursor);
-            }
-            PageLocator::Start
-            | PageLocator::Offset(_)
-            | PageLocator::CountedCursor { .. }
-            | PageLocator::CursorOffset { .. } => {
-                query.append_pair("from", &window.from.timestamp_millis().to_string());
-                if let Some(to) = window.to {
-                    query.append_pair("to", &to.timestamp_millis().to_string());
-                }
-                query.append_pair("sortOrder", "asc");
-            }
-        }
-        query.append_pair("limit", &self.page_size.to_string());
-        drop(query);
-        Request { endpoint: Endpoint::EventsStream, url }
-    }
-
-    fn read(&self, _place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
-        let body = PageBody::of("events-stream", "data", response)?;
-        let meta = body.beside("meta")?;
-        let next = match next_in_meta(meta)? {
-            Some(cursor) => Some(cursor),
-            None => next_in_links(body.beside("links")?)?,
-        };
-        if next.is_none() && meta.is_some_and(has_more_flag) {
-            return Err(UnreadableBody::new(
-                "the response's `meta` says that there is more, but names no cursor",
-            ));
-        }
-        Ok(Page {
-            records: body.records().map(record).collect(),
-            next: next.map(PageLocator::Cursor),
-            has_replaced_bytes: body.is_mended,
-        })
-    }
+    Ok(cursor.map(PageLocator::Cursor))
 }
 
 /// `meta.next`: missing, null and empty all mean that `meta` names no further page.
@@ -140,8 +111,7 @@ fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, UnreadableBo
         .ok_or_else(no_way_on)
 }
 
-/// The record that `doc` holds.
-pub fn record(doc: Document) -> Record {
+fn record(doc: Document) -> Record {
     let [id, attributes] = doc.root().fields(["id", "attributes"]);
     let times = attributes.map(|of| of.fields(["time", "processedAt"]));
     let [time, processed] = times.unwrap_or_default().map(time_of);
@@ -159,11 +129,16 @@ fn time_of(node: Option<Node<'_>>) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use bytes::Bytes;
 
-    fn source() -> OrgEvents {
-        OrgEvents::new(&"https://api.example/".parse().unwrap(), "org-1", 500)
+    use super::*;
+    use crate::http::message::Response;
+    use crate::model::name::SourceKind;
+    use crate::source::{Page, Source};
+
+    fn source() -> Source {
+        let url = "https://api.example/".parse().unwrap();
+        Source::new(SourceKind::OrgEvents, &url, Some("org-1"), 500)
     }
 
     fn read(body: &str) -> Result<Page, UnreadableBody> {

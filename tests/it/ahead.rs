@@ -29,8 +29,8 @@ fn site() -> Site {
 /// All events of both sources are in `file`, each once.
 fn is_whole(site: &Site, source: &str) {
     let ids = match source {
-        "acme" => org_ids(&site.control.org_ids()),
-        _ => jira_ids(&site.control.jira_ids()),
+        "acme" => org_ids(&site.control.ids(Api::OrgEvents)),
+        _ => jira_ids(&site.control.ids(Api::JiraAudit)),
     };
     let mut expected = ids;
     let mut written = site.read(source).ids();

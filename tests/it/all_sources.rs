@@ -32,10 +32,10 @@ fn all_sources_are_pulled_completely_and_resume() {
         for source in SOURCES {
             is_whole(&site, source);
         }
-        site.control.add_org_events(70);
-        site.control.add_jira_records(70);
-        site.control.add_confluence_records(70);
-        site.control.add_datacenter_events(70);
+        site.control.add(Api::OrgEvents, 70);
+        site.control.add(Api::JiraAudit, 70);
+        site.control.add(Api::ConfluenceAudit, 70);
+        site.control.add(Api::DatacenterAudit, 70);
     }
 }
 

@@ -17,10 +17,10 @@ fn a_refusal_by_the_cdn_is_retried() {
         let site = site();
         site.control.set_behaviour(|behaviour| {
             behaviour.cdn_refusals = 2;
-            behaviour.cdn_status = status;
+            behaviour.cdn_status = Some(status);
         });
         let run = site.ok(&["pull", "acme-jira"]);
-        each_once(&run.ids(), &jira_ids(&site.control.jira_ids()));
+        each_once(&run.ids(), &jira_ids(&site.control.ids(Api::JiraAudit)));
     }
 }
 

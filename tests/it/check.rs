@@ -82,7 +82,7 @@ fn check(site: &Site, source: &str) -> Run {
 #[test]
 fn every_source_is_checked_step_by_step() {
     let site = site();
-    site.control.add_org_events(1);
+    site.control.add(Api::OrgEvents, 1);
     let run = site.ok(&["check", "--json"]);
     let objects = run.trees();
     assert_eq!(objects.len(), 4);
@@ -110,13 +110,13 @@ fn every_source_is_checked_step_by_step() {
 #[test]
 fn the_newest_event_is_the_newest_that_there_is() {
     let site = Site::of(3_000, 60).with_all_sources();
-    site.control.add_org_events(2_000);
+    site.control.add(Api::OrgEvents, 2_000);
     let newest = |source: &str| {
         let object = object(&check(&site, source));
         let time = &step(&object, "newest_event")["time"];
         time.as_str().unwrap().to_owned()
     };
-    let of_jira: Value = serde_json::from_str(&site.control.jira_texts()[0]).unwrap();
+    let of_jira: Value = serde_json::from_str(&site.control.texts(Api::JiraAudit)[0]).unwrap();
     let created = of_jira["created"].as_str().unwrap();
     assert_eq!(newest("acme-jira")[..19], created[..19]);
     // Two thousand of one moment: more than a page, and more follow.
@@ -353,7 +353,7 @@ fn an_end_is_told_only_of_the_key_in_use() {
     site.set("acme", "key_name", "other");
     assert_eq!(end(&site)["expires_on"], "2032-01-02");
     // A key that may not list keys has only what the user says.
-    site.control.set_behaviour(|behaviour| behaviour.lists_keys = false);
+    site.control.set_behaviour(|behaviour| behaviour.hides_keys = true);
     assert_eq!(end(&site)["state"], "untold");
     let soon = chrono::Utc::now().date_naive() + chrono::Days::new(12);
     site.set("acme", "expires_on", soon.to_string());

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use atlaudit::sandbox::Api;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -50,8 +51,8 @@ fn a_first_pull_that_found_nothing_under_any_clock() {
         let site = site(0, 0);
         site.ok(&["pull"]);
         shift(&site, TimeDelta::days(days));
-        site.control.add_org_events(40);
-        site.control.add_jira_records(30);
+        site.control.add(Api::OrgEvents, 40);
+        site.control.add(Api::JiraAudit, 30);
         for _ in 0..2 {
             site.ok(&["pull"]);
             assert_file_complete(&site, "acme");
@@ -70,8 +71,8 @@ fn a_first_pull_that_failed_under_a_clock_that_was_ahead() {
     }
     assert_eq!(site.run(&["pull"]).code, 3);
     shift(&site, TimeDelta::days(26_000));
-    site.control.add_org_events(40);
-    site.control.add_jira_records(30);
+    site.control.add(Api::OrgEvents, 40);
+    site.control.add(Api::JiraAudit, 30);
     for source in ["acme", "acme-jira"] {
         site.set(source, "base_url", base_url.clone());
     }
@@ -87,8 +88,8 @@ fn a_watermark_that_a_wrong_clock_left() {
         site.ok(&["pull"]);
         shift_only(&site, &["watermark"], TimeDelta::days(days));
         site.control.expire_cursors();
-        site.control.add_org_events(40);
-        site.control.add_jira_records(30);
+        site.control.add(Api::OrgEvents, 40);
+        site.control.add(Api::JiraAudit, 30);
         for _ in 0..2 {
             site.ok(&["pull"]);
             assert_file_complete(&site, "acme");

@@ -45,8 +45,8 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
     site.set_output("path", "out/{source}.jsonl");
     site.ok(&["pull"]);
     let (org, jira) = (site.read("out/acme.jsonl"), site.read("out/acme-jira.jsonl"));
-    assert_eq!(org.ids(), org_ids(&site.control.org_ids()));
-    each_once(&jira.ids(), &jira_ids(&site.control.jira_ids()));
+    assert_eq!(org.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
+    each_once(&jira.ids(), &jira_ids(&site.control.ids(Api::JiraAudit)));
     assert!(times(&jira).is_sorted(), "Jira records ascend");
     assert_lines_valid(&org);
     assert_lines_valid(&jira);
@@ -59,13 +59,13 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
     // The cursor, and the last ten minutes by time; one page, and whether there is another.
     assert_eq!((asked(Api::OrgEvents), asked(Api::JiraAudit)), (2, 2));
 
-    site.control.add_org_events(100);
-    site.control.add_jira_records(100);
+    site.control.add(Api::OrgEvents, 100);
+    site.control.add(Api::JiraAudit, 100);
     site.ok(&["pull"]);
     let more = site.read("out/acme.jsonl");
-    assert_eq!(more.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(more.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     let more = site.read("out/acme-jira.jsonl");
-    each_once(&more.ids(), &jira_ids(&site.control.jira_ids()));
+    each_once(&more.ids(), &jira_ids(&site.control.ids(Api::JiraAudit)));
     assert_eq!(more.ids()[..3_000], jira.ids(), "the file is only appended to");
 }
 
@@ -73,15 +73,15 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
 fn to_standard_output_the_same() {
     let site = Site::of(600, 200);
     let run = site.ok(&["pull"]);
-    assert_eq!(run.ids_of("org:"), org_ids(&site.control.org_ids()));
+    assert_eq!(run.ids_of("org:"), org_ids(&site.control.ids(Api::OrgEvents)));
     let jira = run.ids_of("jira:");
-    each_once(&jira, &jira_ids(&site.control.jira_ids()));
+    each_once(&jira, &jira_ids(&site.control.ids(Api::JiraAudit)));
     assert!(site.ok(&["pull"]).stdout.is_empty());
-    site.control.add_org_events(100);
-    site.control.add_jira_records(100);
+    site.control.add(Api::OrgEvents, 100);
+    site.control.add(Api::JiraAudit, 100);
     let third = site.ok(&["pull"]);
-    assert_eq!(third.ids_of("org:"), org_ids(&site.control.org_ids()[600..]));
-    each_once(&third.ids_of("jira:"), &jira_ids(&site.control.jira_ids()[..100]));
+    assert_eq!(third.ids_of("org:"), org_ids(&site.control.ids(Api::OrgEvents)[600..]));
+    each_once(&third.ids_of("jira:"), &jira_ids(&site.control.ids(Api::JiraAudit)[..100]));
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn gzip_has_many_names() {
             behaviour.content_encoding = Some(name);
         });
         let run = site.ok(&["pull", "acme"]);
-        assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{name}");
+        assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)), "{name}");
     }
 }
 
@@ -28,7 +28,7 @@ fn identity_changes_nothing() {
         let site = site();
         site.control.set_behaviour(|behaviour| behaviour.content_encoding = Some(name));
         let run = site.ok(&["pull", "acme"]);
-        assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{name}");
+        assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)), "{name}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use atlaudit::sandbox::{JIRA_SITE, ORG_ID};
+use atlaudit::sandbox::{Api, JIRA_SITE, ORG_ID};
 use flate2::write::GzEncoder;
 
 use crate::support::{Run, Running, Site, eventually};
@@ -112,7 +112,7 @@ fn what_cannot_be_made_again_is_kept() {
     let site = Site::of(0, 0);
     let at = chrono::Utc::now() - chrono::TimeDelta::hours(1);
     for text in [RAW, r#"{"id":"1","attributes":{"action":"other"}}"#, "null", "[1]"] {
-        site.control.add_org_event_json(text.to_owned(), at);
+        site.control.add_json(Api::OrgEvents, text.to_owned(), at);
     }
     site.ok(&["pull", "acme", "--output", "acme.norm"]);
     let norm = site.read("acme.norm");

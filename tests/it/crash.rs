@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 
 use crate::support::{Outputs, Site, crash_points, whole};
+use atlaudit::sandbox::Api;
 
 /// Points that only an export passes; `export/crash.rs` has them.
 const OF_EXPORTS: &[&str] =
@@ -78,8 +79,8 @@ fn crash_later_runs(source: &str, compression: &str, rotate: &str) {
         let died = crash_at(site, source, point);
         assert_eq!(died.as_deref(), Some(point), "{source} {compression} {rotate}");
         match source {
-            "acme" => site.control.add_org_events(EVENTS),
-            _ => site.control.add_jira_records(EVENTS),
+            "acme" => site.control.add(Api::OrgEvents, EVENTS),
+            _ => site.control.add(Api::JiraAudit, EVENTS),
         }
     };
     site.ok(&["pull", source]);
@@ -141,7 +142,7 @@ fn a_torn_tail_is_quarantined_once_even_when_the_run_crashes() {
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"torn").unwrap();
     assert_eq!(crash_at(&mut site, "acme", "SetAside").as_deref(), Some("SetAside"));
-    site.control.add_org_events(EVENTS);
+    site.control.add(Api::OrgEvents, EVENTS);
     site.ok(&["pull", "acme"]);
     let text = fs::read_to_string(&path).unwrap();
     assert!(!text.contains("{\"torn"), "{text}");

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use atlaudit::sandbox::{API_KEY, JIRA_TOKEN};
+use atlaudit::sandbox::{API_KEY, Api, JIRA_TOKEN};
 
 use crate::support::{Run, Site, org_ids};
 
@@ -39,8 +39,8 @@ fn run(site: &Site, job: &str) -> Run {
 /// Five runs of `job`, with news before each, into a daily file of each source.
 fn five_runs(site: &Site, job: &str) {
     for _ in 0..5 {
-        site.control.add_org_events(7);
-        site.control.add_jira_records(3);
+        site.control.add(Api::OrgEvents, 7);
+        site.control.add(Api::JiraAudit, 3);
         let run = run(site, job);
         assert_eq!(run.code, 0, "{}", run.stderr);
         // Cron mails whatever a job says.
@@ -54,9 +54,9 @@ fn five_runs(site: &Site, job: &str) {
     }
     let distinct: HashSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "an event came twice");
-    let served = site.control.org_ids().len() + site.control.jira_ids().len();
+    let served = site.control.ids(Api::OrgEvents).len() + site.control.ids(Api::JiraAudit).len();
     assert_eq!(ids.len(), served);
-    for id in org_ids(&site.control.org_ids()) {
+    for id in org_ids(&site.control.ids(Api::OrgEvents)) {
         assert!(distinct.contains(&id), "{id}");
     }
 }

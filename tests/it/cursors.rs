@@ -17,7 +17,7 @@ fn site(events: usize, change: impl FnOnce(&mut Behaviour)) -> Site {
 
 /// The file holds each event that the sandbox has, once.
 fn holds_each(site: &Site) {
-    each_once(&site.read("acme").ids(), &org_ids(&site.control.org_ids()));
+    each_once(&site.read("acme").ids(), &org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn events_that_no_cursor_shows_are_found_by_time() {
             });
             site.ok(&["pull", "acme"]);
             for growth in [7, 130, 1] {
-                site.control.add_org_events(growth);
+                site.control.add(Api::OrgEvents, growth);
                 site.ok(&["pull", "acme"]);
                 holds_each(&site);
             }
@@ -64,11 +64,11 @@ fn an_idle_pull_costs_at_most_two_requests() {
 #[test]
 fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     let site = site(60, |_| {});
-    site.control.add_org_events(1);
+    site.control.add(Api::OrgEvents, 1);
     site.ok(&["pull", "acme"]);
     let hidden = Utc::now() - TimeDelta::minutes(4);
     let show = |id| {
-        site.control.add_org_event_json(org_event(id, hidden, hidden), hidden);
+        site.control.add_json(Api::OrgEvents, org_event(id, hidden, hidden), hidden);
     };
     // An idle cursor is checked at once.
     show("first");
@@ -76,11 +76,11 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     holds_each(&site);
     // A busy one once an overlap.
     show("second");
-    site.control.add_org_events(3);
+    site.control.add(Api::OrgEvents, 3);
     site.ok(&["pull", "acme"]);
     let second = "org:second".to_owned();
     assert!(!site.read("acme").ids().contains(&second));
-    site.control.add_org_events(3);
+    site.control.add(Api::OrgEvents, 3);
     site.set_last_check(TimeDelta::minutes(11));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
@@ -91,12 +91,12 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
 #[test]
 fn an_event_that_became_visible_after_the_last_check_is_found_however_long_ago() {
     let site = site(60, |_| {});
-    site.control.add_org_events(1);
+    site.control.add(Api::OrgEvents, 1);
     site.ok(&["pull", "acme"]);
     let hidden = Utc::now() - TimeDelta::minutes(50);
     let text = org_event("hidden", hidden, hidden);
-    site.control.add_org_event_json(text, hidden);
-    site.control.add_org_events(3);
+    site.control.add_json(Api::OrgEvents, text, hidden);
+    site.control.add(Api::OrgEvents, 3);
     site.set_last_check(TimeDelta::minutes(45));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
@@ -104,10 +104,10 @@ fn an_event_that_became_visible_after_the_last_check_is_found_however_long_ago()
 
 #[test]
 fn a_cursor_that_starts_the_log_again_repeats_nothing() {
-    let site = site(3_000, |behaviour| behaviour.expired_cursor_status = 200);
+    let site = site(3_000, |behaviour| behaviour.expired_cursor_status = Some(200));
     site.ok(&["pull", "acme"]);
     site.control.expire_cursors();
-    site.control.add_org_events(3);
+    site.control.add(Api::OrgEvents, 3);
     let run = site.ok(&["pull", "acme"]);
     assert!(run.stderr.contains("does not know the saved cursor"), "{}", run.stderr);
     holds_each(&site);
@@ -122,11 +122,11 @@ fn a_late_event_is_found_within_the_hour_where_no_cursor_is_left_and_from_looks_
     site.ok(&["pull", "acme"]);
     let now = Utc::now();
     let late = org_event("late", now - TimeDelta::hours(20), now);
-    site.control.add_org_event_json(late, now);
+    site.control.add_json(Api::OrgEvents, late, now);
     site.set_last_check(TimeDelta::minutes(61));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
-    site.control.add_org_events(20);
+    site.control.add(Api::OrgEvents, 20);
     site.set_last_check(TimeDelta::minutes(61));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
@@ -139,7 +139,7 @@ fn follow_checks_an_idle_cursor_every_ten_minutes() {
         behaviour.snapshot_cursors = true;
     });
     site.ok(&["pull", "acme"]);
-    site.control.add_org_events(5);
+    site.control.add(Api::OrgEvents, 5);
     for (ago, found) in [(9, 60), (11, 65)] {
         site.set_last_check(TimeDelta::minutes(ago));
         site.control.forget_requests();
@@ -160,7 +160,7 @@ fn a_cursor_in_links_or_in_meta_alone_is_followed() {
         let site = site(230, |behaviour| behaviour.cursor_place = place);
         site.ok(&["pull", "acme"]);
         holds_each(&site);
-        site.control.add_org_events(120);
+        site.control.add(Api::OrgEvents, 120);
         site.ok(&["pull", "acme"]);
         holds_each(&site);
     }
@@ -186,9 +186,9 @@ fn a_page_that_says_more_and_names_no_way_on_is_not_the_end() {
 
 #[test]
 fn a_kept_cursor_that_answers_500_is_left_for_a_read_by_time() {
-    let site = site(120, |behaviour| behaviour.expired_cursor_status = 500);
+    let site = site(120, |behaviour| behaviour.expired_cursor_status = Some(500));
     site.ok(&["pull", "acme"]);
-    site.control.add_org_events(70);
+    site.control.add(Api::OrgEvents, 70);
     site.control.expire_cursors();
     let run = site.ok(&["pull", "acme"]);
     assert!(run.stderr.contains("the cursor cannot be used"), "{}", run.stderr);
@@ -197,7 +197,7 @@ fn a_kept_cursor_that_answers_500_is_left_for_a_read_by_time() {
     site.control.inject_always(Api::OrgEvents, status(500, None, ""));
     assert_eq!(site.run(&["pull", "acme"]).code, 3);
     site.control.clear_faults(Api::OrgEvents);
-    site.control.add_org_events(10);
+    site.control.add(Api::OrgEvents, 10);
     site.ok(&["pull", "acme"]);
     holds_each(&site);
 }
@@ -219,7 +219,7 @@ fn a_cursor_that_cannot_be_sent_is_refused_when_it_comes_and_when_it_was_kept() 
     let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     state["windows"][0]["cursor"] = json!("x".repeat(70_000));
     std::fs::write(&path, state.to_string()).unwrap();
-    site.control.add_org_events(70);
+    site.control.add(Api::OrgEvents, 70);
     let run = site.ok(&["pull", "acme"]);
     assert!(run.stderr.contains("too long to be sent"), "{}", run.stderr);
     holds_each(&site);

@@ -28,7 +28,7 @@ fn reported(site: &Site) -> u64 {
 }
 
 fn is_whole(site: &Site) {
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_full_disk_in_the_first_pull() {
             .refused(8, &["`acme`", "write the output file", "disk is not full"]);
         // What did not fit whole is taken back.
         let ids = site.read("acme").ids();
-        assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+        assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)[..ids.len()]));
         assert!(!ids.is_empty());
         total += reported(&site);
     }
@@ -128,7 +128,7 @@ fn a_full_disk_in_a_one_off_run() {
         .refused(8, &["`acme`", "write the output file"]);
     // Nothing remembers how far it came, so that the lines must be whole by themselves.
     let ids = site.read("acme").ids();
-    assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+    assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)[..ids.len()]));
     assert!(!ids.is_empty() && !site.state().exists());
 }
 
@@ -171,7 +171,7 @@ fn short(events: usize) -> Site {
     for n in 0..events {
         let at = start + TimeDelta::milliseconds(i64::try_from(n).unwrap());
         let text = format!(r#"{{"id":"{n}"}}"#);
-        site.control.add_org_event_json(text, at);
+        site.control.add_json(Api::OrgEvents, text, at);
     }
     site
 }
@@ -189,7 +189,7 @@ fn a_full_state_disk_after_the_output_was_written() {
         assert_eq!(fs::read_dir(site.state()).unwrap().count(), 3, "leftovers");
     }
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").lines(), site.control.org_texts());
+    assert_eq!(site.read("acme").lines(), site.control.texts(Api::OrgEvents));
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn site(days: u64) -> Site {
     let end = chrono::Utc::now().date_naive() + Days::new(days);
     site.set("acme", "expires_on", end.to_string());
     // Only what the user says is known.
-    site.control.set_behaviour(|behaviour| behaviour.lists_keys = false);
+    site.control.set_behaviour(|behaviour| behaviour.hides_keys = true);
     site
 }
 
@@ -100,7 +100,7 @@ fn the_status_of_all_credentials_is_a_table() {
 fn the_list_of_keys_tells_the_status_too() {
     let mut site = site(12);
     site.control.set_behaviour(|behaviour| {
-        behaviour.lists_keys = true;
+        behaviour.hides_keys = false;
         behaviour.key_pages = vec![
             r#"[{"label":"siem","expiresOn":"2041-01-02"},{"label":"old","expiresOn":"2020-01-01"}]"#.to_owned(),
         ];

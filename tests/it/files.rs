@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::support::{
     Outputs, Run, Running, Site, each_once, eventually, jira_ids, org_ids, unpacked, whole,
 };
+use atlaudit::sandbox::Api;
 
 const SOURCES: [&str; 2] = ["acme-jira", "acme"];
 
@@ -40,8 +41,8 @@ fn packed_files_unpack_and_go_on() {
     for (compression, suffix) in [("gzip", "gz"), ("zstd", "zst")] {
         let site = site(compression, "never");
         site.ok(&["pull"]);
-        site.control.add_org_events(30);
-        site.control.add_jira_records(30);
+        site.control.add(Api::OrgEvents, 30);
+        site.control.add(Api::JiraAudit, 30);
         site.ok(&["pull"]);
         let wanted = SOURCES.map(|source| format!("{source}.jsonl.{suffix}"));
         assert_eq!(names(&site.path("out")), wanted);
@@ -66,8 +67,8 @@ fn a_run_without_news_leaves_no_file_that_does_not_unpack() {
 #[test]
 fn packed_standard_output_of_two_sources_unpacks() {
     let site = Site::of(3_000, 1_000);
-    let mut wanted = org_ids(&site.control.org_ids());
-    wanted.extend(jira_ids(&site.control.jira_ids()));
+    let mut wanted = org_ids(&site.control.ids(Api::OrgEvents));
+    wanted.extend(jira_ids(&site.control.ids(Api::JiraAudit)));
     for compression in ["gzip", "zstd"] {
         let packed = site.ok(&["pull", "--since", "31d", "--compression", compression]).stdout;
         let mut stdout = Vec::new();
@@ -89,8 +90,8 @@ fn files_of_a_size_sort_in_the_order_of_writing() {
     }
     for _ in 0..3 {
         site.ok(&["pull"]);
-        site.control.add_org_events(40);
-        site.control.add_jira_records(40);
+        site.control.add(Api::OrgEvents, 40);
+        site.control.add(Api::JiraAudit, 40);
     }
     std::thread::sleep(Duration::from_millis(5));
     site.ok(&["pull"]);
@@ -119,7 +120,7 @@ fn a_new_hour_finishes_the_file_of_the_last_one_also_without_news() {
         site.ok(&["pull", "acme"]);
         let finished = begun.format("acme-%Y%m%dT%H%M%S%.3fZ.jsonl.zst").to_string();
         assert_eq!(names(&site.path("out")), [finished]);
-        site.control.add_org_events(10);
+        site.control.add(Api::OrgEvents, 10);
         site.ok(&["pull", "acme"]);
         let outputs = Outputs::new(site.path("out"), "acme");
         whole(rotate, &site, "acme", &outputs.read());
@@ -206,7 +207,7 @@ fn a_file_that_is_copied_and_cut_between_two_runs_goes_on() {
         let suffix = if compression == "gzip" { ".gz" } else { "" };
         fs::copy(&path, site.path(&format!("out/acme-2.jsonl{suffix}"))).unwrap();
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
-        site.control.add_org_events(40);
+        site.control.add(Api::OrgEvents, 40);
         site.ok(&["pull", "acme"]);
         let outputs = Outputs::new(site.path("out"), "acme");
         whole(compression, &site, "acme", &outputs.read());
@@ -219,7 +220,7 @@ fn a_state_that_is_an_older_copy_repeats_nothing_in_the_file() {
     site.ok(&["pull", "acme"]);
     let state = site.state().join("acme.json");
     let older = fs::read(&state).unwrap();
-    site.control.add_org_events(40);
+    site.control.add(Api::OrgEvents, 40);
     site.ok(&["pull", "acme"]);
     fs::write(&state, older).unwrap();
     let run = site.ok(&["pull", "acme"]);
@@ -243,7 +244,7 @@ fn half_a_line_of_a_killed_one_off_run_does_not_stay() {
     // It remembers nothing: what the first had written comes again.
     assert!(ids.len() > 120);
     ids = ids.split_off(ids.len() - 120);
-    assert_eq!(ids, org_ids(&site.control.org_ids()));
+    assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 /// What a program makes of a file.
@@ -315,8 +316,8 @@ fn two_sources_that_take_turns_in_one_file_leave_each_others_lines_alone() {
         let pull = |name| ["pull", name, "--output", "out/one.jsonl"];
         site.ok(&pull("acme"));
         site.ok(&pull("acme-jira"));
-        site.control.add_org_events(20);
-        site.control.add_jira_records(20);
+        site.control.add(Api::OrgEvents, 20);
+        site.control.add(Api::JiraAudit, 20);
         site.set_env("ATLAUDIT_CRASH_AT", "Packed");
         assert_eq!(site.run(&pull("acme-jira")).code, 128 + 6);
         site.unset_env("ATLAUDIT_CRASH_AT");
@@ -326,8 +327,8 @@ fn two_sources_that_take_turns_in_one_file_leave_each_others_lines_alone() {
         site.ok(&pull("acme-jira"));
         site.ok(&pull("acme"));
         let written = Outputs::new(site.path("out"), "one").read();
-        let mut wanted = org_ids(&site.control.org_ids());
-        wanted.extend(jira_ids(&site.control.jira_ids()));
+        let mut wanted = org_ids(&site.control.ids(Api::OrgEvents));
+        wanted.extend(jira_ids(&site.control.ids(Api::JiraAudit)));
         each_once(&written.ids(), &wanted);
         assert_eq!(names(&site.path("out")).len(), 1);
     }
@@ -355,7 +356,7 @@ fn lines_of_another_program_after_a_killed_run_are_moved_aside() {
         for theirs in ["{\"theirs\":1}\n", "text of theirs\n", "half of th", "hi\n"] {
             let mut site = site(compression, "never");
             site.ok(&["pull", "acme"]);
-            site.control.add_org_events(40);
+            site.control.add(Api::OrgEvents, 40);
             die_uncommitted(&mut site, "Packed");
             let path = site.path(&format!("out/acme.jsonl{suffix}"));
             let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
@@ -401,7 +402,7 @@ fn a_file_that_is_shorter_than_its_account_is_reported_with_both_lengths() {
         let path = site.path("out/acme.jsonl");
         let committed = fs::metadata(&path).unwrap().len();
         if was_killed {
-            site.control.add_org_events(40);
+            site.control.add(Api::OrgEvents, 40);
             die_uncommitted(&mut site, "StateDurable");
         }
         let lines = fs::read_to_string(&path).unwrap();

@@ -67,8 +67,8 @@ fn new_events_are_written_once_until_a_signal() {
         let mut running = follow(&site, "");
         for _ in 0..4 {
             pulls(&site, 2);
-            site.control.add_org_events(25);
-            site.control.add_jira_records(5);
+            site.control.add(Api::OrgEvents, 25);
+            site.control.add(Api::JiraAudit, 5);
         }
         eventually("the newest events", || {
             lines(&site, "acme") == 160 && lines(&site, "acme-jira") == 40
@@ -107,7 +107,7 @@ fn a_source_that_fails_ends_nothing_and_is_told_once() {
     site.control.inject_always(Api::JiraAudit, status(500, None, "{}"));
     let running = follow(&site, "");
     pulls(&site, 6);
-    site.control.add_org_events(5);
+    site.control.add(Api::OrgEvents, 5);
     eventually("the others' events", || lines(&site, "acme") == 65);
     site.control.clear_faults(Api::JiraAudit);
     eventually("the failed source's", || lines(&site, "acme-jira") == 20);
@@ -192,7 +192,7 @@ fn a_reader_that_leaves_ends_it() {
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
     drop(lines);
-    site.control.add_org_events(5);
+    site.control.add(Api::OrgEvents, 5);
     let run = running.end();
     assert_eq!(run.code, 8, "{}", run.stderr);
     assert_eq!(errors(&run), [""; 0]);
@@ -231,7 +231,7 @@ fn sighup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     drop(site.command(&[]));
     running.signal("HUP");
     pulls(&site, 4);
-    site.control.add_org_events(10);
+    site.control.add(Api::OrgEvents, 10);
     eventually("more", || lines(&site, "acme") == 70);
     let run = ends(running);
     let said = "was read again: added `acme-too`; changed `acme` \
@@ -444,7 +444,7 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
         let running = follow(&site, "--metrics-file x.prom");
         for _ in 0..10 {
             pulls(&site, 1);
-            site.control.add_org_events(1);
+            site.control.add(Api::OrgEvents, 1);
             let now = metrics(&site);
             now.assert_continues(&last);
             last = now;

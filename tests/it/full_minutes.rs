@@ -38,7 +38,7 @@ fn no_429_in_120_pages_of_two_programs_at_once() {
     for (one, name) in running.into_iter().zip(outputs) {
         let run = one.end();
         assert_eq!(run.code, 0, "{}", run.stderr);
-        assert_eq!(site.read(name).ids(), org_ids(&site.control.org_ids()));
+        assert_eq!(site.read(name).ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     }
     assert_no_429(&site);
 }
@@ -50,7 +50,7 @@ fn pull_120_pages(window: RateWindow) {
     site.unset("acme", "requests_per_minute");
     site.set("acme", "page_size", 10);
     let run = site.ok(&["pull", "acme"]);
-    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     assert_no_429(&site);
 }
 
@@ -81,7 +81,7 @@ fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     let begun = Instant::now();
     let run = site.ok(&["pull", "acme"]);
     let took = begun.elapsed();
-    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     assert_no_429(&site);
     let asked = site.control.requests();
     // But for the last minute, in which there is no more to ask for, at least 98 % of what is

@@ -1,6 +1,6 @@
 //! A site behind Atlassian's gateway: its cloud id is looked up once, and kept.
 
-use atlaudit::sandbox::CLOUD_ID;
+use atlaudit::sandbox::{Api, CLOUD_ID};
 
 use crate::support::{Site, each_once, jira_ids};
 
@@ -24,7 +24,7 @@ fn paths(site: &Site) -> Vec<String> {
 fn the_cloud_id_is_looked_up_without_the_credential_and_kept() {
     let site = site();
     let events = site.ok(&["pull", "acme-jira"]).ids();
-    each_once(&events, &jira_ids(&site.control.jira_ids()));
+    each_once(&events, &jira_ids(&site.control.ids(Api::JiraAudit)));
     let requests = site.control.requests();
     assert!(!requests[0].authorization_present);
     assert_eq!(paths(&site), ["/_edge/tenant_info", GATEWAY_PATH]);

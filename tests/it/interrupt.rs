@@ -15,7 +15,7 @@ fn site(events: usize, records: usize) -> Site {
 }
 
 fn holds_each(site: &Site) {
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     assert_file_complete(site, "acme-jira");
 }
 
@@ -75,14 +75,14 @@ fn after_a_kill_the_files_hold_each_event_once() {
 fn a_torn_line_behind_the_last_commit_is_cut_off() {
     let mut site = torn();
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     // Also where the next run writes elsewhere, as it does when the hour changes.
     site = torn();
     let run = site.ok(&["pull", "acme", "--output", "next"]);
     assert!(run.stderr.contains("truncated"), "{}", run.stderr);
     let mut ids = site.read("acme").ids();
     ids.extend(site.read("next").ids());
-    assert_eq!(ids, org_ids(&site.control.org_ids()));
+    assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 /// A site whose last run died while it appended, some events behind its last commit.
@@ -140,7 +140,7 @@ fn max_events_inside_a_group_of_ties_and_a_refused_cursor() {
         site.control.expire_cursors();
     }
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -157,5 +157,5 @@ fn a_failed_commit_after_a_signal_is_reported() {
     assert!(!run.stderr.contains("is sound"), "{}", run.stderr);
     slow_down(&site, Duration::ZERO);
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }

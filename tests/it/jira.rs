@@ -27,7 +27,7 @@ fn many_slices_cover_the_window_in_order() {
     site.ok(&["pull", "acme-jira"]);
     assert_file_complete(&site, "acme-jira");
     assert_ascending(&site);
-    site.control.add_jira_records(120);
+    site.control.add(Api::JiraAudit, 120);
     site.ok(&["pull", "acme-jira"]);
     assert_file_complete(&site, "acme-jira");
     assert_ascending(&site);
@@ -40,7 +40,7 @@ fn more_records_in_a_millisecond_than_a_slice_holds() {
     let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
     for n in 0..40 {
         let text = format!(r#"{{"id":{n},"summary":"User created","created":"{created}"}}"#);
-        site.control.add_jira_record_json(text, at);
+        site.control.add_json(Api::JiraAudit, text, at);
     }
     site.ok(&["pull", "acme-jira"]);
     // By (created, id), and ids are numbers.
@@ -53,7 +53,7 @@ fn more_records_in_a_millisecond_than_a_slice_holds() {
 #[test]
 fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
     let site = site(300, 1000);
-    site.control.set_behaviour(|behaviour| behaviour.jira_max_limit = 20);
+    site.control.set_behaviour(|behaviour| behaviour.jira_max_limit = Some(20));
     site.ok(&["pull", "acme-jira"]);
     assert_file_complete(&site, "acme-jira");
     assert_ascending(&site);
@@ -67,7 +67,7 @@ fn a_record_that_appears_inside_the_overlap_comes_through() {
         let at = now - TimeDelta::minutes(minutes);
         let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
         let text = format!(r#"{{"id":"{id}","summary":"User created","created":"{created}"}}"#);
-        site.control.add_jira_record_json(text, at);
+        site.control.add_json(Api::JiraAudit, text, at);
         site.ok(&["pull", "acme-jira"]);
         assert_file_complete(&site, "acme-jira");
     }
@@ -81,7 +81,7 @@ fn a_second_record_of_an_id_that_stands_before_the_first_comes_through() {
     // The server gives the newest first: what is added later stands before.
     for n in 1..=3 {
         let text = format!(r#"{{"id":7,"summary":"User created","created":"{created}","n":{n}}}"#);
-        site.control.add_jira_record_json(text, at);
+        site.control.add_json(Api::JiraAudit, text, at);
         site.ok(&["pull", "acme-jira"]);
         assert_eq!(site.read("acme-jira").ids().len(), n);
         site.ok(&["pull", "acme-jira"]);

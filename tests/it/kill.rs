@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use atlaudit::sandbox::{RateLimit, RateWindow};
+use atlaudit::sandbox::{Api, RateLimit, RateWindow};
 
 use crate::support::{Outputs, Site, kill_seed, small, whole};
 
@@ -77,10 +77,10 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
         running.child().kill().unwrap();
         killed_early += u64::from(running.end().code == 128 + 9);
         outputs.iter_mut().for_each(Outputs::assert_finished_unchanged);
-        site.control.add_org_events(random.usize(NEWS));
-        site.control.add_jira_records(random.usize(NEWS));
-        site.control.add_confluence_records(random.usize(NEWS));
-        site.control.add_datacenter_events(random.usize(NEWS));
+        site.control.add(Api::OrgEvents, random.usize(NEWS));
+        site.control.add(Api::JiraAudit, random.usize(NEWS));
+        site.control.add(Api::ConfluenceAudit, random.usize(NEWS));
+        site.control.add(Api::DatacenterAudit, random.usize(NEWS));
     }
     // Records of the very millisecond in which a run begins are the next one's.
     std::thread::sleep(Duration::from_millis(5));

@@ -18,13 +18,13 @@ fn late_events_come_through_after_a_refused_cursor() {
         let now = Utc::now();
         let earlier = now - TimeDelta::minutes(9);
         let newest = org_event("newest", now, now);
-        site.control.add_org_event_json(newest, now);
+        site.control.add_json(Api::OrgEvents, newest, now);
         site.ok(&["pull", "acme"]);
         // One happened long ago and is processed now, one appears behind the newest one written.
         let late = org_event("late", now - TimeDelta::hours(20), now);
-        site.control.add_org_event_json(late, now);
+        site.control.add_json(Api::OrgEvents, late, now);
         let behind = org_event("behind", earlier, earlier);
-        site.control.add_org_event_json(behind, earlier);
+        site.control.add_json(Api::OrgEvents, behind, earlier);
         site.control.expire_cursors();
         site.ok(&["pull", "acme"]);
         assert_file_complete(&site, "acme");
@@ -39,9 +39,9 @@ fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
     let site = site(100, 30);
     let now = Utc::now();
     let ahead = now + TimeDelta::days(365);
-    site.control.add_org_event_json(org_event("ahead", ahead, ahead), now);
+    site.control.add_json(Api::OrgEvents, org_event("ahead", ahead, ahead), now);
     site.ok(&["pull", "acme"]);
-    site.control.add_org_events(20);
+    site.control.add(Api::OrgEvents, 20);
     site.control.expire_cursors();
     site.ok(&["pull", "acme"]);
     assert_file_complete(&site, "acme");
@@ -53,18 +53,18 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     let at = Utc::now() - TimeDelta::hours(1);
     for n in 0..40 {
         let text = org_event(&format!("tie-{n}"), at, at);
-        site.control.add_org_event_json(text, at);
+        site.control.add_json(Api::OrgEvents, text, at);
     }
     for before in [2, 3] {
         site.control.inject_times(Api::OrgEvents, Fault::Pass, before);
         site.control.inject(Api::OrgEvents, Fault::ExpiredCursor);
     }
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     let text = org_event("tie-late", at, at);
-    site.control.add_org_event_json(text, at);
+    site.control.add_json(Api::OrgEvents, text, at);
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 /// Nine events and the first of an id, then its second, which says something else, and nine more;
@@ -78,7 +78,7 @@ fn site_with_duplicate_id() -> Site {
     for (n, id) in before.chain(middle).chain(behind).enumerate() {
         let mut text = org_event(&id, at, at);
         text.truncate(text.len() - 1);
-        site.control.add_org_event_json(format!(r#"{text},"n":{n}}}"#), at);
+        site.control.add_json(Api::OrgEvents, format!(r#"{text},"n":{n}}}"#), at);
     }
     site
 }

@@ -16,26 +16,8 @@ const ALONE: &[&str] = &["sandbox", "model", "exit"];
 
 /// Files that still import each other in a circle. The list may only become shorter.
 const STILL_IN_CIRCLES: &[&str] = &[
-    "cli/convert.rs",
-    "cli/export.rs",
-    "cli/login.rs",
-    "cli/paths.rs",
-    "cli/pull.rs",
-    "cli/resolve.rs",
-    "config/source.rs",
-    "config/target.rs",
-    "crash/mod.rs",
-    "crash/trigger.rs",
-    "http/attempt_observer.rs",
     "pipeline/export_run.rs",
     "pipeline/run.rs",
-    "sandbox/access.rs",
-    "sandbox/data/confluence_record.rs",
-    "sandbox/data/datacenter_event.rs",
-    "sandbox/data/jira_record.rs",
-    "sandbox/exchange.rs",
-    "sandbox/org/mod.rs",
-    "sandbox/org/page.rs",
     "sink/file.rs",
     "sink/identity.rs",
     "sink/mod.rs",
@@ -43,11 +25,6 @@ const STILL_IN_CIRCLES: &[&str] = &[
     "sink/path.rs",
     "sink/recovery.rs",
     "sink/stdout.rs",
-    "source/confluence_audit.rs",
-    "source/datacenter_audit.rs",
-    "source/jira_audit.rs",
-    "source/mod.rs",
-    "source/org_events.rs",
 ];
 
 /// A module and what it imports, both as paths from the crate's root.

@@ -33,7 +33,7 @@ fn report(site: &Site) -> Value {
 
 fn all(site: &Site, run: &Run) {
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]

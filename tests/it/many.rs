@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Running, Site, small};
+use atlaudit::sandbox::Api;
 
 /// The most memory that a run of two hundred sources may take, in KiB: a debug build is larger than
 /// what people run, and allocates alike.
@@ -46,8 +47,8 @@ fn two_hundred_sources_take_little_memory() {
     for name in ["acme", "acme-jira", "org7", "jira99"] {
         let written = site.read(name).ids().len();
         let served = match name.contains("jira") {
-            true => site.control.jira_ids().len(),
-            false => site.control.org_ids().len(),
+            true => site.control.ids(Api::JiraAudit).len(),
+            false => site.control.ids(Api::OrgEvents).len(),
         };
         assert_eq!(written, served, "{name}");
     }

@@ -29,8 +29,8 @@ fn many_slices_of_small_pages() {
             site.ok(&["pull", source]);
             is_whole(&site, source);
         }
-        site.control.add_confluence_records(20 + round);
-        site.control.add_datacenter_events(20 + round);
+        site.control.add(Api::ConfluenceAudit, 20 + round);
+        site.control.add(Api::DatacenterAudit, 20 + round);
     }
 }
 
@@ -38,7 +38,7 @@ fn many_slices_of_small_pages() {
 fn a_server_without_links_is_followed_by_count() {
     let mut site = site();
     site.set("acme-confluence", "page_size", 50);
-    site.control.set_behaviour(|behaviour| behaviour.confluence_links = false);
+    site.control.set_behaviour(|behaviour| behaviour.confluence_hides_links = true);
     site.ok(&["pull", "acme-confluence"]);
     is_whole(&site, "acme-confluence");
 }
@@ -49,7 +49,7 @@ fn records_that_arrive_while_paging_are_neither_lost_nor_doubled() {
     site.set("acme-confluence", "page_size", 20);
     site.control.set_behaviour(|behaviour| {
         behaviour.insert_on_confluence_page = 3;
-        behaviour.insert_on_confluence_pages = 4;
+        behaviour.insert_on_confluence_pages = Some(4);
     });
     site.ok(&["pull", "acme-confluence"]);
     site.ok(&["pull", "acme-confluence"]);
@@ -72,10 +72,10 @@ fn a_page_that_comes_again_once_is_not_taken_for_equal_records() {
 fn add(site: &Site, what: &str, at: DateTime<Utc>) {
     let ms = at.timestamp_millis();
     let confluence = format!(r#"{{"summary":"{what}","creationDate":{ms}}}"#);
-    site.control.add_confluence_record_json(confluence, at);
+    site.control.add_json(Api::ConfluenceAudit, confluence, at);
     let time = at.format("%Y-%m-%dT%H:%M:%S%.3fZ");
     let event = format!(r#"{{"timestamp":"{time}","type":{{"action":"{what}"}}}}"#);
-    site.control.add_datacenter_event_json(event, at);
+    site.control.add_json(Api::DatacenterAudit, event, at);
 }
 
 #[test]

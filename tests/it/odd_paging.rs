@@ -44,9 +44,9 @@ fn assert_complete(site: &Site, what: &str, source: &str) {
     for _ in 0..2 {
         site.ok(&["pull", source]);
         whole(what, site, source, &site.read(source));
-        site.control.add_jira_records(30);
-        site.control.add_confluence_records(30);
-        site.control.add_datacenter_events(30);
+        site.control.add(Api::JiraAudit, 30);
+        site.control.add(Api::ConfluenceAudit, 30);
+        site.control.add(Api::DatacenterAudit, 30);
     }
 }
 
@@ -69,9 +69,9 @@ fn short_pages_of_an_odd_size_are_no_end() {
 #[test]
 fn an_idle_pull_costs_at_most_two_requests() {
     let site = site(200);
-    site.control.add_jira_records(3);
-    site.control.add_confluence_records(3);
-    site.control.add_datacenter_events(3);
+    site.control.add(Api::JiraAudit, 3);
+    site.control.add(Api::ConfluenceAudit, 3);
+    site.control.add(Api::DatacenterAudit, 3);
     for (source, api) in SOURCES {
         site.ok(&["pull", source]);
         site.control.forget_requests();
@@ -172,7 +172,7 @@ fn add_jira(site: &Site, ids: std::ops::Range<u32>, at: DateTime<Utc>) {
     let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
     for id in ids {
         let text = format!(r#"{{"id":{id},"summary":"User created","created":"{created}"}}"#);
-        site.control.add_jira_record_json(text, at);
+        site.control.add_json(Api::JiraAudit, text, at);
     }
 }
 
@@ -187,7 +187,7 @@ fn seven_events(quirk: &str) -> (Site, Run) {
         let at = now + TimeDelta::minutes(n);
         let time = at.format("%Y-%m-%dT%H:%M:%S%.3fZ");
         let text = format!(r#"{{"timestamp":"{time}","type":{{"action":"Change {n}"}}}}"#);
-        site.control.add_datacenter_event_json(text, at);
+        site.control.add_json(Api::DatacenterAudit, text, at);
     }
     let run = site.run(&["pull", "acme-dc"]);
     (site, run)

@@ -89,8 +89,8 @@ fn a_source_has_an_output_of_its_own() {
     let own: toml::Table = toml::from_str("path = \"jira.raw\"\nformat = \"raw\"").unwrap();
     site.set("acme-jira", "output", own);
     let run = site.ok(&["pull"]);
-    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
-    let mut lines: Vec<String> = site.control.jira_texts();
+    assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
+    let mut lines: Vec<String> = site.control.texts(Api::JiraAudit);
     lines.sort();
     let file = site.read("jira.raw");
     let mut written = file.lines();
@@ -353,7 +353,7 @@ fn one_source_fails_and_the_other_goes_on() {
     site.set("acme-jira", "retry_for", "0s");
     site.control.inject(Api::JiraAudit, status(503, None, "{}"));
     let run = site.run(&["pull"]);
-    assert_eq!((run.code, run.ids()), (3, org_ids(&site.control.org_ids())));
+    assert_eq!((run.code, run.ids()), (3, org_ids(&site.control.ids(Api::OrgEvents))));
     assert!(run.stderr.contains("incomplete: 1 source"), "{}", run.stderr);
     assert_eq!(site.ok(&["pull"]).ids().len(), 30);
 }
@@ -377,9 +377,9 @@ fn an_output_file_that_was_moved_away_begins_anew() {
     site.set_output("path", "{source}.jsonl");
     site.ok(&["pull"]);
     fs::rename(site.path("acme.jsonl"), site.path("kept")).unwrap();
-    site.control.add_org_events(20);
+    site.control.add(Api::OrgEvents, 20);
     site.ok(&["pull"]);
-    let all = org_ids(&site.control.org_ids());
+    let all = org_ids(&site.control.ids(Api::OrgEvents));
     assert_eq!(site.read("kept").ids(), all[..60]);
     assert_eq!(site.read("acme.jsonl").ids(), all[60..]);
 }

@@ -81,7 +81,7 @@ fn an_error_that_passes_is_retried() {
     }
     site.control.set_behaviour(|behaviour| {
         behaviour.page_error = PageError::InsteadOfRecords;
-        behaviour.page_errors = 4;
+        behaviour.page_errors = Some(4);
     });
     let run = pull(&site);
     assert_eq!(run.code, 0, "{}", run.stderr);

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::support::{Running, Site, eventually, files, org_ids};
+use atlaudit::sandbox::Api;
 
 /// A site whose sources were pulled into `out/NAME.jsonl`, with a file of each kind that the
 /// program uses.
@@ -69,7 +70,7 @@ fn a_metrics_file_never_replaces_events() {
         is_refused(&site, &args, &words);
     }
     let ids = site.read("out/acme.jsonl").ids();
-    assert_eq!(ids, org_ids(&site.control.org_ids()));
+    assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn a_configuration_that_is_read_again_is_checked_again() {
     set_path(&mut site, "x");
     drop(site.command(&[]));
     running.signal("HUP");
-    site.control.add_org_events(10);
+    site.control.add(Api::OrgEvents, 10);
     eventually("more events", || lines_of(&site.path("acme")) == 70);
     // The old configuration stays, until it is stopped.
     running.signal("TERM");

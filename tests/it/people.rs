@@ -1,5 +1,6 @@
 //! `resolve_users`: the names of account ids, looked up in batches and kept for a week.
 
+use atlaudit::sandbox::Api;
 use serde_json::Value;
 
 use crate::support::{Site, small};
@@ -44,8 +45,8 @@ fn names_and_addresses_come_from_the_site_and_are_kept() {
         let shown = site.read(source);
         assert_eq!(shown.ids(), bare.ids(), "{source}");
 
-        site.control.add_jira_records(30);
-        site.control.add_confluence_records(30);
+        site.control.add(Api::JiraAudit, 30);
+        site.control.add(Api::ConfluenceAudit, 30);
         site.ok(&["pull", source]);
         assert_eq!(look_ups(&site), 0, "{source}: kept");
     }

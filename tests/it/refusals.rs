@@ -24,8 +24,8 @@ fn hit(api: Api, fault: Fault) -> Run {
     site.control.clear_faults(api);
     let after = site.ok(&["pull", name]).ids();
     let served = match api {
-        Api::OrgEvents => org_ids(&site.control.org_ids()),
-        _ => jira_ids(&site.control.jira_ids()),
+        Api::OrgEvents => org_ids(&site.control.ids(Api::OrgEvents)),
+        _ => jira_ids(&site.control.ids(Api::JiraAudit)),
     };
     each_once(&after, &served);
     run

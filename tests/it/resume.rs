@@ -25,7 +25,7 @@ fn site(events: usize, page: i64) -> Site {
 
 /// The file holds what the sandbox serves, in its order.
 fn holds_all(site: &Site) {
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn every_end_of_stream_is_the_end_and_goes_on() {
             holds_all(&site);
             site.ok(&["pull", "acme"]);
             holds_all(&site);
-            site.control.add_org_events(70);
+            site.control.add(Api::OrgEvents, 70);
             site.ok(&["pull", "acme"]);
             holds_all(&site);
         }
@@ -60,7 +60,7 @@ fn a_cursor_refused_at_the_start_loses_and_repeats_nothing() {
                 behaviour.trailing_empty_page = own_page;
             });
             site.ok(&["pull", "acme"]);
-            site.control.add_org_events(70);
+            site.control.add(Api::OrgEvents, 70);
             site.control.expire_cursors();
             if end == EndOfStream::Null {
                 // It is read from far back once an hour.
@@ -87,7 +87,7 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
             site.control.inject(Api::OrgEvents, Fault::ExpiredCursor);
             site.ok(&["pull", "acme"]);
             holds_all(&site);
-            site.control.add_org_events(40);
+            site.control.add(Api::OrgEvents, 40);
             site.control.expire_cursors();
             site.ok(&["pull", "acme"]);
             holds_all(&site);
@@ -106,7 +106,7 @@ fn add_a_day(site: &Site, events: i32) {
             r#"{{"id":"{n}","attributes":{{"action":"user_login","processedAt":"{}"}}}}"#,
             at.to_rfc3339_opts(SecondsFormat::Millis, true)
         );
-        site.control.add_org_event_json(text, at);
+        site.control.add_json(Api::OrgEvents, text, at);
     }
 }
 
@@ -117,7 +117,7 @@ fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
     add_a_day(&site, 4_000);
     site.ok(&["pull", "acme"]);
     site.control.expire_cursors();
-    site.control.add_org_events(30);
+    site.control.add(Api::OrgEvents, 30);
     // The refused cursor and two pages, then two pages behind the new cursor.
     for answered in [3, 2] {
         site.control.inject_times(Api::OrgEvents, Fault::Pass, answered);
@@ -133,7 +133,7 @@ fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
         r#"{{"id":"stray","attributes":{{"action":"user_login","processedAt":"{}"}}}}"#,
         long_ago.to_rfc3339_opts(SecondsFormat::Millis, true)
     );
-    site.control.add_org_event_json(text, Utc::now());
+    site.control.add_json(Api::OrgEvents, text, Utc::now());
     site.ok(&["pull", "acme"]);
     holds_all(&site);
 }

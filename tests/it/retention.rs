@@ -40,7 +40,7 @@ fn a_window_from_before_what_is_kept_is_read_and_says_so() {
         let site = site(reading);
         let args = ["pull", "acme", "--since", "1999-01-01", "--report", "report.json"];
         let run = site.ok(&args);
-        assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{reading:?}");
+        assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)), "{reading:?}");
         let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at \
             most 180 days, so nothing before ";
         let shown = warnings(&run);
@@ -78,7 +78,7 @@ fn a_server_that_shows_older_events_is_not_contradicted() {
     let event = format!(
         r#"{{"id":"old","attributes":{{"action":"user_login","time":"{text}","processedAt":"{text}"}}}}"#
     );
-    site.control.add_org_event_json(event, old);
+    site.control.add_json(Api::OrgEvents, event, old);
     let run = site.ok(&["pull", "acme", "--since", "1999-01-01"]);
     assert!(run.stderr.contains("but it returned events from before"), "{}", run.stderr);
     site.ok(&["export", "acme", "--since", "1999-01-01", "--output", "case"]);
@@ -149,7 +149,7 @@ fn an_export_that_goes_on_keeps_the_date_of_its_first_run() {
         }
         assert_eq!(first["started"], second["started"]);
         let count = second["sources"][0]["counts"]["written"].as_u64().unwrap();
-        assert_eq!(count, site.control.org_ids().len() as u64, "{reading:?}");
+        assert_eq!(count, site.control.ids(Api::OrgEvents).len() as u64, "{reading:?}");
         site.ok(&["verify", "case"]);
     }
 }

@@ -97,7 +97,7 @@ fn a_pause_that_the_server_asks_of_one_holds_the_other() {
     let pause = asked[1].at - asked[0].at;
     assert!(pause >= Duration::from_millis(1_900), "{pause:?}");
     for name in ["one.jsonl", "two.jsonl"] {
-        assert_eq!(site.read(name).ids(), org_ids(&site.control.org_ids()));
+        assert_eq!(site.read(name).ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     }
 }
 
@@ -116,7 +116,7 @@ fn killed_programs_do_not_block_others() {
     }
     let run = whole.end();
     assert_eq!((run.code, warnings(&run.stderr)), (0, 0), "{}", run.stderr);
-    assert_eq!(site.read("whole.jsonl").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("whole.jsonl").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     // Every request has been counted, whole.
     let length = fs::metadata(the_file(&site)).unwrap().len();
     let asked = site.control.request_count(Api::OrgEvents) as u64;
@@ -136,7 +136,7 @@ fn a_program_that_is_held_up_in_the_file_holds_the_other_no_longer_than_that() {
     file.unlock().unwrap();
     let run = running.end();
     assert_eq!((run.code, warnings(&run.stderr)), (0, 0), "{}", run.stderr);
-    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_folder_that_others_may_use_is_left_alone_with_one_warning() {
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
     let run = site.ok(&["pull", "acme"]);
-    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     assert_eq!(warnings(&run.stderr), 1, "{}", run.stderr);
     assert!(run.stderr.contains("ATLAUDIT_QUOTA_DIR"), "{}", run.stderr);
     assert!(fs::read_dir(&folder).unwrap().next().is_none());
@@ -160,7 +160,7 @@ fn a_corrupt_quota_file_is_recreated() {
     for rubbish in [b"x".repeat(1_001), Vec::new(), vec![0; 77], vec![255; 4_096]] {
         fs::write(&file, rubbish).unwrap();
         let run = site.ok(&["pull", "acme", "--since", "31d"]);
-        assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+        assert_eq!(run.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
         assert_eq!(run.stderr.matches("warning").count(), 0, "{}", run.stderr);
         assert_eq!(fs::metadata(&file).unwrap().len() % 8, 0);
     }

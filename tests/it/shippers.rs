@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{Outputs, Run, Running, Site, small, whole};
+use atlaudit::sandbox::Api;
 
 const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
 
@@ -138,10 +139,10 @@ fn site() -> Site {
 }
 
 fn add(site: &Site, events: usize) {
-    site.control.add_org_events(events);
-    site.control.add_jira_records(events);
-    site.control.add_confluence_records(events);
-    site.control.add_datacenter_events(events);
+    site.control.add(Api::OrgEvents, events);
+    site.control.add(Api::JiraAudit, events);
+    site.control.add(Api::ConfluenceAudit, events);
+    site.control.add(Api::DatacenterAudit, events);
     // Records of the very millisecond in which a run begins are the next one's.
     thread::sleep(Duration::from_millis(5));
 }

@@ -48,7 +48,7 @@ fn goes_on(site: &Site) {
     site.read("acme").lines();
     site.control.clear_faults(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -188,9 +188,9 @@ fn at_any_moment_also_of_the_last_commit() {
         let codes = [0, 3, 128 + 2, 128 + 15];
         assert!(codes.contains(&run.code), "{}: {}", run.code, run.stderr);
         let ids = site.read("acme").ids();
-        assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
-        if ids.len() == site.control.org_ids().len() {
-            site.control.add_org_events(50);
+        assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)[..ids.len()]));
+        if ids.len() == site.control.ids(Api::OrgEvents).len() {
+            site.control.add(Api::OrgEvents, 50);
         }
     }
     goes_on(&site);
@@ -237,7 +237,7 @@ fn a_run_under_nohup_outlives_the_terminal() {
     running.signal("HUP");
     let run = running.end();
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 /// Waits until the program stands still because nobody reads what it writes.
@@ -261,7 +261,7 @@ fn while_writing_into_a_slow_pipe() {
     let mut ids = run.ids();
     assert!(ids.len() < 2_000, "the pipe never filled");
     ids.extend(site.ok(&["pull", "acme", "--output", "-"]).ids());
-    assert_eq!(ids, org_ids(&site.control.org_ids()));
+    assert_eq!(ids, org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use atlaudit::sandbox::Api;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -21,13 +22,13 @@ fn add_org_event(site: &Site, at: DateTime<Utc>) {
     let event = format!(
         r#"{{"id":"e{time}","attributes":{{"action":"user_login","time":"{time}","processedAt":"{time}"}}}}"#
     );
-    site.control.add_org_event_json(event, at);
+    site.control.add_json(Api::OrgEvents, event, at);
 }
 
 fn add_jira_record(site: &Site, at: DateTime<Utc>) {
     let (time, id) = (text(at), at.timestamp_millis());
     let record = format!(r#"{{"id":{id},"summary":"User created","created":"{time}"}}"#);
-    site.control.add_jira_record_json(record, at);
+    site.control.add_json(Api::JiraAudit, record, at);
 }
 
 /// An event an hour for three days, in both sources; the last one `hours` ago.

@@ -2,6 +2,7 @@
 //! Never a panic.
 
 use crate::support::{Run, Site, org_ids};
+use atlaudit::sandbox::Api;
 
 #[test]
 fn too_few_open_files_are_told_with_their_cause_and_never_as_a_bug() {
@@ -16,7 +17,7 @@ fn too_few_open_files_are_told_with_their_cause_and_never_as_a_bug() {
         if run.code == 0 {
             worked = true;
             let written = site.read(&format!("o{limit}.jsonl"));
-            assert_eq!(written.ids(), org_ids(&site.control.org_ids()));
+            assert_eq!(written.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
             continue;
         }
         let errors = run.stderr.lines().filter(|line| line.starts_with("error: "));

@@ -26,7 +26,7 @@ fn a_second_run_of_a_source_is_refused_at_once_and_told_who_holds_it() {
     // Another source is not in the way.
     assert_eq!(site.ok(&["pull", "acme-jira"]).ids().len(), 10);
     let run = first.end();
-    assert_eq!((run.code, run.ids()), (0, org_ids(&site.control.org_ids())));
+    assert_eq!((run.code, run.ids()), (0, org_ids(&site.control.ids(Api::OrgEvents))));
     assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
 }
 
@@ -44,7 +44,7 @@ fn a_file_that_another_run_writes_is_left_alone() {
     site.run(&["pull", "acme", "--output", "one", "--since", "9d"])
         .refused(8, &["belongs to the pulls of source `acme`"]);
     assert_eq!(first.end().code, 0);
-    assert_eq!(site.read("one").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("one").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
     assert!(site.control.requests().is_empty());
     fs::write(&file, good).unwrap();
     let rest = site.ok(&["pull", "acme"]).ids();
-    assert_eq!(rest, org_ids(&site.control.org_ids()[20..]));
+    assert_eq!(rest, org_ids(&site.control.ids(Api::OrgEvents)[20..]));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn an_unexpected_file_in_place_of_a_state_is_refused_and_kept() {
     assert!(site.control.requests().is_empty());
     fs::rename(&kept, &file).unwrap();
     let rest = site.ok(&["pull", "acme"]).ids();
-    assert_eq!(rest, org_ids(&site.control.org_ids()[20..]));
+    assert_eq!(rest, org_ids(&site.control.ids(Api::OrgEvents)[20..]));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_lock_that_a_dead_process_left_does_not_lock() {
     // The name in the file does not matter: only a process that holds the lock counts.
     fs::write(&lock, format!("process {}\n", std::process::id())).unwrap();
     site.ok(&["pull", "acme"]);
-    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_file_that_another_source_writes_is_left_alone() {
     site.run(&["pull", "acme-jira", "--output", "one"])
         .refused(8, &["`acme-jira`", "one", "another run"]);
     assert_eq!(first.end().code, 0);
-    assert_eq!(site.read("one").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(site.read("one").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_wrong_organization_without_events_can_be_corrected() {
             "-" => printed,
             _ => Outputs::new(site.path(""), "acme").read(),
         };
-        assert_eq!(written.ids(), org_ids(&site.control.org_ids()), "{output}");
+        assert_eq!(written.ids(), org_ids(&site.control.ids(Api::OrgEvents)), "{output}");
         assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
     }
 }
@@ -230,7 +230,7 @@ fn a_state_that_others_may_write_is_refused_with_the_command_that_protects_it() 
         set(closed);
     }
     assert!(site.control.requests().is_empty());
-    assert_eq!(site.ok(&["pull", "acme"]).ids().len(), site.control.org_ids().len() - 20);
+    assert_eq!(site.ok(&["pull", "acme"]).ids().len(), site.control.ids(Api::OrgEvents).len() - 20);
 }
 
 #[test]

@@ -65,8 +65,8 @@ fn from_never_pulled_to_complete_with_nothing_asked_and_nothing_touched() {
 fn several_pulls_are_one_span_without_a_hole() {
     let site = site();
     for added in [0, 5, 0, 7] {
-        site.control.add_org_events(added);
-        site.control.add_jira_records(added);
+        site.control.add(Api::OrgEvents, added);
+        site.control.add(Api::JiraAudit, added);
         site.ok(&["pull"]);
     }
     for (name, events) in [("acme", 72), ("acme-jira", 32)] {

@@ -17,7 +17,7 @@ fn a_standard_output_that_cannot_be_written_loses_nothing() {
     assert!(run.stderr.contains("standard output"), "{}", run.stderr);
     assert!(site.control.requests().is_empty());
     let rest = site.ok(&["pull", "acme"]).ids();
-    assert_eq!(rest, org_ids(&site.control.org_ids()));
+    assert_eq!(rest, org_ids(&site.control.ids(Api::OrgEvents)));
 }
 
 #[test]
@@ -51,5 +51,5 @@ fn a_named_pipe_is_written_like_a_stream() {
     let running = site.start(&["pull", "acme", "--output", "pipe"]);
     let read = site.read("pipe");
     assert_eq!(running.end().code, 0);
-    assert_eq!(read.ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(read.ids(), org_ids(&site.control.ids(Api::OrgEvents)));
 }

@@ -1,5 +1,6 @@
 //! A time that cannot be read: reported, counted, marked in every format, and never guessed.
 
+use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 
@@ -99,7 +100,7 @@ fn a_record_without_any_time_is_marked_and_kept_in_every_window() {
         [("none", ""), ("null", r#","time":null"#), ("far", r#","time":"12026-01-01T00:00:00Z""#)]
     {
         let text = format!(r#"{{"id":"{id}","attributes":{{"action":"user_login"{time}}}}}"#);
-        site.control.add_org_event_json(text, at);
+        site.control.add_json(Api::OrgEvents, text, at);
     }
     let run = site.ok(&["pull", "acme", "--since", "2h"]);
     let marks: Vec<_> = run

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 use serde_json::value::RawValue;
 
@@ -52,9 +53,9 @@ fn raw_is_the_text_that_the_server_holds() {
         site.set_output("path", "{source}.jsonl");
         site.ok(&["pull"]);
         let org = raws(&site.read("acme.jsonl"));
-        assert_eq!(org, site.control.org_texts(), "pretty: {pretty}");
+        assert_eq!(org, site.control.texts(Api::OrgEvents), "pretty: {pretty}");
         let jira = raws(&site.read("acme-jira.jsonl"));
-        assert_eq!(sorted(jira), sorted(site.control.jira_texts()));
+        assert_eq!(sorted(jira), sorted(site.control.texts(Api::JiraAudit)));
     }
 }
 
@@ -65,10 +66,10 @@ fn the_raw_format_writes_just_that_text() {
         options.behaviour.pretty_json = pretty;
         let site = Site::new(options);
         let run = site.ok(&["pull", "acme", "--format", "raw"]);
-        assert_eq!(run.lines(), site.control.org_texts(), "pretty: {pretty}");
+        assert_eq!(run.lines(), site.control.texts(Api::OrgEvents), "pretty: {pretty}");
         let run = site.ok(&["pull", "acme-jira", "--format", "raw"]);
         let lines = run.lines().into_iter().map(str::to_owned).collect();
-        assert_eq!(sorted(lines), sorted(site.control.jira_texts()));
+        assert_eq!(sorted(lines), sorted(site.control.texts(Api::JiraAudit)));
     }
 }
 
@@ -80,7 +81,7 @@ fn odd_org_events_survive() {
         let site = Site::new(options);
         for (n, text) in (0..).zip(odd_texts()) {
             let at = Utc::now() - TimeDelta::hours(1) + TimeDelta::seconds(n);
-            site.control.add_org_event_json(text, at);
+            site.control.add_json(Api::OrgEvents, text, at);
         }
         let run = site.ok(&["pull", "acme"]);
         assert_eq!(raws(&run), odd_texts(), "pretty: {pretty}");
@@ -93,8 +94,8 @@ fn odd_records_become_valid_events() {
     let site = Site::of(0, 0);
     let at = Utc::now() - TimeDelta::hours(1);
     for text in odd_texts() {
-        site.control.add_org_event_json(text.clone(), at);
-        site.control.add_jira_record_json(text, at);
+        site.control.add_json(Api::OrgEvents, text.clone(), at);
+        site.control.add_json(Api::JiraAudit, text, at);
     }
     let schema = serde_json::from_slice(&site.ok(&["schema"]).stdout).unwrap();
     let validator = jsonschema::draft202012::new(&schema).unwrap();
@@ -115,7 +116,7 @@ fn odd_jira_records_survive() {
     let site = Site::of(0, 0);
     for (n, text) in (0..).zip(odd_texts()) {
         let at = Utc::now() - TimeDelta::hours(1) + TimeDelta::seconds(n);
-        site.control.add_jira_record_json(text, at);
+        site.control.add_json(Api::JiraAudit, text, at);
     }
     let run = site.ok(&["pull", "acme-jira"]);
     assert_eq!(sorted(raws(&run)), sorted(odd_texts()));
@@ -127,8 +128,8 @@ fn what_is_no_object_is_written_as_unparsed_with_a_warning() {
     let site = Site::of(0, 0);
     for text in NO_OBJECTS {
         let at = Utc::now() - TimeDelta::hours(1);
-        site.control.add_org_event_json(text.to_owned(), at);
-        site.control.add_jira_record_json(text.to_owned(), at);
+        site.control.add_json(Api::OrgEvents, text.to_owned(), at);
+        site.control.add_json(Api::JiraAudit, text.to_owned(), at);
     }
     for source in ["acme", "acme-jira"] {
         let run = site.ok(&["pull", source]);
@@ -148,6 +149,6 @@ fn whitespace_inside_strings_stays() {
     options.behaviour.pretty_json = true;
     let site = Site::new(options);
     let at = Utc::now() - TimeDelta::hours(1);
-    site.control.add_org_event_json(text.to_owned(), at);
+    site.control.add_json(Api::OrgEvents, text.to_owned(), at);
     assert_eq!(raws(&site.ok(&["pull", "acme"])), [text]);
 }

@@ -1,6 +1,6 @@
 //! One-off windows: half-open in event time, and without a trace in the state.
 
-use atlaudit::sandbox::{FilterClock, SandboxOptions};
+use atlaudit::sandbox::{Api, FilterClock, SandboxOptions};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -38,9 +38,9 @@ fn typed(time: DateTime<Utc>) -> String {
 /// Pulls the window, and both sources give what happened in it.
 fn assert_window(site: &Site, since: DateTime<Utc>, until: DateTime<Utc>) {
     let run = site.ok(&["pull", "--since", &typed(since), "--until", &typed(until)]);
-    let org = org_ids(&inside(&site.control.org_texts(), since, until));
+    let org = org_ids(&inside(&site.control.texts(Api::OrgEvents), since, until));
     assert_eq!(run.ids_of("org:"), org);
-    let jira = jira_ids(&inside(&site.control.jira_texts(), since, until));
+    let jira = jira_ids(&inside(&site.control.texts(Api::JiraAudit), since, until));
     each_once(&run.ids_of("jira:"), &jira);
 }
 
@@ -56,8 +56,8 @@ fn a_window_is_half_open_whichever_clock_the_server_filters_by() {
         let mut options: SandboxOptions = small(600, 300);
         options.behaviour.filter_clock = clock;
         let site = Site::new(options);
-        let org = times(&site.control.org_texts());
-        let jira = times(&site.control.jira_texts());
+        let org = times(&site.control.texts(Api::OrgEvents));
+        let jira = times(&site.control.texts(Api::JiraAudit));
         // Bounds that are times of events: the first is inside, the last is not.
         assert_window(&site, org[150].1, org[420].1);
         assert_window(&site, jira[200].1, jira[60].1);
@@ -68,7 +68,7 @@ fn a_window_is_half_open_whichever_clock_the_server_filters_by() {
 #[test]
 fn events_that_were_processed_late_are_in_their_window() {
     let site = Site::of(600, 0);
-    let texts = site.control.org_texts();
+    let texts = site.control.texts(Api::OrgEvents);
     let late: Vec<(DateTime<Utc>, DateTime<Utc>)> = texts
         .iter()
         .map(|text| {
@@ -156,13 +156,16 @@ fn dates_and_spans_mean_what_they_say() {
     let midnight = |days| day(days).and_hms_opt(0, 0, 0).unwrap().and_utc();
     let run =
         site.ok(&["pull", "acme", "--since", &day(9).to_string(), "--until", &day(4).to_string()]);
-    let want = inside(&site.control.org_texts(), midnight(9), midnight(4));
+    let want = inside(&site.control.texts(Api::OrgEvents), midnight(9), midnight(4));
     assert_eq!(run.ids(), org_ids(&want));
     assert!(!want.is_empty());
     let spans = site.ok(&["pull", "acme", "--since", "9d", "--until", "96h"]).ids();
     // "Now" is a moment later there: an event at the very edge may fall out.
-    let want =
-        inside(&site.control.org_texts(), now - TimeDelta::days(9), now - TimeDelta::hours(96));
+    let want = inside(
+        &site.control.texts(Api::OrgEvents),
+        now - TimeDelta::days(9),
+        now - TimeDelta::hours(96),
+    );
     assert!(spans.len().abs_diff(want.len()) <= 2, "{} {}", spans.len(), want.len());
 }
 
@@ -171,7 +174,7 @@ fn until_alone_begins_with_the_lookback() {
     let site = Site::of(300, 0);
     let until = Utc::now() - TimeDelta::days(10);
     let run = site.ok(&["pull", "acme", "--until", &typed(until)]);
-    let texts = site.control.org_texts();
+    let texts = site.control.texts(Api::OrgEvents);
     let want = inside(&texts, DateTime::UNIX_EPOCH, until);
     assert_eq!(run.ids(), org_ids(&want));
 }

@@ -14,7 +14,7 @@ use crate::config::prompt::{self, UserPrompt as _};
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, SourceTarget};
 use crate::config::validate;
-use crate::credentials::{self, Credential, StoredSecret, check_key};
+use crate::credentials::{self, Credential, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::source_kind::SourceAddress;
@@ -260,16 +260,7 @@ impl LoginSession<'_> {
             })?),
         };
         let same = old.is_some_and(|old| old.key.expose_secret() == credential.key.expose_secret());
-        let is_site = matches!(request.source.target, SourceTarget::Site(_));
-        let secret = StoredSecret {
-            org_id: credential.org_id,
-            // A Data Center's user name stands in the configuration.
-            email: credential.account.filter(|_| is_site),
-            api_key: credential.key,
-            stored: credential.stored,
-            expires: credential.expires,
-        };
-        credentials::store(&request.source, self.env, &secret).await?;
+        credentials::store(&request.source, self.env, &credential).await?;
         if let Some(prepared) = prepared {
             prepared.commit()?;
         }
@@ -280,7 +271,7 @@ impl LoginSession<'_> {
                 facts.accounts.remove(name.as_str());
             });
         }
-        self.report_stored(same, secret.expires, &changes);
+        self.report_stored(same, credential.expires, &changes);
         Ok(())
     }
 
@@ -351,23 +342,23 @@ fn changes(
 ) -> Vec<(&'static str, ConfigValue)> {
     let mut changes = Vec::new();
     if known.credential != now.credential {
-        changes.push(("credential", ConfigValue::Text(now.credential.to_string())));
+        changes.push(("credential", now.credential.to_string().into()));
     }
     let (before, after) = (&known.target, &now.target);
     if let (Some(account), Some(key)) = (after.account(), after.kind().descriptor().account_key)
         && before.account() != Some(account)
     {
-        changes.push((key, ConfigValue::Text(account.to_owned())));
+        changes.push((key, account.into()));
     }
     if after.is_through_gateway() && !before.is_through_gateway() {
-        changes.push(("gateway", ConfigValue::True));
+        changes.push(("gateway", true.into()));
     } else if before.base_url() != after.base_url() {
-        changes.push(("base_url", ConfigValue::Text(after.base_url().to_string())));
+        changes.push(("base_url", after.base_url().as_str().into()));
     }
     if let (Some(before), Some(end)) = (known.expires_on, end)
         && before != end
     {
-        changes.push(("expires_on", ConfigValue::Day(end)));
+        changes.push(("expires_on", end.to_string().into()));
     }
     changes
 }

@@ -9,12 +9,11 @@ use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
-use crate::http::client::HttpClient;
-use crate::http::error::TransportErrorKind;
-use crate::http::exchange::exchange;
+use crate::http::attempt_observer::LastAttempt;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
-use crate::http::recording_transport::RecordingTransport;
+use crate::http::message::TransportErrorKind;
 use crate::model::text::{counted, printable};
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::RecordOrigin;
@@ -33,8 +32,8 @@ const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The requests to one source.
 pub struct ApiCheck {
     api: ApiClient,
-    transport: RecordingTransport<HttpClient>,
-    source: Box<dyn Source>,
+    last_attempt: LastAttempt,
+    source: Source,
     origin: RecordOrigin,
     is_secure: bool,
 }
@@ -45,7 +44,7 @@ impl ApiCheck {
         let org_id = connected.origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: RecordingTransport::new(connected.api.transport.clone()),
+            last_attempt: LastAttempt::default(),
             api: connected.api,
             origin: connected.origin,
             is_secure: base_url.scheme() == "https",
@@ -81,9 +80,9 @@ impl ApiCheck {
 
     /// The step that a failure belongs to.
     fn failed_step(&self, failure: &Failure) -> StepName {
-        let last = self.transport.last().map(|seen| seen.outcome);
-        match (last, failure.kind) {
-            (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
+        let failed_at = self.last_attempt.get().and_then(|last| last.failed_at);
+        match (failed_at, failure.kind) {
+            (Some(TransportErrorKind::Tls), _) => StepName::Tls,
             (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => {
                 StepName::Authorised
             }
@@ -95,13 +94,13 @@ impl ApiCheck {
                 | FailureKind::NotFound,
             ) => StepName::Permitted,
             (
-                Some(Ok(_)),
+                None,
                 FailureKind::BadRequest
                 | FailureKind::ErrorInPage
                 | FailureKind::Unreadable
                 | FailureKind::Unexpected,
             ) => StepName::PageRead,
-            (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
+            (Some(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost), _) => {
                 StepName::PageRead
             }
             _ => StepName::Answered,
@@ -118,22 +117,21 @@ impl ApiCheck {
 
     /// The duration of connection, handshake and response.
     fn response_step(&self) -> CheckStep {
-        let Some(seen) = self.transport.last() else {
+        let Some(last) = self.last_attempt.get() else {
             return CheckStep::ok(StepName::Answered, "");
         };
-        let status = seen.outcome.as_ref().map_or(0, |head| head.status);
+        let status = last.response.map_or(0, |response| response.status);
         let with = match self.is_secure {
             true => "connection and TLS included",
             false => "connection included",
         };
         CheckStep::ok(StepName::Answered, format!("{status}, {with}"))
-            .with_duration(seen.took)
+            .with_duration(last.took)
             .with_fact("status", status)
     }
 
-    /// Reports when the newest event happened, as far as a few requests show it.
-    pub async fn check_newest_event(&self, report: &mut CheckReport, first: Page) {
-        report.begin_step(StepName::NewestEvent);
+    /// When the newest event happened, as far as a few requests show it.
+    pub async fn newest_event_step(&self, first: Page) -> CheckStep {
         let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
         let mut span = NEWEST_EVENT_SPANS[0];
@@ -148,7 +146,7 @@ impl ApiCheck {
                 Ok(page) => page,
                 Err(failure) => {
                     let text = format!("a further request failed: {failure}");
-                    return report.finish_step(CheckStep::unknown(StepName::NewestEvent, text));
+                    return CheckStep::unknown(StepName::NewestEvent, text);
                 }
             };
         }
@@ -163,15 +161,13 @@ impl ApiCheck {
             found = found.max(Some(newer));
             more = last.next.is_some();
         }
-        report.finish_step(newest_step(found, more, span, self.server_now()));
+        newest_step(found, more, span, self.server_now())
     }
 
-    /// Reports the difference between the server's clock and ours.
-    pub fn check_clock(&self, report: &mut CheckReport) {
+    /// The difference between the server's clock and ours.
+    pub fn clock_step(&self) -> CheckStep {
         let Some(ahead) = self.server_ahead() else {
-            let step =
-                CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
-            return report.finish_step(step);
+            return CheckStep::unknown(StepName::ClockSkew, "the server does not state its time");
         };
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
         let detail = match ahead.num_milliseconds() {
@@ -179,75 +175,65 @@ impl ApiCheck {
             1.. => format!("ours is {apart} behind the server's"),
             _ => format!("ours is {apart} ahead of the server's"),
         };
-        let step = CheckStep::ok(StepName::ClockSkew, detail).warn_if(
-            ahead.abs() > MAX_SKEW,
-            "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is \
-             read twice",
-        );
-        report.finish_step(step.with_fact("server_ahead_seconds", ahead.as_seconds_f64()));
+        let hint = "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but \
+                    some is read twice";
+        CheckStep::ok(StepName::ClockSkew, detail)
+            .warn_if(ahead.abs() > MAX_SKEW, hint)
+            .with_fact("server_ahead_seconds", ahead.as_seconds_f64())
     }
 
-    /// Reports what is left of the server's rate limit.
-    pub fn check_rate_limit(&self, report: &mut CheckReport) {
-        let quota = self.transport.last().and_then(|seen| seen.quota());
-        let Some(quota) = quota else {
-            let step = CheckStep::unknown(StepName::LimitLeft, "the server does not say");
-            return report.finish_step(step);
+    /// What is left of the server's rate limit.
+    pub fn rate_limit_step(&self) -> CheckStep {
+        let last = self.last_attempt.get();
+        let header = |name: &str| Some(printable(last.as_ref()?.header(name)?.trim()));
+        let Some(remaining) = header("x-ratelimit-remaining") else {
+            return CheckStep::unknown(StepName::LimitLeft, "the server does not say");
         };
-        let remaining = printable(&quota.remaining);
-        let (limit, reset) = (quota.limit, quota.reset);
-        let (limit, reset) = (limit.as_deref().map(printable), reset.as_deref().map(printable));
-        let mut detail = format!("{remaining} request(s)");
-        if let Some(limit) = &limit {
-            detail.push_str(&format!(" of {limit}"));
-        }
-        if let Some(reset) = &reset {
-            detail.push_str(&format!(", until {reset}"));
-        }
-        let mut step = CheckStep::ok(StepName::LimitLeft, detail).warn_if(
-            remaining == "0",
-            "the next request has to wait: look for another program that uses the same credential",
-        );
-        for (key, value) in [("remaining", Some(remaining)), ("limit", limit), ("reset", reset)] {
+        let (limit, reset) = (header("x-ratelimit-limit"), header("x-ratelimit-reset"));
+        let hint =
+            "the next request has to wait: look for another program that uses the same credential";
+        let mut step = CheckStep::ok(StepName::LimitLeft, format!("{remaining} request(s)"))
+            .warn_if(remaining == "0", hint)
+            .with_fact("remaining", remaining);
+        for (key, word, value) in [("limit", " of", limit), ("reset", ", until", reset)] {
             if let Some(value) = value {
+                step.detail.push_str(&format!("{word} {value}"));
                 step = step.with_fact(key, value);
             }
         }
-        report.finish_step(step);
+        step
     }
 
-    /// Reports when the credential expires.
-    pub async fn check_key_expiry(
+    /// When the credential expires.
+    pub async fn key_expiry_step(
         &self,
-        report: &mut CheckReport,
         settings: &SourceSettings,
         credential: &Credential,
-    ) {
-        report.begin_step(StepName::KeyExpires);
+    ) -> CheckStep {
         let now = self.server_now();
-        let found = match &self.origin.org_id {
-            Some(org_id) => Some(expiry::look_up_key(&self.api, settings, org_id, now).await),
+        let listed = match &self.origin.org_id {
+            Some(org_id) => expiry::look_up_key(&self.api, settings, org_id, now).await.ok(),
             None => None,
         };
-        let listed = found.as_ref().and_then(|found| found.as_ref().ok());
-        let end = expiry::find_expiry(settings, Some(credential), listed);
-        let cautions = expiry::warnings(settings, Some(credential), end.as_ref(), now);
-        let detail = match (&end, expiry::age_in_days(credential, now)) {
-            (Some(end), _) => format_expiry(end, now),
-            (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
-            (None, None) => format!("expiry unknown{}", expiry::unknown_reason(listed)),
-        };
-        let hint = cautions.into_iter().find_map(|(_, message)| message.hint);
-        let mut step = match &end {
-            Some(end) => CheckStep::ok(StepName::KeyExpires, detail)
+        let end = expiry::find_expiry(settings, Some(credential), listed.as_ref());
+        let warnings = expiry::warnings(settings, Some(credential), end.as_ref(), now);
+        let step = match (&end, expiry::age_in_days(credential, now)) {
+            (Some(end), _) => CheckStep::ok(StepName::KeyExpires, format_expiry(end, now))
                 .with_fact("expires_on", end.day.to_string())
                 .with_fact("told_by", end.source.as_str()),
-            None => CheckStep::unknown(StepName::KeyExpires, detail),
+            (None, Some(days)) => {
+                let detail = format!("expiry unknown; stored {days} days ago");
+                CheckStep::unknown(StepName::KeyExpires, detail)
+            }
+            (None, None) => {
+                let detail = format!("expiry unknown{}", expiry::unknown_reason(listed.as_ref()));
+                CheckStep::unknown(StepName::KeyExpires, detail)
+            }
         };
-        if let Some(hint) = hint {
-            step = step.warn(hint);
+        match warnings.into_iter().find_map(|(_, message)| message.hint) {
+            Some(hint) => step.warn(hint),
+            None => step,
         }
-        report.finish_step(step);
     }
 
     /// The first page of the last `span`, by the server's clock as far as it is known.
@@ -257,11 +243,20 @@ impl ApiCheck {
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
         let api = &self.api;
-        exchange(&self.transport, &api.limits, &api.retry_budget, &api.meter, &request, read).await
+        send_with_retries(
+            &api.transport,
+            &api.limits,
+            &api.retry_budget,
+            &api.meter,
+            &request,
+            read,
+            &self.last_attempt,
+        )
+        .await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {
-        self.transport.last()?.server_ahead()
+        self.last_attempt.get()?.server_ahead()
     }
 
     fn server_now(&self) -> Timestamp {

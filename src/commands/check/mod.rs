@@ -15,12 +15,12 @@ use crate::commands::check::api_check::ApiCheck;
 use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
-use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::client::ClientPool;
-use crate::http::error::{TransportError, TransportErrorKind};
+use crate::http::message::{TransportError, TransportErrorKind};
 use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
 use crate::sink::{preflight, stdout};
@@ -90,11 +90,11 @@ impl SourceCheck<'_> {
         self.check_connection(&target).await?;
         let base_url = self.resolve_base_url(&connected).await?;
         let api = ApiCheck::new(&self.source, connected, &base_url);
-        let read = api.check_first_page(self.report).await?;
-        api.check_newest_event(self.report, read).await;
-        api.check_clock(self.report);
-        api.check_rate_limit(self.report);
-        api.check_key_expiry(self.report, &self.source, &credential).await;
+        let page = api.check_first_page(self.report).await?;
+        self.report.finish_step(api.newest_event_step(page).await);
+        self.report.finish_step(api.clock_step());
+        self.report.finish_step(api.rate_limit_step());
+        self.report.finish_step(api.key_expiry_step(&self.source, &credential).await);
         check_state(self.report, &self.source, &self.request.state_dir)?;
         check_output(self.report, &self.source)
     }
@@ -122,8 +122,10 @@ impl SourceCheck<'_> {
         let connected = self.connector.connect(&self.source, &credential)?;
         let since = credential.stored.map(|stored| format!(", since {}", stored.date_naive()));
         let detail = format!("{}{}", credential.origin, since.unwrap_or_default());
-        let mut step = CheckStep::ok(StepName::Credential, detail)
-            .with_fact("found_in", credential_kind(&self.source.credential));
+        // `env` of `env:NAME`.
+        let place = self.source.credential.to_string();
+        let place = place.split(':').next().unwrap_or_default();
+        let mut step = CheckStep::ok(StepName::Credential, detail).with_fact("found_in", place);
         if let Some(stored) = credential.stored {
             step = step.with_fact("stored", format_millis(stored));
         }
@@ -187,17 +189,6 @@ impl SourceCheck<'_> {
         let detail = format!("{} of {site}", id.unwrap_or_default());
         self.report.finish_timed_step(CheckStep::ok(StepName::CloudId, detail));
         Ok(url)
-    }
-}
-
-/// `env` of `env:NAME`.
-fn credential_kind(spec: &CredentialSpec) -> &'static str {
-    match spec {
-        CredentialSpec::Keyring => "keyring",
-        CredentialSpec::Env(_) => "env",
-        CredentialSpec::File(_) => "file",
-        CredentialSpec::Command(_) => "command",
-        CredentialSpec::Systemd(_) => "systemd",
     }
 }
 

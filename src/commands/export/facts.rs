@@ -31,6 +31,7 @@ pub fn source_facts(
     let reached = export_coverage(order, window, checkpoint);
     let kept = checkpoint.and_then(|checkpoint| checkpoint.kept.as_ref());
     let error = error.filter(|_| !reached.is_complete);
+    let windows = windows(&reached);
     SourceFacts {
         name: settings.name.to_string(),
         kind: kind.as_str().to_owned(),
@@ -44,8 +45,8 @@ pub fn source_facts(
         complete: reached.is_complete,
         order: order.time_field().to_owned(),
         retention: retention(kind, asked, started, &reached),
-        windows: windows(&reached),
-        gaps: gap(&reached, error.as_deref()).into_iter().collect(),
+        gaps: gaps(&windows, error.as_deref()),
+        windows,
         dropped: DroppedCounts {
             repeats: kept.map_or(0, |kept| kept.repeats),
             outside: kept.map_or(0, |kept| kept.outside),
@@ -72,29 +73,20 @@ fn organization_of(checkpoint: &Checkpoint) -> Option<String> {
     (!owner.is_empty()).then(|| owner.to_owned())
 }
 
+/// What was read to its end, and what was not.
 fn windows(reached: &ExportCoverage) -> Vec<WindowEntry> {
     let span = |from, to, complete| WindowEntry { from, to, complete };
-    let ExportCoverage { from, until, to, .. } = *reached;
-    match is_partly_read(reached) {
+    let ExportCoverage { from, until, to, is_complete } = *reached;
+    match !is_complete && from < until && until < to {
         true => vec![span(from, until, true), span(until, to, false)],
-        false => vec![span(from, to, reached.is_complete)],
+        false => vec![span(from, to, is_complete)],
     }
 }
 
-/// Whether a part was read and a part was not.
-fn is_partly_read(reached: &ExportCoverage) -> bool {
-    !reached.is_complete && reached.from < reached.until && reached.until < reached.to
-}
-
-fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<GapEntry> {
-    (!reached.is_complete).then(|| GapEntry {
-        from: match is_partly_read(reached) {
-            true => reached.until,
-            false => reached.from,
-        },
-        to: reached.to,
-        why: error.unwrap_or("it was not read to its end").to_owned(),
-    })
+fn gaps(windows: &[WindowEntry], error: Option<&str>) -> Vec<GapEntry> {
+    let why = error.unwrap_or("it was not read to its end");
+    let unread = windows.iter().filter(|window| !window.complete);
+    unread.map(|gap| GapEntry { from: gap.from, to: gap.to, why: why.to_owned() }).collect()
 }
 
 /// The link that names the system's time zone.
@@ -174,10 +166,11 @@ mod tests {
             is_complete,
         };
         let stated = |reached: &ExportCoverage| {
-            let windows: Vec<_> =
-                windows(reached).iter().map(|span| (span.from, span.to, span.complete)).collect();
-            let gap = gap(reached, Some("no")).map(|gap| (gap.from, gap.to));
-            (windows, gap)
+            let windows = windows(reached);
+            let gaps = gaps(&windows, Some("no"));
+            let gap = gaps.first().map(|gap| (gap.from, gap.to));
+            let spans = windows.iter().map(|span| (span.from, span.to, span.complete));
+            (spans.collect::<Vec<_>>(), gap)
         };
         let whole = (at("01"), at("05"));
         let done = (vec![(whole.0, whole.1, true)], None);

@@ -114,7 +114,13 @@ impl ExportFolder {
             (None, false) => Ok(Some(folder)),
             (None, true) => folder.remove_state_folder().map(|()| None),
             (Some(_), true) => Err(already_complete_error(path)),
-            (Some(what), false) => Err(other_request_error(path, &what)),
+            (Some(what), false) => {
+                let path = path.display();
+                let text = format!("the export in `{path}` was begun by another request: {what}");
+                Err(AppError::new(Exit::Usage, text).hint(
+                    "repeat that request to go on with it, or name another folder for this one",
+                ))
+            }
         }
     }
 
@@ -230,27 +236,21 @@ fn has_name(entry: &DirEntry, name: &str) -> bool {
 
 /// Whether we write such an entry into the state folder. No symbolic link is ours.
 fn is_ours(entry: &DirEntry) -> bool {
-    let Ok(kind) = entry.file_type() else {
-        return false;
-    };
     let is_unnamed = entry.file_name().as_encoded_bytes().starts_with(TEMP_PREFIX.as_bytes());
-    match kind.is_dir() {
-        true => has_name(entry, SOURCES),
-        false => {
-            kind.is_file() && (is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST))
+    match entry.file_type() {
+        Ok(kind) if kind.is_dir() => has_name(entry, SOURCES),
+        Ok(kind) if kind.is_file() => {
+            is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST)
         }
+        _ => false,
     }
 }
 
 /// The first entry of `folder` that is not `known`.
 fn find_foreign(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<PathBuf>> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if !known(&entry) {
-            return Ok(Some(entry.path()));
-        }
-    }
-    Ok(None)
+    let mut entries = fs::read_dir(folder)?;
+    let foreign = entries.find(|entry| entry.as_ref().map_or(true, |entry| !known(entry)));
+    foreign.transpose().map(|entry| entry.map(|entry| entry.path()))
 }
 
 /// Removes our files in the folder `state`, the request and the lock last, and the folder when it
@@ -314,11 +314,8 @@ fn lock_folder(path: &Path) -> Result<File, AppError> {
         Err(TryLockError::Error(error)) => return Err(fails(error)),
     }
     // A run that has ended meanwhile has removed it.
-    let is_there = fs::metadata(&place)
-        .ok()
-        .zip(file.metadata().ok())
-        .is_some_and(|(named, held)| named.ino() == held.ino());
-    match is_there {
+    let named = fs::metadata(&place).ok().map(|facts| facts.ino());
+    match named.is_some() && named == file.metadata().ok().map(|facts| facts.ino()) {
         true => Ok(file),
         false => Err(locked_error(path)),
     }
@@ -344,31 +341,21 @@ fn already_complete_error(path: &Path) -> AppError {
 }
 
 /// Why no export can be written there.
-fn state_error(path: &Path, standing: &FolderState) -> AppError {
-    match standing {
-        FolderState::Damaged => damaged_error(path),
-        FolderState::Foreign(what) => foreign_folder_error(path, what),
+fn state_error(path: &Path, state: &FolderState) -> AppError {
+    let shown = path.display();
+    match state {
+        FolderState::Damaged => {
+            let request = path.join(STATE).join(REQUEST);
+            let what = format!(
+                "the export in `{shown}` is damaged: it is not complete, and `{}` is missing",
+                request.display()
+            );
+            AppError::new(Exit::State, what).hint(
+                "put it back, or start the export again in another folder; nothing was touched",
+            )
+        }
+        FolderState::Foreign(what) => AppError::new(Exit::Output, format!("`{shown}` {what}"))
+            .hint("name a folder that does not exist yet: an export shares it with nothing"),
         _ => already_complete_error(path),
     }
-}
-
-fn damaged_error(path: &Path) -> AppError {
-    let place = path.join(STATE).join(REQUEST);
-    let (shown, place) = (path.display(), place.display());
-    let what =
-        format!("the export in `{shown}` is damaged: it is not complete, and `{place}` is missing");
-    AppError::new(Exit::State, what)
-        .hint("put it back, or start the export again in another folder; nothing was touched")
-}
-
-fn foreign_folder_error(path: &Path, what: &str) -> AppError {
-    let what = format!("`{}` {what}", path.display());
-    AppError::new(Exit::Output, what)
-        .hint("name a folder that does not exist yet: an export shares it with nothing")
-}
-
-fn other_request_error(path: &Path, what: &str) -> AppError {
-    let text = format!("the export in `{}` was begun by another request: {what}", path.display());
-    AppError::new(Exit::Usage, text)
-        .hint("repeat that request to go on with it, or name another folder for this one")
 }

@@ -31,7 +31,7 @@ use crate::evidence::request::ExportSpec;
 use crate::evidence::seal;
 use crate::exit::Exit;
 use crate::fetch::attempt_record::AttemptRecorder;
-use crate::model::text::counted;
+use crate::model::text::{counted, hex};
 use crate::model::time::{TypedTime, Window, format_millis, truncate_to_millis};
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
@@ -41,14 +41,7 @@ use crate::sink::pack::unpack;
 use crate::state::StateError;
 use crate::state::caches::LookupCache;
 use crate::state::store::StateStore;
-use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
-
-/// The result of reading the sources.
-struct ReadResult {
-    reports: Vec<SourceReport>,
-    exit: Exit,
-    took: Duration,
-}
+use crate::telemetry::console::StderrConsole;
 
 /// Exports, and returns how the worst source ended.
 ///
@@ -59,12 +52,19 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let Some((manifest, exit, took)) = make(&request, env, console).await? else {
-        report_already_complete(console, &request.folder);
-        return Ok(Exit::Done);
-    };
-    report_export(console, &request.folder, &manifest, took);
-    Ok(exit)
+    let folder = request.folder.display();
+    match make(&request, env, console).await? {
+        None => {
+            console.notice(format!(
+                "the export `{folder}` is complete; check it with `atlaudit verify {folder}`"
+            ));
+            Ok(Exit::Done)
+        }
+        Some((manifest, exit, took)) => {
+            report_export(console, &request.folder, &manifest, took);
+            Ok(exit)
+        }
+    }
 }
 
 /// Writes the export; `None` if it is complete already.
@@ -85,9 +85,9 @@ pub async fn make(
     // A checkpoint that cannot be read is reported before anything is changed.
     let unread = unread_sources(request, &folder)?;
     folder.begin_run(request.now)?;
-    let read = read(request, unread, &folder, env, console).await;
-    let sources = facts(request, &folder, &read.reports)?;
-    folder.end_run(chrono::Utc::now(), end_reason(&read.reports))?;
+    let (reports, exit, took) = read(request, unread, &folder, env, console).await;
+    let sources = facts(request, &folder, &reports)?;
+    folder.end_run(chrono::Utc::now(), end_reason(&reports))?;
     // A response that arrived while the run ended was saved, but no page names it.
     if request.keep_bodies {
         remove_unreferenced_bodies(&request.sources, folder.path())?;
@@ -99,20 +99,12 @@ pub async fn make(
         sources,
     };
     let manifest = seal::seal(folder.path(), &facts, key.as_ref())?;
-    finish(folder, &manifest)?;
-    let exit = match manifest.complete {
-        true => read.exit,
-        false => read.exit.worst(Exit::Incomplete),
-    };
-    Ok(Some((manifest, exit, read.took)))
-}
-
-/// Removes the state of a complete export. An incomplete one resumes from it.
-fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
-    match manifest.complete {
-        true => folder.finish_export(),
-        false => Ok(()),
+    if !manifest.complete {
+        // The next run resumes from the state in the folder.
+        return Ok(Some((manifest, exit.worst(Exit::Incomplete), took)));
     }
+    folder.finish_export()?;
+    Ok(Some((manifest, exit, took)))
 }
 
 fn export_spec(request: &ExportRequest) -> ExportSpec {
@@ -138,7 +130,7 @@ async fn read(
     folder: &ExportFolder,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
-) -> ReadResult {
+) -> (Vec<SourceReport>, Exit, Duration) {
     let options = CollectOptions {
         lookups: LookupCache::new(&request.state_dir),
         start: request.now,
@@ -152,9 +144,7 @@ async fn read(
         let output = output(folder.path(), "events", &settings);
         (SourceSettings { output, ..settings }, credential, mode)
     });
-    let collector = SourceCollector::start(options, &mut connector, sources.collect());
-    let (reports, exit, took) = collector.finish().await;
-    ReadResult { reports, exit, took }
+    SourceCollector::start(options, &mut connector, sources.collect()).finish().await
 }
 
 /// The sources that no earlier run has read to their ends. For the others no request is sent, and
@@ -217,13 +207,8 @@ fn facts(
         let checkpoint = store.load(&settings.name)?;
         let report = reports.iter().find(|report| report.source == settings.name.as_str());
         let error = report.and_then(|report| report.error.clone());
-        Ok(facts::source_facts(
-            settings,
-            error,
-            checkpoint.as_ref(),
-            &folder.request.asked,
-            started,
-        ))
+        let asked = &folder.request.asked;
+        Ok(facts::source_facts(settings, error, checkpoint.as_ref(), asked, started))
     });
     let mut known = known.collect::<Result<Vec<SourceFacts>, AppError>>()?;
     // The order in the configuration may have changed since the first run.
@@ -245,47 +230,27 @@ fn still_writing_error(error: StateError) -> AppError {
 
 /// How the run ended, for the manifest.
 fn end_reason(reports: &[SourceReport]) -> &str {
-    let failed = reports.iter().filter_map(|report| Some((report, report.error.as_deref()?)));
-    let mut failed = failed.peekable();
-    match failed.peek() {
-        None => "finished",
-        Some(_) => {
-            let is_asked = |(report, _): &(&SourceReport, &str)| report.interrupted;
-            let why = failed.clone().find(|failed| !is_asked(failed));
-            why.map_or("interrupted", |(_, error)| error)
-        }
-    }
+    let mut failed = reports.iter().filter(|report| report.error.is_some());
+    let is_interrupted = failed.clone().next().is_some();
+    let why = failed.find(|report| !report.interrupted).and_then(|report| report.error.as_deref());
+    why.unwrap_or(if is_interrupted { "interrupted" } else { "finished" })
 }
 
 /// Reports what the export at `path` contains now, from all runs, and what to do with it.
 fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
     for source in &manifest.sources {
-        console.say(Level::Notice, &ConsoleMessage::new(source_line(source)));
+        console.notice(source_line(source));
     }
     for source in &manifest.sources {
         if let Some(retention) = source.retention_text(manifest.asked.since) {
-            let text = format!("source `{}`: {retention}", source.facts.name);
-            console.say(Level::Warning, &ConsoleMessage::new(text));
+            console.warn(format!("source `{}`: {retention}", source.facts.name));
         }
     }
-    console.say(Level::Notice, &ConsoleMessage::new(total_line(path, manifest, took)));
+    console.notice(total_line(path, manifest, took));
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
         // Noted elsewhere, it shows that no later export was put in place of this one.
-        let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
-        console.say(Level::Notice, &ConsoleMessage::new(text));
+        console.notice(format!("SHA-256 of SHA256SUMS: {}", hex(&Sha256::digest(&sums))));
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reports that nothing was left to do.
-fn report_already_complete(console: &StderrConsole, path: &Path) {
-    let shown = path.display();
-    let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
-    console.say(Level::Notice, &ConsoleMessage::new(text));
 }
 
 /// `acme: 2,400 events, 6 requests`, and the gaps.
@@ -306,18 +271,17 @@ fn source_line(source: &SourceEntry) -> String {
 fn total_line(path: &Path, manifest: &Manifest, took: Duration) -> String {
     let sources = &manifest.sources;
     let events = sources.iter().map(|source| source.counts.written).sum();
-    let mut line = format!(
-        "{} from {} in `{}`, {}",
+    let folder = path.display();
+    let next = match manifest.complete {
+        true => format!("check it with `atlaudit verify {folder}`"),
+        false => "INCOMPLETE: run the same command again to resume".to_owned(),
+    };
+    format!(
+        "{} from {} in `{folder}`, {}; {next}",
         counted(events, "event"),
         counted(sources.len() as u64, "source"),
-        path.display(),
         seconds(took),
-    );
-    line.push_str(&match manifest.complete {
-        true => format!("; check it with `atlaudit verify {}`", path.display()),
-        false => "; INCOMPLETE: run the same command again to resume".to_owned(),
-    });
-    line
+    )
 }
 
 /// The folder of a source's response bodies, in the export at `path`.

@@ -57,27 +57,21 @@ fn password(
     if let Some(password) = env.var_text(SIGN_PASSWORD) {
         return Ok(SecretString::from(password));
     }
-    let question = format!("Password of {}: ", path.display());
-    let answer = person().map(|mut person| person.ask_secret(&question));
-    match answer {
-        Some(Ok(password)) => Ok(password),
-        Some(Err(error)) => Err(AppError::new(
-            Exit::Credential,
-            "cannot prompt for the password of the signing key",
-        )
-        .because(&error)
-        .hint(format!("give it in {SIGN_PASSWORD}"))),
-        None => {
-            let what = format!(
-                "the signing key `{}` has a password, and there is no terminal to prompt for it",
-                path.display()
-            );
-            let hint = format!(
-                "give it in {SIGN_PASSWORD}, or sign with a key without one (`minisign -G -W`)"
-            );
-            Err(AppError::new(Exit::Credential, what).hint(hint))
-        }
-    }
+    let error = |what: String, hint| AppError::new(Exit::Credential, what).hint(hint);
+    let Some(mut person) = person() else {
+        let what = format!(
+            "the signing key `{}` has a password, and there is no terminal to prompt for it",
+            path.display()
+        );
+        let hint = format!(
+            "give it in {SIGN_PASSWORD}, or sign with a key without one (`minisign -G -W`)"
+        );
+        return Err(error(what, hint));
+    };
+    person.ask_secret(&format!("Password of {}: ", path.display())).map_err(|refused| {
+        let what = "cannot prompt for the password of the signing key".to_owned();
+        error(what, format!("give it in {SIGN_PASSWORD}")).because(&refused)
+    })
 }
 
 #[cfg(test)]

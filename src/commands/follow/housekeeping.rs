@@ -126,10 +126,8 @@ impl<'a> FollowHousekeeping<'a> {
                 self.metrics.iter().for_each(MetricsFile::refresh);
             }
             _ = self.ping_timer.tick(), if self.service.watchdog().is_some() => {
-                match is_pulling {
-                    true => self.heartbeat.observe(self.registry.activity(chrono::Utc::now())),
-                    false => self.heartbeat.idle(),
-                }
+                let activity = is_pulling.then(|| self.registry.activity(chrono::Utc::now()));
+                self.heartbeat.observe(activity);
                 if self.heartbeat.is_alive(stall_timeout(&self.request.pull.sources)) {
                     self.service.ping_watchdog();
                 }
@@ -247,18 +245,14 @@ impl PullHeartbeat {
         PullHeartbeat { mark: 0, last_progress: Instant::now() }
     }
 
-    /// Observes the activity of the sources. Waiting until a known time, as a server demands, is
-    /// progress.
-    fn observe(&mut self, activity: PullActivity) {
-        if activity.progress_mark != self.mark || activity.is_waiting {
-            self.mark = activity.progress_mark;
+    /// Observes the activity of the sources, if they are being pulled. Waiting until a known time,
+    /// as a server demands, is progress.
+    fn observe(&mut self, activity: Option<PullActivity>) {
+        let mark = activity.filter(|activity| !activity.is_waiting).map(|a| a.progress_mark);
+        if mark != Some(self.mark) {
+            self.mark = activity.map_or(self.mark, |activity| activity.progress_mark);
             self.last_progress = Instant::now();
         }
-    }
-
-    /// Notes that no pull is running.
-    fn idle(&mut self) {
-        self.last_progress = Instant::now();
     }
 
     /// Whether there was progress within `patience`.
@@ -344,8 +338,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(seconds)).await;
     }
 
-    fn still(mark: u64) -> PullActivity {
-        PullActivity { progress_mark: mark, is_waiting: false }
+    fn still(mark: u64) -> Option<PullActivity> {
+        Some(PullActivity { progress_mark: mark, is_waiting: false })
     }
 
     #[tokio::test(start_paused = true)]
@@ -367,13 +361,13 @@ mod tests {
         let mut heartbeat = PullHeartbeat::new();
         for _ in 0..60 {
             pass(30).await;
-            heartbeat.observe(PullActivity { progress_mark: 0, is_waiting: true });
+            heartbeat.observe(Some(PullActivity { progress_mark: 0, is_waiting: true }));
             assert!(heartbeat.is_alive(PATIENCE));
         }
         pass(60).await;
         heartbeat.observe(still(0));
         assert!(!heartbeat.is_alive(PATIENCE));
-        heartbeat.idle();
+        heartbeat.observe(None);
         assert!(heartbeat.is_alive(PATIENCE));
     }
 }

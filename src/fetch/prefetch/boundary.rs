@@ -22,7 +22,7 @@ pub struct SegmentBoundary {
 impl SegmentBoundary {
     /// The boundary at `at`: everything after the last of `records` that lies before it.
     pub fn new(at: Timestamp, records: &[Record]) -> SegmentBoundary {
-        let is_before = |record: &Record| record.position.is_some_and(|place| place < at);
+        let is_before = |record: &Record| record.position.is_some_and(|position| position < at);
         let behind = records.iter().rposition(is_before).map_or(0, |last| last + 1);
         SegmentBoundary { at, shared_records: records[behind..].iter().map(record_key).collect() }
     }

@@ -144,7 +144,7 @@ impl<T: Transport + 'static> Prefetcher<T> {
         })
     }
 
-    /// The next page of `queue`. `place` is where the reader of the window would continue by
+    /// The next page of `queue`. `locator` is where the reader of the window would continue by
     /// itself.
     ///
     /// # Errors
@@ -152,10 +152,10 @@ impl<T: Transport + 'static> Prefetcher<T> {
     pub async fn next(
         &mut self,
         queue: &mut PrefetchQueue,
-        place: &PageLocator,
+        locator: &PageLocator,
     ) -> Result<PrefetchStep, FetchError> {
         loop {
-            let Some(mut segment) = self.current_segment(queue, place) else {
+            let Some(mut segment) = self.current_segment(queue, locator) else {
                 return Ok(PrefetchStep::Ended);
             };
             let item = loop {
@@ -189,16 +189,16 @@ impl<T: Transport + 'static> Prefetcher<T> {
     fn current_segment(
         &self,
         queue: &mut PrefetchQueue,
-        place: &PageLocator,
+        locator: &PageLocator,
     ) -> Option<PrefetchSegment> {
         if let Some(segment) = queue.current.take() {
             return Some(segment);
         }
-        let place = match queue.boundary {
+        let locator = match queue.boundary {
             Some(_) => PageLocator::Start,
-            None => place.clone(),
+            None => locator.clone(),
         };
-        self.start_next(queue, false, place);
+        self.start_next(queue, false, locator);
         queue.expected = queue.boundary.take();
         match queue.segments.pop_front() {
             Some(QueuedSegment::Started(segment)) => Some(segment),
@@ -230,10 +230,10 @@ impl<T: Transport + 'static> Prefetcher<T> {
     }
 
     async fn decompress(&self, page: CompressedPage) -> Result<ReceivedPage, FetchError> {
-        let (place, at) = (page.locator.clone(), page.at);
+        let (locator, at) = (page.locator.clone(), page.at);
         let permit = self.reader.memory_budget.take(1).await;
         let page = self.reader.decompress_page(page, &permit)?;
-        Ok(ReceivedPage::at(place, page, at))
+        Ok(ReceivedPage::at(locator, page, at))
     }
 
     /// Starts unread segments beside `first` as long as requests and memory allow.
@@ -256,13 +256,13 @@ impl<T: Transport + 'static> Prefetcher<T> {
     }
 
     /// Starts the oldest unread segment, if there is one.
-    fn start_next(&self, queue: &mut PrefetchQueue, may: bool, place: PageLocator) -> bool {
+    fn start_next(&self, queue: &mut PrefetchQueue, may: bool, locator: PageLocator) -> bool {
         let PrefetchQueue { segments, sizer, done, to, .. } = queue;
         let width = segments.unread_from().and_then(|from| sizer.width(from));
         segments.start_next(may, width, |span| {
             // The last segment has no end, so that it finds what arrives meanwhile.
             let end = (*to, sizer.is_last(span.to));
-            PrefetchSegment::start(&self.reader, (span, place), end, done)
+            PrefetchSegment::start(&self.reader, (span, locator), end, done)
         })
     }
 }

@@ -51,11 +51,11 @@ enum LastSegment {
 }
 
 impl PrefetchSegment {
-    /// Starts to read `span` at `place`; without an end if it `is_last`. `done` is notified at its
+    /// Starts to read `span` at `locator`; without an end if it `is_last`. `done` is notified at its
     /// end.
     pub fn start<T: Transport + 'static>(
         reader: &Arc<PageReader<T>>,
-        (span, place): (TimeRange, PageLocator),
+        (span, locator): (TimeRange, PageLocator),
         (to, is_last): (Option<Timestamp>, bool),
         done: &Arc<Notify>,
     ) -> PrefetchSegment {
@@ -69,7 +69,7 @@ impl PrefetchSegment {
             last_segment: last_segment.clone(),
             out,
         };
-        let task = BackgroundTask::start(&reader.tasks, done, reading.read(place));
+        let task = BackgroundTask::start(&reader.tasks, done, reading.read(locator));
         PrefetchSegment { items, last_segment, task }
     }
 
@@ -100,11 +100,11 @@ struct SegmentReader<T> {
 }
 
 impl<T: Transport> SegmentReader<T> {
-    /// Reads from `place` on, and sends the pages.
-    async fn read(self, mut place: PageLocator) {
+    /// Reads from `locator` on, and sends the pages.
+    async fn read(self, mut locator: PageLocator) {
         let end = loop {
-            match self.read_page(&place).await {
-                Ok(next) => place = next,
+            match self.read_page(&locator).await {
+                Ok(next) => locator = next,
                 Err(end) => break end,
             }
         };
@@ -118,16 +118,16 @@ impl<T: Transport> SegmentReader<T> {
         let _ = self.out.send(SegmentItem::End(end));
     }
 
-    /// Sends the page at `place`. Returns the place of the next one, or why the segment ends.
-    async fn read_page(&self, place: &PageLocator) -> Result<PageLocator, SegmentEnd> {
+    /// Sends the page at `locator`. Returns the place of the next one, or why the segment ends.
+    async fn read_page(&self, locator: &PageLocator) -> Result<PageLocator, SegmentEnd> {
         let (page, body) =
-            self.reader.page_and_body(&self.window, place).await.map_err(SegmentEnd::Failed)?;
-        let compressed = CompressedPage::new(place.clone(), &body, &self.reader.memory_budget);
+            self.reader.page_and_body(&self.window, locator).await.map_err(SegmentEnd::Failed)?;
+        let compressed = CompressedPage::new(locator.clone(), &body, &self.reader.memory_budget);
         if self.out.send(SegmentItem::Page(compressed)).is_err() {
             return Err(SegmentEnd::Unresolved);
         }
         let last = page.records.iter().rev().find_map(|record| record.position);
-        let (Some(next), Some(last)) = (page.next.filter(|next| next != place), last) else {
+        let (Some(next), Some(last)) = (page.next.filter(|next| next != locator), last) else {
             return Err(SegmentEnd::Unresolved);
         };
         if !self.is_last && last >= self.span.to {

@@ -15,90 +15,80 @@
 
 use chrono::{NaiveTime, TimeZone, Utc};
 
+use fastrand::Rng;
+
 use super::{
-    context,
-    org_event::{EventDraft, OrgComposer, OrgEvent},
-    people::{self, PEOPLE, SampleAuth, SampleLocation, SamplePerson},
+    org_event::{self, EventDraft},
+    people::{self, SamplePerson},
 };
-use crate::sandbox::json_text::quoted;
+use crate::sandbox::{json_text::JsonText, record_log::SandboxRecord};
 
 /// The intruder's address.
-pub const IP: &str = "192.0.2.177";
-/// The address of the admin whose account is taken.
-pub const VICTIM_EMAIL: &str = "henk.dijkstra@lindenfell.example";
-/// What happens: seconds from the beginning, and the action.
-#[rustfmt::skip] // a table reads as a table
-pub const STEPS: [(i64, &str); 19] = [
-    (0, "user_login_failed"), (31, "user_login_failed"), (58, "user_login_failed"), (97, "user_login_failed"),
-    (133, "user_login_failed"), (170, "user_login_failed"), (214, "user_login_failed"), (249, "user_login_failed"),
-    (291, "user_login_failed"), (338, "user_login_failed"), (377, "user_login_failed"), (421, "user_login_failed"),
-    (466, "user_login_failed"), (512, "user_login_failed"),
+const IP: &str = "192.0.2.177";
+/// When a password is guessed wrong, in seconds from the beginning.
+const FAILED_AT: [i64; 14] = [0, 31, 58, 97, 133, 170, 214, 249, 291, 338, 377, 421, 466, 512];
+/// What happens then.
+const LATER: [(i64, &str); 5] = [
     (561, "user_login"),
     (742, "user_logged_in_as_user"),
     (905, "api_token_created"),
     (1188, "confluence_space_export"),
     (1391, "org_audit_log_exported"),
 ];
+/// How many events it is.
+pub const SIZE: usize = FAILED_AT.len() + LATER.len();
 
-const ELSEWHERE: SampleLocation = SampleLocation {
-    country: "Iceland",
-    region: "Capital Region",
-    city: "Reykjavik",
-    geo: "64.15,-21.94",
-};
+fn steps() -> impl Iterator<Item = (i64, &'static str)> {
+    FAILED_AT.into_iter().map(|at| (at, "user_login_failed")).chain(LATER)
+}
+
+const ELSEWHERE: [&str; 4] = ["Iceland", "Capital Region", "Reykjavik", "64.15,-21.94"];
 const TOKEN_ID: &str = "tok-9f20c7";
 /// From when on the token is used.
 const TOKEN_USED_FROM: i64 = 1000;
 const HOUR_MS: i64 = 3_600_000;
 
 /// The incident's events, in order, within the window from `start` to `end`.
-pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<OrgEvent> {
+pub fn compose(rng: &mut Rng, start: i64, end: i64) -> Vec<SandboxRecord> {
     let begin = start_time(start, end);
-    let (victim, second) = (&PEOPLE[1], &PEOPLE[7]);
-    STEPS
-        .iter()
-        .map(|(seconds, action)| {
-            let processed_ms = begin + seconds * 1000 + composer.rng().i64(400..900);
-            let token = SampleAuth {
-                kind: "api-token",
-                token_id: Some(TOKEN_ID.to_owned()),
-                label: "backup",
-            };
-            let auth = if *seconds < TOKEN_USED_FROM { SampleAuth::SESSION } else { token };
-            let (item, says) = about(action, victim, second);
-            let draft = EventDraft {
-                id: composer.uuid(),
-                time_ms: processed_ms - composer.rng().i64(200..400),
-                processed_ms,
-                action: (*action).to_owned(),
-                actor: Some(people::actor(victim, &auth)),
-                context: Some(vec![item]),
-                container: Some(context::container(action)),
-                location: Some(people::location(IP, &ELSEWHERE)),
-                message: Some(quoted(&says)),
-                more_attributes: Vec::new(),
-                more: Vec::new(),
-            };
-            draft.finish()
-        })
-        .collect()
+    let (victim, second) = (&people::people()[1], &people::people()[7]);
+    let event = |(seconds, action): (i64, &'static str)| {
+        let processed_ms = begin + seconds * 1000 + rng.i64(400..900);
+        let auth = match seconds < TOKEN_USED_FROM {
+            true => org_event::session(),
+            false => org_event::token(TOKEN_ID, "backup"),
+        };
+        let (item, message) = about(action, victim, second);
+        let draft = EventDraft {
+            id: org_event::uuid(rng),
+            time_ms: processed_ms - rng.i64(200..400),
+            processed_ms,
+            action,
+            actor: people::actor(victim, auth),
+            context: vec![item],
+            location: people::location(IP, ELSEWHERE),
+            message,
+        };
+        draft.finish(&[])
+    };
+    steps().map(event).collect()
 }
 
-fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
+fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (JsonText, String) {
     let name = victim.name;
     match action {
         "user_logged_in_as_user" => {
-            (context::user(second), format!("{name} logged in as {}", second.name))
+            (org_event::user(second), format!("{name} logged in as {}", second.name))
         }
         "api_token_created" => {
-            (context::thing("apiTokens", "backup"), format!("{name} created API token backup"))
+            (org_event::thing("apiTokens", "backup"), format!("{name} created API token backup"))
         }
         "confluence_space_export" => {
-            (context::thing("spaces", "Finance"), format!("{name} exported space Finance"))
+            (org_event::thing("spaces", "Finance"), format!("{name} exported space Finance"))
         }
-        "org_audit_log_exported" => (context::org(), format!("{name} exported the audit log")),
-        "user_login" => (context::user(victim), format!("{name} logged in")),
-        _ => (context::user(victim), format!("{name} failed to log in")),
+        "org_audit_log_exported" => (org_event::org(), format!("{name} exported the audit log")),
+        "user_login" => (org_event::user(victim), format!("{name} logged in")),
+        _ => (org_event::user(victim), format!("{name} failed to log in")),
     }
 }
 
@@ -117,18 +107,17 @@ fn start_time(start: i64, end: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::DataOptions;
+    use crate::sandbox::{Api, DataOptions};
 
     #[test]
     fn the_incident_is_complete_and_alone_at_its_address() {
         let now: chrono::DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
-        let (events, _) = crate::sandbox::data::org_history::<Vec<_>>(&DataOptions {
-            now,
-            ..DataOptions::default()
-        });
-        let found: Vec<&OrgEvent> = events.iter().filter(|event| event.text.contains(IP)).collect();
-        assert_eq!(found.len(), STEPS.len());
-        for (event, (_, action)) in found.iter().zip(STEPS) {
+        let options = DataOptions { now, ..DataOptions::default() };
+        let events = super::super::compose_history(Api::OrgEvents, &options).0;
+        let found: Vec<&SandboxRecord> =
+            events.iter().filter(|event| event.text.contains(IP)).collect();
+        assert_eq!(found.len(), SIZE);
+        for (event, (_, action)) in found.iter().zip(steps()) {
             assert!(event.text.contains(&format!("\"action\":\"{action}\"")), "{}", event.text);
         }
         assert_eq!(

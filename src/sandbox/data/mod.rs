@@ -1,26 +1,20 @@
 //! The history is what an invented company of a dozen people did for a month, drawn from a seed.
 //!
 //! Every name, address and id is invented. The shapes are those that Atlassian's models and other
-//! collectors' fixtures show; `DataOptions::clean` leaves out the irregular ones (`ODD_SHAPES`).
+//! collectors' fixtures show; `DataOptions::clean` leaves out the irregular ones.
 
-mod actions;
-mod clock;
-mod confluence_record;
-mod context;
-mod datacenter_event;
-pub mod incident;
-mod jira_record;
+mod composer;
+mod incident;
 mod org_event;
 pub mod people;
-mod record_kind;
+mod product_records;
+mod record_table;
 
-pub use confluence_record::ConfluenceComposer;
-pub use datacenter_event::DatacenterComposer;
-pub use jira_record::JiraComposer;
-pub use org_event::{OrgComposer, OrgEvent};
-pub use record_kind::RecordComposer;
+pub use composer::{RecordComposer, search_performed};
 
-use super::{Api, DataOptions, records::SandboxRecord};
+use fastrand::Rng;
+
+use super::{Api, DataOptions, record_log::SandboxRecord};
 
 /// A history this small has no room for the incident.
 const SMALLEST_WITH_INCIDENT: usize = 100;
@@ -32,111 +26,68 @@ const TIE_REACH: usize = 4;
 /// A record without id whose number is a multiple of one of these is its forerunner once more: in
 /// the middle of pages, and where one of 50, 100 or 200 ends.
 const REPEAT_EVERY: [usize; 2] = [47, TIE_EVERY];
+/// One organization event in so many is late.
+const LATE_EVERY: usize = 45;
 
-/// The organization's history, composed in processing order into an `L`, and the composer that goes
-/// on from it.
-pub fn org_history<L>(options: &DataOptions) -> (L, OrgComposer)
-where
-    L: FromIterator<OrgEvent>,
-{
-    let mut composer = OrgComposer::new(options.seed, options.clean);
-    let (start, end) = clock::window(options);
-    let with_incident = options.org_events >= SMALLEST_WITH_INCIDENT;
-    let incident_size = if with_incident { incident::STEPS.len() } else { 0 };
-    let mut times = clock::draw(composer.rng(), start, end, options.org_events - incident_size);
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// Activity in each hour of the day, UTC; the busiest hour has [`BUSIEST`].
+const HOURS: [u32; 24] =
+    [2, 1, 1, 1, 1, 3, 6, 15, 31, 39, 40, 35, 26, 35, 38, 37, 29, 17, 9, 7, 6, 4, 3, 2];
+const BUSIEST: u32 = 40;
+/// A weekend has this part of a weekday's activity.
+const WEEKEND_PART: u32 = 6;
+
+/// The history of `api` in the order of its times, and the composer that goes on from it.
+///
+/// Some records of Confluence and Data Center are there twice: without an id they are equal in
+/// every letter.
+pub fn compose_history(api: Api, options: &DataOptions) -> (Vec<SandboxRecord>, RecordComposer) {
+    let count = match api {
+        Api::OrgEvents => options.org_events,
+        Api::JiraAudit => options.jira_records,
+        Api::ConfluenceAudit => options.confluence_records,
+        Api::DatacenterAudit => options.datacenter_events,
+    };
+    let mut composer = RecordComposer::new(api, options.seed, options.clean);
+    let end = options.now.timestamp_millis();
+    let start = end - i64::from(options.days.max(1)) * DAY_MS;
+    let has_incident = api == Api::OrgEvents && count >= SMALLEST_WITH_INCIDENT;
+    let incident_size = if has_incident { incident::SIZE } else { 0 };
+    let mut times = draw_times(&mut composer.rng, start, end, count - incident_size);
     if !options.clean {
         share_milliseconds(&mut times);
     }
-    let incident =
-        if with_incident { incident::compose(&mut composer, start, end) } else { Vec::new() };
-    let mut pending = incident.into_iter().peekable();
-    let mut times = times.into_iter().enumerate().peekable();
-    let events = std::iter::from_fn(|| {
-        let next = times.peek().map(|(_, at)| *at);
-        let incident = pending.next_if(|event| next.is_none_or(|at| event.processed_ms < at));
-        incident.or_else(|| {
-            let (number, at) = times.next()?;
-            Some(composer.compose(at, !options.clean && number % 45 == 44))
-        })
-    });
-    (events.collect(), composer)
-}
-
-/// Jira's history, composed oldest first into an `L`, and the composer that goes on from it.
-pub fn jira_history<L>(options: &DataOptions) -> (L, JiraComposer)
-where
-    L: FromIterator<SandboxRecord>,
-{
-    let mut composer = JiraComposer::new(options.seed, options.clean);
-    let times = times(&mut composer, options, options.jira_records);
-    let records = times.into_iter().map(|at| composer.compose(at)).collect();
-    (records, composer)
-}
-
-/// The same for Confluence. Some records are there twice: without an id they are equal in every
-/// letter.
-pub fn confluence_history<L>(options: &DataOptions) -> (L, ConfluenceComposer)
-where
-    L: FromIterator<SandboxRecord>,
-{
-    let mut composer = ConfluenceComposer::new(options.seed, options.clean);
-    let times = times(&mut composer, options, options.confluence_records);
-    let records = with_repeats(&mut composer, options, times).collect();
-    (records, composer)
-}
-
-/// The same for Data Center, whose events have no id either.
-pub fn datacenter_history<L>(options: &DataOptions) -> (L, DatacenterComposer)
-where
-    L: FromIterator<SandboxRecord>,
-{
-    let mut composer = DatacenterComposer::new(options.seed, options.clean);
-    let times = times(&mut composer, options, options.datacenter_events);
-    let records = with_repeats(&mut composer, options, times).collect();
-    (records, composer)
-}
-
-fn times(composer: &mut impl RecordComposer, options: &DataOptions, count: usize) -> Vec<i64> {
-    let (start, end) = clock::window(options);
-    let mut times = clock::draw(composer.rng(), start, end, count);
-    if !options.clean {
-        share_milliseconds(&mut times);
+    let incident = match has_incident {
+        true => incident::compose(&mut composer.rng, start, end),
+        false => Vec::new(),
+    };
+    let mut incident = incident.into_iter().peekable();
+    let has_repeats = !options.clean && matches!(api, Api::ConfluenceAudit | Api::DatacenterAudit);
+    let mut records: Vec<SandboxRecord> = Vec::with_capacity(count);
+    for (number, at) in times.into_iter().enumerate() {
+        while let Some(event) = incident.next_if(|event| event.created_ms < at) {
+            records.push(event);
+        }
+        let is_repeat = has_repeats && REPEAT_EVERY.iter().any(|every| number % every == 0);
+        let record = match records.last() {
+            Some(last) if is_repeat => last.clone(),
+            _ => composer.compose(at, number % LATE_EVERY == LATE_EVERY - 1),
+        };
+        records.push(record);
     }
-    times
-}
-
-/// Records of these times; now and then one is the one before it once more, also where a page may
-/// end between both.
-fn with_repeats(
-    composer: &mut impl RecordComposer,
-    options: &DataOptions,
-    times: Vec<i64>,
-) -> impl Iterator<Item = SandboxRecord> {
-    let repeats = !options.clean;
-    let mut last: Option<SandboxRecord> = None;
-    times.into_iter().enumerate().map(move |(number, at)| {
-        let again = repeats && number > 0 && REPEAT_EVERY.iter().any(|n| number % n == 0);
-        let before = last.take().filter(|_| again);
-        let record = before.unwrap_or_else(|| composer.compose(at));
-        last = Some(record.clone());
-        record
-    })
+    records.extend(incident);
+    (records, composer)
 }
 
 /// The texts of `api`'s history, in the order in which it delivers them: organization events as
 /// they were processed, all others newest first.
 pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
-    let records: Vec<SandboxRecord> = match api {
-        Api::OrgEvents => {
-            let (events, _) = org_history::<Vec<_>>(options);
-            return events.into_iter().map(|event| event.text).collect();
-        }
-        Api::JiraAudit => jira_history(options).0,
-        Api::ConfluenceAudit => confluence_history(options).0,
-        Api::DatacenterAudit => datacenter_history(options).0,
-    };
-    let newest_first = records.into_iter().rev();
-    newest_first.map(|record| record.text).collect()
+    let texts = compose_history(api, options).0.into_iter().map(|record| record.text);
+    match api {
+        Api::OrgEvents => texts.collect(),
+        _ => texts.rev().collect(),
+    }
 }
 
 fn share_milliseconds(times: &mut [i64]) {
@@ -145,6 +96,29 @@ fn share_milliseconds(times: &mut [i64]) {
         let at = times[first];
         let last = times.len().min(edge + TIE_REACH);
         times[first..last].fill(at);
+    }
+}
+
+/// `count` moments of the window, sorted: people work by day and on weekdays.
+fn draw_times(rng: &mut Rng, start: i64, end: i64, count: usize) -> Vec<i64> {
+    let mut times: Vec<i64> = (0..count).map(|_| moment(rng, start, end)).collect();
+    times.sort_unstable();
+    times
+}
+
+fn moment(rng: &mut Rng, start: i64, end: i64) -> i64 {
+    loop {
+        let at = rng.i64(start..=end);
+        let hour = usize::try_from(at.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or_default();
+        // 1970-01-01 was a Thursday; 0 is Sunday.
+        let weekday = (at.div_euclid(DAY_MS) + 4).rem_euclid(7);
+        let activity = match weekday {
+            0 | 6 => (HOURS[hour] / WEEKEND_PART).max(1),
+            _ => HOURS[hour],
+        };
+        if rng.u32(0..BUSIEST) < activity {
+            return at;
+        }
     }
 }
 
@@ -162,38 +136,37 @@ mod tests {
         DataOptions { now, clean, ..DataOptions::default() }
     }
 
+    fn records(api: Api, options: &DataOptions) -> Vec<SandboxRecord> {
+        compose_history(api, options).0
+    }
+
     fn parsed(clean: bool) -> Vec<Value> {
-        let (events, _) = org_history::<Vec<_>>(&options(clean));
+        let events = records(Api::OrgEvents, &options(clean));
         events.iter().map(|event| serde_json::from_str(&event.text).unwrap()).collect()
     }
 
     #[test]
     fn the_same_seed_gives_the_same_bytes() {
-        assert_eq!(
-            org_history::<Vec<_>>(&options(false)).0,
-            org_history::<Vec<_>>(&options(false)).0
-        );
-        assert_eq!(
-            jira_history::<Vec<_>>(&options(false)).0,
-            jira_history::<Vec<_>>(&options(false)).0
-        );
         let other = DataOptions { seed: 8, ..options(false) };
-        assert_ne!(org_history::<Vec<_>>(&options(false)).0, org_history::<Vec<_>>(&other).0);
+        for api in Api::ALL {
+            assert_eq!(records(api, &options(false)), records(api, &options(false)));
+            assert_ne!(records(api, &options(false)), records(api, &other));
+        }
     }
 
     #[test]
     fn the_history_is_complete_ordered_and_within_its_window() {
         for clean in [true, false] {
             let options = options(clean);
-            let (events, _) = org_history::<Vec<_>>(&options);
+            let events = records(Api::OrgEvents, &options);
             assert_eq!(events.len(), options.org_events);
-            assert!(events.is_sorted_by_key(|event| event.processed_ms));
+            assert!(events.is_sorted_by_key(|event| event.created_ms));
             let end = options.now.timestamp_millis();
             let start = end - i64::from(options.days) * 86_400_000;
-            assert!(events[0].processed_ms >= start && events[2399].processed_ms <= end);
+            assert!(events[0].created_ms >= start && events[2399].created_ms <= end);
             let ids: HashSet<&str> = events.iter().map(|event| event.id.as_str()).collect();
             assert_eq!(ids.len(), events.len());
-            let (records, _) = jira_history::<Vec<_>>(&options);
+            let records = records(Api::JiraAudit, &options);
             assert_eq!(records.len(), options.jira_records);
             assert!(records.is_sorted_by_key(|record| record.created_ms));
             let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
@@ -203,17 +176,17 @@ mod tests {
 
     #[test]
     fn what_the_log_sorts_by_is_what_the_text_says() {
-        for event in org_history::<Vec<_>>(&options(false)).0 {
+        for event in records(Api::OrgEvents, &options(false)) {
             let value: Value = serde_json::from_str(&event.text).unwrap();
             let at = |key: &str| {
                 let text = value["attributes"][key].as_str().unwrap();
                 DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
             };
-            assert_eq!(at("processedAt"), event.processed_ms);
+            assert_eq!(at("processedAt"), event.created_ms);
             assert_eq!(at("time"), event.time_ms);
             assert_eq!(value["id"], event.id.as_str());
         }
-        for record in jira_history::<Vec<_>>(&options(false)).0 {
+        for record in records(Api::JiraAudit, &options(false)) {
             let value: Value = serde_json::from_str(&record.text).unwrap();
             let created = value["created"].as_str().unwrap();
             let created = DateTime::parse_from_str(created, "%Y-%m-%dT%H:%M:%S%.3f%z").unwrap();
@@ -278,11 +251,11 @@ mod tests {
     #[test]
     fn ties_and_late_events_are_there_unless_clean() {
         for (clean, expected) in [(false, true), (true, false)] {
-            let (events, _) = org_history::<Vec<_>>(&options(clean));
-            let tied = events.windows(5).any(|five| five[0].processed_ms == five[4].processed_ms);
-            let late = events.iter().any(|event| event.processed_ms - event.time_ms > 3_600_000);
+            let events = records(Api::OrgEvents, &options(clean));
+            let tied = events.windows(5).any(|five| five[0].created_ms == five[4].created_ms);
+            let late = events.iter().any(|event| event.created_ms - event.time_ms > 3_600_000);
             assert_eq!((tied, late), (expected, expected));
-            assert!(events.iter().all(|event| event.time_ms <= event.processed_ms));
+            assert!(events.iter().all(|event| event.time_ms <= event.created_ms));
         }
     }
 
@@ -296,5 +269,48 @@ mod tests {
             assert!(attributes["container"][0]["id"].is_string());
             assert!(!event["message"]["content"].as_str().unwrap().contains('{'), "{event}");
         }
+    }
+
+    #[test]
+    fn every_shape_is_json_and_keeps_id_and_action() {
+        let options = DataOptions { org_events: 600, ..DataOptions::default() };
+        for text in history(Api::OrgEvents, &options) {
+            let value: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert!(value["id"].is_string() && value["attributes"]["action"].is_string());
+        }
+    }
+
+    #[test]
+    fn some_hundred_events_have_every_shape() {
+        let options = DataOptions { org_events: 400, ..DataOptions::default() };
+        let all = history(Api::OrgEvents, &options).concat();
+        for mark in [
+            "12345678901234567890123",
+            "\"actor\":null",
+            "Atlassian app",
+            "5b10a2844c20165700ede21f",
+            "557058:",
+            "passkey-handover",
+            "onBehalfOf",
+            "\\u001b",
+            "\\/",
+            "\u{202e}",
+            "🔭",
+            "\"second\"",
+            "\"city\":\"\"",
+        ] {
+            assert!(all.contains(mark), "{mark}");
+        }
+    }
+
+    #[test]
+    fn more_happens_at_ten_than_at_three() {
+        let start = 20_000 * DAY_MS;
+        let times = draw_times(&mut Rng::with_seed(1), start, start + 28 * DAY_MS, 5000);
+        let in_hour =
+            |hour: i64| times.iter().filter(|at| at.rem_euclid(DAY_MS) / HOUR_MS == hour).count();
+        assert!(in_hour(10) > 10 * in_hour(3), "{} {}", in_hour(10), in_hour(3));
+        assert!(times.is_sorted());
     }
 }

@@ -26,7 +26,7 @@ fn values(texts: &[String]) -> Vec<Value> {
 async fn every_confluence_record_is_served_newest_first_with_duplicates() {
     let bench = SmokeTest::small().await;
     let all = walk(&bench, "").await;
-    assert_eq!(all, values(&bench.control.confluence_texts()));
+    assert_eq!(all, values(&bench.control.texts(Api::ConfluenceAudit)));
     assert_eq!(all.len(), 300);
     let date = |record: &Value| record["creationDate"].as_i64().unwrap();
     assert!(all.is_sorted_by_key(|record| -date(record)));
@@ -51,17 +51,17 @@ async fn a_page_counts_all_matches_and_says_where_it_goes_on() {
     assert_eq!(page["_links"]["next"], "/rest/api/audit?start=120&limit=40");
     assert!(bench.confluence_page("start=260").await["_links"].get("next").is_none());
     bench.control.set_behaviour(|behaviour| {
-        behaviour.confluence_links = false;
-        behaviour.confluence_max_limit = 30;
+        behaviour.confluence_hides_links = true;
+        behaviour.confluence_max_limit = Some(30);
         behaviour.insert_on_confluence_page = 2;
-        behaviour.insert_on_confluence_pages = 1;
+        behaviour.insert_on_confluence_pages = Some(1);
     });
     let first = bench.confluence_page("limit=1000").await;
     assert!(first["_links"].get("next").is_none());
     assert_eq!(first["limit"], 30);
     let second = bench.confluence_page("start=30").await;
     assert_eq!(first["results"][28], second["results"][0]); // two new ones shifted the places
-    assert_eq!(bench.control.confluence_texts().len(), 302);
+    assert_eq!(bench.control.texts(Api::ConfluenceAudit).len(), 302);
     for bad in ["startDate=2026-11-20", "limit=x", "limit=0", "start=-1"] {
         let refused = bench.confluence(bad).send().await.unwrap();
         assert_eq!(refused.status(), 400, "{bad}");
@@ -158,7 +158,8 @@ async fn users_are_looked_up_by_id() {
         let request = request.basic_auth(JIRA_EMAIL, Some(JIRA_TOKEN));
         request.send().await.unwrap()
     };
-    let ids = data::people::PEOPLE.map(|person| format!("accountId={}", person.account_id));
+    let ids = data::people::people().iter();
+    let ids: Vec<_> = ids.map(|person| format!("accountId={}", person.account_id)).collect();
     let ids = format!("accountId=nobody&{}", ids.join("&"));
     let first = json(users("", &ids).await).await;
     assert_eq!(first["values"].as_array().unwrap().len(), 10);

@@ -30,7 +30,7 @@ async fn walk(bench: &SmokeTest, query: &str) -> Vec<Value> {
 #[tokio::test]
 async fn every_datacenter_event_is_served_newest_first_by_cursor() {
     let bench = SmokeTest::small().await;
-    let all = values(&bench.control.datacenter_texts());
+    let all = values(&bench.control.texts(Api::DatacenterAudit));
     assert_eq!(all.len(), 300);
     assert_eq!(walk(&bench, "limit=50").await, all);
     assert_eq!(walk(&bench, "").await, all);
@@ -50,7 +50,7 @@ async fn every_datacenter_event_is_served_newest_first_by_cursor() {
     assert_eq!(page["entities"].as_array().unwrap(), &all[290..]);
     // What comes in between does not shift a cursor.
     let first = bench.datacenter_page("limit=10").await;
-    bench.control.add_datacenter_events(5);
+    bench.control.add(Api::DatacenterAudit, 5);
     let cursor = first["pagingInfo"]["nextPageCursor"].as_str().unwrap();
     let second = bench.datacenter_page(&format!("limit=10&pageCursor={cursor}")).await;
     assert_eq!(second["entities"].as_array().unwrap(), &all[10..20]);
@@ -81,7 +81,7 @@ async fn dates_and_cursors_that_cannot_be_read_are_refused() {
 async fn reading_the_log_is_logged_where_it_is_switched_on() {
     let bench = SmokeTest::small().await;
     bench.datacenter_page("").await;
-    assert_eq!(bench.control.datacenter_texts().len(), 300);
+    assert_eq!(bench.control.texts(Api::DatacenterAudit).len(), 300);
     bench.control.set_behaviour(|behaviour| behaviour.audit_reads = true);
     let url = format!("{}/rest/auditing/1.0/events", bench.sandbox.base_url());
     let refused = bench.client.get(url).bearer_auth("x").send().await.unwrap();
@@ -91,7 +91,7 @@ async fn reading_the_log_is_logged_where_it_is_switched_on() {
     let newest = &page["entities"][0];
     assert_eq!(newest["type"]["action"], "Audit Log search performed");
     assert_eq!(newest["author"]["name"], DATACENTER_USER);
-    assert_eq!(bench.control.datacenter_texts().len(), 302);
+    assert_eq!(bench.control.texts(Api::DatacenterAudit).len(), 302);
 }
 
 #[tokio::test]
@@ -162,14 +162,14 @@ async fn faults_and_limits_of_datacenters_pages() {
 async fn added_records_are_the_newest() {
     let bench = SmokeTest::small().await;
     let control = &bench.control;
-    control.add_confluence_records(60);
-    control.add_datacenter_events(60);
+    control.add(Api::ConfluenceAudit, 60);
+    control.add(Api::DatacenterAudit, 60);
     let odd = r#"{ "n":1.10,"n":12345678901234567890123,"e":"\u0041\/" }"#;
     let later = control.now() + Duration::from_secs(60);
-    control.add_confluence_record_json(odd.to_owned(), later);
-    control.add_datacenter_event_json(odd.to_owned(), later);
-    assert_eq!(control.confluence_texts().len(), 361);
-    assert_eq!(control.datacenter_texts()[0], odd);
+    control.add_json(Api::ConfluenceAudit, odd.to_owned(), later);
+    control.add_json(Api::DatacenterAudit, odd.to_owned(), later);
+    assert_eq!(control.texts(Api::ConfluenceAudit).len(), 361);
+    assert_eq!(control.texts(Api::DatacenterAudit)[0], odd);
     for request in [bench.confluence("limit=1"), bench.datacenter("limit=1")] {
         let text = request.send().await.unwrap().text().await.unwrap();
         assert!(text.contains(odd), "{text}");

@@ -5,16 +5,19 @@ use super::*;
 #[tokio::test]
 async fn every_org_event_is_served_once_in_order() {
     let bench = SmokeTest::start(DataOptions::default(), Behaviour::default()).await;
-    assert_eq!(bench.walk_org("").await, bench.control.org_ids());
+    assert_eq!(bench.walk_org("").await, bench.control.ids(Api::OrgEvents));
     assert_eq!(bench.control.request_count(Api::OrgEvents), 13); // unbounded: an empty page ends it
     bench.control.forget_requests();
     let now = bench.control.now().timestamp_millis();
-    assert_eq!(bench.walk_org(&format!("to={now}&limit=999")).await, bench.control.org_ids());
+    assert_eq!(
+        bench.walk_org(&format!("to={now}&limit=999")).await,
+        bench.control.ids(Api::OrgEvents)
+    );
     // Clamped to 500, then 200: links.next names no limit.
     assert_eq!(bench.control.request_count(Api::OrgEvents), 11);
     let mut newest_first = bench.walk_org("sortOrder=desc&limit=77").await;
     newest_first.reverse();
-    assert_eq!(newest_first, bench.control.org_ids());
+    assert_eq!(newest_first, bench.control.ids(Api::OrgEvents));
     let minute = Duration::from_secs(60);
     let busiest = bench.control.max_in_window(Api::OrgEvents, minute);
     assert_eq!(busiest, bench.control.request_count(Api::OrgEvents));
@@ -40,7 +43,7 @@ async fn shared_and_copied_pages_are_identical() {
     assert_eq!(without_end(&shared), without_end(&copied));
     assert_eq!(
         without_end(&shared),
-        format!("{{\"data\":[{}]", bench.control.org_texts()[..200].join(","))
+        format!("{{\"data\":[{}]", bench.control.texts(Api::OrgEvents)[..200].join(","))
     );
     let names = |headers: &reqwest::header::HeaderMap| {
         let names = headers.keys().map(|name| name.as_str().to_owned());
@@ -57,9 +60,13 @@ async fn a_last_cursor_finds_what_comes_later() {
     let kept = cursor(&page);
     let empty = bench.org_page(&format!("cursor={kept}")).await;
     assert_eq!((&empty["data"], cursor(&empty)), (&Value::Array(Vec::new()), kept.clone()));
-    bench.control.add_org_events(3);
+    bench.control.add(Api::OrgEvents, 3);
     let odd = r#"{ "id":"x","n":1.10,"n":12345678901234567890123,"e":"\u0041\/" }"#;
-    bench.control.add_org_event_json(odd.to_owned(), bench.control.now() + Duration::from_secs(5));
+    bench.control.add_json(
+        Api::OrgEvents,
+        odd.to_owned(),
+        bench.control.now() + Duration::from_secs(5),
+    );
     let text = bench.org(&format!("cursor={kept}")).send().await.unwrap().text().await.unwrap();
     assert!(text.contains(odd), "{text}");
     bench.control.set_behaviour(|behaviour| behaviour.pretty_json = true);
@@ -84,7 +91,7 @@ async fn every_jira_record_is_served_once_newest_first() {
         }
         ids.extend(records.iter().map(|record| record["id"].to_string()));
     }
-    assert_eq!(ids, bench.control.jira_ids());
+    assert_eq!(ids, bench.control.ids(Api::JiraAudit));
     let zoneless = json(bench.jira("from=2020-01-01T00:00:00.000").send().await.unwrap()).await;
     assert_eq!(
         (&zoneless["records"], &zoneless["total"]),
@@ -147,7 +154,7 @@ async fn each_end_of_stream_variant_is_served() {
 async fn the_filter_clock_decides_about_late_events() {
     let bench = SmokeTest::small().await;
     let late = r#"{"id":"late","attributes":{"time":"2020-01-01T00:00:00Z"}}"#;
-    bench.control.add_org_event_json(late.to_owned(), bench.control.now());
+    bench.control.add_json(Api::OrgEvents, late.to_owned(), bench.control.now());
     let from = format!("from={}&limit=500", 1_600_000_000_000_i64);
     let has_late = async || bench.walk_org(&from).await.contains(&"late".to_owned());
     assert!(has_late().await);

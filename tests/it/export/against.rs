@@ -47,7 +47,7 @@ fn new_events_are_reported() {
     let event = format!(
         r#"{{"id":"late-1","type":"events","attributes":{{"time":"{time}","processedAt":"{time}","action":"user_login"}}}}"#
     );
-    site.control.add_org_event_json(event, day);
+    site.control.add_json(Api::OrgEvents, event, day);
     let run = verify(&site, &["--json"]);
     assert_eq!(run.code, 9, "{}", run.stderr);
     let wanted = format!("error: source `acme`: appeared since: org:late-1 {time} user_login");

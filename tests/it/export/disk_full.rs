@@ -5,6 +5,7 @@ use std::fs;
 
 use super::{Case, site, words};
 use crate::support::{Run, Site, org_ids};
+use atlaudit::sandbox::Api;
 
 /// An export that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in
 /// another.
@@ -46,7 +47,7 @@ fn wherever_it_stops_the_same_command_goes_on() {
     let case = Case::read(site.path("case"));
     assert!(case.is_complete());
     case.is_sound("in the end");
-    assert_eq!(case.events("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(case.events("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     let left = fs::read_dir(site.path("case")).unwrap();
     let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{names:?}");

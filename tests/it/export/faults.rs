@@ -38,7 +38,7 @@ fn every_attempt_is_a_line() {
     site.ok(&words(&["acme"], "case", &["--keep-bodies"]));
     let case = Case::read(site.path("case"));
     case.is_sound("after faults");
-    assert_eq!(case.events("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(case.events("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     let pages = case.pages("acme");
     assert_eq!(pages.len(), site.control.request_count(Api::OrgEvents));
     let failed = failed(&pages);
@@ -98,7 +98,7 @@ fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     let case = Case::read(site.path("case"));
     assert!(case.is_complete());
     case.is_sound("in the end");
-    assert_eq!(case.events("acme").ids(), org_ids(&site.control.org_ids()));
+    assert_eq!(case.events("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
     assert_eq!(case.manifest["runs"].as_array().unwrap().len(), 2);
     assert!(case.source("acme").get("error").is_none());
     // What was read to its end is not asked for again.
@@ -196,7 +196,7 @@ fn a_signal_ends_it_with_a_manifest_and_the_same_command_goes_on() {
         let case = Case::read(site.path("case"));
         assert!(case.is_complete());
         case.is_sound(signal);
-        assert_eq!(case.events("acme").ids(), org_ids(&site.control.org_ids()));
+        assert_eq!(case.events("acme").ids(), org_ids(&site.control.ids(Api::OrgEvents)));
         assert_eq!(case.lines("acme-jira").len(), 300);
         // It ends where the first run began.
         let (until, began) = (&case.manifest["asked"]["until"], &case.manifest["started"]);

@@ -106,8 +106,8 @@ impl Bench {
     /// The ids that the sandbox serves.
     fn served(&self) -> Vec<String> {
         match self.api {
-            Api::OrgEvents => org_ids(&self.site.control.org_ids()),
-            _ => jira_ids(&self.site.control.jira_ids()),
+            Api::OrgEvents => org_ids(&self.site.control.ids(Api::OrgEvents)),
+            _ => jira_ids(&self.site.control.ids(Api::JiraAudit)),
         }
     }
 
@@ -176,8 +176,8 @@ impl Bench {
     /// Adds a record as it stands, where one of `place` has its place in the server's order.
     fn add(&self, text: String, place: DateTime<Utc>) {
         match self.api {
-            Api::OrgEvents => self.site.control.add_org_event_json(text, place),
-            _ => self.site.control.add_jira_record_json(text, place),
+            Api::OrgEvents => self.site.control.add_json(Api::OrgEvents, text, place),
+            _ => self.site.control.add_json(Api::JiraAudit, text, place),
         }
     }
 

@@ -28,7 +28,7 @@ fn a_repeated_page_is_not_written_twice() {
         bench.pull(&fails(3, &["circle"]));
         bench.recovers();
         // On a later day it is a kept cursor that repeats: reading by time is tried once.
-        bench.site.control.add_org_events(35);
+        bench.site.control.add(Api::OrgEvents, 35);
         bench.script(Fault::RepeatPage, *times);
         match times {
             1 => bench.pull(&WHOLE),
@@ -52,7 +52,7 @@ fn a_repeated_page_is_not_written_twice() {
 #[test]
 fn an_endlessly_repeated_page_is_a_loop_even_with_new_cursors() {
     each(&ORG, &[("ten events", ())], |bench, ()| {
-        let data = bench.site.control.org_texts()[..10].join(",");
+        let data = bench.site.control.texts(Api::OrgEvents)[..10].join(",");
         let pages = |numbers: std::ops::Range<usize>| {
             for n in numbers {
                 let body = format!(r#"{{"data":[{data}],"meta":{{"next":"c{n}"}}}}"#);
@@ -65,7 +65,7 @@ fn an_endlessly_repeated_page_is_a_loop_even_with_new_cursors() {
         assert_eq!(bench.written(), bench.served()[..10]);
         bench.recovers();
         // A few times, and the server goes on.
-        bench.site.control.add_org_events(35);
+        bench.site.control.add(Api::OrgEvents, 35);
         pages(50..53);
         bench.site.control.inject(bench.api, Fault::ExpiredCursor);
         bench.pull(&WHOLE);
@@ -159,7 +159,7 @@ fn a_refused_cursor_is_replaced_by_a_read_by_time() {
         let run = bench.pull(&WHOLE);
         assert!(run.stderr.contains("the cursor cannot be used"), "{}", run.stderr);
         bench.is_whole();
-        bench.site.control.add_org_events(12);
+        bench.site.control.add(Api::OrgEvents, 12);
         bench.site.control.expire_cursors();
         let run = bench.pull(&WHOLE);
         assert!(run.stderr.contains("the cursor cannot be used"), "{}", run.stderr);
@@ -188,7 +188,7 @@ fn records_that_arrive_while_paging_shift_nothing_away() {
     each(&JIRA, &cases, |bench, (each, pages)| {
         bench.site.control.set_behaviour(|behaviour| {
             behaviour.insert_on_jira_page = *each;
-            behaviour.insert_on_jira_pages = *pages;
+            behaviour.insert_on_jira_pages = Some(*pages);
         });
         let before = bench.served();
         bench.pull(&WHOLE);
@@ -231,7 +231,7 @@ fn an_unsteady_span_of_many_days_is_read_again_without_a_repeat() {
     bench.script(Fault::Overlap(3), 20);
     bench.pull(&fails(3, &["kept arriving"]));
     bench.site.control.clear_faults(bench.api);
-    bench.site.control.add_jira_records(300);
+    bench.site.control.add(Api::JiraAudit, 300);
     bench.pull(&WHOLE);
     bench.is_whole();
 }

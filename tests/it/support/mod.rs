@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use atlaudit::sandbox::{Fault, JIRA_SITE};
+use atlaudit::sandbox::{Api, Fault, JIRA_SITE};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The ids as events have them.
@@ -59,16 +59,16 @@ pub fn each_once(got: &[String], want: &[String]) {
 pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
     let ids = written.ids();
     if name == "acme" {
-        let served = org_ids(&site.control.org_ids());
+        let served = org_ids(&site.control.ids(Api::OrgEvents));
         let differs = ids.iter().zip(&served).position(|(got, want)| got != want);
         let counts = (ids.len(), served.len());
         assert!(ids == served, "{what}: {counts:?}, first at {differs:?}");
         return;
     }
     match name {
-        "acme-confluence" => assert_distinct_ids(written, site.control.confluence_texts()),
-        "acme-dc" => assert_distinct_ids(written, site.control.datacenter_texts()),
-        _ => each_once(&ids, &jira_ids(&site.control.jira_ids())),
+        "acme-confluence" => assert_distinct_ids(written, site.control.texts(Api::ConfluenceAudit)),
+        "acme-dc" => assert_distinct_ids(written, site.control.texts(Api::DatacenterAudit)),
+        _ => each_once(&ids, &jira_ids(&site.control.ids(Api::JiraAudit))),
     }
     let trees = written.trees();
     let times = trees.iter().filter_map(|event| event["time"].as_str());
@@ -92,8 +92,8 @@ pub fn assert_distinct_ids(written: &Run, mut served: Vec<String>) {
 /// The file `acme` holds each event that the sandbox serves, `acme-jira` each record.
 pub fn assert_file_complete(site: &Site, name: &str) {
     let served = match name {
-        "acme" => org_ids(&site.control.org_ids()),
-        _ => jira_ids(&site.control.jira_ids()),
+        "acme" => org_ids(&site.control.ids(Api::OrgEvents)),
+        _ => jira_ids(&site.control.ids(Api::JiraAudit)),
     };
     each_once(&site.read(name).ids(), &served);
 }
@@ -123,7 +123,7 @@ pub fn status(status: u16, header: Option<(&str, &str)>, body: &str) -> Fault {
 
 /// The names of all crash points, read from the enum that declares them.
 pub fn crash_points() -> Vec<&'static str> {
-    let source = include_str!("../../../src/crash/mod.rs");
+    let source = include_str!("../../../src/crash.rs");
     let (_, variants) = source.split_once("pub enum CrashPoint {").unwrap();
     let (variants, _) = variants.split_once("\n}").unwrap();
     let names = variants.lines().filter_map(|line| line.trim().strip_suffix(','));

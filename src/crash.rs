@@ -1,12 +1,11 @@
 //! Defines the points between two side effects at which a test kills the program.
 //!
 //! They exist in the binary that tests build (feature `crash-points`, set by the tests' own
-//! dependency on this crate) and nowhere else: every function here is empty without it.
+//! dependency on this crate) and nowhere else: every function here does nothing without it.
 
-#[cfg(feature = "crash-points")]
-mod trigger;
-
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A point that is passed between two side effects. Each is reached by the deterministic test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,47 +52,53 @@ pub enum CrashPoint {
     Finished,
 }
 
-/// A system call that tests let fail as it does on a full disk, where no real file system can be
-/// made to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InjectedFault {
-    /// `ftruncate`, which needs free space on btrfs.
-    Truncate,
+/// How many points were passed.
+static PASSED: AtomicUsize = AtomicUsize::new(0);
+
+/// What a test says in `ATLAUDIT_CRASH_<name>`.
+#[inline]
+fn setting(name: &str) -> Option<String> {
+    match cfg!(feature = "crash-points") {
+        true => std::env::var(format!("ATLAUDIT_CRASH_{name}")).ok(),
+        false => None,
+    }
 }
 
-/// Fails where `ATLAUDIT_CRASH_FAULT` names `fault`.
+/// Dies here where `ATLAUDIT_CRASH_AT` names this point, or the number of this passage, counted
+/// from 1 over all points. Appends the point's name to the file `ATLAUDIT_CRASH_TRACE`.
+#[inline]
+pub fn point(here: CrashPoint) {
+    if !cfg!(feature = "crash-points") {
+        return;
+    }
+    let passage = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    if let Some(path) = setting("TRACE")
+        && let Ok(mut file) = OpenOptions::new().append(true).create(true).open(path)
+    {
+        let _ = writeln!(file, "{here:?}");
+    }
+    if setting("AT").is_some_and(|at| at == passage.to_string() || at == format!("{here:?}")) {
+        // Nothing is unwound, dropped or flushed, as with SIGKILL.
+        std::process::abort();
+    }
+}
+
+/// Fails where `ATLAUDIT_CRASH_FAULT` names `call`, a system call that no real file system can be
+/// made to let fail: `Truncate`, which needs free space on btrfs.
 ///
 /// # Errors
 /// The disk is full, as a test pretends.
 #[inline]
-pub fn fails(fault: InjectedFault) -> io::Result<()> {
-    #[cfg(feature = "crash-points")]
-    return trigger::fail(fault);
-    #[cfg(not(feature = "crash-points"))]
-    {
-        let _ = fault;
-        Ok(())
+pub fn fails(call: &str) -> io::Result<()> {
+    match setting("FAULT").is_some_and(|wanted| wanted == call) {
+        true => Err(ErrorKind::StorageFull.into()),
+        false => Ok(()),
     }
-}
-
-/// Dies here when it is this passage's turn.
-#[inline]
-pub fn point(here: CrashPoint) {
-    #[cfg(feature = "crash-points")]
-    trigger::pass(here);
-    #[cfg(not(feature = "crash-points"))]
-    let _ = here;
 }
 
 /// A limit that tests set low, so that few events make many commits: `usual`, but for
 /// `ATLAUDIT_CRASH_<name>` in their environment.
 #[inline]
 pub fn limit(name: &str, usual: usize) -> usize {
-    #[cfg(feature = "crash-points")]
-    return trigger::number(name).unwrap_or(usual);
-    #[cfg(not(feature = "crash-points"))]
-    {
-        let _ = name;
-        usual
-    }
+    setting(name).and_then(|limit| limit.parse().ok()).unwrap_or(usual)
 }

@@ -1,0 +1,341 @@
+//! The organizations API: `/admin/v1/orgs`, one organization, its events-stream, and the list of
+//! its keys.
+
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use chrono::{DateTime, TimeDelta};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Api, Behaviour, CursorBounds, CursorPlace, EndOfStream, Fault, FilterClock, ORG_ID, ORG_NAME,
+    OrgRetention, OverLimit, access,
+    json_text::{JsonObject, array, object},
+    record_log::{RecordPage, RecordPosition, RecordQuery},
+    reply::{self, AdminError, ApiReply, gateway_error},
+    request::ParsedRequest,
+    server_state::ServerState,
+};
+
+/// Page size of events-stream when `limit` is absent (Atlassian's page: 200).
+const DEFAULT_LIMIT: usize = 200;
+/// Largest page of events-stream.
+const MAX_LIMIT: usize = 500;
+/// How long organization events are kept: 180 days.
+const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
+
+/// `GET /orgs`: nothing for a scoped key.
+pub fn list(state: &ServerState) -> ApiReply {
+    let link = format!("{}/admin/v1/orgs", state.base_url);
+    ApiReply::json(
+        200,
+        match state.behaviour.scoped_key {
+            true => object! {"data": [(); 0], "links": object! {}},
+            false => object! {"data": array([org()]), "links": object! {"self": link}},
+        },
+    )
+}
+
+/// `GET /orgs/{org_id}`
+pub fn one(request: &ParsedRequest) -> ApiReply {
+    match is_known(request) {
+        true => ApiReply::json(200, object! {"data": org()}),
+        false => reply::UNKNOWN_ORG.into(),
+    }
+}
+
+fn org() -> JsonObject {
+    object! {"id": ORG_ID, "type": "orgs", "attributes": object! {"name": ORG_NAME}}
+}
+
+/// Whether the path names the only organization.
+fn is_known(request: &ParsedRequest) -> bool {
+    request.path.split('/').any(|segment| segment == ORG_ID)
+}
+
+/// `GET /admin/api-access/v1/orgs/{org_id}/api-keys`: the page of keys that the cursor asks for.
+///
+/// Path, scope and parameters are documented, the fields of a response are not. By default they are
+/// named like those of the list of user tokens, and a test may serve any other text. A key without
+/// `read:keys:admin` is refused as for any missing scope.
+pub fn api_keys(state: &ServerState, request: &ParsedRequest) -> ApiReply {
+    if !is_known(request) {
+        return reply::UNKNOWN_ORG.into();
+    }
+    if state.behaviour.hides_keys {
+        return access::scope_mismatch();
+    }
+    let page = match request.param("cursor") {
+        None => Some(0),
+        Some(cursor) => cursor.strip_prefix("page-").and_then(|number| number.parse().ok()),
+    };
+    match page.map(|page: usize| (page, state.behaviour.key_pages.get(page))) {
+        Some((_, Some(text))) => ApiReply::new(200, "application/json", text.clone()),
+        Some((0, None)) => ApiReply::json(200, default_key_list(state)),
+        _ => gateway_error(400, "Unknown cursor"),
+    }
+}
+
+/// One key, made two months ago for a year.
+fn default_key_list(state: &ServerState) -> JsonObject {
+    let day = |days: i64| {
+        let now = DateTime::from_timestamp_millis(state.now_ms()).unwrap_or_default();
+        let time = now + TimeDelta::try_days(days).unwrap_or_default();
+        time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    };
+    let key = object! {
+        "id": "0d3f6a52-77c1-4b8e-9a40-5e2b1c9d8f36", "name": "audit collector",
+        "createdAt": day(-60), "expiresAt": day(305), "lastActiveAt": day(0),
+    };
+    object! {"data": array([key]), "links": object! {}}
+}
+
+/// `GET /orgs/{org_id}/events-stream`
+pub fn events(state: &ServerState, request: &ParsedRequest, fault: &Fault) -> ApiReply {
+    let page = match is_known(request) {
+        true => page(state, request, fault),
+        false => Err(reply::UNKNOWN_ORG),
+    };
+    page.unwrap_or_else(ApiReply::from)
+}
+
+fn page(
+    state: &ServerState,
+    request: &ParsedRequest,
+    fault: &Fault,
+) -> Result<ApiReply, AdminError> {
+    let behaviour = &state.behaviour;
+    let limit = limit(behaviour, request.param("limit"))?;
+    let used = request.param("cursor");
+    let mut walk = match used {
+        Some(text) => resumed(state, request, text)?,
+        None => fresh(state, request)?,
+    };
+    walk.issued = state.uptime();
+    let log = state.log(Api::OrgEvents);
+    if let Fault::Overlap(events) = fault {
+        let events = isize::try_from(*events).unwrap_or(isize::MAX);
+        walk.after = walk.after.and_then(|after| log.shifted(after, -events));
+    }
+    let mut found = log.page(&RecordQuery {
+        is_ascending: !walk.descending,
+        after: walk.after,
+        from: walk.from,
+        to: walk.to,
+        bounds_event_time: behaviour.filter_clock == FilterClock::Time,
+        arrived: walk.arrived,
+        hidden_since: behaviour.late_visibility.map(|delay| {
+            let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+            state.now_ms().saturating_sub(delay)
+        }),
+        limit,
+        ..RecordQuery::default()
+    });
+    if *fault == Fault::EmptyPageWithCursor {
+        found = RecordPage { more: true, ..RecordPage::default() };
+    }
+    let next = match used {
+        Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
+        _ => next(behaviour, &walk, &found, used),
+    };
+    Ok(ApiReply::json(200, body(state, request, &found, next.as_deref())))
+}
+
+fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
+    match asked.map(str::parse) {
+        None => Ok(DEFAULT_LIMIT),
+        Some(Ok(0) | Err(_)) => Err(reply::INVALID_SYNTAX),
+        Some(Ok(limit)) if limit > MAX_LIMIT && behaviour.over_limit == OverLimit::Reject => {
+            Err(reply::INVALID_SYNTAX)
+        }
+        Some(Ok(limit)) => Ok(limit.min(MAX_LIMIT)),
+    }
+}
+
+/// A walk that begins with this request.
+fn fresh(state: &ServerState, request: &ParsedRequest) -> Result<OrgCursor, AdminError> {
+    let descending = match request.param("sortOrder") {
+        None | Some("asc") => false,
+        Some("desc") => true,
+        Some(_) => return Err(reply::INVALID_SYNTAX),
+    };
+    let arrived = state.log(Api::OrgEvents).arrived();
+    Ok(OrgCursor {
+        after: None,
+        from: kept_from(state, bound(request, "from")?)?,
+        to: bound(request, "to")?,
+        descending,
+        generation: state.cursor_generation,
+        issued: state.uptime(),
+        arrived: state.behaviour.snapshot_cursors.then_some(arrived),
+    })
+}
+
+/// `from` as far as the log reaches back.
+fn kept_from(state: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
+    let earliest = state.now_ms() - RETENTION_MS;
+    match (state.behaviour.org_retention, from) {
+        (OrgRetention::Unlimited, from) => Ok(from),
+        (OrgRetention::Rejected, Some(from)) if from < earliest => Err(reply::INVALID_TIME),
+        (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
+    }
+}
+
+/// A walk that goes on from a cursor.
+fn resumed(
+    state: &ServerState,
+    request: &ParsedRequest,
+    text: &str,
+) -> Result<OrgCursor, AdminError> {
+    let behaviour = &state.behaviour;
+    let (from, to) = (bound(request, "from")?, bound(request, "to")?);
+    if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
+        return Err(reply::INVALID_SYNTAX);
+    }
+    let mut walk = OrgCursor::decode(text).ok_or(reply::INVALID_CURSOR)?;
+    let age = state.uptime().saturating_sub(walk.issued);
+    let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
+    if too_old || walk.generation != state.cursor_generation {
+        return match behaviour.expired_cursor_status {
+            // It begins again, as if it had been asked for everything.
+            Some(200) => fresh(state, request),
+            Some(500) => Err(reply::INTERNAL),
+            _ => Err(reply::INVALID_CURSOR),
+        };
+    }
+    if behaviour.cursor_bounds == CursorBounds::Replaced {
+        walk.from = from.or(walk.from);
+        walk.to = to.or(walk.to);
+    }
+    Ok(walk)
+}
+
+fn bound(request: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
+    let parse = |text: &str| text.parse().map_err(|_| reply::INVALID_TIME);
+    request.param(name).map(parse).transpose()
+}
+
+/// `meta.next`
+fn next(
+    behaviour: &Behaviour,
+    walk: &OrgCursor,
+    found: &RecordPage<'_>,
+    used: Option<&str>,
+) -> Option<String> {
+    let at = |last: Option<RecordPosition>| {
+        let cursor = OrgCursor { after: last.or(walk.after), ..walk.clone() };
+        let padding = match behaviour.cursor_padding {
+            0 => String::new(),
+            padding => format!(".{}", "x".repeat(padding)),
+        };
+        Some(cursor.encode() + &padding)
+    };
+    if found.more {
+        return at(found.last);
+    }
+    let null = match behaviour.end_of_stream {
+        EndOfStream::Null => true,
+        EndOfStream::CursorAlways => false,
+        EndOfStream::NullWhenBounded => walk.to.is_some(),
+    };
+    match found.last {
+        Some(_) if null && !behaviour.trailing_empty_page => None,
+        Some(_) => at(found.last),
+        None if null => None,
+        None => used.map(str::to_owned).or_else(|| at(None)),
+    }
+}
+
+fn body(
+    state: &ServerState,
+    request: &ParsedRequest,
+    found: &RecordPage<'_>,
+    next: Option<&str>,
+) -> JsonObject {
+    let place = state.behaviour.cursor_place;
+    let links = match next.filter(|_| place != CursorPlace::Meta) {
+        None => object! {},
+        Some(cursor) => {
+            let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
+            object! {"next": format!("{}{}?cursor={cursor}", state.base_url, request.path)}
+        }
+    };
+    let next = next.filter(|_| place != CursorPlace::Links);
+    let count = found.texts.len();
+    // As recorded: the count of the page, but the default limit on an empty one.
+    let page_size = if count == 0 { DEFAULT_LIMIT } else { count };
+    let meta = object! {
+        "attributes": (), "next": next, "prev": (), "current": (), "page_size": page_size,
+        "start_index": (), "end_index": (), "total": count,
+    };
+    object! {"data": found.json(), "links": links, "meta": meta}
+}
+
+/// Makes the text unreadable, and full of `+` and `/`.
+const MASK: u8 = 0xA7;
+
+/// The opaque page cursor. It names the last event served and not an index, so that events added
+/// later shift nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct OrgCursor {
+    /// The last event served; None before the first.
+    after: Option<RecordPosition>,
+    /// Lower bound, epoch milliseconds, inclusive.
+    from: Option<i64>,
+    /// Upper bound, epoch milliseconds, inclusive.
+    to: Option<i64>,
+    /// Newest first.
+    descending: bool,
+    /// Cursors of an earlier generation than the server's are expired.
+    generation: u32,
+    /// The server's uptime when it was issued.
+    issued: Duration,
+    /// Only so many events are shown, in the order of their arrival.
+    arrived: Option<u64>,
+}
+
+impl OrgCursor {
+    /// The text sent to clients.
+    fn encode(&self) -> String {
+        let mut plain = serde_json::to_vec(self).unwrap_or_default();
+        plain.iter_mut().for_each(|byte| *byte ^= MASK);
+        BASE64_STANDARD.encode(plain)
+    }
+
+    /// The cursor in a text, or None when the server never gave it out. What follows a dot is
+    /// padding.
+    fn decode(text: &str) -> Option<Self> {
+        let text = text.split_once('.').map_or(text, |(text, _)| text);
+        let mut plain = BASE64_STANDARD.decode(text).ok()?;
+        plain.iter_mut().for_each(|byte| *byte ^= MASK);
+        serde_json::from_slice(&plain).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text_form() {
+        for after in [None, Some(RecordPosition { created_ms: 1_795_158_000_000, number: 41 })] {
+            let cursor = OrgCursor {
+                after,
+                from: Some(-5),
+                to: None,
+                descending: true,
+                generation: 3,
+                issued: Duration::from_micros(1200),
+                arrived: after.map(|_| 7),
+            };
+            assert_eq!(OrgCursor::decode(&cursor.encode()), Some(cursor));
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_no_cursor() {
+        for text in ["", "c2ltLTI=", "not base64", "AAAA"] {
+            assert_eq!(OrgCursor::decode(text), None, "{text:?}");
+        }
+    }
+}
