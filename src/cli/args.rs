@@ -147,7 +147,7 @@ pub struct OutputFlags {
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
-    #[arg(long = "output", short, value_name = "PATH", value_parser = output::path_template)]
+    #[arg(long = "output", short = 'o', value_name = "PATH", value_parser = output::path_template)]
     pub path: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(compression))]
@@ -241,7 +241,8 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME")]
     pub source: Option<SourceName>,
     /// Type of raw lines: org-events, jira-audit, ... [default: detected]
-    #[arg(id = "type", long, hide_possible_values = true, value_parser = word(source_kind))]
+    #[arg(id = "TYPE", long = "type", hide_possible_values = true)]
+    #[arg(value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
     #[arg(long, value_name = "ID", value_parser = validate::org_id)]

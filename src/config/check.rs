@@ -52,7 +52,8 @@ pub fn settings(
 pub struct LoginFlags {
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit
     /// [default: org-events; jira-audit with --site]
-    #[arg(id = "type", long, hide_possible_values = true, value_parser = word(source_kind))]
+    #[arg(id = "TYPE", long = "type", hide_possible_values = true)]
+    #[arg(value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
     /// Organization id, as in https://admin.atlassian.com/o/ID
     #[arg(long, value_name = "ID", value_parser = validate::org_uuid)]
