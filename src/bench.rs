@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use url::Url;
 
-use crate::config::keywords;
+use crate::config::validate;
 use crate::config::settings::OutputFormat;
 use crate::http::message::Response;
 use crate::model::json::Document;
@@ -56,7 +56,7 @@ impl Load {
                 site: Some("acme.example".to_owned()),
                 reader: None,
             },
-            format: keywords::format(format).ok()?,
+            format: validate::format(format).ok()?,
             count: texts.len(),
             lines: Bytes::from(texts.join("\n")),
             pages,

@@ -8,12 +8,11 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::check::LoginFlags;
-use crate::config::keywords::{compression, format, source_kind, word};
 use crate::config::output::{self, PathTemplate};
 use crate::config::request::{DemoRequest, SandboxRequest};
 use crate::config::settings::{Compression, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
-use crate::config::validate::{self, nonzero_duration};
+use crate::config::validate::{self, compression, format, nonzero_duration, source_kind, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
 
@@ -242,7 +241,8 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME")]
     pub source: Option<SourceName>,
     /// Type of raw lines: org-events, jira-audit, ... [default: detected]
-    #[arg(id = "type", long, hide_possible_values = true, value_parser = word(source_kind))]
+    #[arg(id = "TYPE", long = "type", hide_possible_values = true)]
+    #[arg(value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
     #[arg(long, value_name = "ID", value_parser = validate::org_id)]

@@ -82,7 +82,7 @@ fn merge_source(
             "leave `--type` out, or name another source",
         ));
     }
-    let org_id = target.and_then(|target| target.org_id()).map(str::to_owned);
+    let org_id = target.and_then(|target| target.org_id.clone());
     Ok(RawLines {
         name: Some(name),
         kind,

@@ -11,7 +11,6 @@ use crate::config::credential_spec;
 use crate::config::env::ProcessEnv;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::ConfigFile;
-use crate::config::keywords;
 use crate::config::prompt::{self, UserPrompt};
 use crate::config::request::{KeyLocation, LoginRequest};
 use crate::config::settings::{CredentialSpec, SourceSettings, server_name};
@@ -84,8 +83,10 @@ fn credential(
     env: &ProcessEnv,
 ) -> Result<CredentialSpec, AppError> {
     let configured = known.map(|known| &known.credential);
-    let store = typed.store.as_deref();
-    let store = store.map(|text| store_place(text, env)).transpose()?;
+    // Not read by clap, which quotes a wrong value: it may be the key.
+    let store = typed.store.as_deref().map(|text| credential_spec::store(text, env)).transpose();
+    let store = store
+        .map_err(|refusal| AppError::refused(Exit::Usage, refusal).with_context("`--store`"))?;
     match (store, configured) {
         // A configured path that leads to the same file stays as it is written.
         (Some(CredentialSpec::File(path)), Some(CredentialSpec::File(known)))
@@ -105,12 +106,6 @@ fn credential(
         .hint("put the key there yourself, or use `--store keyring` or `--store file:PATH`")
         .into()),
     }
-}
-
-/// What `--store` names. Not read by clap, which quotes a wrong value: it may be the key.
-fn store_place(text: &str, env: &ProcessEnv) -> Result<CredentialSpec, AppError> {
-    credential_spec::store(text, env)
-        .map_err(|refusal| AppError::refused(Exit::Usage, refusal).with_context("`--store`"))
 }
 
 /// Refuses a place for the key that names something else too. The key files of all sources count,
@@ -143,7 +138,7 @@ fn reject_path_clashes(
 fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), AppError> {
     let flags = typed.source.clone();
     let (configured, flag) = match known.target.kind().address() {
-        SourceAddress::Organization => (known.target.org_id().map(str::to_owned), flags.org_id),
+        SourceAddress::Organization => (known.target.org_id.clone(), flags.org_id),
         SourceAddress::Site => (known.target.site(), flags.site),
         SourceAddress::Server => (known.target.site(), flags.base_url.as_ref().map(server_name)),
     };
@@ -277,7 +272,7 @@ fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
         let error = HintedError::new("that is a key; you are asked for it later");
         return Err(error.hint(format!("answer a number from 1 to {most}")));
     }
-    keywords::source_kind(answer)
+    validate::source_kind(answer)
 }
 
 fn site(flags: &mut LoginFlags, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {

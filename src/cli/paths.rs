@@ -80,22 +80,6 @@ impl PathRole {
         self.describe().0
     }
 
-    fn is_config_file(&self) -> bool {
-        matches!(self, PathRole::ConfigFile | PathRole::EditedConfigFile)
-    }
-
-    fn is_output(&self) -> bool {
-        matches!(self, PathRole::Output(_) | PathRole::ConfiguredOutput(_))
-    }
-
-    /// Whether it replaces a key in the file that the configuration names for it.
-    fn replaces(&self, other: &PathRole) -> bool {
-        matches!(
-            (self, other),
-            (PathRole::StoredKey { is_configured: true }, PathRole::CredentialFile(_))
-        )
-    }
-
     /// Whether a file at `inner`, relative to this folder, belongs to this role alone.
     fn reserves(&self, inner: &Path, role: &PathRole) -> bool {
         let ends = inner.extension().unwrap_or_default();
@@ -135,14 +119,21 @@ struct PathClaim {
 impl PathClaim {
     /// How the two get in each other's way, if they do.
     fn clash(&self, other: &PathClaim) -> Option<String> {
+        use PathRole::{
+            ConfigFile, ConfiguredOutput, CredentialFile, EditedConfigFile, Output, StoredKey,
+        };
         let (one, two) = (&self.role, &other.role);
         // Outputs of one run are compared by `reject_shared_files`; those of two runs may take
         // turns in a file.
         let may_overlap = !(one.is_written() || two.is_written())
-            || (one.is_output() && two.is_output())
-            || (one.is_config_file() && two.is_config_file())
-            || one.replaces(two)
-            || two.replaces(one);
+            || matches!(
+                (one, two),
+                (Output(_) | ConfiguredOutput(_), Output(_) | ConfiguredOutput(_))
+                    | (ConfigFile | EditedConfigFile, ConfigFile | EditedConfigFile)
+                    // The file that the configuration names for the key that is replaced.
+                    | (StoredKey { is_configured: true }, CredentialFile(_))
+                    | (CredentialFile(_), StoredKey { is_configured: true })
+            );
         // A device or a pipe keeps nothing that could be damaged.
         if may_overlap || self.identity.is_special || other.identity.is_special {
             return None;
@@ -311,7 +302,8 @@ mod tests {
     fn refusal(claims: [(PathRole, &str, Option<u64>); 2]) -> Option<String> {
         let claims = claims.map(|(role, path, inode)| {
             let (shown, identity) = (PathBuf::from(path), identity(path, inode));
-            let template = role.is_output().then(|| shown.clone());
+            let is_output = matches!(role, Output(_) | ConfiguredOutput(_));
+            let template = is_output.then(|| shown.clone());
             PathClaim { role, shown, identity, template }
         });
         let refused = refuse_clashes(&claims).err()?;

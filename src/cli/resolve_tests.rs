@@ -154,7 +154,7 @@ fn login_of_a_new_source_needs_no_file() {
         login("atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c", None);
     let target = request.source.target;
     assert_eq!(
-        (target.site(), target.account()),
+        (target.site(), target.account.as_deref()),
         (Some("a.atlassian.net".to_owned()), Some("a@b.c"))
     );
 }

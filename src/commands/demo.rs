@@ -93,8 +93,8 @@ fn sources(
         };
         let credential = Credential {
             key: SecretString::from(key),
-            org_id: source.target.org_id().map(str::to_owned),
-            account: source.target.account().map(str::to_owned),
+            org_id: source.target.org_id.clone(),
+            account: source.target.account.clone(),
             origin: "sandbox".to_owned(),
             stored: None,
             expires: None,

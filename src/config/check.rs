@@ -1,6 +1,5 @@
 //! Turns the file and the environment into settings. Flags are applied last, in `cli`.
 
-use std::ops::Range;
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -9,13 +8,12 @@ use url::Url;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::{
-    ConfigFile, ErrorLocation, NO_SPAN, SourceTable, SpannedText, without_span,
+    ConfigFile, ErrorLocation, NO_SPAN, NamedTable, SourceTable, SpannedText, without_span,
 };
-use crate::config::keywords::{source_kind, suggest, word};
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source;
-use crate::config::validate;
+use crate::config::validate::{self, source_kind, suggest, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
@@ -34,7 +32,10 @@ pub fn settings(
     let overridden = only_organization_source(file);
     let mut sources = Vec::new();
     for (typed, table) in &file.tables.sources {
-        let name = source_name(file, typed.get_ref(), &typed.span())?;
+        let name: SourceName = typed.get_ref().parse().map_err(|rule: String| {
+            let what = format!("source `{}`: not a source's name", printable(typed.get_ref()));
+            file.locate_error(ConfigError::new(what).hint(rule), &typed.span())
+        })?;
         let mut table = table.clone();
         if overridden == Some(typed.get_ref().as_str()) {
             apply_environment(&mut table, env)?;
@@ -51,7 +52,8 @@ pub fn settings(
 pub struct LoginFlags {
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit
     /// [default: org-events; jira-audit with --site]
-    #[arg(id = "type", long, hide_possible_values = true, value_parser = word(source_kind))]
+    #[arg(id = "TYPE", long = "type", hide_possible_values = true)]
+    #[arg(value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
     /// Organization id, as in https://admin.atlassian.com/o/ID
     #[arg(long, value_name = "ID", value_parser = validate::org_uuid)]
@@ -225,30 +227,16 @@ fn global_output(file: &ConfigFile) -> Result<OutputLayer, ConfigError> {
     source::output_layer(&ErrorLocation { file, source: None }, &file.tables.output)
 }
 
-fn source_name(
-    file: &ConfigFile,
-    typed: &str,
-    span: &Range<usize>,
-) -> Result<SourceName, ConfigError> {
-    typed.parse().map_err(|rule: String| {
-        let error = ConfigError::new(format!("source `{}`: not a source's name", printable(typed)))
-            .hint(rule);
-        file.locate_error(error, span)
-    })
-}
-
 /// The one organization source of the file: with two, nobody could tell which one the environment
 /// means.
 fn only_organization_source(file: &ConfigFile) -> Option<&str> {
-    let is_organization = |kind: SourceKind| kind.address() == SourceAddress::Organization;
-    let mut organizations = file.tables.sources.iter().filter(|(_, table)| {
-        let kind = table.kind.as_ref().map(|text| text.get_ref().parse::<SourceKind>());
-        kind.is_some_and(|kind| kind.is_ok_and(is_organization))
-    });
-    match (organizations.next(), organizations.next()) {
-        (Some((name, _)), None) => Some(name.get_ref()),
-        _ => None,
-    }
+    let is_organization = |(_, table): &&NamedTable| {
+        let kind = table.kind.as_ref().and_then(|text| text.get_ref().parse().ok());
+        kind.map(SourceKind::address) == Some(SourceAddress::Organization)
+    };
+    let mut organizations = file.tables.sources.iter().filter(is_organization);
+    let (name, _) = organizations.next()?;
+    organizations.next().is_none().then_some(name.get_ref().as_str())
 }
 
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.

@@ -136,7 +136,7 @@ fn the_environment_wins_over_the_only_organization() {
     let env = ProcessEnv::with([(env::ORG_ID, "from-env"), (env::API_KEY, "k")], "/w");
     let one = "[sources.a]\ntype = 'org-events'\norg_id = 'file'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.b'\n";
     let settings = check(one, &env).unwrap();
-    assert_eq!(settings.sources[0].target.org_id(), Some("from-env"));
+    assert_eq!(settings.sources[0].target.org_id.as_deref(), Some("from-env"));
     assert_eq!(settings.sources[0].credential, CredentialSpec::Env(env::API_KEY.to_owned()));
     assert_eq!(settings.sources[1].credential, CredentialSpec::Keyring);
     let bad = ProcessEnv::with([(env::ORG_ID, "a/b")], "/w");
@@ -165,7 +165,7 @@ fn login_lays_flags_over_the_file() {
     let flags = LoginFlags { org_id: Some("new".to_owned()), ..LoginFlags::default() };
     let known = login_source(&file, &"a".parse().unwrap(), &flags).unwrap();
     assert_eq!(known.page_size, 7);
-    assert_eq!(known.target.org_id(), Some("new"));
+    assert_eq!(known.target.org_id.as_deref(), Some("new"));
     let fresh = login_source(&file, &"b".parse().unwrap(), &flags).unwrap();
     assert_eq!(fresh.target.kind(), SourceKind::OrgEvents);
 }
@@ -221,7 +221,7 @@ fn the_environment_describes_a_source() {
     assert_eq!(names_of(&settings), [DEFAULT_SOURCE]);
     let source = &settings.sources[0];
     assert_eq!(source.credential, CredentialSpec::Env(env::API_KEY.to_owned()));
-    assert_eq!(source.target.org_id(), Some("o-1"));
+    assert_eq!(source.target.org_id.as_deref(), Some("o-1"));
     assert_eq!(names_of(&implied(&env, &["mine"], &[])), ["mine"]);
 }
 

@@ -16,12 +16,12 @@ pub use toml_edit::Value as ConfigValue;
 /// The keys of a new source's table, in their order.
 fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     let mut keys = vec![("type", source.target.kind().as_str().into())];
-    keys.extend(source.target.org_id().map(|id| ("org_id", id.into())));
+    keys.extend(source.target.org_id.as_ref().map(|id| ("org_id", id.into())));
     if let (Some(site), SourceAddress::Site) = (&source.target.site, source.target.kind.address()) {
         keys.push(("site", site.into()));
     }
     let account_key = source.target.kind().descriptor().account_key;
-    if let (Some(key), Some(account)) = (account_key, source.target.account()) {
+    if let (Some(key), Some(account)) = (account_key, &source.target.account) {
         keys.push((key, account.into()));
     }
     if source.credential != CredentialSpec::Keyring {
@@ -190,7 +190,7 @@ expires_on = 2027-06-30 # a year
 [sources.other]
 email = 'old@a.example'
 ";
-        let changes = [
+        let changes: [(&str, ConfigValue); 3] = [
             ("email", "new@a.example".into()),
             ("expires_on", "2028-06-30".into()),
             ("gateway", true.into()),
@@ -218,7 +218,7 @@ email = 'old@a.example'
     #[test]
     fn what_is_no_configuration_is_not_changed() {
         let name: SourceName = "acme".parse().unwrap();
-        let yes = [("gateway", true.into())];
+        let yes: [(&str, ConfigValue); 1] = [("gateway", true.into())];
         assert!(with_keys(FILE, &name, &yes).is_err());
         assert!(with_keys("", &name, &yes).is_err());
         assert!(with_source(FILE, &source("acme")).is_err());

@@ -10,15 +10,12 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::keywords::suggest;
+use crate::config::validate::suggest;
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
 /// A text value and its position. The tables have no `Debug`: any value may be a misplaced secret.
 pub type SpannedText = Option<Spanned<String>>;
-
-/// A number and its place.
-pub type SpannedNumber = Option<Spanned<i64>>;
 
 /// A configuration file that was read.
 #[derive(Default)]
@@ -100,10 +97,10 @@ pub struct SourceTable {
     pub org_id: SpannedText,
     pub site: SpannedText,
     pub email: SpannedText,
-    pub gateway: SpannedFlag,
+    pub gateway: Option<Spanned<bool>>,
     pub cloud_id: SpannedText,
     pub username: SpannedText,
-    pub resolve_users: SpannedFlag,
+    pub resolve_users: Option<Spanned<bool>>,
     pub credential: SpannedText,
     pub initial_lookback: SpannedText,
     pub overlap: SpannedText,
@@ -112,9 +109,9 @@ pub struct SourceTable {
     /// A string or a TOML date.
     pub expires_on: Option<Spanned<toml::Value>>,
     pub base_url: SpannedText,
-    pub page_size: SpannedNumber,
-    pub concurrency: SpannedNumber,
-    pub requests_per_minute: SpannedNumber,
+    pub page_size: Option<Spanned<i64>>,
+    pub concurrency: Option<Spanned<i64>>,
+    pub requests_per_minute: Option<Spanned<i64>>,
     pub timeout: SpannedText,
     pub retry_for: SpannedText,
     pub max_wait: SpannedText,
@@ -122,9 +119,6 @@ pub struct SourceTable {
     pub proxy: SpannedText,
     pub output: OutputTable,
 }
-
-/// A yes or no and its place.
-pub type SpannedFlag = Option<Spanned<bool>>;
 
 /// A value that stands nowhere in the file: it came from a flag or the environment.
 pub fn without_span(text: impl Into<String>) -> SpannedText {

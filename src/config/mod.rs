@@ -6,7 +6,6 @@ pub mod edit;
 pub mod env;
 pub mod error;
 pub mod file;
-pub mod keywords;
 pub mod output;
 pub mod prompt;
 pub mod request;

@@ -9,11 +9,10 @@ use chrono::NaiveDate;
 use clap_complete::Shell;
 
 use crate::config::error::ConfigError;
-use crate::config::keywords::{format, word};
 use crate::config::settings::{
     CredentialSpec, OutputFormat, OutputSettings, Settings, SourceSettings,
 };
-use crate::config::validate::{duration, nonzero_duration};
+use crate::config::validate::{duration, format, nonzero_duration, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
 

@@ -94,16 +94,6 @@ impl SourceTarget {
         self.kind
     }
 
-    /// The id of the organization, where it is configured.
-    pub fn org_id(&self) -> Option<&str> {
-        self.org_id.as_deref()
-    }
-
-    /// The account that signs in with Basic authentication, where it is configured.
-    pub fn account(&self) -> Option<&str> {
-        self.account.as_deref()
-    }
-
     /// The site as events and their ids name it.
     pub fn site(&self) -> Option<String> {
         self.site.clone()

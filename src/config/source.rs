@@ -9,7 +9,6 @@ use url::Url;
 use crate::config::credential_spec;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{ConfigFile, ErrorLocation, OutputTable, SourceTable, SpannedText};
-use crate::config::keywords;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{
     CLOUD_HOST, ConnectionSettings, CredentialSpec, GatewayRoute, OutputSettings, SourceSettings,
@@ -33,7 +32,7 @@ pub(super) fn check(
 ) -> Result<SourceSettings, ConfigError> {
     let at = ErrorLocation { file, source: Some((name, place)) };
     let kind = at
-        .text("type", &table.kind, keywords::source_kind)?
+        .text("type", &table.kind, validate::source_kind)?
         .ok_or_else(|| at.missing("type", "add `type = \"org-events\"`, or another type"))?;
     reject_inapplicable_keys(&at, table, kind)?;
     let most = kind.descriptor().page_size;
@@ -99,9 +98,9 @@ pub(super) fn output_layer(
 ) -> Result<OutputLayer, ConfigError> {
     Ok(OutputLayer {
         path: at.text("output.path", &table.path, output::path_template)?,
-        format: at.text("output.format", &table.format, keywords::format)?,
-        compression: at.text("output.compression", &table.compression, keywords::compression)?,
-        rotation: at.text("output.rotate", &table.rotate, keywords::rotate)?,
+        format: at.text("output.format", &table.format, validate::format)?,
+        compression: at.text("output.compression", &table.compression, validate::compression)?,
+        rotation: at.text("output.rotate", &table.rotate, validate::rotate)?,
         mode: at.text("output.mode", &table.mode, validate::mode)?,
     })
 }

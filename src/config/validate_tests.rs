@@ -175,3 +175,51 @@ fn days() {
     assert_eq!(date("2027-06-30"), Ok(NaiveDate::from_ymd_opt(2027, 6, 30).unwrap()));
     assert!(date("2027-02-30").is_err() && date("June").is_err());
 }
+
+#[test]
+fn words_of_this_version() {
+    for known in OutputFormat::value_variants() {
+        assert_eq!(format(known.to_possible_value().unwrap().get_name()), Ok(*known));
+    }
+    assert_eq!(compression("gzip"), Ok(Compression::Gzip));
+    assert_eq!(rotate("never"), Ok(Rotation::Never));
+    for kind in SourceKind::ALL {
+        assert_eq!(source_kind(kind.as_str()), Ok(kind));
+    }
+}
+
+#[test]
+fn sizes_have_a_unit_and_a_measure() {
+    for (text, bytes) in
+        [("100MiB", 100 << 20), ("1 GiB", 1 << 30), ("5MB", 5_000_000), ("1024B", 1024)]
+    {
+        assert_eq!(rotate(text), Ok(Rotation::Size(bytes)), "{text}");
+    }
+    for text in ["100", "1B", "0KiB", "5 mib", "1.5MiB", "99999999999GiB", "1MiB1"] {
+        assert!(rotate(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn other_words_are_unknown() {
+    assert!(format("xml").unwrap_err().what.contains("unknown format `xml`"));
+    assert!(compression("lz4").is_err() && rotate("weekly").is_err() && source_kind("x").is_err());
+}
+
+#[test]
+fn close_words_and_substrings_are_suggested() {
+    let known = ["page_size", "output", "acme-jira", "ecs"];
+    for (typed, meant) in [
+        ("pagesize", Some("page_size")),
+        ("page-size", Some("page_size")),
+        ("outptu", Some("output")),
+        ("Acme_Jria", Some("acme-jira")),
+        ("jira", Some("acme-jira")),
+        ("esc", Some("ecs")),
+        ("normalised", None),
+        ("zzz", None),
+        ("", None),
+    ] {
+        assert_eq!(suggest(typed, known), meant, "{typed}");
+    }
+}

@@ -66,12 +66,8 @@ pub async fn load(
     let found = text.and_then(|text| value::parse(&text, &describe_location(source)));
     let mut credential = found.map_err(|refusal| CredentialError::new(name, refusal))?;
     // What is configured wins over what is stored beside the key.
-    if let Some(id) = source.target.org_id() {
-        credential.org_id = Some(id.to_owned());
-    }
-    if let Some(account) = source.target.account() {
-        credential.account = Some(account.to_owned());
-    }
+    credential.org_id = source.target.org_id.clone().or(credential.org_id);
+    credential.account = source.target.account.clone().or(credential.account);
     Ok(credential)
 }
 

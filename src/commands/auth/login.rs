@@ -108,7 +108,7 @@ impl LoginSession<'_> {
         if let Some(person) = &mut self.person {
             let target = &self.request.source.target;
             let is_password = target.kind().address() == SourceAddress::Server;
-            let question = match target.account().filter(|_| is_password) {
+            let question = match target.account.as_deref().filter(|_| is_password) {
                 Some(user) => format!("Password of `{user}` (not shown): "),
                 None => format!("Key of `{}` (not shown): ", self.request.name),
             };
@@ -136,7 +136,7 @@ impl LoginSession<'_> {
         let (old, source) = (self.old.as_ref(), &self.request.source);
         // The same key has the same age.
         let same = old.filter(|old| old.key.expose_secret() == key.expose_secret());
-        let account = source.target.account().map(str::to_owned);
+        let account = source.target.account.clone();
         Credential {
             key,
             org_id: old.and_then(|old| old.org_id.clone()),
@@ -346,8 +346,8 @@ fn changes(
         changes.push(("credential", now.credential.to_string().into()));
     }
     let (before, after) = (&known.target, &now.target);
-    if let (Some(account), Some(key)) = (after.account(), after.kind().descriptor().account_key)
-        && before.account() != Some(account)
+    if let (Some(account), Some(key)) = (&after.account, after.kind().descriptor().account_key)
+        && before.account.as_ref() != Some(account)
     {
         changes.push((key, account.into()));
     }
