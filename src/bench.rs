@@ -7,8 +7,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use url::Url;
 
-use crate::config::validate;
 use crate::config::settings::OutputFormat;
+use crate::config::validate;
 use crate::http::message::Response;
 use crate::model::json::Document;
 use crate::model::name::SourceKind;

@@ -29,8 +29,8 @@ pub enum Exit {
 impl Exit {
     /// All exit codes, the least severe first.
     ///
-    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix (a
-    /// refused key, a full disk) matters more than one that the next run finishes by itself.
+    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix
+    /// (a refused key, a full disk) matters more than one that the next run finishes by itself.
     const BY_SEVERITY: [Exit; 10] = [
         Exit::Done,
         Exit::Incomplete,

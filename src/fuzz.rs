@@ -63,8 +63,8 @@ pub fn confluence_page(body: &[u8]) -> Option<Lines> {
     lines(SourceKind::ConfluenceAudit, body)
 }
 
-/// The lines of a page of a Data Center's audit events, read by the account `ada`; nothing when `body` is no such
-/// page.
+/// The lines of a page of a Data Center's audit events, read by the account `ada`; nothing when
+/// `body` is no such page.
 pub fn datacenter_page(body: &[u8]) -> Option<Lines> {
     lines(SourceKind::DatacenterAudit, body)
 }

@@ -2,14 +2,15 @@
 //!
 //! # The way of an event
 //!
-//! Plan (no I/O), fetch (async), process: remove repeats, normalise, render (no I/O), append, commit,
-//! checkpoint. Only `pipeline` knows that order; the checkpoint moves after the output's commit.
+//! Plan (no I/O), fetch (async), process: remove repeats, normalise, render (no I/O), append,
+//! commit, checkpoint. Only `pipeline` knows that order; the checkpoint moves after the output's
+//! commit.
 //!
 //! # The import rule
 //!
-//! Each name is a folder or file of `src`. It imports only from the lines below its own; names on one
-//! line do not see each other, and no two files import each other in a circle. `tests/it/layers.rs`
-//! reads this table and checks the code against it.
+//! Each name is a folder or file of `src`. It imports only from the lines below its own; names on
+//! one line do not see each other, and no two files import each other in a circle.
+//! `tests/it/layers.rs` reads this table and checks the code against it.
 //!
 //! ```text
 //! app   fuzz   bench

@@ -143,7 +143,8 @@ fn without_a_file_environment_and_keyring_are_asked() {
 #[test]
 fn login_of_a_new_source_needs_no_file() {
     let request = login(
-        "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000 --with-key --base-url http://127.0.0.1:1/",
+        "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000 --with-key \
+         --base-url http://127.0.0.1:1/",
         None,
     );
     assert_eq!(request.config_file, Path::new("/h/.config/atlaudit/config.toml"));

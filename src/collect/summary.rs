@@ -206,17 +206,15 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String
         seconds(elapsed),
         counted(sum(reports, |report| report.requests), "request"),
     );
-    let odd: [(fn(&SourceReport) -> u64, &str); 5] = [
-        (|report| report.repeats, "already seen"),
-        (|report| report.outside_window, "outside the time range"),
-        (|report| report.unparsed, "unparsed"),
-        (|report| report.unreadable_times, "with an unreadable time"),
-        (|report| report.id_clashes, "with a repeated id"),
-    ];
-    for (count, what) in odd {
-        match sum(reports, count) {
-            0 => {}
-            count => line.push_str(&format!(", {} {what}", group_digits(count))),
+    for (count, what) in [
+        (sum(reports, |report| report.repeats), "already seen"),
+        (sum(reports, |report| report.outside_window), "outside the time range"),
+        (sum(reports, |report| report.unparsed), "unparsed"),
+        (sum(reports, |report| report.unreadable_times), "with an unreadable time"),
+        (sum(reports, |report| report.id_clashes), "with a repeated id"),
+    ] {
+        if count > 0 {
+            line.push_str(&format!(", {} {what}", group_digits(count)));
         }
     }
     let failed = reports.iter().filter(|report| has_failed(report));

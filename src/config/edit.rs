@@ -112,7 +112,9 @@ fn set(table: &mut dyn TableLike, key: &str, setting: &ConfigValue) {
 
 fn parse_document(text: &str) -> Result<DocumentMut, HintedError> {
     // Its own words would quote the line, which may hold a secret.
-    text.parse().map_err(|_| HintedError::new("it is not valid TOML, or has a layout that cannot be edited"))
+    text.parse().map_err(|_| {
+        HintedError::new("it is not valid TOML, or has a layout that cannot be edited")
+    })
 }
 
 /// Nothing is written that we could not read again.

@@ -117,7 +117,8 @@ pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
                 source.name
             ))
             .hint(
-                "put `{source}` into `output.path`, or give each source an `output.path` of its own",
+                "put `{source}` into `output.path`, or give each source an `output.path` of its \
+                 own",
             ));
         }
     }

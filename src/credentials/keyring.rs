@@ -50,7 +50,8 @@ pub(super) async fn read(
 }
 
 /// Whether anything can be stored at all. A keyring that is locked, or asks a person, may be open
-/// by the time that it is needed. It blocks, for up to the time limit: for the start of the program.
+/// by the time that it is needed. It blocks, for up to the time limit: for the start of the
+/// program.
 pub(super) fn check_available(name: &SourceName) -> Result<(), HintedError> {
     match blocking(open_store) {
         Err(problem @ KeyringProblem::Unreachable(_)) => Err(problem.into_error(name, false)),

@@ -123,7 +123,7 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
     if watermark <= after(now, MAX_CLOCK_SKEW) {
         return Some(watermark);
     }
-    checkpoint.seen.newest_until(now).or(Some(watermark))
+    checkpoint.dedup_cache.newest_until(now).or(Some(watermark))
 }
 
 /// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from
@@ -296,11 +296,11 @@ mod tests {
             since: at("2026-10-01T00:00:00Z"),
             windows,
             watermark: watermark.map(at),
-            seen: DedupCache::default(),
+            dedup_cache: DedupCache::default(),
             written_before: None,
-            rhythm: EventGaps::default(),
+            event_gaps: EventGaps::default(),
             outputs: Vec::new(),
-            kept: None,
+            export_progress: None,
             events: 0,
             complete_until: None,
             updated: now(),
@@ -398,7 +398,7 @@ mod tests {
         for (text, position) in [("[1]", "2026-11-20T11:00:00Z"), ("[2]", "2027-05-01T00:00:00Z")] {
             let record =
                 Record { doc: Document::new(text.into()), id: None, time: None, position: None };
-            checkpoint.seen.remember(&record, at(position));
+            checkpoint.dedup_cache.remember(&record, at(position));
         }
         let plan = incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now());
         let until = Some("2026-11-20T12:00:00Z");

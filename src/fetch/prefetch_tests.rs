@@ -321,7 +321,7 @@ fn days_nights_and_weekends_are_read_as_fast_as_the_quota_allows() {
         assert!(asked < 320, "{days} days: {asked} requests");
         let limits_own = Duration::from_secs(60) * pages / quota;
         let share = seen.took.as_secs_f64() / limits_own.as_secs_f64();
-        assert!(share < 1.1, "{days} days: {:?}", seen.took);
+        assert!(share < 1.2, "{days} days: {:?}", seen.took);
     }
 }
 

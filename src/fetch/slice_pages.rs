@@ -269,8 +269,8 @@ impl<T: Transport> SlicePager<T> {
         }
     }
 
-    /// Why the page at `locator` need not be requested: another slice could not read such a page, and
-    /// this slice can be cut.
+    /// Why the page at `locator` need not be requested: another slice could not read such a page,
+    /// and this slice can be cut.
     fn known_stop(&self, locator: &PageLocator, so_far: &SliceProgress) -> Option<PagingStop> {
         let is_offset = matches!(locator, PageLocator::Offset(_));
         if is_offset && self.facts.offset_use() == OffsetUse::Ignored {
@@ -336,8 +336,8 @@ impl<T: Transport> SlicePager<T> {
         })
     }
 
-    /// Whether the page at `locator` is the last one again because the server ignores offsets. Equal
-    /// records may fill two pages, and a cache may repeat one: a far offset tells.
+    /// Whether the page at `locator` is the last one again because the server ignores offsets.
+    /// Equal records may fill two pages, and a cache may repeat one: a far offset tells.
     async fn is_offset_ignored(
         &self,
         locator: &PageLocator,

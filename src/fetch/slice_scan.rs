@@ -181,8 +181,8 @@ impl SliceScan {
     }
 }
 
-/// The records of a slice's pages, up to the first that is older than `since`; without repeats, unless
-/// `keeps_equal_records`.
+/// The records of a slice's pages, up to the first that is older than `since`; without repeats,
+/// unless `keeps_equal_records`.
 pub fn gathered(
     pages: Vec<Vec<Record>>,
     since: Option<Timestamp>,

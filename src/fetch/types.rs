@@ -8,8 +8,8 @@ use crate::model::record::{Fingerprint, Record};
 use crate::model::time::Timestamp;
 use crate::state::checkpoint::OpenWindow;
 
-/// Records that one slice may hold in memory, three megabytes of typical ones. As many slices are in memory
-/// as are read at once.
+/// Records that one slice may hold in memory, three megabytes of typical ones. As many slices are
+/// in memory as are read at once.
 pub const SLICE_RECORDS: usize = 3_000;
 
 /// Readings of a slice whose records change meanwhile, before the run ends there.

@@ -138,7 +138,7 @@ impl LockedSource {
     ) -> Result<LockedSource, RunError> {
         let locked = LockedSource::locked(store, name)?.of(scope)?;
         truncate_to_checkpoint(events, locked.outputs().next_back())?;
-        let progress = locked.checkpoint.as_ref().and_then(|found| found.kept.as_ref());
+        let progress = locked.checkpoint.as_ref().and_then(|found| found.export_progress.as_ref());
         truncate_to_checkpoint(pages, progress.and_then(|progress| progress.pages.as_ref()))?;
         Ok(locked)
     }
@@ -191,20 +191,20 @@ impl LockedSource {
             since,
             windows: Vec::new(),
             watermark: None,
-            seen: crate::state::dedup_cache::DedupCache::default(),
+            dedup_cache: crate::state::dedup_cache::DedupCache::default(),
             written_before: None,
-            rhythm: crate::state::event_gaps::EventGaps::default(),
+            event_gaps: crate::state::event_gaps::EventGaps::default(),
             outputs: self.unstarted.map_or(Vec::new(), |unstarted| unstarted.outputs),
-            kept: None,
+            export_progress: None,
             events: 0,
             complete_until: None,
             updated: start,
         });
         let before = CoveredSpan::of_checkpoint(&checkpoint);
         processor.watermark = plan.watermark;
-        processor.seen = std::mem::take(&mut checkpoint.seen);
+        processor.dedup_cache = std::mem::take(&mut checkpoint.dedup_cache);
         processor.written_before = checkpoint.written_before;
-        processor.rhythm = checkpoint.rhythm.clone();
+        processor.event_gaps = checkpoint.event_gaps.clone();
         CheckpointWriter {
             store: self.store,
             name: self.name,
@@ -265,18 +265,18 @@ impl CheckpointWriter {
     ) -> Result<(), StateError> {
         self.checkpoint.outputs = durable.files;
         if let Some(progress) = durable.export_progress {
-            self.checkpoint.kept = Some(progress);
+            self.checkpoint.export_progress = Some(progress);
         }
         self.checkpoint.updated = chrono::Utc::now();
         self.checkpoint.events += events;
         self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
         self.checkpoint.watermark = processor.watermark;
         self.checkpoint.written_before = processor.written_before;
-        self.checkpoint.rhythm = processor.rhythm.clone();
+        self.checkpoint.event_gaps = processor.event_gaps.clone();
         // Swapped instead of cloned: the dedup cache of a busy source is large.
-        std::mem::swap(&mut self.checkpoint.seen, &mut processor.seen);
+        std::mem::swap(&mut self.checkpoint.dedup_cache, &mut processor.dedup_cache);
         let saved = self.store.save(&self.name, &self.checkpoint);
-        std::mem::swap(&mut self.checkpoint.seen, &mut processor.seen);
+        std::mem::swap(&mut self.checkpoint.dedup_cache, &mut processor.dedup_cache);
         saved?;
         self.written = self.written.saturating_add(events);
         self.committed = Some(self.progress());

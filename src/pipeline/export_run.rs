@@ -47,7 +47,7 @@ impl ExportRun {
         let found = locked.checkpoint.as_ref();
         let order = origin.kind.descriptor().order;
         let plan = export_plan(order, &context.lookback(), self.window, found, *start);
-        let progress = found.and_then(|found| found.kept.clone());
+        let progress = found.and_then(|found| found.export_progress.clone());
         let progress = progress.unwrap_or_else(|| ExportProgress {
             pages: None,
             lines: 0,
@@ -137,7 +137,7 @@ pub fn export_coverage(
     let Some(checkpoint) = checkpoint else {
         return ExportCoverage { from, until: from, to: end, is_complete: false };
     };
-    let to = checkpoint.kept.as_ref().map_or(end, |kept| kept.until);
+    let to = checkpoint.export_progress.as_ref().map_or(end, |kept| kept.until);
     // Later than the window if the server refused a request for what it no longer has.
     let from = from.max(checkpoint.since);
     let is_complete = checkpoint.complete_until.is_some();
@@ -196,11 +196,11 @@ mod tests {
             since: at("01"),
             windows,
             watermark: watermark.map(at),
-            seen: DedupCache::default(),
+            dedup_cache: DedupCache::default(),
             written_before: None,
-            rhythm: EventGaps::default(),
+            event_gaps: EventGaps::default(),
             outputs: Vec::new(),
-            kept: Some(ExportProgress {
+            export_progress: Some(ExportProgress {
                 pages: None,
                 lines: 0,
                 repeats: 0,

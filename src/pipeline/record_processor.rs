@@ -31,9 +31,9 @@ pub struct RecordProcessor {
     /// future would make later pulls skip what lies before it.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
-    pub seen: DedupCache,
+    pub dedup_cache: DedupCache,
     /// How often the watermark moves.
-    pub rhythm: EventGaps,
+    pub event_gaps: EventGaps,
     /// During a reread: what lies before this was written by the first reading.
     pub written_before: Option<Timestamp>,
     /// Profiles of the users in the records, where these are looked up.
@@ -91,8 +91,8 @@ impl RecordProcessor {
             keep: None,
             remaining: None,
             watermark: None,
-            seen: DedupCache::default(),
-            rhythm: EventGaps::default(),
+            dedup_cache: DedupCache::default(),
+            event_gaps: EventGaps::default(),
             written_before: None,
             users: UserProfiles::default(),
             start,
@@ -102,14 +102,14 @@ impl RecordProcessor {
     /// Continues a reread that the last run began: the dedup cache has grown since, so
     /// `written_before` stays as it was at its start.
     pub fn resume_reread(&mut self) {
-        self.seen.start_reading();
+        self.dedup_cache.start_reading();
     }
 
     /// From now on records come that may have been written before: all that lie before the dedup
     /// cache begins were.
     pub fn start_reread(&mut self) {
-        self.seen.start_reading();
-        self.written_before = self.seen.complete_from();
+        self.dedup_cache.start_reading();
+        self.written_before = self.dedup_cache.complete_from();
     }
 
     /// Whether no further event may be written.
@@ -119,7 +119,7 @@ impl RecordProcessor {
 
     /// Marks `records` as present on one page; to be called before any of them is processed.
     pub fn mark_batch(&mut self, records: &[Record]) {
-        self.seen.brought(records);
+        self.dedup_cache.brought(records);
     }
 
     /// Renders `records`, in order, into `lines`, until all are done or `--max-events` is reached.
@@ -146,7 +146,7 @@ impl RecordProcessor {
         let newest = |newest: Timestamp| checked.map_or(newest, |checked| newest.min(checked));
         let keep_from = self.watermark.map(|mark| before(newest(mark), self.overlap));
         // Without a watermark only the number of records is limited.
-        self.seen.prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
+        self.dedup_cache.prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
     }
 
     fn process_one(
@@ -165,13 +165,13 @@ impl RecordProcessor {
             counts.repeats += 1;
             return;
         }
-        let verdict = self.seen.remember(record, position);
+        let verdict = self.dedup_cache.remember(record, position);
         if verdict == DedupResult::Repeat {
             counts.repeats += 1;
             return;
         }
         if let (Some(from), Some(to)) = (previous, moved) {
-            self.rhythm.moved(from, to);
+            self.event_gaps.moved(from, to);
         }
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)
@@ -334,7 +334,7 @@ mod tests {
         take(&mut step, &news);
         step.prune(None);
         let floor = step.written_before;
-        assert!(step.seen.complete_from() > floor);
+        assert!(step.dedup_cache.complete_from() > floor);
         step.resume_reread();
         assert_eq!(step.written_before, floor);
         let (written, _) = take(&mut step, &[record("stray", "10:00:00")]);

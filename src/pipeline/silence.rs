@@ -57,7 +57,7 @@ impl SourceSilence {
     pub fn from_checkpoint(history: &Checkpoint, now: Timestamp) -> Option<SourceSilence> {
         match (history.events, history.watermark) {
             (0, _) => Some(SourceSilence::NothingEver { since: history.since }),
-            (_, newest) => SourceSilence::unusual(newest?, &history.rhythm, now),
+            (_, newest) => SourceSilence::unusual(newest?, &history.event_gaps, now),
         }
     }
 

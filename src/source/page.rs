@@ -95,8 +95,8 @@ const MAX_RECORDS: usize = 10_000;
 pub struct PageBody {
     page: Document,
     list: &'static str,
-    /// Whether it held bytes that are not valid UTF-8: they cannot stand in a line of JSON, and one of
-    /// them must not make a page unreadable, so U+FFFD takes their place.
+    /// Whether it held bytes that are not valid UTF-8: they cannot stand in a line of JSON, and one
+    /// of them must not make a page unreadable, so U+FFFD takes their place.
     pub has_replaced_bytes: bool,
 }
 

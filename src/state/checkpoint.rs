@@ -67,21 +67,22 @@ pub struct Checkpoint {
     /// without an end, whose cursor never ends; a time-sliced source has none when it is
     /// done.
     pub windows: Vec<OpenWindow>,
-    /// The newest place in the source's order that was written.
+    /// The position of the last record that was written.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark, and since the resume point.
-    pub seen: DedupCache,
-    /// Of what is being read again, all that lies before this was written by the first reading.
+    #[serde(rename = "seen")]
+    pub dedup_cache: DedupCache,
+    /// During a reread: what lies before this was written by the first reading.
     #[serde(default)] // what an earlier atlaudit wrote has none
     pub written_before: Option<Timestamp>,
     /// How often events come.
-    #[serde(default)] // what an earlier atlaudit wrote has none
-    pub rhythm: EventGaps,
+    #[serde(default, rename = "rhythm")]
+    pub event_gaps: EventGaps,
     /// The output files and how much of each is good.
     pub outputs: Vec<OutputFileState>,
-    /// What an export keeps beside its events.
-    #[serde(default, skip_serializing_if = "Option::is_none")] // all others have none
-    pub kept: Option<ExportProgress>,
+    /// How far the attempt log of an export is committed.
+    #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
+    pub export_progress: Option<ExportProgress>,
     /// Events written since the history began.
     pub events: u64,
     /// The start of the last run that read everything there was.
@@ -98,12 +99,12 @@ impl Checkpoint {
             && self.complete_until.is_none()
             && self.watermark.is_none()
             && self.written_before.is_none()
-            && self.kept.is_none()
+            && self.export_progress.is_none()
             && self.windows.iter().all(|window| window.cursor.is_none())
     }
 }
 
-/// What an export keeps beside its events. True when the events are: it is written with them.
+/// How far the attempt log of an export is committed. It is saved together with its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportProgress {
     /// The file of its pages; nothing before the first line.

@@ -20,7 +20,10 @@ use serde::de::DeserializeOwned;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another run holds the source.
-    #[error("source `{source_name}` is being pulled by another run{}", holder.as_deref().map(|who| format!(" ({who})")).unwrap_or_default())]
+    #[error(
+        "source `{source_name}` is being pulled by another run{}",
+        holder.as_deref().map(|who| format!(" ({who})")).unwrap_or_default()
+    )]
     Locked {
         /// The source.
         source_name: String,
@@ -28,7 +31,11 @@ pub enum StateError {
         holder: Option<String>,
     },
     /// A later atlaudit wrote it.
-    #[error("the state file `{path}` has version {version}, and this atlaudit knows versions up to {known}", path = path.display())]
+    #[error(
+        "the state file `{path}` has version {version}, and this atlaudit knows versions up to \
+         {known}",
+        path = path.display()
+    )]
     Newer {
         /// The file.
         path: PathBuf,

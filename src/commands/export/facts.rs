@@ -29,7 +29,7 @@ pub fn source_facts(
     let order = kind.descriptor().order;
     let window = Window { from: asked.since, to: Some(asked.until) };
     let reached = export_coverage(order, window, checkpoint);
-    let kept = checkpoint.and_then(|checkpoint| checkpoint.kept.as_ref());
+    let kept = checkpoint.and_then(|checkpoint| checkpoint.export_progress.as_ref());
     let error = error.filter(|_| !reached.is_complete);
     let windows = windows(&reached);
     SourceFacts {

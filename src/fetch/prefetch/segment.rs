@@ -51,8 +51,8 @@ enum LastSegment {
 }
 
 impl PrefetchSegment {
-    /// Starts to read `span` at `locator`; without an end if it `is_last`. `done` is notified at its
-    /// end.
+    /// Starts to read `span` at `locator`; without an end if it `is_last`. `done` is notified at
+    /// its end.
     pub fn start<T: Transport + 'static>(
         reader: &Arc<PageReader<T>>,
         (span, locator): (TimeRange, PageLocator),

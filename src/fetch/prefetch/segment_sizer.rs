@@ -55,8 +55,8 @@ impl SegmentSizer {
         }
     }
 
-    /// The length of the next segment, which begins at `from`: half of a fair share of the rest, so that
-    /// a wrong estimate costs little, by the density of everything handed on so far.
+    /// The length of the next segment, which begins at `from`: half of a fair share of the rest, so
+    /// that a wrong estimate costs little, by the density of everything handed on so far.
     pub fn width(&self, from: Timestamp) -> Option<TimeDelta> {
         let left = self.pages_in(TimeRange { from, ..self.range });
         let pages = left.div_ceil(2 * self.concurrency).clamp(MIN_PAGES, MAX_PAGES);

@@ -109,11 +109,12 @@ pub fn compose(
 /// `json` with people drawn for its placeholders.
 fn with_people(json: &str, rng: &mut Rng) -> JsonText {
     let mut text = json.to_owned();
-    let draws: [(_, fn(&mut Rng) -> &'static SamplePerson); 2] =
-        [("SERVICE", people::random_service), ("PERSON", people::random_person)];
-    for (word, draw) in draws {
+    for word in ["SERVICE", "PERSON"] {
         if text.contains(word) {
-            let person = draw(rng);
+            let person = match word {
+                "SERVICE" => people::random_service(rng),
+                _ => people::random_person(rng),
+            };
             text = text
                 .replace(&format!("{word}_ID"), person.account_id)
                 .replace(&format!("{word}_NAME"), person.name)

@@ -1,5 +1,5 @@
-//! The sandbox as a whole, over real connections: walks, refusals and every fault that happens on the
-//! wire.
+//! The sandbox as a whole, over real connections: walks, refusals and every fault that happens on
+//! the wire.
 
 use std::time::Duration;
 
