@@ -12,7 +12,7 @@ use crate::error::AppError;
 use crate::model::name::SourceName;
 use crate::model::source_kind::SourceAddress;
 
-/// What `convert` is asked to do. The configuration is read only where `--source` names a part of
+/// The request of `convert`. The configuration is read only if `--source` names a part of
 /// it.
 pub fn request(
     typed: ConvertArgs,

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
 
-/// What `auth login` is asked to do. The configuration file need not exist: login starts one.
+/// The request of `auth login`. The configuration file need not exist: login starts one.
 pub fn request(
     mut typed: LoginArgs,
     context: &CommandContext<'_>,

@@ -64,7 +64,7 @@ fn conceal(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Whether a key stands in the argument, alone or after a `=` or `:`.
+/// Whether the argument contains a key, alone or after a `=` or `:`.
 fn holds_key(argument: &OsString) -> bool {
     argument.to_string_lossy().split(['=', ':']).any(validate::looks_like_key)
 }

@@ -14,7 +14,7 @@ use crate::error::AppError;
 use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, format_millis};
 
-/// What `pull` is asked to do.
+/// The request of `pull`.
 pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest, AppError> {
     let CommandContext { env, now, .. } = *context;
     let one_off = one_off(&typed, now)?;
@@ -72,7 +72,7 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
     })
 }
 
-/// What `follow` is asked to do: the same again and again.
+/// The request of `follow`: a pull, repeated.
 pub fn follow(typed: FollowArgs, context: &CommandContext<'_>) -> Result<FollowRequest, AppError> {
     let once = PullArgs {
         names: typed.names,
@@ -83,7 +83,7 @@ pub fn follow(typed: FollowArgs, context: &CommandContext<'_>) -> Result<FollowR
     Ok(FollowRequest { pull: pull(once, context)?, every: typed.every })
 }
 
-/// What `export` is asked to do.
+/// The request of `export`.
 pub fn export(typed: ExportArgs, context: &CommandContext<'_>) -> Result<ExportRequest, AppError> {
     let CommandContext { env, now, .. } = *context;
     check_window(

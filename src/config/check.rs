@@ -18,7 +18,7 @@ use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 
-/// The source's name when nothing names it. It stands in every event and names the checkpoint, so
+/// The source's name when nothing names it. It is in every event and names the checkpoint, so
 /// it must not change between runs.
 pub const DEFAULT_SOURCE: &str = "org";
 

@@ -11,7 +11,7 @@ use crate::config::validate::{self, require};
 const KINDS: &str =
     "use `keyring`, `env:NAME`, `file:PATH`, `command:PROGRAM ARG...` or `systemd:NAME`";
 
-/// Reads where a credential is kept.
+/// Reads where a credential is stored.
 pub fn parse(text: &str) -> Result<CredentialSpec, HintedError> {
     let text = text.trim();
     if text == "keyring" {

@@ -92,7 +92,7 @@ pub fn with_keys(
     check_text(document.to_string())
 }
 
-/// Sets a key. What stands around its value, such as a comment, stays, and a date of TOML's.
+/// Sets a key. Comments around its value stay, and a date of TOML's.
 fn set(table: &mut dyn TableLike, key: &str, setting: &ConfigValue) {
     let mut new = setting.clone();
     match table.get_mut(key).and_then(Item::as_value_mut) {

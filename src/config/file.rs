@@ -46,7 +46,7 @@ impl ConfigFile {
         Ok(ConfigFile { path: Some(path.to_path_buf()), expected_path: None, text, tables })
     }
 
-    /// The table of the source `name`, and where its name stands.
+    /// The table of the source `name`, and the position of its name.
     pub fn source(&self, name: &SourceName) -> Option<&NamedTable> {
         self.tables.sources.iter().find(|(typed, _)| typed.get_ref() == name.as_str())
     }
@@ -120,7 +120,7 @@ pub struct SourceTable {
     pub output: OutputTable,
 }
 
-/// A value that stands nowhere in the file: it came from a flag or the environment.
+/// A value that is not in the file: it came from a flag or the environment.
 pub fn without_span(text: impl Into<String>) -> SpannedText {
     Some(Spanned::new(0..0, text.into()))
 }
@@ -152,13 +152,13 @@ impl<'de> Visitor<'de> for InFileOrder {
     }
 }
 
-/// The place of what stands nowhere in the file.
+/// The position of what is not in the file.
 pub const NO_SPAN: Range<usize> = 0..0;
 
 /// The table that values are read from, for error messages.
 pub(super) struct ErrorLocation<'a> {
     pub(super) file: &'a ConfigFile,
-    /// The source's name and where it stands; without one it is the `[output]` table.
+    /// The source's name and its position; without one it is the `[output]` table.
     pub(super) source: Option<(&'a SourceName, &'a Range<usize>)>,
 }
 

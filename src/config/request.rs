@@ -51,16 +51,16 @@ pub enum CommandRequest {
     Man(Option<PathBuf>),
 }
 
-/// What `pull` is asked to do.
+/// The request of `pull`.
 #[derive(Debug, Clone)]
 pub struct PullRequest {
-    /// Only the sources asked for, flags already applied.
+    /// Only the requested sources, flags already applied.
     pub sources: Vec<SourceSettings>,
     /// Where checkpoints and locks live.
     pub state_dir: PathBuf,
     /// The start of the run: every relative time counts from here.
     pub now: Timestamp,
-    /// A one-off window; without it the pull goes on from the checkpoint.
+    /// A one-off window; without it the pull continues from the checkpoint.
     /// `--until` without `--since` starts at the source's `initial_lookback` before it.
     pub one_off: Option<OneOffWindow>,
     /// Stop after so many events of each source.
@@ -96,21 +96,21 @@ impl ReportTarget {
     }
 }
 
-/// What `follow` is asked to do.
+/// The request of `follow`.
 #[derive(Debug, Clone)]
 pub struct FollowRequest {
-    /// What each pull is asked to do; its `now` is that of the first.
+    /// The request of each pull; its `now` is that of the first.
     pub pull: PullRequest,
     /// The wait between the end of a pull and the next one.
     pub every: Duration,
 }
 
-/// What `export` is asked to do.
+/// The request of `export`.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
     /// The sources, in the order of the configuration; their own outputs do not matter.
     pub sources: Vec<SourceSettings>,
-    /// Where what was looked up is kept.
+    /// Where looked-up values are cached.
     pub state_dir: PathBuf,
     /// The start of the run.
     pub now: Timestamp,
@@ -126,7 +126,7 @@ pub struct ExportRequest {
     pub sign: Option<PathBuf>,
 }
 
-/// What `check` is asked to do.
+/// The request of `check`.
 #[derive(Debug, Clone)]
 pub struct CheckRequest {
     /// The sources to check.
@@ -139,7 +139,7 @@ pub struct CheckRequest {
     pub json: bool,
 }
 
-/// What `status` is asked to do.
+/// The request of `status`.
 #[derive(Debug, Clone)]
 pub struct StatusRequest {
     /// The sources to show.
@@ -158,7 +158,7 @@ pub struct StatusRequest {
     pub max_lag: Option<Duration>,
 }
 
-/// What `auth logout` is asked to do.
+/// The request of `auth logout`.
 #[derive(Debug, Clone)]
 pub struct LogoutRequest {
     /// The source.
@@ -202,7 +202,7 @@ impl OneOffWindow {
     }
 }
 
-/// What `verify` is asked to do.
+/// The request of `verify`.
 #[derive(Debug, Clone)]
 pub struct VerifyRequest {
     /// The folder of the export.
@@ -222,13 +222,13 @@ pub struct AgainstRequest {
     pub sources: Vec<SourceSettings>,
     /// The one that was named; without it, all of the export's.
     pub name: Option<SourceName>,
-    /// Where what was looked up is kept.
+    /// Where looked-up values are cached.
     pub state_dir: PathBuf,
     /// The start of the run.
     pub now: Timestamp,
 }
 
-/// What `convert` is asked to do.
+/// The request of `convert`.
 #[derive(Debug, Clone)]
 pub struct ConvertRequest {
     /// Where lines come from, in this order; at least one.
@@ -264,7 +264,7 @@ impl fmt::Display for ConvertInput {
 pub struct RawLines {
     /// The source that they were pulled from.
     pub name: Option<SourceName>,
-    /// Its type; without it each line's shape tells.
+    /// Its type; without it each line's shape decides.
     pub kind: Option<SourceKind>,
     /// The organization of organization events.
     pub org_id: Option<String>,
@@ -272,7 +272,7 @@ pub struct RawLines {
     pub site: Option<String>,
 }
 
-/// What `auth login` is asked to do.
+/// The request of `auth login`.
 #[derive(Debug, Clone)]
 pub struct LoginRequest {
     /// The source to keep a key for.
@@ -281,7 +281,7 @@ pub struct LoginRequest {
     pub with_key: bool,
     /// The configuration file that a new source is added to.
     pub config_file: PathBuf,
-    /// Where what is looked up is kept.
+    /// Where looked-up values are cached.
     pub state_dir: PathBuf,
     /// Keep a key that cannot be tested, too.
     pub untested: bool,

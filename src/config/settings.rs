@@ -38,15 +38,15 @@ pub struct SourceSettings {
     pub credential: CredentialSpec,
     /// How far back the first pull reads; at most 180 days (Atlassian keeps no more).
     pub initial_lookback: Duration,
-    /// How far behind the newest record ids are remembered.
+    /// How far before the newest record ids are remembered.
     pub overlap: Duration,
-    /// How far after `--until` a bounded read asks, for events processed late.
+    /// How far after `--until` a bounded read goes, for events processed late.
     pub late_margin: Duration,
     /// What the organization's list of keys calls the credential: its name, label or id.
     pub key_name: Option<String>,
     /// The day the credential expires, as the user says.
     pub expires_on: Option<NaiveDate>,
-    /// Records asked for in one page.
+    /// Records that a page may hold, in requests.
     pub page_size: u32,
     /// Parts of a window that are read at once, where the server is slow.
     pub concurrency: u32,
@@ -82,7 +82,7 @@ pub struct SourceTarget {
 /// Atlassian's gateway to the sites.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayRoute {
-    /// What stands before `/_edge/tenant_info`, which returns the site's cloud id.
+    /// The URL before `/_edge/tenant_info`, which returns the site's cloud id.
     pub site_url: Url,
     /// The site's cloud id, where it is configured.
     pub cloud_id: Option<String>,
@@ -104,7 +104,7 @@ impl SourceTarget {
         &self.base_url
     }
 
-    /// What stands before the paths of the product's API at the gateway, for the site with this
+    /// The URL before the paths of the product's API at the gateway, for the site with this
     /// cloud id.
     pub fn gateway_url(&self, cloud_id: &str) -> Url {
         let mut url = self.base_url.clone();

@@ -22,7 +22,7 @@ use crate::model::source_kind::SourceAddress;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Checks one source, whose name stands at `place`. Values are checked in the order of this code:
+/// Checks one source, whose name is at `place`. Values are checked in the order of this code:
 /// the first error is reported.
 pub(super) fn check(
     file: &ConfigFile,

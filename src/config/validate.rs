@@ -28,14 +28,14 @@ pub fn looks_like_key(text: &str) -> bool {
     text.starts_with("AT") && upper(0..5) && text.get(5..7) == Some("3x")
 }
 
-/// A span of time such as `7d`, `12h` or `90s`.
+/// A time range such as `7d`, `12h` or `90s`.
 pub fn duration(text: &str) -> Result<Duration, HintedError> {
     parse_span(text).ok_or_else(|| {
         HintedError::new("not a span of time").hint("write it like `7d`, `12h`, `15m` or `90s`")
     })
 }
 
-/// A span of time that is not zero.
+/// A time range that is not zero.
 pub fn nonzero_duration(text: &str) -> Result<Duration, HintedError> {
     let span = duration(text)?;
     require(!span.is_zero(), span, "must be longer than zero", "write it like `30s` or `5m`")

@@ -39,7 +39,7 @@ pub struct ConvertContext<'a> {
     pub is_stopped: &'a dyn Fn() -> bool,
 }
 
-/// Something that a person should hear of, while the conversion goes on.
+/// Something that a person should hear of, during the conversion.
 #[derive(Debug)]
 pub enum ConvertIssue<'a> {
     /// An input cannot be opened.

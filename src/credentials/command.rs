@@ -21,7 +21,7 @@ use crate::model::text::printable;
 /// How long the program may take: it asks a local agent or a server, nobody types.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
-/// The most that is kept of what the program prints.
+/// The most bytes that are read of what the program prints.
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// The program's name for messages. Its arguments are left out: people put passwords there.

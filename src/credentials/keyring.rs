@@ -36,7 +36,7 @@ fn alternatives_hint(name: &SourceName, is_organization: bool) -> String {
     )
 }
 
-/// Where `name`'s secret is kept, in words.
+/// Where `name`'s secret is stored, in words.
 pub(super) fn describe_location(name: &SourceName) -> String {
     format!("keyring (service `{SERVICE}`, user `{name}`)")
 }

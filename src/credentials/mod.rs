@@ -103,7 +103,7 @@ fn read_unit_credential(name: &str, env: &ProcessEnv) -> Result<SecretString, Hi
     })
 }
 
-/// Where `source`'s secret is kept, in words that may be printed.
+/// Where `source`'s secret is stored, in words that may be printed.
 pub fn describe_location(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => keyring::describe_location(&source.name),
@@ -114,7 +114,7 @@ pub fn describe_location(source: &SourceSettings) -> String {
     }
 }
 
-/// How a new key gets to where `source`'s is kept.
+/// How a new key gets to where `source`'s is stored.
 pub fn replacement_hint(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => {
@@ -127,7 +127,7 @@ pub fn replacement_hint(source: &SourceSettings) -> String {
             source.name
         ),
         CredentialSpec::Command(words) => {
-            format!("have `{}` print a new one", command::program_name(words))
+            format!("update what `{}` prints", command::program_name(words))
         }
         CredentialSpec::Systemd(credential) => {
             format!("put a new one into the systemd credential `{credential}`")
@@ -160,7 +160,7 @@ pub async fn store(
     credential: &Credential,
 ) -> Result<(), CredentialError> {
     let name = &source.name;
-    // A Data Center's user name stands in the configuration.
+    // A Data Center's user name is in the configuration.
     let has_email = source.target.kind().address() == SourceAddress::Site;
     let stored = match (&source.credential, credential.to_text(has_email)) {
         (_, Err(refusal)) => Err(refusal),

@@ -147,14 +147,14 @@ fn complete(manifest: &Manifest, event_count: u64, what: &str) -> Markup {
         (retention(manifest))
         @if event_count == 0 {
             p {
-                "No event was served at all. That can be true; it can also mean that another \
-                 organization, site or window was meant."
+                "No event was served at all. That can be true; it can also mean that the \
+                 organization, the site or the time range is wrong."
             }
         }
         p class="fine" {
-            "Complete speaks of what the servers had to show at the time of the export. What they \
-             never logged, or had already removed, is in no export. Whether the files are still \
-             as they were written is another question: " a href="#check" { "how to check them" } "."
+            "\"Complete\" means: everything that the servers returned at the time of the export. What \
+             they never logged, or had already removed, is in no export. To check that the files \
+             are unchanged, see " a href="#check" { "how to check them" } "."
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 /// The format of this manifest.
 pub const SCHEMA: &str = "atlaudit/manifest/1";
 
-/// What was asked for: two exports with equal ones are the same export.
+/// What was requested: two exports with equal ones are the same export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportParameters {
     /// Events at or after this time.
@@ -55,7 +55,7 @@ pub struct MadeBy {
     pub time_zone: Option<String>,
 }
 
-/// A span of time of a source that was asked for as one.
+/// A time range of a source that was requested as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowEntry {
     /// Its start, included.
@@ -66,7 +66,7 @@ pub struct WindowEntry {
     pub complete: bool,
 }
 
-/// A span of time that was asked for and not read to its end.
+/// A time range that was requested and not read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapEntry {
     /// Its start, included.
@@ -100,7 +100,7 @@ pub struct SourceFacts {
     /// The site, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
-    /// Where it was asked.
+    /// The server that was requested.
     pub base_url: String,
     /// Where its credential came from, such as `keyring` or `env:NAME`; never more.
     pub credential: String,
@@ -111,7 +111,7 @@ pub struct SourceFacts {
     pub error: Option<String>,
     /// What its lines are ordered by: `processed_time` or `time`.
     pub order: String,
-    /// How far back the source can show events, where the time range that was asked for begins
+    /// How far back the source can show events, where the time range that was requested begins
     /// earlier. `complete` speaks only of what comes after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionLimit>,
@@ -127,7 +127,7 @@ pub struct SourceFacts {
 /// is. Counts, times, retries, waits and the clock are surveyed from the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportFacts {
-    /// What was asked for.
+    /// What was requested.
     pub asked: ExportParameters,
     /// Every start of the program for it, this one last and ended.
     pub runs: Vec<RunEntry>,
@@ -144,7 +144,7 @@ pub struct Manifest {
     pub schema: String,
     /// Whether every window of every source was read to its end.
     pub complete: bool,
-    /// What was asked for.
+    /// What was requested.
     pub asked: ExportParameters,
     /// The start of the first run.
     pub started: Timestamp,
@@ -164,7 +164,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Whether a source keeps less than what was asked for.
+    /// Whether a source keeps less than what was requested.
     pub fn is_limited(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|source| source.facts.retention.is_some())
@@ -181,7 +181,7 @@ impl Manifest {
         starts.min().filter(|start| *start < self.asked.until).unwrap_or(since)
     }
 
-    /// The sources that were asked for and that it does not describe.
+    /// The sources that were requested and that it does not describe.
     pub fn undescribed_sources(&self) -> impl Iterator<Item = &str> {
         let names = self.asked.sources.iter().map(String::as_str);
         names.filter(|name| self.sources.iter().all(|source| source.facts.name != *name))

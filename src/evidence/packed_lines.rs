@@ -26,7 +26,7 @@ pub enum PackedLineError {
     /// What is packed breaks off, or is no zstd.
     #[error("{0}")]
     Corrupt(String),
-    /// The next line is longer than any that is kept in memory.
+    /// The next line is longer than the longest that is read.
     #[error("a line is longer than {0} bytes")]
     TooLong(usize),
     /// With the next line there would be more text than was to be read.

@@ -13,9 +13,9 @@ pub const LARGEST_BODY: u64 = 64 * 1024 * 1024;
 pub struct PageLine {
     /// Its number, from 1, without a gap.
     pub n: u64,
-    /// What was asked.
+    /// The request.
     pub request: PageRequest,
-    /// The span of time that it was asked for; nothing for what is no page of records.
+    /// The requested time range; `None` for a response that is no page of records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<RequestedSpan>,
     /// The answer's status; nothing where there was no answer.
@@ -56,7 +56,7 @@ impl PageLine {
     }
 }
 
-/// What was asked.
+/// The request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRequest {
     /// `GET`.
@@ -65,7 +65,7 @@ pub struct PageRequest {
     pub url: String,
 }
 
-/// A span of time that a page was asked for.
+/// The requested time range of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedSpan {
     /// Its start, included.

@@ -45,7 +45,7 @@ impl ExportSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedExportRequest {
     schema: String,
-    /// What was asked for.
+    /// What was requested.
     pub asked: ExportParameters,
     /// The words for its times: `7d` means a different time in each run.
     since: String,

@@ -165,7 +165,7 @@ fn parse_signature(text: &str) -> Result<SignatureBox, &'static str> {
     parsed.filter(is_same).ok_or(NO_SIGNATURE)
 }
 
-/// The key that a signature says it was made with; nothing where it is none.
+/// The key that a signature says it was made with; `None` if it is not one.
 pub fn signing_key_id(signature: &str) -> Option<String> {
     parse_signature(signature).ok().map(|signature| id(signature.keynum()))
 }

@@ -390,7 +390,7 @@ pub fn manifest(
 /// Spans that do not touch. An export's are one, or a few where it was interrupted.
 const MAX_SPANS: usize = 10_000;
 
-/// Spans of time, joined. An end that is missing is none.
+/// Time ranges, joined. An end that is missing is none.
 #[derive(Debug, Default)]
 pub struct MergedSpans(BTreeMap<Timestamp, Option<Timestamp>>);
 

@@ -74,7 +74,7 @@ impl TestExport {
         super::seal::seal(self.dir(), &self.facts, None).unwrap();
     }
 
-    /// The same, asked for from 1999 on: before what the server of `acme` keeps.
+    /// The same, requested from 1999 on: before what the server of `acme` keeps.
     pub fn begin_before_retention(&mut self) {
         let since = at("1999-01-01T00:00:00Z");
         self.facts.asked.since = since;

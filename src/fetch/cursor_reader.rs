@@ -94,7 +94,7 @@ pub struct CursorReader<T> {
 }
 
 impl<T: Transport + 'static> CursorReader<T> {
-    /// The reading of window `index`, which stands as `open` says.
+    /// The reading of window `index`, in the state `open`.
     pub fn new(
         reader: Arc<PageReader<T>>,
         (index, open): (usize, OpenWindow),

@@ -110,7 +110,7 @@ impl PagingServer {
         matching
     }
 
-    /// The first and the last millisecond that is asked for.
+    /// The first and the last millisecond that is requested.
     fn bounds(&self, query: &RequestQuery) -> (i64, i64) {
         let base = open(None).from.timestamp_millis();
         let (from, to) = match self.kind {
@@ -126,7 +126,7 @@ impl PagingServer {
         (from - base, to - base)
     }
 
-    /// Where the page begins that is asked for; nothing where the request is refused.
+    /// Where the page begins that is requested; nothing where the request is refused.
     fn start(&self, query: &RequestQuery) -> Option<usize> {
         let number = |key| query.get(key).map(|text| text.parse::<usize>().unwrap());
         match self.kind {

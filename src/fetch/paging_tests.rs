@@ -13,7 +13,7 @@ use super::*;
 use crate::model::name::SourceKind;
 use crate::state::checkpoint::OpenWindow;
 
-/// What was handed on, the error if there was one, and how often each page was asked for.
+/// What was handed on, the error if there was one, and how often each page was requested.
 struct PagingResult {
     ids: BTreeSet<String>,
     result: Result<FetchOutcome, FetchError>,

@@ -56,9 +56,9 @@ pub fn watermark_of(position: Timestamp, received: Timestamp) -> Option<Timestam
 pub struct LookbackSettings {
     /// How far back the first pull reads.
     pub initial_lookback: Duration,
-    /// How far behind the watermark ids are remembered.
+    /// How far before the watermark ids are remembered.
     pub overlap: Duration,
-    /// How far after its end a bounded read of an [`DeliveryOrder::Ascending`] source asks.
+    /// How far after its end a bounded read of an [`DeliveryOrder::Ascending`] source goes.
     pub late_margin: Duration,
     /// How long the source keeps its records, where that is known.
     pub retention: Option<LogRetention>,
@@ -80,7 +80,7 @@ pub struct ReadPlan {
     pub since: Timestamp,
 }
 
-/// The plan of a pull that goes on from `checkpoint`.
+/// The plan of a pull that continues from `checkpoint`.
 pub fn incremental(
     order: DeliveryOrder,
     reach: &LookbackSettings,
@@ -126,7 +126,7 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
     checkpoint.dedup_cache.newest_until(now).or(Some(watermark))
 }
 
-/// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from
+/// The open windows of the checkpoint, each after its cursor. One without a cursor is read from
 /// its start, and an unfinished reread stays a reread.
 fn resume_windows(
     checkpoint: &Checkpoint,

@@ -43,7 +43,7 @@ impl SimulatedLog {
         }
     }
 
-    /// The page asked for. A cursor says what was asked for at first, and how many came since.
+    /// The page asked for. A cursor says what was requested at first, and how many came since.
     pub(super) fn answer(&self, query: &RequestQuery) -> (u16, String) {
         let (from, skip) = match query.get("cursor") {
             Some(cursor) => {
@@ -166,7 +166,7 @@ fn a_server_that_filters_by_the_time_of_happening_is_read_page_by_page() {
     let seen = read_log(&log, 5);
     let order: Vec<_> = (0..500).collect();
     assert_eq!(seen.ids, order);
-    // What was asked for until it was found out is lost.
+    // What was requested until it was found out is lost.
     assert!(seen.queries.len() < 60, "{}", seen.queries.len());
 }
 

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::model::time::{Timestamp, Window, ceil};
 
-/// A span of time, `from <= t < to`.
+/// A time range, `from <= t < to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
     /// Its first instant.

@@ -53,7 +53,7 @@ impl SliceState {
 }
 
 impl<T: Transport + 'static> SliceReader<T> {
-    /// The reading of window `index`, which stands as `open` says.
+    /// The reading of window `index`, in the state `open`.
     pub fn new(
         reader: Arc<PageReader<T>>,
         (index, open): (usize, OpenWindow),

@@ -214,7 +214,7 @@ fn mixed(word: u64) -> u64 {
     word.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
 
-/// What tells a record of a slice from the others.
+/// What distinguishes a record of a slice from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct SliceKey {
     identity: Fingerprint,

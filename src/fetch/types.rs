@@ -32,7 +32,7 @@ pub enum FetchMessage {
         users: UserProfiles,
         /// Index of their window in the plan.
         window: usize,
-        /// The window as it stands once they are committed; `None` when it is complete.
+        /// The window after they are committed; `None` when it is complete.
         window_after: Option<OpenWindow>,
         /// False if the same records will be requested again after a restart.
         advances: bool,

@@ -26,7 +26,7 @@ pub enum FailureKind {
     NotFound,
     /// 400 and every other 4xx.
     BadRequest,
-    /// The server asks for a longer wait than is allowed.
+    /// The server requests a longer wait than is allowed.
     RateLimited,
     /// 3xx: the credential is not sent after it.
     Redirected,

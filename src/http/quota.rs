@@ -27,7 +27,7 @@ use crate::telemetry::meter::WaitReason;
 /// their way and still never break the quota; it costs 1/121 of the throughput.
 pub(super) const SPAN: Duration = Duration::from_millis(60_500);
 
-/// The longest pause that is kept in memory. It bounds a server's wish, so that no arithmetic can
+/// The longest pause that is stored. It bounds a server's wish, so that no arithmetic can
 /// overflow. Waiting so long is refused elsewhere (`max_wait`).
 const LONGEST_PAUSE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -44,7 +44,7 @@ impl ThrottledRequest {
         ThrottledRequest { reason: WaitReason::Quota, wait }
     }
 
-    /// By a pause that the server asked for.
+    /// By a pause that the server requested.
     pub(super) fn by_server(wait: Duration) -> Self {
         ThrottledRequest { reason: WaitReason::Server, wait }
     }

@@ -42,7 +42,7 @@ pub struct Event<'a> {
     pub schema: &'static str,
     /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`,
     /// `dc:<host>:<hash>`. A record without an id is named by a hash of its content; one that
-    /// repeats an id with another content has a hash behind it.
+    /// repeats an id with another content has a hash after it.
     pub id: String,
     /// The source as it is configured.
     pub source: EventSource<'a>,

@@ -11,12 +11,12 @@ use crate::model::time::Timestamp;
 pub struct OutputFileState {
     /// Its absolute path when it was written. Others may have renamed it since.
     pub path: PathBuf,
-    /// What stays the same when it is renamed: its inode and its birth, which tells it from a later
-    /// file with the same inode. Without the device's number, which changes with a restart.
+    /// What stays the same when it is renamed: its inode and its birth, which distinguish it from a
+    /// later file with the same inode. Without the device's number, which changes with a restart.
     #[serde(default)]
     pub identity: Option<String>,
-    /// A fingerprint of the last bytes of what was committed: what tells a copy, and a file that
-    /// was cut and grew again.
+    /// A fingerprint of the last bytes of what was committed, which distinguishes a copy, and a
+    /// file that was cut and grew again.
     #[serde(default)]
     pub tail: Option<String>,
     /// When its first line was written.

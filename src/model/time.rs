@@ -13,7 +13,7 @@ use crate::model::text::counted;
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;
 
-/// A half-open span of time: `from <= t < to`; without `to` it has no end.
+/// A half-open time range: `from <= t < to`; without `to` it has no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// First instant inside.
@@ -130,7 +130,7 @@ pub fn truncate_to_millis(time: Timestamp) -> Timestamp {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 
-/// The last multiple of `grain` that is not behind `time`.
+/// The last multiple of `grain` that is not after `time`.
 pub fn floor(time: Timestamp, grain: TimeDelta) -> Timestamp {
     time.duration_trunc(grain).unwrap_or(time)
 }

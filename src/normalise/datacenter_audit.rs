@@ -29,7 +29,7 @@ const FIELDS: [&str; 9] = [
     "extraAttributes",
 ];
 
-/// Fills `event` with what `record` says, and returns what stands for the client's address. The
+/// Fills `event` with what `record` says, and returns the node with the client's address. The
 /// label `self_inflicted` marks the trace that reading the log, by the account `reader`, leaves in
 /// the log.
 pub fn fill<'a>(

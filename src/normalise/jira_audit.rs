@@ -20,7 +20,7 @@ const FIELDS: [&str; 10] = [
     "changedValues",
 ];
 
-/// Fills `event` with what `record` says, and returns what stands for the client's address.
+/// Fills `event` with what `record` says, and returns the node with the client's address.
 pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
     let root = record.doc.root();
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);

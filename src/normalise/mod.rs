@@ -40,7 +40,7 @@ pub struct RecordOrigin {
     pub reader: Option<String>,
 }
 
-/// The event that `record` tells of, received at `observed`.
+/// The event of `record`, received at `observed`.
 ///
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.

@@ -14,7 +14,7 @@ use crate::normalise::taxonomy;
 const PRODUCTS: [&str; 7] =
     ["jira", "confluence", "bitbucket", "loom", "guard_detect", "trello", "compass"];
 
-/// Fills `event` with what `record` says, and returns what stands for the client's address.
+/// Fills `event` with what `record` says, and returns the node with the client's address.
 pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
     let [message, attributes] = record.doc.root().fields(["message", "attributes"]);
     event.message = message.and_then(|message| message.text_of("content"));
@@ -43,7 +43,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'
     ip
 }
 
-/// The actor, and the app behind it.
+/// The actor, and the app that acted for it.
 fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
     let [id, name, email, auth_node, app, behalf] =
         node.fields(["id", "name", "email", "auth", "app", "onBehalfOf"]);

@@ -10,7 +10,7 @@ use crate::model::event::{ActorKind, Event, EventTarget, EventText};
 const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for-2LO"];
 
 /// The type of an actor with this id, text in the field of its address and way to prove who it is,
-/// perhaps with an app behind it; nothing where none of these says.
+/// perhaps with an app that acted for it; `None` if none of these says.
 ///
 /// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
 /// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
@@ -52,7 +52,7 @@ pub fn is_address(text: &str) -> bool {
     !name.is_empty() && !host.is_empty() && is_free_of_gaps
 }
 
-/// What stands before the first `mark` and after it. For texts so short that a search in blocks
+/// The text before the first `mark` and after it. For texts so short that a search in blocks
 /// costs more than it saves.
 fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|byte| byte == mark)?;

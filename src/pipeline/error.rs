@@ -44,7 +44,7 @@ pub enum RunError {
         /// That source.
         other: SourceName,
     },
-    /// A signal asked for the end.
+    /// A signal requested the end.
     #[error("interrupted before everything was read")]
     Interrupted,
     /// A task of ours died.
@@ -91,7 +91,7 @@ fn fetch_hint(error: &FetchError) -> &'static str {
             "look for a proxy that drops the query; otherwise the API has changed: please report it"
         }
         FetchError::InstantTooLarge { .. } | FetchError::UnclearPaging { .. } => {
-            "nothing is lost: what was read before is written, and the next run goes on there; a \
+            "nothing is lost: what was read before is written, and the next run resumes there; a \
              larger `page_size` may hold them all, else report it to Atlassian support"
         }
         FetchError::EndlessEmptyPages => {

@@ -83,7 +83,8 @@ impl ExportRun {
     }
 }
 
-/// The plan of an export of `window` that goes on from `checkpoint`, where an earlier run left one.
+/// The plan of an export of `window` that continues from `checkpoint`, where an earlier run left
+/// one.
 pub fn export_plan(
     order: DeliveryOrder,
     reach: &LookbackSettings,

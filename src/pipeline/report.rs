@@ -125,7 +125,7 @@ pub struct FirstPull {
 pub struct WaitReport {
     /// Our own limits held it back.
     pub quota_ms: u64,
-    /// The server had asked for a pause.
+    /// The server had requested a pause.
     pub server_ms: u64,
     /// A request had failed and was retried later.
     pub backoff_ms: u64,

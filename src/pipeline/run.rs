@@ -41,7 +41,7 @@ const WRITER_LINGER: Duration = Duration::from_millis(20);
 
 /// The warning of a run that ended on empty pages: none of them says that it is the last.
 const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new \
-    cursor; whether more follows after them is not known, and the next pull goes on there";
+    cursor; whether more follows after them is not known, and the next pull resumes there";
 
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {

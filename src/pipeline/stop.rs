@@ -9,7 +9,7 @@ use crate::pipeline::error::RunError;
 /// How long an output may take to end after a signal: a pipe without a reader never accepts more.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// What signals have asked a run for.
+/// What signals have requested of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopRequest {
     /// Nothing.
@@ -20,7 +20,7 @@ pub enum StopRequest {
     Immediately,
 }
 
-/// What `work` gives, unless it goes on for longer than [`GRACE_PERIOD`] after a signal, or until a
+/// What `work` gives, unless it takes longer than [`GRACE_PERIOD`] after a signal, or until a
 /// second one.
 ///
 /// # Errors
@@ -59,7 +59,7 @@ pub async fn unless_stopped<R>(
     }
 }
 
-/// Returns when signals have asked for `least`; never when nobody can ask any more.
+/// Returns when signals have requested at least `least`; never if no signal can come any more.
 pub async fn wait_for_stop(stop: &mut watch::Receiver<StopRequest>, least: StopRequest) {
     if stop.wait_for(|&stop| stop >= least).await.is_err() {
         std::future::pending::<()>().await;

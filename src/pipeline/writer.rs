@@ -27,7 +27,7 @@ const RENDER_BATCH: usize = 64;
 /// The longest that a line stays uncommitted.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Whether the run goes on.
+/// Whether the run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteFlow {
     /// More may come.

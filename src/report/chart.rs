@@ -321,7 +321,7 @@ fn legend(buckets: &TimeBuckets, has_gaps: bool, has_removed: bool) -> Markup {
     }
 }
 
-/// How high a count stands.
+/// The height of a count.
 struct ChartScale {
     most: u64,
     step: u64,

@@ -230,7 +230,7 @@ impl<T> FirstN<T> {
         self.rows.values()
     }
 
-    /// How many rows are kept.
+    /// The most rows that are stored.
     pub fn row_count(&self) -> u64 {
         self.rows.len() as u64
     }

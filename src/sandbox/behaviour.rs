@@ -76,7 +76,7 @@ pub struct Behaviour {
     /// A cursor shows only events that had arrived when its walk began: what comes later is found
     /// by `from` alone. A published mock of the 2026 API does so.
     pub snapshot_cursors: bool,
-    /// Where a page of events-stream says how it goes on.
+    /// Where a page of events-stream names the next page.
     pub cursor_place: CursorPlace,
     /// So many characters more in each cursor.
     pub cursor_padding: usize,
@@ -258,7 +258,7 @@ pub enum RangeEnd {
     Ignored,
 }
 
-/// Where a page of events-stream says how it goes on.
+/// Where a page of events-stream names the next page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CursorPlace {
     /// `meta.next` and `links.next`, as recorded.

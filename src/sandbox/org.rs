@@ -181,7 +181,7 @@ fn kept_from(state: &ServerState, from: Option<i64>) -> Result<Option<i64>, Admi
     }
 }
 
-/// A walk that goes on from a cursor.
+/// A walk that continues from a cursor.
 fn resumed(
     state: &ServerState,
     request: &ParsedRequest,

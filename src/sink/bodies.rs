@@ -12,7 +12,7 @@ use crate::files::{
 };
 use crate::sink::line_sink::{SinkError, failed};
 
-/// What the name of a body ends with, behind its hash.
+/// What the name of a body ends with, after its hash.
 const SUFFIX: &str = ".json.zst";
 
 /// What the name of one on its way begins with.

@@ -129,7 +129,7 @@ const MAX_LINKS: usize = 40;
 /// The length of a time in the name of a finished file.
 const STAMP_LENGTH: usize = "20261121T130000.000Z".len();
 
-/// What tells the file that a path leads to from every other file.
+/// The identity of the file that a path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileIdentity {
     /// Its absolute path without links.
@@ -252,7 +252,7 @@ fn matches_template(template: &[u8], path: &[u8]) -> bool {
 /// them.
 const TAIL: u64 = 512;
 
-/// What tells a file from every other in its file system, whatever its name: inode and birth.
+/// The identity of a file in its file system, whatever its name: inode and birth.
 pub fn identity(facts: &Metadata) -> String {
     let birth = facts.created().ok();
     let birth = birth.and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());

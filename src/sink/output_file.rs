@@ -414,7 +414,7 @@ impl OutputFile {
         }
     }
 
-    /// Gives it its finished name, by which it sorts behind all that were finished before. To be
+    /// Gives it its finished name, by which it sorts after all that were finished before. To be
     /// called between two commits; nothing is written to it afterwards. Returns that name.
     ///
     /// # Errors
@@ -426,7 +426,7 @@ impl OutputFile {
         let after = newest.and_then(|time| time.checked_add_signed(TimeDelta::milliseconds(1)));
         let stamp = after.or(newest).map_or(self.begun, |after| after.max(self.begun));
         let name = finished_path(&self.path, stamp);
-        // Never over another: a name that no time sorts behind may stand in the folder.
+        // Never over another: the folder may hold a name that sorts after every time.
         if fs::symlink_metadata(&name).is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }

@@ -36,7 +36,7 @@ struct RecoveryFacts {
     length: u64,
     /// Bytes that this source committed, or another one that shares the file.
     committed: u64,
-    /// What stands after `committed`; nothing where there is nothing, or this user may not read it.
+    /// The content after `committed`; nothing where there is nothing, or this user may not read it.
     tail: Option<TailContents>,
     /// Whether this source committed nothing to a file that is packed: no tool unpacks an empty
     /// one.

@@ -58,7 +58,7 @@ impl LineSink for StdoutSink {
     }
 }
 
-/// Prints what a command was asked to show.
+/// Prints the output of a command.
 ///
 /// # Errors
 /// Standard output cannot be written, or its reader went away.

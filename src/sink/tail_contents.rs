@@ -66,7 +66,7 @@ enum TailEnd {
     OtherFragment,
 }
 
-/// What stands after the committed length of a file.
+/// The content after the committed length of a file.
 #[derive(Debug, Default)]
 pub struct TailContents {
     this_source: bool,

@@ -4,7 +4,7 @@
 //! epoch milliseconds, both inclusive. Records come newest first and have no id. `size` is the
 //! number of matches, not of records on the page; `_links.next` is a path with a query, and is
 //! missing from some answers that are not the last (elastic/integrations, atlassian_confluence):
-//! then the next page is asked for by count. The largest page is not documented, so only an empty
+//! then the next page is requested by count. The largest page is not documented, so only an empty
 //! page without a link is the end.
 
 use url::{Url, form_urlencoded};

@@ -60,7 +60,7 @@ fn next(
             None => PageLocator::Cursor(cursor),
         }));
     }
-    // The server neither says that this is the end nor where it goes on.
+    // The server says neither that this is the end nor what the next page is.
     match place {
         _ if count == 0 => Ok(None),
         PageLocator::Start => Ok(Some(PageLocator::Offset(count))),

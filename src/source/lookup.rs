@@ -35,7 +35,7 @@ fn request(endpoint: Endpoint, base_url: &Url, path: &str) -> Request {
     Request { endpoint, url: endpoint_url(base_url, path) }
 }
 
-/// The request for the organizations of a key; `base_url` is what stands before `/admin/v1`.
+/// The request for the organizations of a key; `base_url` comes before `/admin/v1`.
 pub fn organizations_request(base_url: &Url) -> Request {
     request(Endpoint::Organizations, base_url, "/admin/v1/orgs")
 }

@@ -37,7 +37,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source of this kind. `base_url` is what stands before the path of the API (for a site
+    /// A source of this kind. `base_url` comes before the path of the API (for a site
     /// behind the gateway, its product's address there); `org_id` is the organization's, from the
     /// configuration or the credential.
     pub fn new(kind: SourceKind, base_url: &Url, org_id: Option<&str>, page_size: u32) -> Source {
@@ -65,7 +65,7 @@ impl Source {
         self.kind.descriptor().retention
     }
 
-    /// How many records a request asks for.
+    /// The page size in requests.
     pub fn page_size(&self) -> u32 {
         self.page_size
     }

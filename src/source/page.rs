@@ -26,7 +26,7 @@ pub(super) struct ApiFormat {
     /// Adds the query of the request for the page at a place of a window, of at most so many
     /// records.
     pub add_query: fn(&mut Url, &Window, &PageLocator, u32),
-    /// Where the server goes on after a page of so many records at a place.
+    /// The next page after a page of so many records at a place.
     pub next: fn(&PageLocator, u64, &PageBody) -> Result<Option<PageLocator>, UnreadableBody>,
     /// The record that a document holds.
     pub record: fn(Document) -> Record,
@@ -82,7 +82,7 @@ impl PageLocator {
 pub struct Page {
     /// The records, in the order of the response.
     pub records: Vec<Record>,
-    /// Where the response says it goes on; nothing on the last page.
+    /// The next page that the response names; `None` on the last page.
     pub next: Option<PageLocator>,
     /// Whether the response held bytes that are not valid UTF-8, now replaced with U+FFFD.
     pub has_replaced_bytes: bool,
@@ -167,7 +167,7 @@ impl PageBody {
         self.record_nodes().map(|node| self.page.part(node))
     }
 
-    /// What stands beside the list of records at `key`; nothing where that is null.
+    /// The value beside the list of records at `key`; `None` if that is null.
     ///
     /// # Errors
     /// There are two of them, and which one counts is not known.

@@ -32,7 +32,7 @@ pub struct SiteLookups {
     pub cloud_id: Option<CachedValue<(String, String)>>,
     /// The account of each source's credential.
     pub accounts: BTreeMap<String, CachedValue<Option<String>>>,
-    /// Who is behind an account id.
+    /// The user of an account id.
     pub users: BTreeMap<String, CachedValue<UserProfile>>,
 }
 
@@ -56,7 +56,7 @@ impl<T> CachedValue<T> {
 }
 
 impl LookupCache {
-    /// Those that are kept in the state folder `state`.
+    /// The store in the state folder `state`.
     pub fn new(state: &Path) -> LookupCache {
         LookupCache(CacheFolder(state.join("lookups")))
     }
@@ -90,7 +90,7 @@ fn file_name(site: &str) -> String {
 pub struct NoticeStore(CacheFolder);
 
 impl NoticeStore {
-    /// Those that are kept in the state folder `state`.
+    /// The store in the state folder `state`.
     pub fn new(state: &Path) -> NoticeStore {
         NoticeStore(CacheFolder(state.join("notices")))
     }

@@ -33,7 +33,7 @@ pub fn read(path: &Path, text: &[u8]) -> Result<Checkpoint, StateError> {
     parse_versioned(path, text, VERSION)
 }
 
-/// Only the output files that the text of a state file names; nothing where it is none.
+/// Only the output files that the text of a state file names; `None` if it is not one.
 pub fn outputs(text: &[u8]) -> Option<Vec<OutputFileState>> {
     #[derive(Deserialize)]
     struct CheckpointOutputs {
@@ -52,7 +52,7 @@ pub fn write(checkpoint: &Checkpoint, out: &mut impl io::Write) -> io::Result<()
     out.write_all(b"\n")
 }
 
-/// Where a source stands. What it says is true of the output too: it is written only after the
+/// How far a source was read. It is true of the output too: it is saved only after the
 /// output's commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -143,7 +143,7 @@ impl OpenWindow {
         self.rereads && self.cursor.is_some()
     }
 
-    /// The span of time.
+    /// The time range.
     pub fn window(&self) -> Window {
         Window { from: self.from, to: self.to }
     }

@@ -59,8 +59,8 @@ impl DedupCache {
         verdict
     }
 
-    /// Takes note of `records` that the present reading brings together, before the first of them
-    /// is remembered: what is known among them was not renamed, wherever it stands.
+    /// Takes note of `records` that the current reading returned on one page, before the first of
+    /// them is remembered: what is known among them was not renamed, in any position.
     pub fn brought(&mut self, records: &[Record]) {
         // In the first reading, all that is known was brought by it.
         if self.reading > 0 {
@@ -75,7 +75,7 @@ impl DedupCache {
         self.complete_from
     }
 
-    /// The place of the newest record remembered that lies not behind `end`.
+    /// The place of the newest record remembered that lies at or before `end`.
     pub fn newest_until(&self, end: Timestamp) -> Option<Timestamp> {
         let ms = self.records.last_position_until(end.timestamp_millis())?;
         Timestamp::from_timestamp_millis(ms)

@@ -207,7 +207,7 @@ mod tests {
             prop_assert_eq!(usual(&rhythm), want);
         }
 
-        /// A run that is cut anywhere, and goes on from what it had saved, measures the same.
+        /// A run that is cut anywhere, and continues from what it had saved, measures the same.
         #[test]
         fn what_is_saved_and_read_again_measures_on(
             places in prop::collection::vec(0..20 * DAY, 1..60),

@@ -165,7 +165,7 @@ impl StderrConsole {
         self.say(Level::Notice, &ConsoleMessage::new(text));
     }
 
-    /// Writes what a command was asked to show to a person, whatever the verbosity.
+    /// Writes the output of a command for people, whatever the verbosity.
     pub fn show(&self, lines: &str) {
         match self.settings.log_format {
             LogFormat::Text => self.write(lines),

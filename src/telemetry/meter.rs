@@ -13,12 +13,12 @@ use crate::model::time::Timestamp;
 /// line shows the wait.
 pub const WAIT_NOTICE: &str = "atlaudit::wait_notice";
 
-/// Why a run stands still.
+/// Why a run waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitReason {
     /// Our own limiter holds the next request back.
     Quota,
-    /// The server asked for a pause.
+    /// The server requested a pause.
     Server,
     /// A failed request is tried again later.
     Backoff,
@@ -35,7 +35,7 @@ pub struct SourceMeter {
     pub limited: MonotonicCounter,
     /// Pages read.
     pub pages: MonotonicCounter,
-    /// Pages with bytes that are no UTF-8.
+    /// Pages with invalid UTF-8.
     pub mended_pages: MonotonicCounter,
     /// Events written.
     pub events: MonotonicCounter,
@@ -119,7 +119,7 @@ impl SourceMeter {
         self.state().quickest_response
     }
 
-    /// Notes that a task of the run stands still until `until` (wall clock), or until the guard is
+    /// Notes that a task of the run waits until `until` (wall clock), or until the guard is
     /// dropped.
     pub fn waiting(&self, reason: WaitReason, until: Timestamp) -> WaitGuard<'_> {
         let mut state = self.state();
@@ -149,7 +149,7 @@ impl SourceMeter {
         self.state().of(reason).ms()
     }
 
-    /// Why and until when the run stands still, if it does.
+    /// Why and until when the run waits, if it does.
     pub fn current_wait(&self) -> Option<(WaitReason, Timestamp)> {
         self.state().current_wait
     }
@@ -196,7 +196,7 @@ impl WaitTracker {
     }
 }
 
-/// A task that stands still, until this is dropped.
+/// A task that waits, until this is dropped.
 #[derive(Debug)]
 pub struct WaitGuard<'a>(&'a SourceMeter, WaitReason);
 

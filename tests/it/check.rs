@@ -134,7 +134,7 @@ fn people_read_a_line_for_each_step() {
         "\n  ok     configuration ",
         "\n  ok     credential ",
         "environment variable ACME_KEY",
-        "127.0.0.1 is an address already",
+        "127.0.0.1: not needed (IP address)",
         "\n  ok     answered ",
         "200, connection included",
         "\n  -      limit left ",

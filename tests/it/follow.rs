@@ -35,7 +35,7 @@ fn ends(mut running: Running) -> Run {
     let run = running.end();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(start.elapsed() < Duration::from_secs(2));
-    assert!(run.stderr.contains("stopped; the next run goes on"), "{}", run.stderr);
+    assert!(run.stderr.contains("stopped; the next run resumes here"), "{}", run.stderr);
     run
 }
 

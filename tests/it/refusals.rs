@@ -52,7 +52,7 @@ fn a_refused_key_is_corrected_where_it_is_kept() {
     for (credential, remedy) in [
         ("env:ACME_KEY", "set the variable ACME_KEY to a new one"),
         (&kept_in, &written),
-        ("command:echo another-key", "have `echo` print a new one"),
+        ("command:echo another-key", "update what `echo` prints"),
     ] {
         site.set("acme", "credential", credential);
         let run = site.run(&["pull", "acme"]);

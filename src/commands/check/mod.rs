@@ -157,7 +157,7 @@ impl SourceCheck<'_> {
             [] => (&spot.host, String::new()),
         };
         let detail = match spot.host == *first {
-            true => format!("{whose}{first} is an address already{others}"),
+            true => format!("{whose}{first}: not needed (IP address){others}"),
             false => format!("{whose}{} is {first}{more}{others}", spot.host),
         };
         let step = CheckStep::ok(StepName::Dns, detail)

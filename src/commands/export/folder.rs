@@ -195,7 +195,7 @@ impl ExportFolder {
 fn inspect(path: &Path) -> io::Result<FolderState> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(FolderState::Free),
-        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Foreign("is no folder")),
+        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Foreign("is not a folder")),
         Ok(_) => {}
         Err(error) => return Err(error),
     }
@@ -228,7 +228,7 @@ fn inspect(path: &Path) -> io::Result<FolderState> {
 }
 
 /// Describes a folder that is not ours.
-const FOREIGN_CONTENT: &str = "holds something else";
+const FOREIGN_CONTENT: &str = "holds other files";
 
 fn has_name(entry: &DirEntry, name: &str) -> bool {
     entry.file_name() == name

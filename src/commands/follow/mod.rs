@@ -56,14 +56,13 @@ pub async fn run(
         connector: SourceConnector::of_process(env),
         connected: HashMap::new(),
     };
-    let until = "until SIGINT (Ctrl-C) or SIGTERM";
-    console.notice(format!("follows {sources}, every {every}, {until}"));
+    console.notice(format!("following {sources}, every {every}; Ctrl-C or SIGTERM stops it"));
     let exit = pull_until_stopped(&mut series, &mut housekeeping).await;
     if let Some(metrics) = &housekeeping.metrics {
         metrics.close()?;
     }
     if exit == Exit::Done {
-        console.notice("stopped; the next run goes on from here");
+        console.notice("stopped; the next run resumes here");
     }
     Ok(exit)
 }

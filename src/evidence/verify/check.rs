@@ -90,7 +90,7 @@ impl FindingList {
 /// What is known of the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signature {
-    /// There is none, and none was asked for.
+    /// There is none, and none was requested.
     None,
     /// There is one, and no public key to check it with. The key that it names.
     NotChecked(Option<String>),

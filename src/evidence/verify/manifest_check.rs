@@ -193,7 +193,7 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
     }
 }
 
-/// Whether a source could have had this limit: it lies after the start that was asked for, as many
+/// Whether a source could have had this limit: it lies after the start that was requested, as many
 /// days before the first run as it says, or a little later where the server refused to be asked
 /// from there.
 fn is_possible(limit: RetentionLimit, facts: &SourceFacts, manifest: &Manifest) -> bool {

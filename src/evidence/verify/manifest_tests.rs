@@ -93,7 +93,7 @@ fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
         let is_said = lines.iter().any(|line| line.contains("`retention` does not fit"));
         assert!(is_said, "{to}: {lines:#?}");
     }
-    // What was asked for later than the limit begins after it, and must be covered from there on.
+    // What was requested later than the limit begins after it, and must be covered from there on.
     export.facts.sources[0].windows[0].from =
         crate::evidence::test_export::at("2026-05-24T09:30:00Z");
     export.seal();

@@ -81,7 +81,7 @@ impl Document {
     /// free to write one record's keys in another order the next time. Made once.
     ///
     /// Not proof against someone who seeks collisions; it only compares records of the same id. It
-    /// is kept in state files: another hash would need a marker of its own there.
+    /// is stored in state files: another hash would need a marker of its own there.
     pub fn content_hash(&self) -> u64 {
         *self.content.get_or_init(|| hash_content(&self.tape, self.root))
     }

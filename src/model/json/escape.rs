@@ -311,7 +311,7 @@ mod tests {
         }
     }
 
-    /// What stands between the quotes when serde_json writes the same.
+    /// The text between the quotes when serde_json writes the same.
     fn quoted(text: &str) -> String {
         let mut out = b"before".to_vec();
         append_quoted(&mut out, text.as_bytes());

@@ -153,7 +153,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// What stands between a string's quotes.
+    /// The text between a string's quotes.
     fn inner(self) -> &'a str {
         self.tape.text.get(self.inner_range()).unwrap_or_default()
     }
@@ -168,7 +168,7 @@ impl<'a> Node<'a> {
         Cow::Borrowed(self.inner_bytes())
     }
 
-    /// What stands between a string's quotes.
+    /// The text between a string's quotes.
     #[inline]
     fn inner_bytes(self) -> &'a [u8] {
         self.tape.text.as_bytes().get(self.inner_range()).unwrap_or_default()

@@ -3,7 +3,7 @@
 //! Each text of ours is safe to show: the characters that a terminal obeys ([`super::escape`]) are
 //! escaped. Only what [`ObjectWriter::json`] splices in, and [`string`] writes, keeps them.
 //!
-//! Each field and each item is written with the comma behind it, and the end of an object or a list
+//! Each field and each item is written with the comma after it, and the end of an object or a list
 //! takes the place of the last one: so no field needs to know whether it is the first.
 
 use super::escape::{TerminalControl, append_escape, append_quoted, is_plain_ascii, plain_end};
@@ -125,7 +125,7 @@ impl ObjectWriter<'_> {
         self.text_list(key, |list| texts.for_each(|text| list.push(text)));
     }
 
-    /// The end of what began at `before`, of which nothing shall stay if there is nothing behind
+    /// The end of what began at `before`, of which nothing shall stay if there is nothing after
     /// `inside`.
     #[inline]
     fn end(&mut self, before: usize, inside: usize, end: u8) {
@@ -138,7 +138,7 @@ impl ObjectWriter<'_> {
         }
     }
 
-    /// The key, and `open` behind it: what ends it and begins the value.
+    /// The key, and `open` after it: what ends it and begins the value.
     ///
     /// Where both are constants, so is all that is written here: put together by the compiler, it
     /// is a store or two.
@@ -164,7 +164,7 @@ impl ObjectWriter<'_> {
     }
 }
 
-/// Ends an object or a list: in the place of the comma behind its last part, if it has one.
+/// Ends an object or a list: in the place of the comma after its last part, if it has one.
 #[inline]
 fn close(out: &mut Vec<u8>, end: u8) {
     match out.last_mut() {
@@ -186,7 +186,7 @@ impl TextListWriter<'_> {
     }
 }
 
-/// The rest of a text whose quote is written, and the comma behind it.
+/// The rest of a text whose quote is written, and the comma after it.
 #[inline(never)] // called from a hundred places: inside of each it would crowd out the others
 fn text_and_end(out: &mut Vec<u8>, text: &str) {
     append_text(out, text);

@@ -42,9 +42,9 @@ pub struct NamedAction {
 /// where the row leaves it open, what was done.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionPattern {
-    /// What stands before the star.
+    /// The text before the star.
     pub start: &'static str,
-    /// What stands after the star.
+    /// The text after the star.
     pub end: &'static str,
     /// Our own word.
     pub category: Category,

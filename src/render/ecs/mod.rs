@@ -90,7 +90,7 @@ fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.text_if_some("hostname", event.source.site.and_then(host));
 }
 
-/// The host of a site; a Data Center's may have a port and a path behind it.
+/// The host of a site; a Data Center's may have a port and a path after it.
 fn host(site: &str) -> Option<&str> {
     let site = site.split('/').next()?;
     let host = match site.strip_prefix('[') {

@@ -24,7 +24,7 @@ pub struct EventUsers<'e> {
     pub changes: UserIdentity<'e>,
 }
 
-/// What tells one from another.
+/// What distinguishes one from another.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UserIdentity<'e> {
     pub id: Option<&'e str>,

@@ -51,7 +51,7 @@ const GROUP: [ObservablePath; 2] = group_spots!("group");
 const SUBGROUP: [ObservablePath; 2] = group_spots!("subgroup");
 const ENTITY_GROUP: [ObservablePath; 2] = group_spots!("entity.group");
 
-/// Writes the list. A value that stands in two places is listed once, by the first of them.
+/// Writes the list. A value of two fields is listed once, by the first of them.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let mut list = ObservableList { found: [(SOURCE_IP, ""); MAX_OBSERVABLES], count: 0 };
     list.gather(plan);
@@ -63,7 +63,7 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 }
 
 struct ObservableList<'e> {
-    /// Where each stands, and the value.
+    /// The field of each, and the value.
     found: [(ObservablePath, &'e str); MAX_OBSERVABLES],
     count: usize,
 }

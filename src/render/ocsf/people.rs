@@ -3,7 +3,7 @@
 use crate::model::event::{ActorKind, Event, EventActor, EventTarget, EventText};
 use crate::model::json::write::ObjectWriter;
 
-/// The label that names the app behind an actor.
+/// The label that names the app that acted for an actor.
 pub const APP_LABEL: &str = "actorApp";
 
 /// Who did it, as far as OCSF can hold it.

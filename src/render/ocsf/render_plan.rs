@@ -26,7 +26,7 @@ pub struct RenderPlan<'e> {
     pub user: Option<OcsfUser<'e>>,
     /// The entity, where it is a user.
     pub entity_user: Option<OcsfUser<'e>>,
-    /// Where the targets stand of which a class has one.
+    /// The indexes of the targets of which a class has one.
     pub indices: TargetIndices,
     /// Where the privileges are read.
     pub privileges: Option<PrivilegeSource>,

@@ -38,7 +38,7 @@ const BUSIEST: u32 = 40;
 /// A weekend has this part of a weekday's activity.
 const WEEKEND_PART: u32 = 6;
 
-/// The history of `api` in the order of its times, and the composer that goes on from it.
+/// The history of `api` in the order of its times, and the composer that continues from it.
 ///
 /// Some records of Confluence and Data Center are there twice: without an id they are equal in
 /// every letter.

@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::model::time::{Timestamp, Window};
 use crate::state::checkpoint::Checkpoint;
 
-/// Spans that are kept. A source that is read without a hole has one.
+/// The most spans that are stored. A source that is read without a hole has one.
 const SPANS: usize = 200;
 
-/// A span of time that has been read: `from <= t < to`.
+/// A time range that has been read: `from <= t < to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoveredSpan {
     /// What was read: the organization or site.
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for ReadCoverage {
 }
 
 impl ReadCoverage {
-    /// Takes note that `span` has been read, once or once more. An empty one is nothing.
+    /// Adds `span` to what has been read. An empty span changes nothing.
     pub fn add(&mut self, mut span: CoveredSpan) {
         if span.from >= span.to {
             return;

@@ -90,13 +90,13 @@ pub struct RunCounts {
     pub requests: u64,
     /// Requests that were repeated.
     pub retries: u64,
-    /// Answers that asked to slow down.
+    /// Responses that said to slow down.
     pub rate_limited: u64,
     /// Bytes of responses, decompressed.
     pub received_bytes: u64,
     /// Milliseconds in which our own limits held a request back.
     pub quota_wait_ms: u64,
-    /// Milliseconds in which the server had asked for a pause.
+    /// Milliseconds in which the server had requested a pause.
     pub server_wait_ms: u64,
     /// Milliseconds between a failed request and its repeat.
     pub backoff_wait_ms: u64,
@@ -112,7 +112,7 @@ pub struct RunTotals {
     pub ends: BTreeMap<u8, u64>,
 }
 
-/// Where a checkpoint stands.
+/// How far a checkpoint has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointPosition {
     /// What it belongs to: the organization or site.
@@ -255,7 +255,7 @@ struct VersionedRunHistory<'a> {
 }
 
 impl RunHistoryStore {
-    /// Those that are kept in the state folder `state`.
+    /// The store in the state folder `state`.
     pub fn new(state: &Path) -> RunHistoryStore {
         RunHistoryStore { folder: state.join("ledgers") }
     }

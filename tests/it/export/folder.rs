@@ -24,7 +24,7 @@ fn what_is_no_export_of_ours_is_left_alone() {
     fs::create_dir(site.path("other")).unwrap();
     fs::write(site.path("other/file"), "of somebody").unwrap();
     fs::write(site.path("file"), "of somebody").unwrap();
-    for (out, says) in [("other", "holds something else"), ("file", "is no folder")] {
+    for (out, says) in [("other", "holds other files"), ("file", "is not a folder")] {
         let before = files(&site.path("other"));
         site.run(&words(&["acme"], out, &[])).refused(8, &[says, out]);
         assert_eq!(files(&site.path("other")), before);
@@ -152,11 +152,11 @@ fn foreign_files_are_not_removed() {
     let newer = manifest(&site, "atlaudit/manifest/1", "atlaudit/manifest/2");
     let open = manifest(&site, "\"complete\": true", "\"complete\": false");
     let cases = [
-        ("{}", 8, "holds something else"),
-        ("", 8, "holds something else"),
-        ("{\"schema\":\"atlaudit/manifest/1\",\"complete\":true}", 8, "holds something else"),
-        (&newer, 8, "holds something else"),
-        (&ours, 8, "holds something else"),
+        ("{}", 8, "holds other files"),
+        ("", 8, "holds other files"),
+        ("{\"schema\":\"atlaudit/manifest/1\",\"complete\":true}", 8, "holds other files"),
+        (&newer, 8, "holds other files"),
+        (&ours, 8, "holds other files"),
         (&open, 7, "is damaged"),
     ];
     for (at, (manifest, code, says)) in cases.into_iter().enumerate() {
@@ -171,7 +171,7 @@ fn foreign_files_are_not_removed() {
     // Nor where there is nothing else, or no manifest at all.
     fs::create_dir_all(site.path("bare/.atlaudit")).unwrap();
     fs::write(site.path("bare/.atlaudit/notes"), "of somebody").unwrap();
-    site.run(&words(&["acme"], "bare", &[])).refused(8, &["holds something else"]);
+    site.run(&words(&["acme"], "bare", &[])).refused(8, &["holds other files"]);
     assert_eq!(files(&site.path("bare")).len(), 1);
 }
 
@@ -207,7 +207,7 @@ fn no_link_in_place_of_the_state_is_followed_or_removed() {
     for out in ["whole", "empty"] {
         let link = site.path(out).join(".atlaudit");
         symlink(site.path("elsewhere"), &link).unwrap();
-        site.run(&words(&["acme"], out, &[])).refused(8, &["holds something else"]);
+        site.run(&words(&["acme"], out, &[])).refused(8, &["holds other files"]);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(files(&site.path("elsewhere")), before);
     }
@@ -217,7 +217,7 @@ fn no_link_in_place_of_the_state_is_followed_or_removed() {
         let state = site.path(&out).join(".atlaudit");
         fs::create_dir_all(&state).unwrap();
         symlink(&to, state.join(name)).unwrap();
-        site.run(&words(&["acme"], &out, &[])).refused(8, &["holds something else"]);
+        site.run(&words(&["acme"], &out, &[])).refused(8, &["holds other files"]);
         assert!(!to.exists() && fs::symlink_metadata(state.join(name)).is_ok());
     }
 }
@@ -242,7 +242,7 @@ fn a_manifest_of_any_size_is_not_read_whole() {
     file.set_len(8 << 30).unwrap();
     let script = r#"ulimit -v 1500000; exec "$PROGRAM" export acme --since 40d -o case"#;
     let run = Run::from(site.shell(script).output().unwrap());
-    run.refused(8, &["holds something else"]);
+    run.refused(8, &["holds other files"]);
     assert!(site.path("case/.atlaudit").exists());
 }
 
