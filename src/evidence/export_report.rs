@@ -152,9 +152,9 @@ fn complete(manifest: &Manifest, event_count: u64, what: &str) -> Markup {
             }
         }
         p class="fine" {
-            "\"Complete\" means: everything that the servers returned at the time of the export. What \
-             they never logged, or had already removed, is in no export. To check that the files \
-             are unchanged, see " a href="#check" { "how to check them" } "."
+            "\"Complete\" means: everything that the servers returned at the time of the export. \
+             What they never logged, or had already removed, is in no export. To check that the \
+             files are unchanged, see " a href="#check" { "how to check them" } "."
         }
     }
 }
