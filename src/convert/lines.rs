@@ -11,8 +11,8 @@ use crate::config::request::ConvertInput;
 use crate::model::json::Document;
 use crate::sink::pack::{MAGIC_LENGTH, detect_compression, unpack};
 
-/// Bytes read at once.
-const CHUNK_SIZE: usize = 256 * 1024;
+/// Bytes read at once: so few that they are still in the processor's cache when they are split.
+const CHUNK_SIZE: usize = 64 * 1024;
 
 /// The longest line. A page of records, which may be one large record, has the same limit.
 const MAX_LINE: usize = 64 * 1024 * 1024;

@@ -90,22 +90,16 @@ impl SavedLineReader {
     /// # Errors
     /// It is nothing that can be rendered again.
     pub fn read(&mut self, doc: Document) -> Result<SavedRecord, UnusableLine> {
-        let shape = detect_kind(doc.root());
         let schema = doc.root().get("schema").and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
-            None => self.read_raw(doc, shape),
+            None => self.read_raw(doc),
             Some(schema) if schema == SCHEMA => self.read_event(&doc),
             Some(schema) => Err(UnusableLine::UnsupportedSchema(printable(&schema))),
         }
     }
 
-    /// What a raw line is that looks like a record of the type `shape`.
-    fn read_raw(
-        &self,
-        doc: Document,
-        shape: Option<SourceKind>,
-    ) -> Result<SavedRecord, UnusableLine> {
-        let kind = match (shape, self.kind) {
+    fn read_raw(&self, doc: Document) -> Result<SavedRecord, UnusableLine> {
+        let kind = match (detect_kind(doc.root()), self.kind) {
             (Some(shape), Some(said)) if shape != said => {
                 return Err(UnusableLine::TypeMismatch { shape, said });
             }
@@ -157,13 +151,16 @@ fn detect_kind(record: Node<'_>) -> Option<SourceKind> {
         let mut keys = record.entries().filter(|(_, value)| !value.is_null());
         keys.any(|(key, _)| wanted.iter().any(|wanted| key.is(wanted)))
     };
-    let specificity = |kind: SourceKind| match kind.descriptor().shape {
-        RecordShape::Object(key) => record.get(key).is_some_and(Node::is_object).then_some(0),
-        RecordShape::OwnKeys(keys) => has_one(keys).then_some(1),
-        RecordShape::SharedKeys(keys) => has_one(keys).then_some(2),
+    let find = |fits: &dyn Fn(RecordShape) -> bool| {
+        SourceKind::ALL.into_iter().find(|kind| fits(kind.descriptor().shape))
     };
-    let fitting = SourceKind::ALL.into_iter().filter_map(|kind| Some((specificity(kind)?, kind)));
-    fitting.min_by_key(|(specificity, _)| *specificity).map(|(_, kind)| kind)
+    let has_object = |shape| match shape {
+        RecordShape::Object(key) => record.get(key).is_some_and(Node::is_object),
+        _ => false,
+    };
+    let has_own_key = |shape| matches!(shape, RecordShape::OwnKeys(keys) if has_one(keys));
+    let has_shared_key = |shape| matches!(shape, RecordShape::SharedKeys(keys) if has_one(keys));
+    find(&has_object).or_else(|| find(&has_own_key)).or_else(|| find(&has_shared_key))
 }
 
 /// The value of `key`, also where it is null: so is the record of a source that sent null.

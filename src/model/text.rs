@@ -1,5 +1,5 @@
 //! Makes text from outside safe to print, so that nothing that a server sent may steer a terminal,
-//! and writes numbers, counts and bytes for people.
+//! splits short texts, and writes numbers, counts and bytes for people.
 
 use std::borrow::Cow;
 
@@ -76,6 +76,14 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The text before the first `mark` and after it. For texts so short that a search in blocks
+/// costs more than it saves.
+#[inline]
+pub fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ pub fn change<'a, const N: usize, const M: usize>(
 }
 
 /// The first text among `nodes`.
+#[inline]
 pub fn first_text<'a, const N: usize>(nodes: [Option<Node<'a>>; N]) -> Option<EventText<'a>> {
     nodes.into_iter().flatten().find_map(Node::text)
 }

@@ -112,8 +112,13 @@ fn singular(kind: EventText<'_>) -> EventText<'_> {
         "directories" => EventText::Borrowed("directory"),
         "users" | "groups" | "products" | "sites" | "apps" | "domains" | "roles" | "spaces"
         | "pages" | "projects" | "tokens" => match kind {
-            EventText::Borrowed(kind) => EventText::Borrowed(kind.trim_end_matches('s')),
-            EventText::Owned(kind) => EventText::Owned(kind.trim_end_matches('s').to_owned()),
+            EventText::Borrowed(kind) => {
+                EventText::Borrowed(kind.strip_suffix('s').unwrap_or(kind))
+            }
+            EventText::Owned(mut kind) => {
+                kind.pop();
+                EventText::Owned(kind)
+            }
         },
         _ => kind,
     }
@@ -127,7 +132,9 @@ fn product<'a>(
     targets: &[EventTarget<'a>],
 ) -> Option<EventText<'a>> {
     let starting = |text: &str| {
-        PRODUCTS.into_iter().find(|product| {
+        let first = text.as_bytes().first()?.to_ascii_lowercase();
+        let begins = |product: &&str| product.as_bytes().first() == Some(&first);
+        PRODUCTS.into_iter().filter(begins).find(|product| {
             let (start, rest) = text.split_at_checked(product.len()).unwrap_or_default();
             start.eq_ignore_ascii_case(product) && !rest.starts_with(char::is_alphanumeric)
         })

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::event::UserProfile;
-use crate::model::event::{ActorKind, Event, EventTarget, EventText};
+use crate::model::event::{ActorKind, Event, EventTarget, EventText, UserProfile};
+use crate::model::text::split_at_byte;
 
 /// The ways in which an app, and nobody else, proves who it is (Admin API, `authType`).
 const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for-2LO"];
@@ -50,13 +50,6 @@ pub fn is_address(text: &str) -> bool {
     let is_odd = |byte: u8| byte <= b' ' || !byte.is_ascii();
     let is_free_of_gaps = !text.bytes().any(is_odd) || !text.contains(char::is_whitespace);
     !name.is_empty() && !host.is_empty() && is_free_of_gaps
-}
-
-/// The text before the first `mark` and after it. For texts so short that a search in blocks
-/// costs more than it saves.
-fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == mark)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Whether `id` has the form of an Atlassian account id: 24 hex digits, or `<realm>:<rest>` such

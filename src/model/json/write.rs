@@ -18,6 +18,7 @@ pub struct ObjectWriter<'o> {
 }
 
 /// Appends an object to `out`, empty or not.
+#[inline]
 pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
     out.push(b'{');
     fill(&mut ObjectWriter { out });
@@ -86,6 +87,7 @@ impl ObjectWriter<'_> {
     }
 
     /// An object, if `fill` writes a field of it.
+    #[inline] // so that the compiler knows the key: see `begin`
     pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
         let before = self.out.len();
         self.begin(key, b"\":{");
@@ -95,6 +97,7 @@ impl ObjectWriter<'_> {
     }
 
     /// A list of texts, if `fill` writes one.
+    #[inline]
     pub fn text_list(&mut self, key: &str, fill: impl FnOnce(&mut TextListWriter<'_>)) {
         let before = self.out.len();
         self.begin(key, b"\":[");
@@ -104,6 +107,7 @@ impl ObjectWriter<'_> {
     }
 
     /// A list of objects, one for each that `items` brings, if it brings any.
+    #[inline]
     pub fn objects<T>(
         &mut self,
         key: &str,

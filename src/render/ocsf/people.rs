@@ -2,6 +2,7 @@
 
 use crate::model::event::{ActorKind, Event, EventActor, EventTarget, EventText};
 use crate::model::json::write::ObjectWriter;
+use crate::model::text::split_at_byte;
 
 /// The label that names the app that acted for an actor.
 pub const APP_LABEL: &str = "actorApp";
@@ -118,15 +119,14 @@ fn type_of(kind: ActorKind) -> &'static str {
 /// Whether `text` is of the type `email_t`: some letters, digits and marks, one `@`, and a domain
 /// with a dot in it.
 pub fn is_email(text: &str) -> bool {
-    let Some((name, domain)) = text.split_once('@') else {
+    let Some((name, domain)) = split_at_byte(text, b'@') else {
         return false;
     };
     // What stands before the first dot, and after it, must not be empty.
-    let has_ends = domain.split_once('.').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
-    let is_of = |text: &str, marks: &[u8]| {
-        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.contains(&byte))
-    };
-    has_ends && !name.is_empty() && is_of(name, b"!#$%&'*+,-./=?^_`{|}~") && is_of(domain, b"-.")
+    let has_ends = split_at_byte(domain, b'.').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+    let is_in_domain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let is_in_name = |byte: u8| is_in_domain(byte) || b"!#$%&'*+,/=?^_`{|}~".contains(&byte);
+    has_ends && !name.is_empty() && name.bytes().all(is_in_name) && domain.bytes().all(is_in_domain)
 }
 
 #[cfg(test)]
