@@ -174,6 +174,8 @@ pub struct EventTarget<'a> {
     pub name: Option<EventText<'a>>,
     /// Its address.
     pub email: Option<EventText<'a>>,
+    /// The address of its page in a browser.
+    pub url: Option<EventText<'a>>,
     /// What it belongs to.
     pub parent: TargetParent<'a>,
 }
@@ -341,6 +343,7 @@ impl EventTarget<'_> {
         out.text_if_some("id", self.id.as_deref());
         out.text_if_some("name", self.name.as_deref());
         out.text_if_some("email", self.email.as_deref());
+        out.text_if_some("url", self.url.as_deref());
         out.object("parent", |out| {
             out.text_if_some("id", self.parent.id.as_deref());
             out.text_if_some("name", self.parent.name.as_deref());

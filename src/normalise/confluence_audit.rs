@@ -30,15 +30,15 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'
     let [summary, description, ip, filed_as] = texts.map(|field| field.and_then(Node::text));
     fill_cloud(event, "confluence", [summary, description, filed_as]);
     event.actor = author.map(actor).unwrap_or_default();
-    event.targets = known(object.into_iter().chain(items(associated)), |node| {
+    event.targets = known(object.into_iter().chain(items(associated)).map(|node| {
         let [kind, name] = node.fields(["objectType", "name"]);
         target([kind, None, name])
-    });
-    event.changes = known(items(changed), |node| {
+    }));
+    event.changes = known(items(changed).map(|node| {
         let [field, from, to, hidden_from, hidden_to] =
             node.fields(["name", "oldValue", "newValue", "hiddenOldValue", "hiddenNewValue"]);
         change([field], [from, hidden_from], [to, hidden_to])
-    });
+    }));
     let labels = [
         ("sysAdmin", sys_admin.and_then(flag)),
         ("superAdmin", super_admin.and_then(flag)),

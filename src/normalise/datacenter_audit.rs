@@ -44,13 +44,13 @@ pub fn fill<'a>(
     fill_action(event, kind.action(), kind.category.as_deref());
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
-    event.targets = known(items(objects), |node| target(node.fields(["type", "id", "name"])));
-    event.changes = known(items(changed), |node| {
+    event.targets = known(items(objects).map(|node| target(node.fields(["type", "id", "name"]))));
+    event.changes = known(items(changed).map(|node| {
         // Other versions than those seen may name the parts as Confluence Cloud does.
         let [key, name, i18n_key, from, old, to, new] =
             node.fields(["key", "name", "i18nKey", "from", "oldValue", "to", "newValue"]);
         change([key, name, i18n_key], [from, old], [to, new])
-    });
+    }));
     let is_trace = kind.is_audit_search() && is_author(reader, author);
     event.message = join_message(kind.text, extra.and_then(attributes));
     let labels = [

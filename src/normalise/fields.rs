@@ -52,13 +52,10 @@ pub fn add_labels<'a, const N: usize>(
     event.labels.extend(labels.into_iter().filter_map(|(key, value)| Some((key, value?))));
 }
 
-/// The targets or changes that `read` finds in `nodes`, without those of which nothing is known.
-pub fn known<'a, T: Default + PartialEq>(
-    nodes: impl Iterator<Item = Node<'a>>,
-    read: impl Fn(Node<'a>) -> T,
-) -> Vec<T> {
+/// The targets or changes without those of which nothing is known.
+pub fn known<T: Default + PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let nothing = T::default();
-    nodes.map(read).filter(|item| *item != nothing).collect()
+    items.filter(|item| *item != nothing).collect()
 }
 
 /// A target by the values of its type, id and name.

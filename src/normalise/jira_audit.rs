@@ -28,11 +28,11 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'
         texts.map(|field| field.and_then(Node::text));
     fill_cloud(event, "jira", [summary, description, filed_as]);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
-    event.targets = known(object.into_iter().chain(items(associated)), thing);
-    event.changes = known(items(changed), |node| {
+    event.targets = known(object.into_iter().chain(items(associated)).map(thing));
+    event.changes = known(items(changed).map(|node| {
         let [field, from, to] = node.fields(["fieldName", "changedFrom", "changedTo"]);
         change([field], [from], [to])
-    });
+    }));
     add_labels(event, [("eventSource", event_source)]);
     ip
 }

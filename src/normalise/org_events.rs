@@ -34,7 +34,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'
             event.labels.push(("actorApp", app));
         }
     }
-    event.targets = known(items(context).chain(items(container)), target);
+    event.targets =
+        known(items(context).map(target).chain(items(container).flat_map(targets_of_place)));
     event.product = product(&event.action, &event.actor, &event.targets);
     let [ip, country, region, city, geo] = location?
         .fields(["ip", "countryName", "regionName", "city", "geo"])
@@ -93,15 +94,46 @@ const NAMES: [&str; 7] =
 
 /// An item of `context` or `container`. What names a thing differs by its type.
 fn target(node: Node<'_>) -> EventTarget<'_> {
-    let [kind, id, attributes] = node.fields(["type", "id", "attributes"]);
+    let [kind, id, attributes, links] = node.fields(["type", "id", "attributes", "links"]);
     let [email, names @ ..] = attributes.map(|of| of.fields(NAMES)).unwrap_or_default();
     EventTarget {
         kind: kind.and_then(Node::text).map(singular),
         id: id.and_then(Node::scalar),
         name: first_text(names),
         email: address(email.and_then(Node::text)),
+        url: links.and_then(|links| links.text_of("alt")).filter(|url| is_web_url(url)),
         parent: TargetParent::default(),
     }
+}
+
+/// What an item of `container` names. A site may name an issue as well (seen: `context` empty, and
+/// `issueId`, `issueKeyOrId` and the issue's URL with the site): then the issue comes first, since
+/// it is what was acted on, and the URL is its.
+fn targets_of_place(node: Node<'_>) -> impl Iterator<Item = EventTarget<'_>> {
+    let mut place = target(node);
+    let issue = issue_in(node).map(|issue| EventTarget { url: place.url.take(), ..issue });
+    issue.into_iter().chain([place])
+}
+
+/// The issue that an item of `container` names among its attributes, or beside them.
+fn issue_in(node: Node<'_>) -> Option<EventTarget<'_>> {
+    let mut places = [node.get("attributes"), Some(node)].into_iter().flatten();
+    let [id, key] = places.find_map(|place| {
+        let found = place.fields(["issueId", "issueKeyOrId"]).map(|node| node?.scalar());
+        found.iter().any(Option::is_some).then_some(found)
+    })?;
+    let is_id = |text: &EventText<'_>| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (key, other_id) = match key {
+        Some(text) if is_id(&text) => (None, Some(text)),
+        key => (key, None),
+    };
+    let kind = Some(EventText::Borrowed("issue"));
+    Some(EventTarget { kind, id: id.or(other_id), name: key, ..EventTarget::default() })
+}
+
+/// Whether `text` can be shown as a link: no server may put a script there.
+fn is_web_url(text: &str) -> bool {
+    ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme))
 }
 
 /// `users` as `user`: one word for a thing, whichever source names it.
@@ -209,6 +241,52 @@ mod tests {
         assert_eq!(event["product"], "confluence");
         assert_eq!(event["client"], json!({"geo": "EU"}));
         assert_eq!(event.get("targets"), None);
+    }
+
+    #[test]
+    fn an_issue_that_a_site_names_is_the_target_before_the_site() {
+        let targets = |attributes: &str, beside: &str| {
+            let text = format!(
+                r#"{{"attributes":{{"action":"jira_issue_viewed","context":[],"container":[
+                {{"id":"s1","type":"sites","attributes":{{"siteName":"acme"{attributes}}}{beside},
+                  "links":{{"alt":"https://acme.example/browse/OPS-7"}}}}]}}}}"#
+            );
+            event(&text)["targets"].clone()
+        };
+        let site = json!({"type": "site", "id": "s1", "name": "acme"});
+        let url = "https://acme.example/browse/OPS-7";
+        let issue = json!({"type": "issue", "id": "10007", "name": "OPS-7", "url": url});
+        let pair = r#","issueId":"10007","issueKeyOrId":"OPS-7""#;
+        assert_eq!(targets(pair, ""), json!([issue, site]));
+        assert_eq!(targets("", pair), json!([issue, site]));
+        assert_eq!(targets(r#","issueId":10007,"issueKeyOrId":"OPS-7""#, ""), json!([issue, site]));
+        let by_id = json!([{"type": "issue", "id": "10007", "url": url}, site]);
+        assert_eq!(targets(r#","issueId":null,"issueKeyOrId":"10007""#, ""), by_id);
+        assert_eq!(targets(r#","issueId":"10007","issueKeyOrId":"10007""#, ""), by_id);
+        let mut with_url = site.clone();
+        with_url["url"] = url.into();
+        for none in ["", r#","issueId":null"#, r#","issueId":{},"issueKeyOrId":" ""#] {
+            assert_eq!(targets(none, ""), json!([with_url]), "{none}");
+        }
+    }
+
+    #[test]
+    fn only_a_web_address_is_a_targets_url() {
+        let url = |links: &str| {
+            let item = format!(r#"{{"type":"users","id":"u1","links":{links}}}"#);
+            let event = event(&format!(r#"{{"attributes":{{"action":"x","context":[{item}]}}}}"#));
+            event["targets"][0].get("url").cloned().unwrap_or_default()
+        };
+        assert_eq!(url(r#"{"alt":"https://a.example/u"}"#), "https://a.example/u");
+        for none in [
+            r#"{"alt":"javascript:alert(1)"}"#,
+            r#"{"alt":7}"#,
+            "[]",
+            "null",
+            r#"{"self":"https://b"}"#,
+        ] {
+            assert_eq!(url(none), Value::Null, "{none}");
+        }
     }
 
     #[test]

@@ -127,11 +127,12 @@ const ABSENT_WHEN_EMPTY: [&str; 9] = [
 ];
 
 /// What texts look like, by the pointers to their schemas.
-const PATTERNS: [(&str, &str); 6] = [
+const PATTERNS: [(&str, &str); 7] = [
     ("/properties/id", "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:)."),
     ("/properties/actor/properties/email", EMAIL),
     ("/properties/actor/properties/on_behalf_of/properties/email", EMAIL),
     ("/properties/targets/items/properties/email", EMAIL),
+    ("/properties/targets/items/properties/url", "^https?://"),
     ("/properties/client/properties/ip", IP),
     ("/properties/client/properties/forwarded/items", IP),
 ];

@@ -53,8 +53,9 @@ fn any_target() -> impl Strategy<Value = EventTarget<'static>> {
         maybe(),
     ];
     let parent = (maybe(), maybe()).prop_map(|(id, name)| TargetParent { id, name });
-    (kind, maybe(), maybe(), maybe(), parent)
-        .prop_map(|(kind, id, name, email, parent)| EventTarget { kind, id, name, email, parent })
+    (kind, maybe(), maybe(), maybe(), maybe(), parent).prop_map(
+        |(kind, id, name, email, url, parent)| EventTarget { kind, id, name, email, url, parent },
+    )
 }
 
 fn any_actor() -> impl Strategy<Value = EventActor<'static>> {

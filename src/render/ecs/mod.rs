@@ -8,7 +8,7 @@ mod user;
 
 use std::collections::HashSet;
 
-use crate::model::event::{Event, REMOTE_ADDRESS};
+use crate::model::event::{Event, EventTarget, REMOTE_ADDRESS};
 use crate::model::json::write::{ObjectWriter, TextListWriter, object};
 use crate::model::record::Record;
 use user::{EventUsers, identity, is_kind};
@@ -26,6 +26,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         out.object("user", |out| user.append(out));
         out.object("group", |out| user.append_group(out));
         out.object("source", |out| append_source(event, out));
+        out.object("url", |out| out.text_if_some("full", content_url(event)));
         out.object("organization", |out| append_organization(event, out));
         out.object("observer", |out| append_observer(event, out));
         out.object("related", |out| append_related(event, &user, out));
@@ -66,6 +67,14 @@ fn append_source(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         out.text_if_some("region_name", client.region.as_deref());
         out.text_if_some("city_name", client.city.as_deref());
     });
+}
+
+/// The URL of the content that was acted on. Pages where people and products are managed have URLs
+/// as well; they are with the targets below `atlassian`.
+fn content_url<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    const MANAGED: [&str; 5] = ["user", "group", "organization", "site", "product"];
+    let is_content = |target: &&EventTarget<'_>| !MANAGED.iter().any(|kind| is_kind(target, kind));
+    event.targets.iter().filter(is_content).find_map(|target| target.url.as_deref())
 }
 
 /// The fields of `organization`. Its name is known only where it is a target, as the events of an

@@ -313,3 +313,23 @@ fn thousands_of_targets_and_texts_that_repeat() {
     assert_eq!(got["related"]["user"], json!(want));
     assert_eq!(got["atlassian"]["targets"].as_array().unwrap().len(), 100_000);
 }
+
+#[test]
+fn the_url_is_that_of_the_content_that_was_acted_on() {
+    let with_url = |kind: &'static str, url: &'static str| EventTarget {
+        url: text(url),
+        ..target(kind, "1", "x")
+    };
+    let mut event = blank();
+    event.targets = vec![
+        with_url("user", "https://acme.example/people/1"),
+        target("page", "1", "x"),
+        with_url("issue", "https://acme.example/browse/OPS-7"),
+        with_url("issue", "https://acme.example/browse/OPS-8"),
+    ];
+    let got = ecs(&event);
+    assert_eq!(got["url"], json!({"full": "https://acme.example/browse/OPS-7"}));
+    assert_eq!(got["atlassian"]["targets"][0]["url"], "https://acme.example/people/1");
+    event.targets.truncate(2);
+    assert_eq!(ecs(&event).get("url"), None);
+}

@@ -58,12 +58,13 @@ fn any_text() -> impl Strategy<Value = Option<EventText<'static>>> {
 }
 
 fn target() -> impl Strategy<Value = EventTarget<'static>> {
-    let texts = (select(KINDS), any_text(), any_text(), any_text(), any_text());
-    texts.prop_map(|(kind, id, name, email, parent)| EventTarget {
+    let texts = (select(KINDS), any_text(), any_text(), any_text(), any_text(), any_text());
+    texts.prop_map(|(kind, id, name, email, url, parent)| EventTarget {
         kind: text(kind),
         id,
         name,
         email,
+        url,
         parent: TargetParent { id: parent, name: None },
     })
 }

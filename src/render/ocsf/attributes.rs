@@ -78,7 +78,10 @@ pub fn write_of_class(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
         OcsfClass::GroupManagement => group(plan, out),
         OcsfClass::WebResources => {
             let resources = targets_in(plan, TargetAttribute::WebResource);
-            out.objects("web_resources", resources, write_with_type);
+            out.objects("web_resources", resources, |out, target| {
+                write_with_type(out, target);
+                out.text_if_some("url_string", target.url.as_deref());
+            });
         }
         OcsfClass::Api => {
             out.object("api", |out| {
@@ -229,7 +232,10 @@ fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget
                 _ => None,
             };
             let has_email = user.is_some_and(|user| user.email.is_some());
-            target.email.is_some() && !has_email || target.parent != TargetParent::default()
+            let has_url = place == TargetAttribute::WebResource;
+            target.email.is_some() && !has_email
+                || target.url.is_some() && !has_url
+                || target.parent != TargetParent::default()
         }
     }
 }

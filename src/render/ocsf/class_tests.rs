@@ -248,6 +248,16 @@ fn web_resources_are_content_or_else_the_whole_site() {
         render_valid(&event)["web_resources"],
         json!([{"uid": "7", "name": "Plan", "type": "page"}, {"uid": "8"}])
     );
+    event.targets[3].url = text("https://acme.example/wiki/7");
+    let value = render_valid(&event);
+    assert_eq!(value["web_resources"][0]["url_string"], "https://acme.example/wiki/7");
+    let observables = value["observables"].as_array().unwrap();
+    assert!(
+        observables
+            .iter()
+            .any(|it| it["type_id"] == 6 && it["value"] == "https://acme.example/wiki/7")
+    );
+    assert!(!value["unmapped"]["targets"].to_string().contains("wiki"), "{value}");
 }
 
 #[test]

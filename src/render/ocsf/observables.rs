@@ -44,6 +44,7 @@ const HOST_IP: ObservablePath = spot!(2, "dst_endpoint.ip");
 const RESOURCE: ObservablePath = spot!(10, "resource.uid");
 const RESOURCES: ObservablePath = spot!(10, "resources[].uid");
 const WEB_RESOURCES: ObservablePath = spot!(10, "web_resources[].uid");
+const WEB_URLS: ObservablePath = spot!(6, "web_resources[].url_string");
 const ACTOR: [ObservablePath; 3] = user_spots!("actor.user");
 const USER: [ObservablePath; 3] = user_spots!("user");
 const ENTITY_USER: [ObservablePath; 3] = user_spots!("entity.user");
@@ -119,6 +120,9 @@ impl<'e> ObservableList<'e> {
         };
         for target in targets_in(plan, place).take(MAX_OBSERVABLES) {
             self.add(spot, target.id.as_deref());
+            if place == TargetAttribute::WebResource {
+                self.add(WEB_URLS, target.url.as_deref());
+            }
         }
     }
 

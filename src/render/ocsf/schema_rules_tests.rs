@@ -16,7 +16,7 @@ event class_uid=int! class_name=text! category_uid=int! category_name=text! acti
 3004 entity=entity!
 3005 user=user! privileges[]=text! resources[]=resource
 3006 group=named! subgroup=named user=user privileges[]=text resource=resource
-6001 web_resources[]=resource! dst_endpoint=endpoint
+6001 web_resources[]=web_resource! dst_endpoint=endpoint
 6003 actor=actor! api=api! src_endpoint=endpoint! resources[]=resource dst_endpoint=endpoint
 metadata version=text! uid=text! original_event_uid=text event_code=text! product=product! tenant_uid=text \
     log_name=text! source=text! original_time=text logged_time=time processed_time=time!
@@ -28,11 +28,12 @@ endpoint ip=ip port=int intermediate_ips[]=ip hostname=text location=location an
 location country=country region=text city=text any country region city
 named uid=text name=text any uid name
 resource uid=text name=text type=text any uid name
+web_resource uid=text name=text type=text url_string=text any uid name
 policy uid=text name=text type=text any uid name type
 entity uid=text name=text type_id=0|1|2|3|4|5|6|7|99! type=text! user=user group=named org=named policy=policy \
     any uid name user group org policy
 api operation=text! service=named
-observable type_id=1|2|4|5|10|14|31|32|33! name=text! value=text!
+observable type_id=1|2|4|5|6|10|14|31|32|33! name=text! value=text!
 ";
 
 /// `activity_id` and `activity_name` of each class, beside 0 (`Unknown`) and 99, which has the
