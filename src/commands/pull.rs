@@ -294,7 +294,7 @@ fn describe(
         let until = open.to.map_or("the end of the stream".to_owned(), format_millis);
         let how = match (&open.cursor, order) {
             (Some(_), _) => ", behind the saved cursor",
-            (None, DeliveryOrder::NewestFirst) => ", in time slices",
+            (None, DeliveryOrder::Unspecified) => ", in time slices",
             (None, DeliveryOrder::Ascending) => "",
         };
         lines.push(format!("  reads       {} to {until}{how}", format_millis(open.from)));

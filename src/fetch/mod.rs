@@ -3,7 +3,7 @@
 //!
 //! Reading runs ahead of writing by the capacity of the channel. [`cursor_reader`] reads a source
 //! that delivers oldest first, with [`prefetch`] where the server is slow; [`slice_reader`] reads
-//! one that delivers newest first, slice by slice with [`slice_pages`]. Both use [`page_reader`]
+//! one whose order is not documented, slice by slice with [`slice_pages`]. Both use [`page_reader`]
 //! for one page. [`plan`], [`pagination`], [`paging_facts`], [`segment_queue`] and [`slice_scan`]
 //! do no I/O. See `docs/design.md`, sections 5 to 8.
 
@@ -75,7 +75,7 @@ impl<T: Transport + 'static> Fetcher<T> {
                     let stream = CursorReader::new(reader, window, terms, out.clone());
                     stream.read().await?
                 }
-                DeliveryOrder::NewestFirst => {
+                DeliveryOrder::Unspecified => {
                     let (concurrency, max_records) = (self.concurrency, self.slice_records);
                     let slices =
                         SliceReader::new(reader, window, concurrency, max_records, out.clone());

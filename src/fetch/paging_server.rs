@@ -1,4 +1,4 @@
-//! A server of a newest-first source that pages in every way that the documentation leaves open,
+//! A server of a source that is read in slices, which pages in every way that the documentation leaves open,
 //! for tests.
 
 use std::collections::BTreeSet;
@@ -42,6 +42,8 @@ pub(super) struct PagingBehavior {
     pub(super) never_last: bool,
     /// Records after the end of a window are in it.
     pub(super) ignores_end: bool,
+    /// The oldest records come first.
+    pub(super) oldest_first: bool,
     /// Pages overlap by what came, not only by where the second begins.
     pub(super) overlaps_each: bool,
 }
@@ -87,7 +89,7 @@ impl PagingServer {
         }
     }
 
-    /// The records of `window` at the request of this number, newest first; new ones have contents
+    /// The records of `window` at the request of this number, in the order of the server; new ones have contents
     /// of their own.
     fn matching(&self, query: &RequestQuery, request: usize) -> Vec<String> {
         let grown = self.paging.grows_at.iter().filter(|at| **at < request);
@@ -106,7 +108,9 @@ impl PagingServer {
             })
             .map(|(number, record)| self.text(number, record))
             .collect();
-        matching.reverse();
+        if !self.paging.oldest_first {
+            matching.reverse();
+        }
         matching
     }
 

@@ -1,5 +1,5 @@
-//! Tests the reading of sources that deliver newest first against servers that page in every way
-//! that their documentation leaves open.
+//! Tests the reading of sources in slices against servers that page in every way that their
+//! documentation leaves open.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -315,6 +315,26 @@ fn empty_pages_beyond_an_offset_are_no_end() {
     }
 }
 
+/// The documentation of no API that is read in slices says in which order its pages come.
+#[test]
+fn oldest_first_is_read_whole_in_few_requests() {
+    let oldest_first = || PagingBehavior { oldest_first: true, ..PagingBehavior::default() };
+    for kind in KINDS {
+        for paging in [
+            oldest_first(),
+            PagingBehavior { fails_from: Some(30), ..oldest_first() },
+            PagingBehavior { empty_from: Some(30), ..oldest_first() },
+            PagingBehavior { page_caps: vec![3], ..oldest_first() },
+            PagingBehavior { page_caps: vec![1], ..oldest_first() },
+        ] {
+            let smallest = paging.page_caps.first().map_or(10, |cap| *cap);
+            let asked = assert_reads_all(&regular(kind, 1_000, 700, paging.clone()), 10, 200);
+            let pages = 1_000 / smallest;
+            assert!(asked < pages * 4, "{paging:?}: {asked} requests for {pages} pages");
+        }
+    }
+}
+
 #[test]
 fn a_refusal_of_the_page_after_the_last_is_an_end() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
@@ -403,25 +423,28 @@ fn any_paging() -> impl Strategy<Value = PagingBehavior> {
         prop::collection::vec(1_usize..40, 0..6),
         prop::collection::vec(0_usize..30, 0..4),
         oddities(),
-        any::<bool>(),
+        (any::<bool>(), prop::bool::weighted(0.3)),
         offset,
     )
-        .prop_map(|(caps, grows_at, oddity, has_links, offset)| PagingBehavior {
-            // A server whose pages hold now more and now less, and which does not give what lies
-            // further, shows nothing of its end.
-            page_caps: match oddity {
-                PagingBehavior {
-                    fails_from: None,
-                    ignores_offset: false,
-                    empty_from: None,
-                    ..
-                } => caps,
-                _ => Vec::new(),
-            },
-            grows_at,
-            has_links,
-            offset,
-            ..oddity
+        .prop_map(|(caps, grows_at, oddity, (has_links, oldest_first), offset)| {
+            PagingBehavior {
+                // A server whose pages hold now more and now less, and which does not give what lies
+                // further, shows nothing of its end.
+                page_caps: match oddity {
+                    PagingBehavior {
+                        fails_from: None,
+                        ignores_offset: false,
+                        empty_from: None,
+                        ..
+                    } => caps,
+                    _ => Vec::new(),
+                },
+                grows_at,
+                has_links,
+                oldest_first,
+                offset,
+                ..oddity
+            }
         })
 }
 

@@ -90,7 +90,7 @@ pub fn incremental(
     let now = truncate_to_millis(now);
     let first = OpenWindow {
         from: before(now, reach.initial_lookback),
-        to: (order == DeliveryOrder::NewestFirst).then_some(now),
+        to: (order == DeliveryOrder::Unspecified).then_some(now),
         cursor: None,
         rereads: false,
         read_by_time: None,
@@ -102,7 +102,7 @@ pub fn incremental(
         (Some(checkpoint), DeliveryOrder::Ascending) => {
             resume_windows(checkpoint, watermark, reach, &first, now)
         }
-        (Some(checkpoint), DeliveryOrder::NewestFirst) => {
+        (Some(checkpoint), DeliveryOrder::Unspecified) => {
             vec![window_by_time(checkpoint, watermark, reach, &first, now)]
         }
     };
@@ -222,7 +222,7 @@ pub fn one_off(
     let until = window.to.unwrap_or(now);
     let asked = match order {
         DeliveryOrder::Ascending => after(until, reach.late_margin).min(now),
-        DeliveryOrder::NewestFirst => ceil_millis(until),
+        DeliveryOrder::Unspecified => ceil_millis(until),
     };
     let from = truncate_to_millis(window.from);
     ReadPlan {
@@ -311,7 +311,7 @@ mod tests {
     fn a_first_pull_reaches_back() {
         let stream = incremental(DeliveryOrder::Ascending, &REACH, None, now());
         assert_eq!(stream.windows, [open("2026-11-13T12:00:00Z", None, None)]);
-        let slices = incremental(DeliveryOrder::NewestFirst, &REACH, None, now());
+        let slices = incremental(DeliveryOrder::Unspecified, &REACH, None, now());
         assert_eq!(
             slices.windows,
             [open("2026-11-13T12:00:00Z", Some("2026-11-20T12:00:00Z"), None)]
@@ -349,7 +349,7 @@ mod tests {
     fn slices_continue_an_overlap_after_the_watermark_and_skip_nothing_unread() {
         let plan = |watermark, windows| {
             let checkpoint = checkpoint(watermark, windows);
-            incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now()).windows
+            incremental(DeliveryOrder::Unspecified, &REACH, Some(&checkpoint), now()).windows
         };
         let until = Some("2026-11-20T12:00:00Z");
         assert_eq!(
@@ -400,7 +400,7 @@ mod tests {
                 Record { doc: Document::new(text.into()), id: None, time: None, position: None };
             checkpoint.dedup_cache.remember(&record, at(position));
         }
-        let plan = incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now());
+        let plan = incremental(DeliveryOrder::Unspecified, &REACH, Some(&checkpoint), now());
         let until = Some("2026-11-20T12:00:00Z");
         assert_eq!(plan.windows, [reread_window("2026-11-20T10:50:00Z", until)]);
     }
@@ -420,7 +420,7 @@ mod tests {
             [open("2026-11-01T00:00:00Z", Some("2026-11-20T12:00:00Z"), None)]
         );
         assert_eq!(
-            asked(DeliveryOrder::NewestFirst, old),
+            asked(DeliveryOrder::Unspecified, old),
             [open("2026-11-01T00:00:00Z", Some("2026-11-02T00:00:00Z"), None)]
         );
         let future = window("2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z");

@@ -1,12 +1,13 @@
-//! Reads the pages of one time slice of a source that delivers newest first, until the slice is
-//! whole or must be cut.
+//! Reads the pages of one time slice of a source whose pages may come newest first or oldest
+//! first, until the slice is whole or must be cut.
 //!
 //! No page proves the end by itself, unless the server says so: the largest page that a server
 //! gives is not documented, nor how far it pages. So the end of several pages is checked by time: a
-//! request for what is as old as the oldest record, or older, must bring nothing new. Where a
+//! request for what is as old as the oldest record, or older (or where the oldest came first, as new
+//! as the newest, or newer), must bring nothing new. Where a
 //! server cannot be paged any further (it fails from some offset on, ignores offsets, or its cursor
-//! can be read in two ways), the slice is cut at the oldest record read, and what is older is read
-//! by its time. Only the records of one instant, which no cut parts, need a paging that works.
+//! can be read in two ways), the slice is cut at the last record read, and what lies past it is
+//! read by its time. Only the records of one instant, which no cut parts, need a paging that works.
 
 use std::sync::Arc;
 
@@ -19,11 +20,11 @@ use crate::fetch::paging_facts::{
     CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
 };
 use crate::fetch::segment_queue::TimeRange;
-use crate::fetch::slice_scan::SliceScan;
+use crate::fetch::slice_scan::{SliceEdge, SliceScan};
 use crate::fetch::types::{FetchError, SLICE_READS};
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
-use crate::model::time::{Timestamp, floor, format_millis};
+use crate::model::time::{floor, format_millis};
 use crate::source::{Page, PageLocator, RecordIdentity};
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
@@ -32,10 +33,10 @@ const FAR_OFFSET: u64 = 1_000_000;
 /// The pages of a slice.
 #[derive(Debug)]
 pub struct SliceContents {
-    /// The pages, newest first.
+    /// The pages, as they came.
     pub pages: Vec<CompressedPage>,
-    /// Where it begins, if it is the newer part of a larger slice.
-    pub since: Option<Timestamp>,
+    /// Where it ends, if it is a part of a larger slice.
+    pub edge: Option<SliceEdge>,
     /// How many records it holds.
     pub records: usize,
     /// Whether the slice did not change while it was read.
@@ -56,12 +57,12 @@ pub enum SliceResult {
 /// Where a slice is cut.
 #[derive(Debug)]
 pub struct SliceCut {
-    /// The instant.
-    pub at: Timestamp,
-    /// About how many records lie after it.
-    pub newer: usize,
-    /// The records from there on, if they are complete.
-    pub newest: Option<SliceContents>,
+    /// The instant, and which part was read.
+    pub edge: SliceEdge,
+    /// About how many records lie in that part.
+    pub records: usize,
+    /// That part, if it is complete.
+    pub read: Option<SliceContents>,
 }
 
 /// The reading of one slice.
@@ -144,11 +145,11 @@ enum NextPage {
 
 /// The result of checking the end of a slice by time.
 enum EndCheck {
-    /// There is nothing older.
+    /// There is nothing past the last record.
     Confirmed,
     /// There is more; the slice can be cut here.
-    MoreBefore(Timestamp),
-    /// There is nothing older, or the server cuts off its pages there: this one is as full as any.
+    MorePast(SliceEdge),
+    /// There is nothing more, or the server cuts off its pages there: this one is as full as any.
     Unclear,
     /// All that was read is of one instant, so that nothing can be requested by time.
     OneInstant,
@@ -226,9 +227,9 @@ impl<T: Transport> SlicePager<T> {
                 }
             };
             if so_far.scan.exceeds_limits(self.current_max_records(&so_far))
-                && let Some(at) = so_far.scan.cut(&self.span)?
+                && let Some(edge) = so_far.scan.edge(&self.span)?
             {
-                return Ok(so_far.into_cut(at));
+                return Ok(so_far.into_cut(edge));
             }
         }
     }
@@ -277,7 +278,7 @@ impl<T: Transport> SlicePager<T> {
             return Some(PagingStop::OffsetIgnored);
         }
         let failure = self.facts.failure_after(so_far.served_records)?;
-        let can_cut = matches!(so_far.scan.cut(&self.span), Ok(Some(_)));
+        let can_cut = matches!(so_far.scan.edge(&self.span), Ok(Some(_)));
         can_cut.then_some(PagingStop::KnownFailure(failure))
     }
 
@@ -381,7 +382,7 @@ impl<T: Transport> SlicePager<T> {
             return Ok(so_far.into_whole());
         }
         match self.check_end(&so_far).await? {
-            EndCheck::MoreBefore(at) => return Ok(so_far.into_cut(at)),
+            EndCheck::MorePast(edge) => return Ok(so_far.into_cut(edge)),
             // Pages that repeat, instead of being empty, may go on repeating.
             EndCheck::Confirmed if so_far.last.is_empty() => {}
             EndCheck::Confirmed | EndCheck::Unclear | EndCheck::OneInstant => {
@@ -391,25 +392,30 @@ impl<T: Transport> SlicePager<T> {
         Ok(so_far.into_whole())
     }
 
-    /// Requests what is as old as the oldest record, or older.
+    /// Requests what is as old as the oldest record, or older; where the oldest came first, what is
+    /// as new as the newest, or newer; both while the order is not known.
     async fn check_end(&self, so_far: &SliceProgress) -> Result<EndCheck, FetchError> {
-        let cut = match so_far.scan.ignores_dates() {
-            true => None,
-            false => so_far.scan.cut(&self.span)?,
-        };
-        let Some(at) = cut else {
+        if so_far.scan.ignores_dates() {
             return Ok(EndCheck::OneInstant);
-        };
-        let older = TimeRange { to: at, ..self.span }.window();
-        let asked = self.reader.page_with_limit(&older, &PageLocator::Start, so_far.limit);
-        let (page, _) = asked.await.map_err(|failure| self.facts.original_failure(failure))?;
-        if !so_far.scan.contains_all(&page.records) {
-            return Ok(EndCheck::MoreBefore(at));
         }
-        Ok(match page.records.len() < so_far.largest_page {
-            true => EndCheck::Confirmed,
-            false => EndCheck::Unclear,
-        })
+        let mut found = EndCheck::OneInstant;
+        for order in so_far.scan.possible_orders() {
+            let Some(edge) = so_far.scan.edge_of(*order, &self.span)? else {
+                continue;
+            };
+            let window = edge.unread(&self.span).window();
+            let asked = self.reader.page_with_limit(&window, &PageLocator::Start, so_far.limit);
+            let (page, _) = asked.await.map_err(|failure| self.facts.original_failure(failure))?;
+            if !so_far.scan.contains_all(&page.records) {
+                return Ok(EndCheck::MorePast(edge));
+            }
+            let is_full = page.records.len() >= so_far.largest_page;
+            found = match (found, is_full) {
+                (EndCheck::Unclear, _) | (_, true) => EndCheck::Unclear,
+                (_, false) => EndCheck::Confirmed,
+            };
+        }
+        Ok(found)
     }
 
     /// Decides what a slice is that cannot be paged any further: whole if nothing is left, else it
@@ -433,7 +439,7 @@ impl<T: Transport> SlicePager<T> {
                 EndCheck::Unclear if stop.may_follow_last_page() => {
                     return Ok(so_far.into_whole());
                 }
-                EndCheck::MoreBefore(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
+                EndCheck::MorePast(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
             }
         }
         if let PagingStop::Failed(failure) | PagingStop::Refused(failure) = &stop {
@@ -442,10 +448,10 @@ impl<T: Transport> SlicePager<T> {
         let cut = match stop {
             // No narrower window helps.
             PagingStop::OffsetIgnored if so_far.scan.ignores_dates() => Ok(None),
-            _ => so_far.scan.cut(&self.span),
+            _ => so_far.scan.edge(&self.span),
         };
         match (stop, cut) {
-            (_, Ok(Some(at))) => Ok(so_far.into_cut(at)),
+            (_, Ok(Some(edge))) => Ok(so_far.into_cut(edge)),
             // Nothing more can be requested, and less came than was requested.
             (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.into_whole()),
             (_, Err(error)) => Err(error),
@@ -474,13 +480,13 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// The instant that cannot be paged through, as the API's dates show it; nothing where the
-    /// slice is longer. It is that of the oldest record read: the end of the slice may be in it.
+    /// slice is longer. It is that of the last record read: the end of the slice may be in it.
     fn describe_instant(&self, so_far: &SliceProgress) -> Option<String> {
         let grain = self.reader.source.grain();
         if floor(self.span.from, grain) + grain < self.span.to {
             return None;
         }
-        let at = floor(so_far.scan.oldest().unwrap_or(self.span.from), grain);
+        let at = floor(so_far.scan.reached().unwrap_or(self.span.from), grain);
         Some(match grain < TimeDelta::seconds(1) {
             true => format!("the millisecond {}", format_millis(at)),
             false => format!("the second {}", at.format("%Y-%m-%dT%H:%M:%SZ")),
@@ -558,12 +564,12 @@ impl SliceProgress {
         self.into_pass(|so_far| SliceResult::Whole(so_far.into_contents(None)))
     }
 
-    fn into_cut(self, at: Timestamp) -> SlicePass {
+    fn into_cut(self, edge: SliceEdge) -> SlicePass {
         self.into_pass(|so_far| {
-            let newer = so_far.scan.records;
-            let is_all = so_far.scan.holds_all_since(at);
-            let newest = is_all.then(|| so_far.into_contents(Some(at)));
-            SliceResult::TooLarge(SliceCut { at, newer, newest })
+            let records = so_far.scan.records;
+            let is_all = so_far.scan.holds_all_to(&edge);
+            let read = is_all.then(|| so_far.into_contents(Some(edge)));
+            SliceResult::TooLarge(SliceCut { edge, records, read })
         })
     }
 
@@ -577,10 +583,10 @@ impl SliceProgress {
         }
     }
 
-    fn into_contents(self, since: Option<Timestamp>) -> SliceContents {
+    fn into_contents(self, edge: Option<SliceEdge>) -> SliceContents {
         SliceContents {
             pages: self.pages,
-            since,
+            edge,
             records: self.scan.records,
             is_steady: self.scan.is_steady(),
             digest: self.scan.digest(),

@@ -1,4 +1,4 @@
-//! Reads a window of a source that delivers newest first: in time slices, each read whole, sorted
+//! Reads a window of a source that does not surely deliver oldest first: in time slices, each read whole, sorted
 //! and handed on, so that the output is oldest first however long the window is. See
 //! `docs/design.md`, section 7.
 //!
@@ -14,7 +14,7 @@ use crate::fetch::page_reader::PageReader;
 use crate::fetch::paging_facts::PagingFacts;
 use crate::fetch::segment_queue::{QueuedSegment, RecordDensity, SegmentQueue, TimeRange};
 use crate::fetch::slice_pages::{SliceContents, SlicePager, SliceResult};
-use crate::fetch::slice_scan::{gathered, sort_oldest_first};
+use crate::fetch::slice_scan::{PageOrder, gathered, sort_oldest_first};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
@@ -142,16 +142,24 @@ impl<T: Transport + 'static> SliceReader<T> {
                 [Some(QueuedSegment::Started(SliceState::Complete(span, read))), None]
             }
             Ok(SliceResult::TooLarge(cut)) => {
-                self.density.observe(cut.newer, span.to - cut.at);
-                let (from, to) = (cut.at, cut.at);
-                let older = QueuedSegment::Unread(TimeRange { to, ..span });
-                let newer = TimeRange { from, ..span };
-                let newer =
-                    match cut.newest.filter(|_| self.reader.memory_budget.has_compressed_space()) {
-                        Some(read) => QueuedSegment::Started(SliceState::Complete(newer, read)),
-                        None => QueuedSegment::Unread(newer),
-                    };
-                [Some(older), Some(newer)]
+                let older = TimeRange { to: cut.edge.at, ..span };
+                let newer = TimeRange { from: cut.edge.at, ..span };
+                let (read, unread) = match cut.edge.order {
+                    PageOrder::NewestFirst => (newer, older),
+                    PageOrder::OldestFirst => (older, newer),
+                };
+                self.density.observe(cut.records, read.width());
+                let has_space = self.reader.memory_budget.has_compressed_space();
+                let contents = cut.read.filter(|_| has_space);
+                let read = match contents {
+                    Some(contents) => QueuedSegment::Started(SliceState::Complete(read, contents)),
+                    None => QueuedSegment::Unread(read),
+                };
+                let unread = QueuedSegment::Unread(unread);
+                match cut.edge.order {
+                    PageOrder::NewestFirst => [Some(unread), Some(read)],
+                    PageOrder::OldestFirst => [Some(read), Some(unread)],
+                }
             }
         }
     }
@@ -197,7 +205,7 @@ impl<T: Transport + 'static> SliceReader<T> {
         let pages = pages.collect::<Result<_, FetchError>>()?;
         let identity = self.reader.source.identity();
         let keeps_equal_records = identity == RecordIdentity::Content && read.is_steady;
-        let records = gathered(pages, read.since, identity, keeps_equal_records);
+        let records = gathered(pages, read.edge, identity, keeps_equal_records);
         let mut records = sort_oldest_first(records, &span);
         if identity == RecordIdentity::Content {
             let mut numbering = DuplicateNumbering::default();

@@ -1,6 +1,7 @@
-//! Collects the records of a slice while it is paged, newest first. If they exceed the limits,
-//! says where to cut the slice. No I/O.
+//! Collects the records of a slice while it is paged, and finds out whether newest or oldest come
+//! first. If they exceed the limits, says where to cut the slice. No I/O.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
@@ -21,7 +22,44 @@ const SLACK: TimeDelta = TimeDelta::minutes(1);
 /// Bytes of records that one slice may hold in memory, for each slice that is read at once.
 const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What is known of a slice that is paged through, newest first. Its pages are stored elsewhere.
+/// Which records of a slice its pages begin with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PageOrder {
+    /// The newest. So the documentation of all APIs that are read in slices says or suggests.
+    #[default]
+    NewestFirst,
+    /// The oldest.
+    OldestFirst,
+}
+
+/// Where the pages of a slice were left, so that it can be cut there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SliceEdge {
+    /// The instant. The newer part begins with it.
+    pub at: Timestamp,
+    /// Which part was read: the newer one, if the newest came first.
+    pub order: PageOrder,
+}
+
+impl SliceEdge {
+    /// Whether a record of this time is in the part that was not read.
+    fn is_past(&self, position: Timestamp) -> bool {
+        match self.order {
+            PageOrder::NewestFirst => position < self.at,
+            PageOrder::OldestFirst => position >= self.at,
+        }
+    }
+
+    /// The part of `span` that was not read.
+    pub fn unread(&self, span: &TimeRange) -> TimeRange {
+        match self.order {
+            PageOrder::NewestFirst => TimeRange { to: self.at, ..*span },
+            PageOrder::OldestFirst => TimeRange { from: self.at, ..*span },
+        }
+    }
+}
+
+/// What is known of a slice that is paged through. Its pages are stored elsewhere.
 #[derive(Debug, Default)]
 pub struct SliceScan {
     identity: RecordIdentity,
@@ -38,9 +76,16 @@ pub struct SliceScan {
     repeats: bool,
     /// Its paging stopped before an empty page came.
     is_left_open: bool,
+    first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// The oldest and the newest inside the slice.
     oldest: Option<Timestamp>,
-    is_unsorted: bool,
+    newest: Option<Timestamp>,
+    /// Where the first page ended that did not end with the time that the slice began with.
+    order: Option<PageOrder>,
+    /// A record was newer, or older, than the one before it.
+    has_rise: bool,
+    has_fall: bool,
     is_outside: bool,
     /// A record is newer than the span by more than a difference of clocks.
     is_newer: bool,
@@ -76,6 +121,11 @@ impl SliceScan {
             }
             self.note_position(record.position, span);
         }
+        self.order = self.order.or_else(|| match self.first.cmp(&self.last) {
+            Ordering::Greater => Some(PageOrder::NewestFirst),
+            Ordering::Less => Some(PageOrder::OldestFirst),
+            Ordering::Equal => None,
+        });
         self.stale_in_a_row = match has_new {
             true => 0,
             false => self.stale_in_a_row + 1,
@@ -88,13 +138,28 @@ impl SliceScan {
 
     fn note_position(&mut self, position: Option<Timestamp>, span: &TimeRange) {
         let Some(position) = position else { return };
-        self.is_unsorted |= self.last.is_some_and(|last| last < position);
+        self.has_rise |= self.last.is_some_and(|last| last < position);
+        self.has_fall |= self.last.is_some_and(|last| last > position);
+        self.first = self.first.or(Some(position));
         self.last = Some(position);
         self.is_outside |= position < span.from - SLACK;
         self.is_newer |= span.to + SLACK < position;
         if position >= span.from {
             let oldest = self.oldest.unwrap_or(position).min(position);
             self.oldest = Some(truncate_to_millis(oldest));
+        }
+        if position < span.to {
+            let newest = self.newest.unwrap_or(position).max(position);
+            self.newest = Some(truncate_to_millis(newest));
+        }
+    }
+
+    /// Whether the records came neither newest first nor oldest first.
+    fn is_unsorted(&self) -> bool {
+        match self.order {
+            Some(PageOrder::NewestFirst) => self.has_rise,
+            Some(PageOrder::OldestFirst) => self.has_fall,
+            None => self.has_rise || self.has_fall,
         }
     }
 
@@ -110,7 +175,7 @@ impl SliceScan {
         let mut contents = self.known.iter().map(|key| key.content);
         let first = contents.next();
         let has_others = contents.any(|content| Some(content) != first);
-        !self.is_unsorted && !self.is_left_open && has_others
+        !self.is_unsorted() && !self.is_left_open && has_others
     }
 
     /// Whether the log did not grow while it was paged through: then no record came on two pages.
@@ -128,9 +193,21 @@ impl SliceScan {
         self.is_left_open
     }
 
-    /// The time of the oldest record inside the slice.
-    pub fn oldest(&self) -> Option<Timestamp> {
-        self.oldest
+    /// The time of the record inside the slice that paging came to.
+    pub fn reached(&self) -> Option<Timestamp> {
+        match self.order.unwrap_or_default() {
+            PageOrder::NewestFirst => self.oldest,
+            PageOrder::OldestFirst => self.newest,
+        }
+    }
+
+    /// The orders in which the rest of the slice may come: both while all records are of one time.
+    pub fn possible_orders(&self) -> &'static [PageOrder] {
+        match self.order {
+            Some(PageOrder::NewestFirst) => &[PageOrder::NewestFirst],
+            Some(PageOrder::OldestFirst) => &[PageOrder::OldestFirst],
+            None => &[PageOrder::NewestFirst, PageOrder::OldestFirst],
+        }
     }
 
     /// Whether all records of `page` came already, as often, on any pages.
@@ -143,9 +220,12 @@ impl SliceScan {
         })
     }
 
-    /// Whether the pages hold everything from `at` on: something older came.
-    pub fn holds_all_since(&self, at: Timestamp) -> bool {
-        self.is_steady() && !self.is_unsorted && self.oldest.is_some_and(|oldest| oldest < at)
+    /// Whether the pages hold everything on this side of `edge`: something past it came, and the
+    /// order is not only supposed.
+    pub fn holds_all_to(&self, edge: &SliceEdge) -> bool {
+        let is_past = self.reached().is_some_and(|reached| edge.is_past(reached));
+        let is_sorted = self.order == Some(edge.order) && !self.is_unsorted();
+        self.is_steady() && is_sorted && is_past
     }
 
     /// Whether the server returned records from outside the requested time range.
@@ -158,47 +238,68 @@ impl SliceScan {
         self.records > most || self.bytes > SLICE_BYTES
     }
 
-    /// Where `span` can be cut so that everything newer has been paged through; `None` if all
+    /// Where `span` can be cut so that everything on one side has been paged through; `None` if all
     /// records are of one millisecond, or none has a time.
     ///
     /// # Errors
     /// The server ignores dates, so no cut helps.
-    pub fn cut(&self, span: &TimeRange) -> Result<Option<Timestamp>, FetchError> {
+    pub fn edge(&self, span: &TimeRange) -> Result<Option<SliceEdge>, FetchError> {
+        self.edge_of(self.order.unwrap_or_default(), span)
+    }
+
+    /// [`SliceScan::edge`] if the records come in this order.
+    ///
+    /// # Errors
+    /// The server ignores dates, so no cut helps.
+    pub fn edge_of(
+        &self,
+        order: PageOrder,
+        span: &TimeRange,
+    ) -> Result<Option<SliceEdge>, FetchError> {
         if self.ignores_dates() {
             return Err(FetchError::IgnoresDates);
         }
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
-        // Of the oldest millisecond there may be more to come; where it is the only one, it is cut
-        // off.
-        let oldest = self.oldest.map(|oldest| floor(oldest, self.grain));
-        let behind = oldest.map(|oldest| oldest + self.grain);
-        // Dates of whole seconds let in what comes just after the span, and it may fill the pages.
-        let is_newer = oldest.is_some_and(|oldest| oldest >= span.to);
-        let before_end = floor(span.to - TimeDelta::milliseconds(1), self.grain);
-        let last = is_newer.then_some(before_end);
-        let cuts = [behind, oldest, last].into_iter().flatten();
-        Ok(cuts.into_iter().find(inside))
+        // Of the last millisecond that came there may be more to come; where it is the only one, it
+        // is cut off. Dates of whole seconds let in what lies just outside the span, and it may
+        // fill the pages: then one second is cut off at that end.
+        let cuts = match order {
+            PageOrder::NewestFirst => {
+                let oldest = self.oldest.map(|oldest| floor(oldest, self.grain));
+                let is_outside = oldest.is_some_and(|oldest| oldest >= span.to);
+                let before_end = floor(span.to - TimeDelta::milliseconds(1), self.grain);
+                [oldest.map(|at| at + self.grain), oldest, is_outside.then_some(before_end)]
+            }
+            PageOrder::OldestFirst => {
+                let newest = self.newest.map(|newest| floor(newest, self.grain));
+                let is_outside = newest.is_some_and(|newest| newest < span.from);
+                let after_start = floor(span.from, self.grain) + self.grain;
+                [newest, newest.map(|at| at + self.grain), is_outside.then_some(after_start)]
+            }
+        };
+        let at = cuts.into_iter().flatten().find(inside);
+        Ok(at.map(|at| SliceEdge { at, order }))
     }
 }
 
-/// The records of a slice's pages, up to the first that is older than `since`; without repeats,
-/// unless `keeps_equal_records`.
+/// The records of a slice's pages, up to the first that is past `edge`; without repeats, unless
+/// `keeps_equal_records`.
 pub fn gathered(
     pages: Vec<Vec<Record>>,
-    since: Option<Timestamp>,
+    edge: Option<SliceEdge>,
     identity: RecordIdentity,
     keeps_equal_records: bool,
 ) -> Vec<Record> {
     let mut known = HashSet::new();
-    let is_older = |record: &Record| match (record.position, since) {
-        (Some(position), Some(since)) => position < since,
+    let is_past = |record: &Record| match (record.position, edge) {
+        (Some(position), Some(edge)) => edge.is_past(position),
         _ => false,
     };
     let mut gathered = Vec::new();
     for page in pages {
         let mut keys = PageKeys::new(identity);
         for record in page {
-            if is_older(&record) {
+            if is_past(&record) {
                 return gathered;
             }
             if known.insert(keys.of(&record)) || keeps_equal_records {
@@ -256,13 +357,13 @@ impl PageKeys {
 
 /// A slice's records by (position, id), each with a position: one that has none stands where it was
 /// found, beside the record before it.
-pub fn sort_oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
-    let mut position = newest_first.iter().find_map(|record| record.position).unwrap_or(span.from);
-    for record in &mut newest_first {
+pub fn sort_oldest_first(mut records: Vec<Record>, span: &TimeRange) -> Vec<Record> {
+    let mut position = records.iter().find_map(|record| record.position).unwrap_or(span.from);
+    for record in &mut records {
         position = *record.position.get_or_insert(position);
     }
-    newest_first.sort_by_cached_key(|record| (record.position, id_key(record)));
-    newest_first
+    records.sort_by_cached_key(|record| (record.position, id_key(record)));
+    records
 }
 
 /// Sorts ids as numbers where they are numbers.
@@ -342,18 +443,22 @@ mod tests {
     }
 
     fn cut(places: &[Option<&str>]) -> Option<Timestamp> {
-        collected(places, &span()).cut(&span()).unwrap()
+        edge(places).map(|edge| edge.at)
+    }
+
+    fn edge(places: &[Option<&str>]) -> Option<SliceEdge> {
+        collected(places, &span()).edge(&span()).unwrap()
     }
 
     #[test]
     fn what_is_newer_than_the_oldest_millisecond_is_kept() {
         let places =
             [Some("09:30:00"), None, Some("09:20:00"), None, Some("09:10:00"), Some("09:10:00")];
-        let at = cut(&places);
-        assert_eq!(at, Some(self::at("09:10:00.001")));
-        assert!(collected(&places, &span()).holds_all_since(at.unwrap()));
-        let kept =
-            gathered(vec![page(&places[..3]), page(&places)], at, RecordIdentity::ApiId, false);
+        let edge = edge(&places).unwrap();
+        assert_eq!(edge.at, at("09:10:00.001"));
+        assert!(collected(&places, &span()).holds_all_to(&edge));
+        let pages = vec![page(&places[..3]), page(&places)];
+        let kept = gathered(pages, Some(edge), RecordIdentity::ApiId, false);
         let kept: Vec<_> = kept.into_iter().filter_map(|record| record.id).collect();
         assert_eq!(kept, ["0", "1", "2", "3"]);
     }
@@ -361,9 +466,31 @@ mod tests {
     #[test]
     fn what_does_not_come_newest_first_is_not_sure_to_be_all() {
         let places = [Some("09:30:00"), Some("09:10:00"), Some("09:20:00")];
-        let at = cut(&places).unwrap();
-        assert_eq!(at, self::at("09:10:00.001"));
-        assert!(!collected(&places, &span()).holds_all_since(at));
+        let edge = edge(&places).unwrap();
+        assert_eq!(edge.at, at("09:10:00.001"));
+        assert!(!collected(&places, &span()).holds_all_to(&edge));
+    }
+
+    #[test]
+    fn oldest_first_is_cut_where_the_newest_came() {
+        let places = [Some("09:10:00"), Some("09:20:00"), None, Some("09:30:00")];
+        let edge = edge(&places).unwrap();
+        assert_eq!(edge, SliceEdge { at: at("09:30:00"), order: PageOrder::OldestFirst });
+        assert_eq!(edge.unread(&span()), TimeRange { from: at("09:30:00"), ..span() });
+        assert!(collected(&places, &span()).holds_all_to(&edge));
+        let kept = gathered(vec![page(&places)], Some(edge), RecordIdentity::ApiId, false);
+        assert_eq!(kept.len(), 3);
+        let unsorted = [Some("09:10:00"), Some("09:30:00"), Some("09:20:00")];
+        assert!(!collected(&unsorted, &span()).holds_all_to(&edge));
+    }
+
+    #[test]
+    fn the_order_may_show_only_on_a_later_page() {
+        let mut scan = collected(&[Some("09:10:00")], &span());
+        assert_eq!(scan.possible_orders().len(), 2);
+        scan.add(&[record("later", Some("09:10:01"))], &span()).unwrap();
+        assert_eq!(scan.possible_orders(), [PageOrder::OldestFirst]);
+        assert_eq!(scan.reached(), Some(at("09:10:01")));
     }
 
     #[test]
@@ -371,17 +498,17 @@ mod tests {
         let last = [Some("09:59:59.999")];
         assert_eq!(cut(&last), Some(at("09:59:59.999")));
         // More of it may come.
-        assert!(!collected(&last, &span()).holds_all_since(at("09:59:59.999")));
+        assert!(!collected(&last, &span()).holds_all_to(&edge(&last).unwrap()));
         assert_eq!(cut(&[Some("09:00:00")]), Some(at("09:00:00.001")));
         let atom = TimeRange { from: at("09:00:00"), to: at("09:00:00.001") };
         let crowded = collected(&[Some("09:00:00")], &atom);
-        assert_eq!(crowded.cut(&atom).unwrap(), None);
+        assert_eq!(crowded.edge(&atom).unwrap(), None);
         assert_eq!(cut(&[None]), None);
     }
 
     #[test]
     fn a_server_that_ignores_the_dates_is_reported_only_where_it_matters() {
-        let refused = collected(&[Some("07:00:00")], &span()).cut(&span());
+        let refused = collected(&[Some("07:00:00")], &span()).edge(&span());
         assert!(matches!(refused, Err(FetchError::IgnoresDates)));
         assert_eq!(cut(&[Some("08:59:30")]), None);
     }

@@ -109,8 +109,9 @@ pub enum RecordShape {
 pub enum DeliveryOrder {
     /// Oldest first: pages can be handed on as they come.
     Ascending,
-    /// Newest first: a time slice must be whole before it can be handed on.
-    NewestFirst,
+    /// None that is documented (newest first, as far as seen): a time slice must be whole before it
+    /// can be handed on.
+    Unspecified,
 }
 
 impl DeliveryOrder {
@@ -118,7 +119,7 @@ impl DeliveryOrder {
     pub fn time_field(self) -> &'static str {
         match self {
             DeliveryOrder::Ascending => "processed_time",
-            DeliveryOrder::NewestFirst => "time",
+            DeliveryOrder::Unspecified => "time",
         }
     }
 }
@@ -246,7 +247,7 @@ static JIRA_AUDIT: SourceDescriptor = SourceDescriptor {
     account_key: Some("email"),
     gateway_path: "jira",
     endpoint: Endpoint::JiraAuditRecords,
-    order: DeliveryOrder::NewestFirst,
+    order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::ApiId,
     grain: TimeDelta::milliseconds(1),
     page_size: 1000,
@@ -277,7 +278,7 @@ static CONFLUENCE_AUDIT: SourceDescriptor = SourceDescriptor {
     account_key: Some("email"),
     gateway_path: "confluence",
     endpoint: Endpoint::ConfluenceAudit,
-    order: DeliveryOrder::NewestFirst,
+    order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::Content,
     grain: TimeDelta::milliseconds(1),
     page_size: 1000,
@@ -304,7 +305,7 @@ static DATACENTER_AUDIT: SourceDescriptor = SourceDescriptor {
     account_key: Some("username"),
     gateway_path: "",
     endpoint: Endpoint::DatacenterEvents,
-    order: DeliveryOrder::NewestFirst,
+    order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::Content,
     // Its dates have whole seconds.
     grain: TimeDelta::seconds(1),

@@ -211,7 +211,7 @@ proptest! {
         keeps_cursor in any::<bool>(),
         runs in prop::collection::vec(any_run(), 1..7),
     ) {
-        let order = if is_stream { DeliveryOrder::Ascending } else { DeliveryOrder::NewestFirst };
+        let order = if is_stream { DeliveryOrder::Ascending } else { DeliveryOrder::Unspecified };
         let mut world = SimulatedSource::new(order, keeps_cursor);
         for run in &runs {
             world.run(run);
@@ -224,7 +224,7 @@ proptest! {
 
 #[test]
 fn one_run_with_each_wrong_clock_first_or_later() {
-    for order in [DeliveryOrder::Ascending, DeliveryOrder::NewestFirst] {
+    for order in [DeliveryOrder::Ascending, DeliveryOrder::Unspecified] {
         for (keeps_cursor, wrong_by) in
             WRONG_BY.iter().flat_map(|hours| [(true, *hours), (false, *hours)])
         {

@@ -149,7 +149,7 @@ pub fn export_coverage(
             // In the order of processing: what comes later may have happened at any time of the
             // window.
             DeliveryOrder::Ascending => from,
-            DeliveryOrder::NewestFirst => open.from,
+            DeliveryOrder::Unspecified => open.from,
         },
     };
     ExportCoverage { from, until: until.clamp(from, to.max(from)), to, is_complete }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_first_run_reads_what_a_one_off_pull_would() {
-        for order in [DeliveryOrder::Ascending, DeliveryOrder::NewestFirst] {
+        for order in [DeliveryOrder::Ascending, DeliveryOrder::Unspecified] {
             let first = export_plan_at(order, None, "20");
             assert_eq!(first, plan::one_off(order, &REACH, window(), at("20")));
             assert!(!first.rereads);
@@ -246,7 +246,7 @@ mod tests {
         let plan = export_plan_at(DeliveryOrder::Ascending, Some(&stream), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("01")], true));
         let slices = checkpoint(vec![open("04", None)], Some("03"));
-        let plan = export_plan_at(DeliveryOrder::NewestFirst, Some(&slices), "20");
+        let plan = export_plan_at(DeliveryOrder::Unspecified, Some(&slices), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("04")], true));
     }
 
@@ -257,7 +257,7 @@ mod tests {
         let plan = export_plan_at(DeliveryOrder::Ascending, Some(&done), "21");
         assert!(plan.windows.is_empty() && !plan.rereads);
         let slices = checkpoint(Vec::new(), Some("03"));
-        let plan = export_plan_at(DeliveryOrder::NewestFirst, Some(&slices), "21");
+        let plan = export_plan_at(DeliveryOrder::Unspecified, Some(&slices), "21");
         assert!(plan.windows.is_empty());
     }
 
@@ -277,6 +277,6 @@ mod tests {
         assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), done);
         let slices = checkpoint(vec![open("04", None)], Some("02"));
         let amid = (at("04"), at("06"), false);
-        assert_eq!(come(DeliveryOrder::NewestFirst, Some(&slices)), amid);
+        assert_eq!(come(DeliveryOrder::Unspecified, Some(&slices)), amid);
     }
 }

@@ -159,6 +159,8 @@ pub struct Behaviour {
     pub jira_unstated_limit: Option<usize>,
     /// The same for Confluence.
     pub confluence_unstated_limit: Option<usize>,
+    /// Jira, Confluence and Data Center serve the oldest record first.
+    pub sites_oldest_first: bool,
     /// Jira gives the first page, whatever `offset` says.
     pub jira_ignores_offset: bool,
     /// Confluence gives the first page, whatever `start` says.

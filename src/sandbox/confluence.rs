@@ -69,6 +69,7 @@ fn query(state: &ServerState, request: &ParsedRequest, fault: &Fault) -> Option<
         limit: limit.min(state.behaviour.confluence_max_limit.unwrap_or(1000)),
         from: bound("startDate")?,
         to: bound("endDate")?,
+        is_ascending: state.behaviour.sites_oldest_first,
         ..RecordQuery::default()
     })
 }

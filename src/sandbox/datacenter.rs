@@ -87,6 +87,7 @@ fn query(state: &ServerState, request: &ParsedRequest) -> Result<RecordQuery, &'
         limit,
         from: date(state, request, "from")?,
         to: date(state, request, "to")?,
+        is_ascending: state.behaviour.sites_oldest_first,
         ..RecordQuery::default()
     })
 }

@@ -70,6 +70,7 @@ fn played(behaviour: &Behaviour, query: RecordQuery) -> Option<RecordQuery> {
             RangeEnd::Excluded => query.to.map(|to| to - 1),
             RangeEnd::Ignored => None,
         },
+        is_ascending: behaviour.sites_oldest_first,
         ..query
     })
 }

@@ -99,6 +99,8 @@ pub const QUIRKS: &[ApiQuirk] = &[
         "Confluence's pages hold at most 73 records, without a link, though their `limit` says \
          more",
         |it| { it.confluence_unstated_limit = Some(73); it.confluence_hides_links = true; }),
+    quirk("oldest-first", "Jira, Confluence and Data Center serve the oldest record first",
+        |it| it.sites_oldest_first = true),
     quirk("jira-offset-ignored", "Jira gives the first page, whatever `offset` says",
         |it| it.jira_ignores_offset = true),
     quirk("confluence-offset-ignored",

@@ -117,6 +117,21 @@ fn pages_that_fail_from_an_offset_on_are_read_by_narrower_windows() {
 }
 
 #[test]
+fn the_order_of_the_pages_is_found_out_and_not_assumed() {
+    for (source, _) in SOURCES {
+        let mut site = site(3_500);
+        site.set(source, "page_size", 100);
+        play(&site, "oldest-first");
+        assert_complete(&site, "oldest-first", source);
+    }
+    // Assumed newest first, the end of this log is 1000 records after its start.
+    let site = site(3_500);
+    play(&site, "oldest-first");
+    play(&site, "jira-offset-empty");
+    assert_complete(&site, "oldest-first and jira-offset-empty", "acme-jira");
+}
+
+#[test]
 fn the_end_of_a_log_is_found_however_a_server_shows_it() {
     for (quirk, source) in [
         ("jira-offset-empty", "acme-jira"),
