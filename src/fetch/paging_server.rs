@@ -1,5 +1,5 @@
-//! A server of a source that is read in slices, which pages in every way that the documentation leaves open,
-//! for tests.
+//! A server of a source that is read in slices, for tests: it pages in every way that the
+//! documentation leaves open.
 
 use std::collections::BTreeSet;
 
@@ -89,8 +89,8 @@ impl PagingServer {
         }
     }
 
-    /// The records of `window` at the request of this number, in the order of the server; new ones have contents
-    /// of their own.
+    /// The records of `window` at the request of this number, in the order of the server; new ones
+    /// have contents of their own.
     fn matching(&self, query: &RequestQuery, request: usize) -> Vec<String> {
         let grown = self.paging.grows_at.iter().filter(|at| **at < request);
         let arrived = grown.enumerate().map(|(n, _)| {

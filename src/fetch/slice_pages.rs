@@ -3,11 +3,11 @@
 //!
 //! No page proves the end by itself, unless the server says so: the largest page that a server
 //! gives is not documented, nor how far it pages. So the end of several pages is checked by time: a
-//! request for what is as old as the oldest record, or older (or where the oldest came first, as new
-//! as the newest, or newer), must bring nothing new. Where a
-//! server cannot be paged any further (it fails from some offset on, ignores offsets, or its cursor
-//! can be read in two ways), the slice is cut at the last record read, and what lies past it is
-//! read by its time. Only the records of one instant, which no cut parts, need a paging that works.
+//! request for what lies past the last record (older than the oldest; newer than the newest where
+//! the oldest came first), that record's time included, must bring nothing new. Where a server
+//! cannot be paged any further (it fails from some offset on, ignores offsets, or its cursor can be
+//! read in two ways), the slice is cut at the last record read, and what lies past it is read by
+//! its time. Only the records of one instant, which no cut parts, need a paging that works.
 
 use std::sync::Arc;
 

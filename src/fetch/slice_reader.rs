@@ -1,5 +1,5 @@
-//! Reads a window of a source that does not surely deliver oldest first: in time slices, each read whole, sorted
-//! and handed on, so that the output is oldest first however long the window is. See
+//! Reads a window of a source whose order is not documented: in time slices, each read whole,
+//! sorted and handed on, so that the output is oldest first however long the window is. See
 //! `docs/design.md`, section 7.
 //!
 //! If the server is slow, several slices are read at once. They are still handed on in order, and
