@@ -88,47 +88,65 @@ fn address(text: Option<EventText<'_>>) -> Option<EventText<'_>> {
     text.filter(|text| people::is_address(text))
 }
 
-/// The keys of a thing's address, and then of its name, the best first.
-const NAMES: [&str; 7] =
-    ["email", "name", "groupName", "siteName", "siteHostName", "displayName", "title"];
+/// The keys of a thing's address, of an issue at a site, and then of the thing's name, the best
+/// first.
+const KEYS: [&str; 9] = [
+    "email",
+    "issueId",
+    "issueKeyOrId",
+    "name",
+    "groupName",
+    "siteName",
+    "siteHostName",
+    "displayName",
+    "title",
+];
 
-/// An item of `context` or `container`. What names a thing differs by its type.
+/// An item of `context`.
 fn target(node: Node<'_>) -> EventTarget<'_> {
-    let [kind, id, attributes, links] = node.fields(["type", "id", "attributes", "links"]);
-    let [email, names @ ..] = attributes.map(|of| of.fields(NAMES)).unwrap_or_default();
-    EventTarget {
-        kind: kind.and_then(Node::text).map(singular),
-        id: id.and_then(Node::scalar),
-        name: first_text(names),
-        email: address(email.and_then(Node::text)),
-        url: links.and_then(|links| links.text_of("alt")).filter(|url| is_web_url(url)),
-        parent: TargetParent::default(),
-    }
+    let (target, _) = target_and_issue(node);
+    target
 }
 
 /// What an item of `container` names. A site may name an issue as well (seen: `context` empty, and
 /// `issueId`, `issueKeyOrId` and the issue's URL with the site): then the issue comes first, since
 /// it is what was acted on, and the URL is its.
 fn targets_of_place(node: Node<'_>) -> impl Iterator<Item = EventTarget<'_>> {
-    let mut place = target(node);
-    let issue = issue_in(node).map(|issue| EventTarget { url: place.url.take(), ..issue });
+    let (mut place, issue) = target_and_issue(node);
+    let issue = issue_target(issue).map(|issue| EventTarget { url: place.url.take(), ..issue });
     issue.into_iter().chain([place])
 }
 
-/// The issue that an item of `container` names among its attributes, or beside them.
-fn issue_in(node: Node<'_>) -> Option<EventTarget<'_>> {
-    let mut places = [node.get("attributes"), Some(node)].into_iter().flatten();
-    let [id, key] = places.find_map(|place| {
-        let found = place.fields(["issueId", "issueKeyOrId"]).map(|node| node?.scalar());
-        found.iter().any(Option::is_some).then_some(found)
-    })?;
+/// An item of `context` or `container`, and the `issueId` and `issueKeyOrId` among its attributes
+/// or beside them. What names a thing differs by its type.
+fn target_and_issue(node: Node<'_>) -> (EventTarget<'_>, [Option<Node<'_>>; 2]) {
+    let [kind, id, attributes, links, outer_id, outer_key] =
+        node.fields(["type", "id", "attributes", "links", "issueId", "issueKeyOrId"]);
+    let [email, issue_id, issue_key, names @ ..] =
+        attributes.map(|of| of.fields(KEYS)).unwrap_or_default();
+    let target = EventTarget {
+        kind: kind.and_then(Node::text).map(singular),
+        id: id.and_then(Node::scalar),
+        name: first_text(names),
+        email: address(email.and_then(Node::text)),
+        url: links.and_then(|links| links.text_of("alt")).filter(|url| is_web_url(url)),
+        parent: TargetParent::default(),
+    };
+    (target, [issue_id.or(outer_id), issue_key.or(outer_key)])
+}
+
+/// The issue with this `issueId` and `issueKeyOrId`.
+fn issue_target<'a>([id, key]: [Option<Node<'a>>; 2]) -> Option<EventTarget<'a>> {
+    let (id, key) = (id.and_then(Node::scalar), key.and_then(Node::scalar));
     let is_id = |text: &EventText<'_>| text.bytes().all(|byte| byte.is_ascii_digit());
     let (key, other_id) = match key {
         Some(text) if is_id(&text) => (None, Some(text)),
         key => (key, None),
     };
+    let id = id.or(other_id);
     let kind = Some(EventText::Borrowed("issue"));
-    Some(EventTarget { kind, id: id.or(other_id), name: key, ..EventTarget::default() })
+    let is_known = id.is_some() || key.is_some();
+    is_known.then(|| EventTarget { kind, id, name: key, ..EventTarget::default() })
 }
 
 /// Whether `text` can be shown as a link: no server may put a script there.
