@@ -132,6 +132,7 @@ fn history(count: usize) -> DataOptions {
         jira_records: count,
         confluence_records: count,
         datacenter_events: count,
+        workspace_events: count,
         now: Timestamp::from_timestamp_millis(NOW_MS).unwrap_or_default(),
         days: 30,
         clean: false,

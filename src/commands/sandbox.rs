@@ -82,11 +82,13 @@ fn behaviour(request: &SandboxRequest) -> Behaviour {
         org_rate_limit: limit.clone(),
         jira_rate_limit: limit.clone(),
         confluence_rate_limit: limit.clone(),
-        datacenter_rate_limit: limit,
+        datacenter_rate_limit: limit.clone(),
+        workspace_rate_limit: limit,
         org_latency: request.org_latency.unwrap_or(latency),
         jira_latency: request.jira_latency.unwrap_or(latency),
         confluence_latency: latency,
         datacenter_latency: latency,
+        workspace_latency: latency,
         ..Behaviour::default()
     };
     for quirk in request.quirks.iter().filter_map(|name| ApiQuirk::find(name)) {

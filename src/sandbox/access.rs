@@ -41,7 +41,13 @@ pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply>
             })
         }
         SandboxEndpoint::JiraUsers => site_permission(request).err(),
-        SandboxEndpoint::Audit(api @ (Api::JiraAudit | Api::ConfluenceAudit)) => {
+        SandboxEndpoint::Audit(
+            api @ (Api::JiraAudit
+            | Api::ConfluenceAudit
+            | Api::JiraWorkspace
+            | Api::ConfluenceWorkspace),
+        )
+        | SandboxEndpoint::EventQueries(api, _) => {
             site_refusal(api, state.behaviour.free_plan, request)
         }
     }
@@ -76,10 +82,12 @@ const SITE_TOKENS: [(&str, &str, bool, SitePermission); 4] = [
     (JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE, true, SitePermission::AdminWithoutScope),
 ];
 
-/// The 401 or 403 of Jira's and Confluence's audit records.
+/// The 401 or 403 of Jira's and Confluence's audit records, and of their workspaces.
 fn site_refusal(api: Api, is_free: bool, request: &ParsedRequest) -> Option<ApiReply> {
     let (not_admin, free_plan) = match api {
-        Api::ConfluenceAudit => (CONFLUENCE_NOT_ADMIN, CONFLUENCE_FREE_PLAN),
+        Api::ConfluenceAudit | Api::ConfluenceWorkspace => {
+            (CONFLUENCE_NOT_ADMIN, CONFLUENCE_FREE_PLAN)
+        }
         _ => (JIRA_NOT_ADMIN, JIRA_FREE_PLAN),
     };
     match site_permission(request) {

@@ -31,6 +31,8 @@ pub struct DataOptions {
     pub confluence_records: usize,
     /// Data Center audit events in the history.
     pub datacenter_events: usize,
+    /// Events in the history of each workspace, that of Jira and that of Confluence.
+    pub workspace_events: usize,
     /// The end of the history, and the sandbox's clock when it starts.
     pub now: DateTime<Utc>,
     /// Length of the history in days; at least 1.
@@ -48,6 +50,7 @@ impl Default for DataOptions {
             jira_records: 600,
             confluence_records: 300,
             datacenter_events: 300,
+            workspace_events: 300,
             now: Utc::now(),
             days: 30,
             clean: false,
@@ -198,6 +201,42 @@ pub struct Behaviour {
     pub terminal_controls: bool,
     /// Each reading of the Data Center log is itself an event of the log, as on real servers.
     pub audit_reads: bool,
+    /// Workspaces serve the oldest event first, instead of the newest.
+    pub workspace_oldest_first: bool,
+    /// Where a page of a workspace names the next page.
+    pub workspace_cursor_place: CursorPlace,
+    /// No page of a workspace names the next page.
+    pub workspace_hides_cursors: bool,
+    /// With `CursorAlways` the last page of a workspace names a cursor too, whose page is empty and
+    /// repeats the same cursor. Otherwise it names none, whether the request has `to` or not.
+    pub workspace_end: EndOfStream,
+    /// Pages of a workspace hold no more than this, whatever `limit` says.
+    pub workspace_cap: Option<usize>,
+    /// A `limit` of a workspace above this is a 400.
+    pub workspace_limit_refused: Option<usize>,
+    /// What `from` and `to` of a workspace may be.
+    pub workspace_dates: WorkspaceDates,
+    /// What `from` and `to` beside a cursor of a workspace do.
+    pub workspace_bounds: CursorBoundsRule,
+    /// The clock that workspaces sort by, and that `from` and `to` compare with.
+    pub workspace_clock: FilterClock,
+    /// Events of workspaces have no `processedAt`: their `time` is that of processing.
+    pub workspace_hides_processed: bool,
+    /// Rate limit of each workspace.
+    pub workspace_rate_limit: Option<RateLimit>,
+    /// Wait before each answer of a workspace.
+    pub workspace_latency: Duration,
+    /// After each page of a workspace that holds events, this many new ones happen inside the
+    /// requested window.
+    pub insert_on_workspace_page: usize,
+    /// How many more pages `insert_on_workspace_page` happens on; counts down.
+    pub insert_on_workspace_pages: Option<usize>,
+    /// What becomes of the event queries of workspaces.
+    pub event_queries: EventQueries,
+    /// How many polls of a query say `IN_PROGRESS` before one says `COMPLETED`; 1 by default.
+    pub event_query_polls: Option<usize>,
+    /// The creation of a query is answered with 202, instead of 201.
+    pub event_query_accepted: bool,
 }
 
 impl Behaviour {
@@ -208,6 +247,7 @@ impl Behaviour {
             Api::JiraAudit => self.jira_rate_limit.as_ref(),
             Api::ConfluenceAudit => self.confluence_rate_limit.as_ref(),
             Api::DatacenterAudit => self.datacenter_rate_limit.as_ref(),
+            Api::JiraWorkspace | Api::ConfluenceWorkspace => self.workspace_rate_limit.as_ref(),
         }
     }
 
@@ -218,7 +258,16 @@ impl Behaviour {
             Api::JiraAudit => self.jira_latency,
             Api::ConfluenceAudit => self.confluence_latency,
             Api::DatacenterAudit => self.datacenter_latency,
+            Api::JiraWorkspace | Api::ConfluenceWorkspace => self.workspace_latency,
         }
+    }
+
+    /// Since when records that [`late_visibility`](Self::late_visibility) hides are not visible at
+    /// `now_ms`; both epoch milliseconds.
+    pub fn hidden_since(&self, now_ms: i64) -> Option<i64> {
+        let delay = self.late_visibility?;
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        Some(now_ms.saturating_sub(delay))
     }
 }
 
@@ -303,6 +352,46 @@ pub enum CursorBounds {
     Kept,
     /// They replace the cursor's own.
     Replaced,
+}
+
+/// What `from` and `to` of a workspace may be: documented as an integer or a string, and no more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkspaceDates {
+    /// Epoch milliseconds, or RFC 3339 with a zone.
+    #[default]
+    Either,
+    /// Epoch milliseconds; anything else is a 400.
+    MillisOnly,
+    /// RFC 3339 with a zone; anything else is a 400.
+    TextOnly,
+}
+
+/// What `from` and `to` beside a cursor of a workspace do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CursorBoundsRule {
+    /// Nothing: they are allowed, and the cursor's own bounds hold.
+    #[default]
+    Optional,
+    /// They are a 400.
+    Refused,
+    /// They bound the page: a cursor only names a place, and a page without them has no bounds.
+    Required,
+}
+
+/// What becomes of the event queries of workspaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventQueries {
+    /// They are completed after some polls.
+    #[default]
+    Works,
+    /// There is nothing at their path: 404.
+    Missing,
+    /// They are not allowed: 403.
+    Refused,
+    /// They fail at once.
+    Fails,
+    /// They are in progress and stay so.
+    Stuck,
 }
 
 /// Whether a 200 page carries an error envelope.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Api, Behaviour, Fault,
     record_log::SandboxRecord,
-    server_state::{LoggedRequest, SharedServerState, max_in_window},
+    server_state::{EventQuery, LoggedRequest, SharedServerState, max_in_window},
 };
 
 /// Added events share a processing millisecond in groups of this size.
@@ -44,7 +44,8 @@ impl SandboxControl {
     }
 
     /// The ids of all records of `api`, as served: organization events in the order of their
-    /// processing, all others newest first. Those of Confluence and Data Center are empty.
+    /// processing, all others newest first. Those of Confluence's and Data Center's audit records
+    /// are empty.
     pub fn ids(&self, api: Api) -> Vec<String> {
         self.all(api, |record| record.id.clone())
     }
@@ -66,6 +67,11 @@ impl SandboxControl {
     /// The requests so far, in order of arrival, those to unlisted paths included.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.state().requests.iter().cloned().collect()
+    }
+
+    /// The event queries so far, in order of creation.
+    pub fn event_queries(&self) -> Vec<EventQuery> {
+        self.shared.state().event_queries.clone()
     }
 
     /// How many requests `api` got, whatever the answer.

@@ -4,13 +4,13 @@
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, CLOUD_ID, Fault, access, confluence, datacenter, jira,
+    Api, CLOUD_ID, Fault, access, confluence, datacenter, event_queries, jira,
     json_text::{self, object},
     org, page_changes,
-    reply::{self, ApiReply},
+    reply::{self, ApiReply, error, gateway_error},
     request::{ParsedRequest, SandboxEndpoint},
     server_state::ServerState,
-    throttle,
+    throttle, workspace,
 };
 
 const CLOUDFRONT_PAGE: &str = "<HTML><HEAD>\
@@ -27,10 +27,14 @@ pub fn answer(state: &mut ServerState, request: &ParsedRequest) -> (ApiReply, Fa
     let Some(api) = request.endpoint.api() else {
         return (regular_reply(state, request, &Fault::Pass), Fault::Pass);
     };
-    let fault = state.of(api).script.take();
+    // The pages alone are scripted.
+    let fault = match request.endpoint.paged_api() {
+        Some(api) => state.of(api).script.take(),
+        None => Fault::Pass,
+    };
     let reply = fault_reply(state, api, &fault);
     let reply = reply.unwrap_or_else(|| regular_reply(state, request, &fault));
-    if reply.status == 200 && !reply.body.is_empty() {
+    if request.endpoint.paged_api().is_some() && reply.status == 200 && !reply.body.is_empty() {
         state.of(api).last_page = reply.body.clone();
     }
     (reply, fault)
@@ -47,7 +51,10 @@ fn fault_reply(state: &mut ServerState, api: Api, fault: &Fault) -> Option<ApiRe
         }
         Fault::NotJson => json("upstream connect error or disconnect before headers"),
         Fault::RawBody(text) => json(text),
-        Fault::ExpiredCursor => Some(reply::INVALID_CURSOR.into()),
+        Fault::ExpiredCursor => Some(match api {
+            Api::JiraWorkspace | Api::ConfluenceWorkspace => error(api, 400, workspace::BAD_CURSOR),
+            _ => reply::INVALID_CURSOR.into(),
+        }),
         Fault::RepeatPage => {
             let last = state.of(api).last_page.clone();
             (!last.is_empty()).then(|| ApiReply::new(200, "application/json", last))
@@ -63,8 +70,8 @@ fn fault_reply(state: &mut ServerState, api: Api, fault: &Fault) -> Option<ApiRe
 }
 
 fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault) -> ApiReply {
-    if !request.is_get {
-        return reply::METHOD_NOT_ALLOWED.into();
+    if !request.endpoint.allows(&request.method) {
+        return method_not_allowed(request);
     }
     let refused = cdn_refusal(state, request).or_else(|| access::refusal(state, request));
     if let Some(reply) = refused {
@@ -72,23 +79,39 @@ fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault
     }
     let mut reply = match request.endpoint {
         SandboxEndpoint::Audit(api) => {
-            let (limit_headers, limited) = throttled(state, api);
-            let mut reply = limited.unwrap_or_else(|| page(state, request, api, fault));
-            page_changes::apply(state, api, &mut reply);
-            reply.headers.extend(limit_headers);
-            reply
+            audited(state, request, api, |state| page(state, request, api, fault))
         }
+        SandboxEndpoint::EventQueries(api, endpoint) => audited(state, request, api, |state| {
+            event_queries::answer(state, request, api, endpoint, fault)
+        }),
         SandboxEndpoint::Orgs => org::list(state),
         SandboxEndpoint::Org => org::one(request),
         SandboxEndpoint::ApiKeys => org::api_keys(state, request),
         SandboxEndpoint::TenantInfo => ApiReply::json(200, object! {"cloudId": CLOUD_ID}),
         SandboxEndpoint::JiraUsers => jira::users(request),
         SandboxEndpoint::Whoami => datacenter::whoami(request),
+        SandboxEndpoint::Unknown if request.is_below_audit_log() => gateway_error(404, "Not Found"),
         SandboxEndpoint::Unknown => reply::UNKNOWN_RESOURCE.into(),
     };
     if state.behaviour.pretty_json && reply.is_json() {
         reply.body = json_text::pretty(&String::from_utf8_lossy(&reply.body)).into();
     }
+    reply
+}
+
+/// The reply of an audited API, within its rate limit.
+fn audited(
+    state: &mut ServerState,
+    request: &ParsedRequest,
+    api: Api,
+    reply: impl FnOnce(&mut ServerState) -> ApiReply,
+) -> ApiReply {
+    let (limit_headers, limited) = throttled(state, api);
+    let mut reply = limited.unwrap_or_else(|| reply(state));
+    if request.endpoint.paged_api().is_some() {
+        page_changes::apply(state, api, &mut reply);
+    }
+    reply.headers.extend(limit_headers);
     reply
 }
 
@@ -99,6 +122,19 @@ fn page(state: &mut ServerState, request: &ParsedRequest, api: Api, fault: &Faul
         Api::JiraAudit => jira::records(state, request, fault),
         Api::ConfluenceAudit => confluence::records(state, request, fault),
         Api::DatacenterAudit => datacenter::events(state, request, fault),
+        Api::JiraWorkspace | Api::ConfluenceWorkspace => {
+            workspace::events(state, request, api, fault)
+        }
+    }
+}
+
+/// The 405 of the endpoint's product.
+fn method_not_allowed(request: &ParsedRequest) -> ApiReply {
+    match request.endpoint.api() {
+        Some(api @ (Api::JiraWorkspace | Api::ConfluenceWorkspace)) => {
+            error(api, 405, "This method is not allowed here.")
+        }
+        _ => reply::METHOD_NOT_ALLOWED.into(),
     }
 }
 
@@ -113,9 +149,10 @@ fn throttled(state: &mut ServerState, api: Api) -> (Vec<(String, String)>, Optio
     let headers = throttle::headers(api, &limit, &verdict, now + skew);
     let refusal = (!verdict.passes).then(|| match api {
         Api::OrgEvents => reply::RATE_LIMITED.into(),
-        Api::JiraAudit => reply::error(api, 429, "Rate limit exceeded.")
-            .header("ratelimit-reason", "jira-burst-based"),
-        _ => reply::error(api, 429, "Rate limit exceeded."),
+        Api::JiraAudit => {
+            error(api, 429, "Rate limit exceeded.").header("ratelimit-reason", "jira-burst-based")
+        }
+        _ => error(api, 429, "Rate limit exceeded."),
     });
     (headers, refusal)
 }

@@ -71,7 +71,7 @@ pub enum Fault {
     Overlap(usize),
     /// No data, though there is some; all but Jira give a good cursor or link that has it.
     EmptyPageWithCursor,
-    /// 400 `ADMIN-400-1` "Invalid page cursor", with or without a cursor in the request.
+    /// 400 `ADMIN-400-1` "Invalid page cursor", for a workspace in its own words, with or without a cursor in the request.
     ExpiredCursor,
     /// 200 `application/json` with exactly this text, whatever `pretty_json` says.
     RawBody(String),

@@ -9,7 +9,7 @@
 //! server      accepts connections and answers their requests (the only async code)
 //!   exchange    fault -> credential -> rate limit -> endpoint -> reply
 //!     access      whose credential it is, and the refusal where it is not enough
-//!     org, jira, confluence, datacenter   the APIs: how they page
+//!     org, jira, confluence, datacenter, workspace   the APIs: how they page
 //!     record_log  the records of one API
 //!     throttle    rate limits; fault: scripted faults
 //!     page_changes  errors and values that a behaviour puts into a finished page
@@ -26,9 +26,11 @@ mod behaviour;
 mod confluence;
 mod connection;
 mod control;
+mod cursor_page;
 mod data;
 mod datacenter;
 mod delivery;
+mod event_queries;
 mod exchange;
 mod fault;
 mod jira;
@@ -42,14 +44,15 @@ mod request;
 mod server;
 mod server_state;
 mod throttle;
+mod workspace;
 
 #[cfg(test)]
 mod smoke_tests;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, CursorPlace, DataOptions, EndOfStream, FilterClock, NextPageOffset,
-    OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, RateWindow, ResetPrecision,
-    SandboxOptions,
+    Behaviour, CursorBounds, CursorBoundsRule, CursorPlace, DataOptions, EndOfStream, EventQueries,
+    FilterClock, NextPageOffset, OrgRetention, OverLimit, PageError, RangeEnd, RateLimit,
+    RateWindow, ResetPrecision, SandboxOptions, WorkspaceDates,
 };
 pub use control::SandboxControl;
 pub use data::history;
@@ -58,7 +61,7 @@ pub use page_changes::{CONTROLS, PROXY};
 pub use quirk::{ApiQuirk, QUIRKS};
 pub use request::Api;
 pub use server::Sandbox;
-pub use server_state::LoggedRequest;
+pub use server_state::{EventQuery, LoggedRequest};
 
 /// The only organization that exists here.
 pub const ORG_ID: &str = "4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92";
@@ -72,7 +75,8 @@ pub const API_KEY_NO_SCOPE: &str = "sandbox-org-api-key-without-scope";
 /// whatever the `Host`.
 pub const JIRA_SITE: &str = "lindenfell-example.atlassian.net";
 /// The site's cloud id, for the gateway paths `/ex/jira/{cloud_id}/...` and
-/// `/ex/confluence/{cloud_id}/...`.
+/// `/ex/confluence/{cloud_id}/...`, and for the workspaces
+/// `ari:cloud:jira::site/{cloud_id}` and `ari:cloud:confluence::site/{cloud_id}`.
 pub const CLOUD_ID: &str = "b1c7e0d4-52a9-4f1e-9c33-7d08e64fa215";
 /// An administrator of Jira and Confluence, for Basic authentication with [`JIRA_TOKEN`].
 pub const JIRA_EMAIL: &str = "auditor@lindenfell.example";

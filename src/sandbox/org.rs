@@ -1,15 +1,12 @@
 //! The organizations API: `/admin/v1/orgs`, one organization, its events-stream, and the list of
 //! its keys.
 
-use std::time::Duration;
-
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, TimeDelta};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Api, Behaviour, CursorBounds, CursorPlace, EndOfStream, Fault, FilterClock, ORG_ID, ORG_NAME,
-    OrgRetention, OverLimit, access,
+    Api, Behaviour, CursorBounds, EndOfStream, Fault, FilterClock, ORG_ID, ORG_NAME, OrgRetention,
+    OverLimit, access,
+    cursor_page::{CursorPage, PageCursor},
     json_text::{JsonObject, array, object},
     record_log::{RecordPage, RecordPosition, RecordQuery},
     reply::{self, AdminError, ApiReply, gateway_error},
@@ -124,10 +121,7 @@ fn page(
         to: walk.to,
         bounds_event_time: behaviour.filter_clock == FilterClock::Time,
         arrived: walk.arrived,
-        hidden_since: behaviour.late_visibility.map(|delay| {
-            let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-            state.now_ms().saturating_sub(delay)
-        }),
+        hidden_since: behaviour.hidden_since(state.now_ms()),
         limit,
         ..RecordQuery::default()
     });
@@ -138,7 +132,15 @@ fn page(
         Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
         _ => next(behaviour, &walk, &found, used),
     };
-    Ok(ApiReply::json(200, body(state, request, &found, next.as_deref())))
+    let page = CursorPage {
+        url: format!("{}{}", state.base_url, request.path),
+        records: found.json(),
+        count: found.texts.len(),
+        default_limit: DEFAULT_LIMIT,
+        next: next.as_deref(),
+        place: behaviour.cursor_place,
+    };
+    Ok(ApiReply::json(200, page.json()))
 }
 
 fn limit(behaviour: &Behaviour, requested: Option<&str>) -> Result<usize, AdminError> {
@@ -153,14 +155,14 @@ fn limit(behaviour: &Behaviour, requested: Option<&str>) -> Result<usize, AdminE
 }
 
 /// A walk that begins with this request.
-fn fresh(state: &ServerState, request: &ParsedRequest) -> Result<OrgCursor, AdminError> {
+fn fresh(state: &ServerState, request: &ParsedRequest) -> Result<PageCursor, AdminError> {
     let descending = match request.param("sortOrder") {
         None | Some("asc") => false,
         Some("desc") => true,
         Some(_) => return Err(reply::INVALID_SYNTAX),
     };
     let arrived = state.log(Api::OrgEvents).arrived();
-    Ok(OrgCursor {
+    Ok(PageCursor {
         after: None,
         from: kept_from(state, bound(request, "from")?)?,
         to: bound(request, "to")?,
@@ -186,16 +188,14 @@ fn resumed(
     state: &ServerState,
     request: &ParsedRequest,
     text: &str,
-) -> Result<OrgCursor, AdminError> {
+) -> Result<PageCursor, AdminError> {
     let behaviour = &state.behaviour;
     let (from, to) = (bound(request, "from")?, bound(request, "to")?);
     if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
         return Err(reply::INVALID_SYNTAX);
     }
-    let mut walk = OrgCursor::decode(text).ok_or(reply::INVALID_CURSOR)?;
-    let age = state.uptime().saturating_sub(walk.issued);
-    let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
-    if too_old || walk.generation != state.cursor_generation {
+    let mut walk = PageCursor::decode(text).ok_or(reply::INVALID_CURSOR)?;
+    if walk.is_expired(state) {
         return match behaviour.expired_cursor_status {
             // It begins again, as if everything had been requested.
             Some(200) => fresh(state, request),
@@ -218,17 +218,13 @@ fn bound(request: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError>
 /// `meta.next`
 fn next(
     behaviour: &Behaviour,
-    walk: &OrgCursor,
+    walk: &PageCursor,
     found: &RecordPage<'_>,
     used: Option<&str>,
 ) -> Option<String> {
     let at = |last: Option<RecordPosition>| {
-        let cursor = OrgCursor { after: last.or(walk.after), ..walk.clone() };
-        let padding = match behaviour.cursor_padding {
-            0 => String::new(),
-            padding => format!(".{}", "x".repeat(padding)),
-        };
-        Some(cursor.encode() + &padding)
+        let cursor = PageCursor { after: last.or(walk.after), ..walk.clone() };
+        Some(cursor.encode(behaviour.cursor_padding))
     };
     if found.more {
         return at(found.last);
@@ -243,99 +239,5 @@ fn next(
         Some(_) => at(found.last),
         None if null => None,
         None => used.map(str::to_owned).or_else(|| at(None)),
-    }
-}
-
-fn body(
-    state: &ServerState,
-    request: &ParsedRequest,
-    found: &RecordPage<'_>,
-    next: Option<&str>,
-) -> JsonObject {
-    let place = state.behaviour.cursor_place;
-    let links = match next.filter(|_| place != CursorPlace::Meta) {
-        None => object! {},
-        Some(cursor) => {
-            let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-            object! {"next": format!("{}{}?cursor={cursor}", state.base_url, request.path)}
-        }
-    };
-    let next = next.filter(|_| place != CursorPlace::Links);
-    let count = found.texts.len();
-    // As recorded: the count of the page, but the default limit on an empty one.
-    let page_size = if count == 0 { DEFAULT_LIMIT } else { count };
-    let meta = object! {
-        "attributes": (), "next": next, "prev": (), "current": (), "page_size": page_size,
-        "start_index": (), "end_index": (), "total": count,
-    };
-    object! {"data": found.json(), "links": links, "meta": meta}
-}
-
-/// Makes the text unreadable, and full of `+` and `/`.
-const MASK: u8 = 0xA7;
-
-/// The opaque page cursor. It names the last event served and not an index, so that events added
-/// later shift nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct OrgCursor {
-    /// The last event served; None before the first.
-    after: Option<RecordPosition>,
-    /// Lower bound, epoch milliseconds, inclusive.
-    from: Option<i64>,
-    /// Upper bound, epoch milliseconds, inclusive.
-    to: Option<i64>,
-    /// Newest first.
-    descending: bool,
-    /// Cursors of an earlier generation than the server's are expired.
-    generation: u32,
-    /// The server's uptime when it was issued.
-    issued: Duration,
-    /// Only so many events are shown, in the order of their arrival.
-    arrived: Option<u64>,
-}
-
-impl OrgCursor {
-    /// The text sent to clients.
-    fn encode(&self) -> String {
-        let mut plain = serde_json::to_vec(self).unwrap_or_default();
-        plain.iter_mut().for_each(|byte| *byte ^= MASK);
-        BASE64_STANDARD.encode(plain)
-    }
-
-    /// The cursor in a text, or None when the server never gave it out. What follows a dot is
-    /// padding.
-    fn decode(text: &str) -> Option<Self> {
-        let text = text.split_once('.').map_or(text, |(text, _)| text);
-        let mut plain = BASE64_STANDARD.decode(text).ok()?;
-        plain.iter_mut().for_each(|byte| *byte ^= MASK);
-        serde_json::from_slice(&plain).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_survives_its_text_form() {
-        for after in [None, Some(RecordPosition { created_ms: 1_795_158_000_000, number: 41 })] {
-            let cursor = OrgCursor {
-                after,
-                from: Some(-5),
-                to: None,
-                descending: true,
-                generation: 3,
-                issued: Duration::from_micros(1200),
-                arrived: after.map(|_| 7),
-            };
-            assert_eq!(OrgCursor::decode(&cursor.encode()), Some(cursor));
-        }
-    }
-
-    #[test]
-    fn foreign_text_is_no_cursor() {
-        for text in ["", "c2ltLTI=", "not base64", "AAAA"] {
-            assert_eq!(OrgCursor::decode(text), None, "{text:?}");
-        }
     }
 }

@@ -44,13 +44,20 @@ fn envelope(api: Api) -> JsonText {
         Api::JiraAudit => object! {"errorMessages": [TEXT]},
         Api::ConfluenceAudit => object! {"statusCode": 500, "message": TEXT},
         Api::DatacenterAudit => object! {"message": TEXT, "status-code": 500},
+        Api::JiraWorkspace | Api::ConfluenceWorkspace => object! {
+            "errors": array([object! {
+                "status": 500, "code": "INTERNAL_ERROR", "title": "Internal error", "detail": TEXT,
+            }])
+        },
     }
     .into()
 }
 
 fn empty_page(api: Api) -> &'static str {
     match api {
-        Api::OrgEvents => r#"{"data":[],"links":{},"meta":{"next":null}}"#,
+        Api::OrgEvents | Api::JiraWorkspace | Api::ConfluenceWorkspace => {
+            r#"{"data":[],"links":{},"meta":{"next":null}}"#
+        }
         Api::JiraAudit => r#"{"offset":0,"limit":1000,"total":0,"records":[]}"#,
         Api::ConfluenceAudit => r#"{"results":[],"start":0,"limit":1000,"size":0}"#,
         Api::DatacenterAudit => r#"{"entities":[],"pagingInfo":{"lastPage":true,"size":0}}"#,
@@ -70,7 +77,7 @@ type ValueRewriter = fn(&str) -> String;
 /// A page of `api`, its records as `behaviour` wants them; none where they stay as they are.
 fn rewritten(api: Api, behaviour: &Behaviour, page: &[u8]) -> Option<String> {
     let (time, address) = match api {
-        Api::OrgEvents => ("time", "ip"),
+        Api::OrgEvents | Api::JiraWorkspace | Api::ConfluenceWorkspace => ("time", "ip"),
         Api::JiraAudit => ("created", "remoteAddress"),
         Api::ConfluenceAudit => ("creationDate", "remoteAddress"),
         Api::DatacenterAudit => ("timestamp", "source"),
@@ -88,7 +95,7 @@ fn rewritten(api: Api, behaviour: &Behaviour, page: &[u8]) -> Option<String> {
 }
 
 /// `json`, in which each value of `key` that is a text or a number is what `rewrite` makes of it.
-fn rewrite_values(json: &str, key: &str, rewrite: ValueRewriter) -> String {
+pub fn rewrite_values(json: &str, key: &str, rewrite: impl Fn(&str) -> String) -> String {
     let mark = format!("\"{key}\":");
     let mut out = String::with_capacity(json.len() + json.len() / 8);
     let mut rest = json;
@@ -105,7 +112,7 @@ fn rewrite_values(json: &str, key: &str, rewrite: ValueRewriter) -> String {
 
 /// The length of the text or the number that `json` starts with; zero where it starts with
 /// something else.
-fn value_length(json: &str) -> usize {
+pub fn value_length(json: &str) -> usize {
     let mut is_escaped = false;
     match json.strip_prefix('"') {
         Some(text) => {

@@ -34,7 +34,7 @@ impl SandboxRecord {
     }
 }
 
-/// The place of a record: creation time, then order of arrival.
+/// The place of a record: creation time, or the time by which a query sorts, then order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordPosition {
     /// Epoch milliseconds.
@@ -60,6 +60,8 @@ pub struct RecordQuery {
     pub to: Option<i64>,
     /// The bounds are of `time_ms`, instead of `created_ms`.
     pub bounds_event_time: bool,
+    /// The order and `after` are of `time_ms`, instead of `created_ms`.
+    pub sorts_by_event_time: bool,
     /// Only so many records, in the order of their arrival.
     pub arrived: Option<u64>,
     /// Every seventh record created since then is not visible yet.
@@ -104,6 +106,11 @@ struct StoredRecord {
 impl StoredRecord {
     fn position(&self) -> RecordPosition {
         RecordPosition { created_ms: self.record.created_ms, number: self.number }
+    }
+
+    /// The place among records sorted by the time of what they are about.
+    fn event_position(&self) -> RecordPosition {
+        RecordPosition { created_ms: self.record.time_ms, number: self.number }
     }
 }
 
@@ -164,9 +171,13 @@ impl RecordLog {
 
     /// The page of `query`.
     pub fn page(&self, query: &RecordQuery) -> RecordPage<'_> {
-        let range = self.range(query).iter();
+        let range: Box<dyn DoubleEndedIterator<Item = &StoredRecord>> =
+            match query.sorts_by_event_time {
+                true => Box::new(self.by_event_time(query).into_iter()),
+                false => Box::new(self.range(query).iter()),
+            };
         let ordered: Box<dyn Iterator<Item = &StoredRecord>> = match query.is_ascending {
-            true => Box::new(range),
+            true => range,
             false => Box::new(range.rev()),
         };
         let matching = ordered.filter(|stored| matches(stored, query)).skip(query.offset);
@@ -175,9 +186,24 @@ impl RecordLog {
         hits.truncate(query.limit);
         RecordPage {
             more,
-            last: hits.last().map(|stored| stored.position()),
+            last: hits.last().map(|stored| match query.sorts_by_event_time {
+                true => stored.event_position(),
+                false => stored.position(),
+            }),
             texts: hits.iter().map(|stored| stored.record.text.as_str()).collect(),
         }
+    }
+
+    /// The records that can match, what happened first before all others.
+    fn by_event_time(&self, query: &RecordQuery) -> Vec<&StoredRecord> {
+        let is_rest = |stored: &&StoredRecord| match query.after {
+            Some(after) if query.is_ascending => stored.event_position() > after,
+            Some(after) => stored.event_position() < after,
+            None => true,
+        };
+        let mut rest: Vec<&StoredRecord> = self.stored.iter().filter(is_rest).collect();
+        rest.sort_unstable_by_key(|stored| stored.event_position());
+        rest
     }
 
     /// The records that can match, oldest first.
@@ -298,6 +324,24 @@ mod tests {
         let by_time = RecordQuery { bounds_event_time: true, ..bounded };
         assert_eq!(log.page(&by_time).texts, ["0", "1", "2"]);
         assert_eq!(log.page(&RecordQuery { from: Some(5), ..by_time }).texts, ["2"]);
+    }
+
+    #[test]
+    fn pages_may_be_sorted_by_the_other_clock() {
+        let log = numbered(&[(5, 4), (6, 2), (7, 7), (8, 2)]);
+        let by_time = |query: RecordQuery| RecordQuery {
+            bounds_event_time: true,
+            sorts_by_event_time: true,
+            ..query
+        };
+        let first = log.page(&by_time(oldest_first(2)));
+        assert_eq!(first.texts, ["1", "3"]);
+        let rest = by_time(RecordQuery { after: first.last, ..oldest_first(2) });
+        assert_eq!(log.page(&rest).texts, ["0", "2"]);
+        let newest = log.page(&by_time(newest_first(0, 3)));
+        assert_eq!(newest.texts, ["2", "0", "3"]);
+        let last = by_time(RecordQuery { after: newest.last, from: Some(2), ..newest_first(0, 3) });
+        assert_eq!(log.page(&last).texts, ["1"]);
     }
 
     #[test]

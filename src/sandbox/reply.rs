@@ -44,7 +44,8 @@ impl ApiReply {
     }
 }
 
-/// An error in the shape of the API's product; of the organizations API in that of its gateway.
+/// An error in the shape of the API's product; of the organizations API in that of its gateway. That
+/// of workspaces is called `PublicApiError`; what its members are is a guess.
 pub fn error(api: Api, status: u16, message: &str) -> ApiReply {
     let body = match api {
         Api::OrgEvents => object! {"code": status, "message": message},
@@ -56,6 +57,19 @@ pub fn error(api: Api, status: u16, message: &str) -> ApiReply {
             object! {"statusCode": status, "data": data, "message": message}
         }
         Api::DatacenterAudit => object! {"message": message, "status-code": status},
+        Api::JiraWorkspace | Api::ConfluenceWorkspace => {
+            let (code, title) = match status {
+                400 => ("INVALID_REQUEST", "Invalid request"),
+                403 => ("FORBIDDEN", "Forbidden"),
+                404 => ("NOT_FOUND", "Not found"),
+                405 => ("METHOD_NOT_ALLOWED", "Method not allowed"),
+                409 => ("CONFLICT", "Conflict"),
+                429 => ("TOO_MANY_REQUESTS", "Too many requests"),
+                _ => ("INTERNAL_ERROR", "Internal error"),
+            };
+            let error = object! {"status": status, "code": code, "title": title, "detail": message};
+            object! {"errors": array([error])}
+        }
     };
     ApiReply::json(status, body)
 }
@@ -135,6 +149,13 @@ mod tests {
                 ),
             ),
             (Api::DatacenterAudit, r#"{"message":"No.","status-code":403}"#),
+            (
+                Api::JiraWorkspace,
+                concat!(
+                    r#"{"errors":[{"status":403,"code":"FORBIDDEN","title":"Forbidden","#,
+                    r#""detail":"No."}]}"#
+                ),
+            ),
         ] {
             assert_eq!(body(error(api, 403, "No.")), shape);
         }

@@ -1,6 +1,7 @@
 //! A request as the server understands it: its endpoint, its parameters and its credential.
 
 use axum::http::{HeaderName, Method, Request, header};
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 /// The audited endpoints: faults, rate limits and counts are separate for each.
@@ -14,12 +15,22 @@ pub enum Api {
     ConfluenceAudit,
     /// `GET /rest/auditing/1.0/events`, at the root or below `/dc`.
     DatacenterAudit,
+    /// `GET /audit-log/v1/workspaces/{workspace}/events` of the site's Jira.
+    JiraWorkspace,
+    /// The same of the site's Confluence.
+    ConfluenceWorkspace,
 }
 
 impl Api {
     /// All, in the order of their declaration.
-    pub const ALL: [Self; 4] =
-        [Self::OrgEvents, Self::JiraAudit, Self::ConfluenceAudit, Self::DatacenterAudit];
+    pub const ALL: [Self; 6] = [
+        Self::OrgEvents,
+        Self::JiraAudit,
+        Self::ConfluenceAudit,
+        Self::DatacenterAudit,
+        Self::JiraWorkspace,
+        Self::ConfluenceWorkspace,
+    ];
 }
 
 /// What a path leads to.
@@ -35,12 +46,27 @@ pub enum SandboxEndpoint {
     TenantInfo,
     /// One of the audited endpoints
     Audit(Api),
+    /// `/audit-log/v1/workspaces/{workspace}/event-queries` and what is below it
+    EventQueries(Api, EventQueryEndpoint),
     /// `/rest/api/3/user/bulk`
     JiraUsers,
     /// `/plugins/servlet/applinks/whoami`, which needs no credential
     Whoami,
     /// Anything else
     Unknown,
+}
+
+/// What a path of a workspace's event queries leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventQueryEndpoint {
+    /// All of them
+    List,
+    /// `/{id}`
+    One,
+    /// `/{id}/results`
+    Results,
+    /// `/{id}/cancel`
+    Cancel,
 }
 
 impl SandboxEndpoint {
@@ -66,25 +92,70 @@ impl SandboxEndpoint {
         }
     }
 
-    /// The audited endpoint this is, if it is one.
+    /// The endpoint at `rest`, the path below a workspace of `api`.
+    fn of_workspace(api: Api, rest: &[&str]) -> Self {
+        match rest {
+            ["events"] => Self::Audit(api),
+            ["event-queries"] => Self::EventQueries(api, EventQueryEndpoint::List),
+            ["event-queries", _] => Self::EventQueries(api, EventQueryEndpoint::One),
+            ["event-queries", _, "results"] => Self::EventQueries(api, EventQueryEndpoint::Results),
+            ["event-queries", _, "cancel"] => Self::EventQueries(api, EventQueryEndpoint::Cancel),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The audited API this belongs to, if it does.
     pub fn api(self) -> Option<Api> {
         match self {
-            Self::Audit(api) => Some(api),
+            Self::Audit(api) | Self::EventQueries(api, _) => Some(api),
             _ => None,
         }
     }
+
+    /// The audited API of whose records this gives pages, if it does.
+    pub fn paged_api(self) -> Option<Api> {
+        match self {
+            Self::Audit(api) | Self::EventQueries(api, EventQueryEndpoint::Results) => Some(api),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes requests of this method.
+    pub fn allows(self, method: &Method) -> bool {
+        let other = match self {
+            Self::EventQueries(_, EventQueryEndpoint::Cancel) => return *method == Method::POST,
+            Self::EventQueries(_, EventQueryEndpoint::List) => Some(Method::POST),
+            Self::EventQueries(_, EventQueryEndpoint::One) => Some(Method::DELETE),
+            _ => None,
+        };
+        *method == Method::GET || other.as_ref() == Some(method)
+    }
+}
+
+/// The API and the cloud id of a workspace: one segment of a path, and in it the encoded identifier
+/// `ari:cloud:{product}::site/{cloud_id}`.
+fn workspace(segment: &str) -> Option<(Api, String)> {
+    let (ari, _) = url::form_urlencoded::parse(segment.as_bytes()).next()?;
+    let (product, cloud_id) = ari.strip_prefix("ari:cloud:")?.split_once("::site/")?;
+    let api = match product {
+        "jira" => Api::JiraWorkspace,
+        "confluence" => Api::ConfluenceWorkspace,
+        _ => return None,
+    };
+    Some((api, cloud_id.to_owned()))
 }
 
 /// A request, understood.
 #[derive(Clone, Debug)]
 pub struct ParsedRequest {
-    /// Whether the method is GET.
-    pub is_get: bool,
+    /// The method.
+    pub method: Method,
     /// The path as sent.
     pub path: String,
     /// The endpoint.
     pub endpoint: SandboxEndpoint,
-    /// The cloud id, where a product is reached through the gateway, `/ex/{product}/{cloud_id}`.
+    /// The cloud id, where a product is reached through the gateway: `/ex/{product}/{cloud_id}`, or
+    /// a workspace.
     pub cloud_id: Option<String>,
     /// The query, percent-decoded, `+` read as a space.
     pub query: Vec<(String, String)>,
@@ -94,6 +165,10 @@ pub struct ParsedRequest {
     pub user_agent: String,
     /// Whether the client accepts gzip.
     pub accepts_gzip: bool,
+    /// The `accept-language` header; several are joined with commas.
+    pub accept_language: Option<String>,
+    /// The body; empty until it has been read.
+    pub body: Bytes,
 }
 
 impl ParsedRequest {
@@ -105,27 +180,43 @@ impl ParsedRequest {
         };
         let path = request.uri().path();
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let (product, cloud_id, rest) = match segments.as_slice() {
-            ["ex", product, cloud_id, rest @ ..] => (*product, Some((*cloud_id).to_owned()), rest),
-            ["dc", rest @ ..] => ("dc", None, rest),
-            rest => ("", None, rest),
+        let (endpoint, cloud_id) = match segments.as_slice() {
+            ["audit-log", "v1", "workspaces", segment, rest @ ..] => match workspace(segment) {
+                Some((api, cloud_id)) => (SandboxEndpoint::of_workspace(api, rest), Some(cloud_id)),
+                None => (SandboxEndpoint::Unknown, None),
+            },
+            ["ex", product, cloud_id, rest @ ..] => {
+                (SandboxEndpoint::of(product, rest), Some((*cloud_id).to_owned()))
+            }
+            ["dc", rest @ ..] => (SandboxEndpoint::of("dc", rest), None),
+            rest => (SandboxEndpoint::of("", rest), None),
         };
+        let languages = request.headers().get_all(header::ACCEPT_LANGUAGE).iter();
+        let languages: Vec<_> =
+            languages.map(|it| String::from_utf8_lossy(it.as_bytes())).collect();
         let query = request.uri().query().unwrap_or_default().as_bytes();
         Self {
-            is_get: request.method() == Method::GET,
+            method: request.method().clone(),
             path: path.to_owned(),
-            endpoint: SandboxEndpoint::of(product, rest),
+            endpoint,
             cloud_id,
             query: url::form_urlencoded::parse(query).into_owned().collect(),
             authorization: header(header::AUTHORIZATION),
             user_agent: header(header::USER_AGENT).unwrap_or_default(),
             accepts_gzip: header(header::ACCEPT_ENCODING).is_some_and(|it| it.contains("gzip")),
+            accept_language: (!languages.is_empty()).then(|| languages.join(",")),
+            body: Bytes::new(),
         }
     }
 
     /// The first value of a query parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the path is one of the Workspace Events API, whatever it leads to.
+    pub fn is_below_audit_log(&self) -> bool {
+        self.path.starts_with("/audit-log/")
     }
 
     /// A query parameter that is a number; None if it is there and is not a number.

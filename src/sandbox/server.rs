@@ -8,7 +8,9 @@ use std::{
 
 use axum::{
     Router,
+    body::to_bytes,
     extract::{ConnectInfo, Request, State},
+    http::Method,
     response::Response,
 };
 use tokio::net::TcpListener;
@@ -21,6 +23,9 @@ use super::{
     request::ParsedRequest,
     server_state::{LoggedRequest, ServerState, SharedServerState},
 };
+
+/// Bytes of a request's body that are read at most.
+const LARGEST_BODY: usize = 64 * 1024;
 
 /// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
 #[derive(Debug)]
@@ -77,7 +82,12 @@ async fn handle(
     request: Request,
 ) -> Response {
     let at = Instant::now();
-    let request = ParsedRequest::new(&request);
+    let mut parsed = ParsedRequest::new(&request);
+    if parsed.method != Method::GET {
+        // A body that is too large, or that breaks off, counts as none.
+        parsed.body = to_bytes(request.into_body(), LARGEST_BODY).await.unwrap_or_default();
+    }
+    let request = parsed;
     let api = request.endpoint.api();
     let (delivery, latency) = {
         let mut state = shared.state();
@@ -89,6 +99,7 @@ async fn handle(
         state.remember(LoggedRequest {
             at,
             api,
+            method: request.method.to_string(),
             path: request.path,
             query: request.query,
             status: reply.status,

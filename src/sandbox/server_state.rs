@@ -21,6 +21,8 @@ use super::{
 
 /// Requests remembered; older ones are forgotten, so that `atlaudit sandbox` can run for months.
 const REMEMBERED: usize = 100_000;
+/// Event queries remembered, for the same reason.
+const REMEMBERED_QUERIES: usize = 1000;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct LoggedRequest {
     pub at: Instant,
     /// The audited endpoint it was for, if any.
     pub api: Option<Api>,
+    /// The method.
+    pub method: String,
     /// The path, as sent.
     pub path: String,
     /// The query, percent-decoded.
@@ -39,6 +43,29 @@ pub struct LoggedRequest {
     pub user_agent: String,
     /// Whether an `authorization` header came with it.
     pub authorization_present: bool,
+}
+
+/// An event query of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Its id.
+    pub id: String,
+    /// The number of its creation, from 1.
+    pub number: u64,
+    /// The workspace.
+    pub api: Api,
+    /// Lower bound, epoch milliseconds, inclusive.
+    pub from_ms: Option<i64>,
+    /// Upper bound, epoch milliseconds, inclusive.
+    pub to_ms: Option<i64>,
+    /// `IN_PROGRESS`, `COMPLETED`, `FAILED` or `CANCELLED`.
+    pub status: &'static str,
+    /// How many more polls say `IN_PROGRESS`.
+    pub polls_left: usize,
+    /// When it was created, epoch milliseconds.
+    pub created_ms: i64,
+    /// It shows only so many events, in the order of their arrival.
+    pub arrived: u64,
 }
 
 /// What the server knows of one API.
@@ -59,11 +86,13 @@ pub struct ApiState {
 /// The server's state, under one lock that is never held across an await.
 #[derive(Debug)]
 pub struct ServerState {
-    apis: [ApiState; 4],
+    apis: [ApiState; 6],
     /// The switches.
     pub behaviour: Behaviour,
     /// What was requested, in order of arrival.
     pub requests: VecDeque<LoggedRequest>,
+    /// The event queries of workspaces, in order of creation.
+    pub event_queries: Vec<EventQuery>,
     /// Cursors of an earlier generation are expired.
     pub cursor_generation: u32,
     /// `http://127.0.0.1:PORT`
@@ -89,6 +118,7 @@ impl ServerState {
             apis,
             behaviour: options.behaviour.clone(),
             requests: VecDeque::new(),
+            event_queries: Vec::new(),
             cursor_generation: 0,
             base_url,
             started: Instant::now(),
@@ -112,13 +142,19 @@ impl ServerState {
         log.add(composer.compose(created_ms, is_late));
     }
 
-    /// Records what appears between two pages of Jira or Confluence, at the newest end of the
-    /// window, so that offsets shift.
+    /// Records what appears between two pages of Jira, Confluence or a workspace, at the newest end
+    /// of the window, so that offsets shift.
     pub fn insert_after_page(&mut self, api: Api, to: Option<i64>) {
         let behaviour = &mut self.behaviour;
         let (records, pages) = match api {
             Api::JiraAudit => (behaviour.insert_on_jira_page, &mut behaviour.insert_on_jira_pages),
-            _ => (behaviour.insert_on_confluence_page, &mut behaviour.insert_on_confluence_pages),
+            Api::ConfluenceAudit => {
+                (behaviour.insert_on_confluence_page, &mut behaviour.insert_on_confluence_pages)
+            }
+            Api::JiraWorkspace | Api::ConfluenceWorkspace => {
+                (behaviour.insert_on_workspace_page, &mut behaviour.insert_on_workspace_pages)
+            }
+            Api::OrgEvents | Api::DatacenterAudit => return,
         };
         if records == 0 || !count_down(pages) {
             return;
@@ -135,6 +171,14 @@ impl ServerState {
             self.requests.pop_front();
         }
         self.requests.push_back(request);
+    }
+
+    /// Remembers an event query.
+    pub fn remember_event_query(&mut self, query: EventQuery) {
+        if self.event_queries.len() == REMEMBERED_QUERIES {
+            self.event_queries.remove(0);
+        }
+        self.event_queries.push(query);
     }
 
     /// When requests to `api` arrived.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::sandbox::{Api, DATACENTER_USER, record_log::SandboxRecord};
 
-/// One organization event in so many gets an odd shape.
+/// One event of an organization or a workspace in so many gets an odd shape.
 const ODD_EVENT_EVERY: usize = 9;
 /// One record of the other APIs in so many.
 const ODD_RECORD_EVERY: usize = 6;
@@ -39,12 +39,14 @@ impl RecordComposer {
             Api::JiraAudit => 0x6a69_7261_2d61_7564,
             Api::ConfluenceAudit => 0x636f_6e66_6c75_656e,
             Api::DatacenterAudit => 0x6461_7461_2d63_656e,
+            Api::JiraWorkspace => 0x6a69_7261_2d77_6f72,
+            Api::ConfluenceWorkspace => 0x636f_6e66_2d77_6f72,
         };
         let (rng, table) = (Rng::with_seed(seed ^ salt), RecordTable::of(api));
         Self { rng, api, is_clean, composed: 0, table }
     }
 
-    /// The next record. A late organization event happened hours before it was processed.
+    /// The next record. A late event of an organization or a workspace happened hours before it was processed.
     pub fn compose(&mut self, created_ms: i64, is_late: bool) -> SandboxRecord {
         self.composed += 1;
         let rng = &mut self.rng;
@@ -58,17 +60,17 @@ impl RecordComposer {
         }
         let kind = self.table.draw(rng);
         let odd_every = match self.api {
-            Api::OrgEvents => ODD_EVENT_EVERY,
-            _ => ODD_RECORD_EVERY,
+            Api::OrgEvents | Api::JiraWorkspace | Api::ConfluenceWorkspace => ODD_EVENT_EVERY,
+            Api::JiraAudit | Api::ConfluenceAudit | Api::DatacenterAudit => ODD_RECORD_EVERY,
         };
         let shape = match !self.is_clean && self.composed.is_multiple_of(odd_every) {
             true => self.table.odd_shape(self.composed / odd_every),
             false => &[],
         };
         let (id, record) = match self.api {
-            Api::OrgEvents => {
+            Api::OrgEvents | Api::JiraWorkspace | Api::ConfluenceWorkspace => {
                 let is_late = is_late && !self.is_clean;
-                return org_event::compose(kind, rng, created_ms, is_late, shape);
+                return org_event::compose(self.api, kind, rng, created_ms, is_late, shape);
             }
             Api::JiraAudit => {
                 let id = 101 + self.composed * ID_STEP % ID_RANGE;

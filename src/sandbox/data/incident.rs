@@ -21,7 +21,7 @@ use super::{
     org_event::{self, EventDraft},
     people::{self, SamplePerson},
 };
-use crate::sandbox::{json_text::JsonText, record_log::SandboxRecord};
+use crate::sandbox::{Api, json_text::JsonText, record_log::SandboxRecord};
 
 /// The intruder's address.
 const IP: &str = "192.0.2.177";
@@ -66,8 +66,10 @@ pub fn compose(rng: &mut Rng, start: i64, end: i64) -> Vec<SandboxRecord> {
             action,
             actor: people::actor(victim, auth),
             context: vec![item],
+            container: org_event::container(Api::OrgEvents, action),
             location: people::location(IP, ELSEWHERE),
             message,
+            url: org_event::events_url(Api::OrgEvents),
         };
         draft.finish(&[])
     };
@@ -107,7 +109,7 @@ fn start_time(start: i64, end: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::{Api, DataOptions};
+    use crate::sandbox::DataOptions;
 
     #[test]
     fn the_incident_is_complete_and_alone_at_its_address() {

@@ -11,6 +11,7 @@ mod product_records;
 mod record_table;
 
 pub use composer::{RecordComposer, search_performed};
+pub use org_event::uuid;
 
 use fastrand::Rng;
 
@@ -48,6 +49,7 @@ pub fn compose_history(api: Api, options: &DataOptions) -> (Vec<SandboxRecord>, 
         Api::JiraAudit => options.jira_records,
         Api::ConfluenceAudit => options.confluence_records,
         Api::DatacenterAudit => options.datacenter_events,
+        Api::JiraWorkspace | Api::ConfluenceWorkspace => options.workspace_events,
     };
     let mut composer = RecordComposer::new(api, options.seed, options.clean);
     let end = options.now.timestamp_millis();

@@ -1,4 +1,4 @@
-//! Composes organization events.
+//! Composes the events of an organization, and those of a workspace, which have the same shape.
 
 use chrono::{DateTime, SecondsFormat, Timelike};
 use fastrand::Rng;
@@ -8,7 +8,7 @@ use super::{
     record_table::{OddShape, RecordKind, draw_name},
 };
 use crate::sandbox::{
-    CLOUD_ID, JIRA_SITE, ORG_ID, ORG_NAME,
+    Api, CLOUD_ID, JIRA_SITE, ORG_ID, ORG_NAME,
     json_text::{JsonObject, JsonText, array, object},
     record_log::SandboxRecord,
 };
@@ -31,10 +31,14 @@ pub struct EventDraft {
     pub actor: JsonText,
     /// The items of `attributes.context`.
     pub context: Vec<JsonText>,
+    /// The one item of `attributes.container`.
+    pub container: JsonText,
     /// `attributes.location`
     pub location: JsonText,
     /// `message.content`
     pub message: String,
+    /// Where the events are: `links.self` without the id.
+    pub url: String,
 }
 
 impl EventDraft {
@@ -43,9 +47,9 @@ impl EventDraft {
         let mut attributes = object! {
             "time": stamp(self.time_ms), "processedAt": stamp(self.processed_ms),
             "action": self.action, "actor": self.actor, "context": array(self.context),
-            "container": array([container(self.action)]), "location": self.location,
+            "container": array([self.container]), "location": self.location,
         };
-        let link = format!("https://api.atlassian.com/admin/v1/orgs/{ORG_ID}/events/{}", self.id);
+        let link = format!("{}/{}", self.url, self.id);
         let mut event = object! {
             "type": "events", "id": &self.id, "attributes": JsonText::default(),
             "links": object! {"self": link},
@@ -67,8 +71,9 @@ impl EventDraft {
     }
 }
 
-/// Composes an event of this kind. A late one happened hours before it was processed.
+/// Composes an event of `api` and of this kind. A late one happened hours before it was processed.
 pub fn compose(
+    api: Api,
     kind: &RecordKind,
     rng: &mut Rng,
     processed_ms: i64,
@@ -88,6 +93,10 @@ pub fn compose(
         false => session(),
     };
     let (context, [first, second]) = subject(kind, actor, rng);
+    let container = match kind.object {
+        ISSUE => issue_container(first),
+        _ => container(api, kind.name),
+    };
     let message = kind.text.replace("{a}", actor.name);
     let mut draft = EventDraft {
         id: uuid(rng),
@@ -96,8 +105,10 @@ pub fn compose(
         action: kind.name,
         actor: people::actor(actor, auth),
         context,
+        container,
         location: people::location(actor.ip, actor.place),
         message: message.replace("{1}", first).replace("{2}", second),
+        url: events_url(api),
     };
     if is_late {
         draft.time_ms = processed_ms - rng.i64(LATEST_MS / 5..=LATEST_MS);
@@ -157,6 +168,22 @@ fn stamp(millis: i64) -> String {
     at.to_rfc3339_opts(format, true)
 }
 
+/// The word of the tables for an issue, which stands in `container` instead of `context`.
+const ISSUE: &str = "issue";
+
+/// Where the events of `api` are, as `links.self` names them.
+pub fn events_url(api: Api) -> String {
+    let product = match api {
+        Api::JiraWorkspace => "jira",
+        Api::ConfluenceWorkspace => "confluence",
+        Api::OrgEvents | Api::JiraAudit | Api::ConfluenceAudit | Api::DatacenterAudit => {
+            return format!("https://api.atlassian.com/admin/v1/orgs/{ORG_ID}/events");
+        }
+    };
+    let workspace = format!("ari%3Acloud%3A{product}%3A%3Asite%2F{CLOUD_ID}");
+    format!("https://api.atlassian.com/audit-log/v1/workspaces/{workspace}/events")
+}
+
 /// What an event is about: the items of `context`, and what `{1}` and `{2}` of its message stand
 /// for.
 fn subject(
@@ -176,6 +203,7 @@ fn subject(
             let what = if kind.object == "access" { "products" } else { "groups" };
             (vec![user(other), thing(what, name)], [other.name, name])
         }
+        ISSUE => (Vec::new(), [draw_name(rng, &kind.names), ""]),
         what => {
             let name = draw_name(rng, &kind.names);
             (vec![thing(what, name)], [name, ""])
@@ -207,12 +235,24 @@ pub fn org() -> JsonText {
 }
 
 /// The `container` of an event: the site for what happens in a product, the organization otherwise.
-fn container(action: &str) -> JsonText {
-    if !["jira_", "confluence_"].iter().any(|prefix| action.starts_with(prefix)) {
+pub fn container(api: Api, action: &str) -> JsonText {
+    let is_of_product = ["jira_", "confluence_"].iter().any(|prefix| action.starts_with(prefix));
+    if api == Api::OrgEvents && !is_of_product {
         return item(ORG_ID, "orgs", object! {"name": ORG_NAME}, object! {});
     }
     let attributes = object! {"siteName": "lindenfell-example", "siteHostName": JIRA_SITE};
     let link = object! {"alt": format!("https://{JIRA_SITE}")};
+    item(CLOUD_ID, "sites", attributes, link)
+}
+
+/// The `container` of what happens to an issue: the site, with the issue in its attributes.
+fn issue_container(key: &str) -> JsonText {
+    let id = 10_000 + hash_of(ISSUE, key) % 90_000;
+    let attributes = object! {
+        "siteName": "lindenfell-example", "siteHostName": JIRA_SITE,
+        "issueId": id.to_string(), "issueKeyOrId": key,
+    };
+    let link = object! {"alt": format!("https://{JIRA_SITE}/browse/{key}")};
     item(CLOUD_ID, "sites", attributes, link)
 }
 
@@ -229,12 +269,16 @@ fn another(actor: &SamplePerson, rng: &mut Rng) -> &'static SamplePerson {
     }
 }
 
-/// A stable id: FNV-1a of type and name.
+/// A stable id: the hash of type and name.
 fn id_of(kind: &str, name: &str) -> String {
-    let hash = kind.bytes().chain(name.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    format!("{:016x}", hash_of(kind, name))
+}
+
+/// FNV-1a of type and name.
+fn hash_of(kind: &str, name: &str) -> u64 {
+    kind.bytes().chain(name.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    })
 }
 
 #[cfg(test)]

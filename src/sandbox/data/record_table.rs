@@ -46,6 +46,8 @@ impl RecordTable {
             Api::JiraAudit => include_str!("jira_audit.tsv"),
             Api::ConfluenceAudit => include_str!("confluence_audit.tsv"),
             Api::DatacenterAudit => include_str!("datacenter_audit.tsv"),
+            Api::JiraWorkspace => include_str!("jira_workspace.tsv"),
+            Api::ConfluenceWorkspace => include_str!("confluence_workspace.tsv"),
         };
         let odd = text.lines().filter_map(|line| line.strip_prefix("odd\t"));
         Self {

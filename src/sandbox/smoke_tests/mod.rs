@@ -13,6 +13,7 @@ mod datacenter;
 mod faults;
 mod paging;
 mod refusals;
+mod workspace;
 
 const SHORT: Duration = Duration::from_millis(300);
 
