@@ -43,6 +43,7 @@ impl Load {
             SourceKind::OrgEvents => (500, "data"),
             SourceKind::JiraAudit => (1000, "records"),
             SourceKind::ConfluenceAudit => (1000, "results"),
+            SourceKind::WorkspaceEvents => (500, "data"),
             SourceKind::DatacenterAudit => (1000, "entities"),
         };
         let source = Source::new(kind, &url, Some("org-1"), u32::try_from(size).ok()?);
@@ -54,6 +55,7 @@ impl Load {
                 kind,
                 org_id: Some("4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92".to_owned()),
                 site: Some("acme.example".to_owned()),
+                workspace: None,
                 reader: None,
             },
             format: validate::format(format).ok()?,
@@ -121,6 +123,7 @@ fn api(kind: SourceKind) -> Api {
         SourceKind::OrgEvents => Api::OrgEvents,
         SourceKind::JiraAudit => Api::JiraAudit,
         SourceKind::ConfluenceAudit => Api::ConfluenceAudit,
+        SourceKind::WorkspaceEvents => Api::JiraWorkspace,
         SourceKind::DatacenterAudit => Api::DatacenterAudit,
     }
 }

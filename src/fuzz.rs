@@ -71,7 +71,7 @@ pub fn datacenter_page(body: &[u8]) -> Option<Lines> {
 
 /// What is made of an answer; nothing when it brings a page.
 pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Option<Refused> {
-    let request = Request { endpoint: Endpoint::EventsStream, url: base_url()? };
+    let request = Request::get(Endpoint::EventsStream, base_url()?);
     let patience = RetryBudget { retry_for: Duration::from_secs(60), max_wait: MAX_WAIT };
     let (decision, failure) =
         exchange::judged(&request, &response(status, headers, body), &patience)?;
@@ -101,6 +101,7 @@ fn lines(kind: SourceKind, body: &[u8]) -> Option<Lines> {
         kind,
         org_id: Some("org-1".to_owned()),
         site: Some("acme.example".to_owned()),
+        workspace: None,
         reader: Some("ada".to_owned()),
     };
     let mut lines = Lines::default();

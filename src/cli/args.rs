@@ -15,6 +15,7 @@ use crate::config::telemetry::{ColorMode, LogFormat};
 use crate::config::validate::{self, compression, format, nonzero_duration, source_kind, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
+use crate::model::workspace::SiteWorkspace;
 
 /// Collects Atlassian audit logs, completely and exactly once, as JSON lines
 #[derive(Debug, Parser)]
@@ -250,6 +251,10 @@ pub struct ConvertArgs {
     /// The site of raw records of other types, such as acme.atlassian.net; their ids need it
     #[arg(long, value_name = "HOST", value_parser = validate::site)]
     pub site: Option<String>,
+    /// The workspace of raw workspace events, such as ari:cloud:jira::site/CLOUD-ID; their ids need
+    /// it
+    #[arg(long, value_name = "ARI", value_parser = validate::site_workspace)]
+    pub workspace: Option<SiteWorkspace>,
 }
 
 /// `verify`

@@ -10,7 +10,7 @@ use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
-use crate::model::source_kind::SourceAddress;
+use crate::model::source_kind::{GatewayUse, SourceAddress};
 
 /// The request of `convert`. The configuration is read only if `--source` names a part of
 /// it.
@@ -26,7 +26,13 @@ pub fn request(
         paths.add_output(PathRole::ConvertedOutput, &output);
         paths.refuse_clashes()?;
     }
-    let flags = RawLines { name: None, kind: typed.kind, org_id: typed.org_id, site: typed.site };
+    let flags = RawLines {
+        name: None,
+        kind: typed.kind,
+        org_id: typed.org_id,
+        site: typed.site,
+        workspace: typed.workspace,
+    };
     let raw = match typed.source {
         Some(name) => merge_source(flags, name, context)?,
         None => flags,
@@ -88,6 +94,7 @@ fn merge_source(
         kind,
         org_id: flags.org_id.or(org_id),
         site: flags.site.or_else(|| target?.site()),
+        workspace: flags.workspace.or_else(|| target?.workspace(target?.cloud_id()?)),
     })
 }
 
@@ -99,6 +106,23 @@ fn reject_inapplicable_flags(raw: &RawLines) -> Result<(), AppError> {
         SourceAddress::Organization => (&raw.site, "`--site`"),
         SourceAddress::Site | SourceAddress::Server => (&raw.org_id, "`--org-id`"),
     };
+    let is_workspace = kind.descriptor().gateway == GatewayUse::Workspace;
+    match (is_workspace, &raw.workspace) {
+        (true, None) => {
+            return Err(usage_error(
+                "the ids of workspace events need their workspace",
+                "add `--workspace ari:cloud:jira::site/CLOUD-ID` (or `confluence`); the site shows \
+                 its cloud id at https://SITE/_edge/tenant_info",
+            ));
+        }
+        (false, Some(_)) => {
+            return Err(usage_error(
+                format!("`--workspace` does not belong to a source of type `{kind}`"),
+                "leave it out, or say `--type workspace-events`",
+            ));
+        }
+        (true, Some(_)) | (false, None) => {}
+    }
     match alien {
         None => Ok(()),
         Some(_) => Err(usage_error(

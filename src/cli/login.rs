@@ -18,7 +18,7 @@ use crate::config::validate;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
-use crate::model::source_kind::SourceAddress;
+use crate::model::source_kind::{GatewayUse, SourceAddress};
 
 /// The request of `auth login`. The configuration file need not exist: login starts one.
 pub fn request(
@@ -187,6 +187,9 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
         SourceAddress::Site if flags.site.is_none() => {
             Some(("site", "add `--site acme.atlassian.net`"))
         }
+        SourceAddress::Site if is_workspace(kind) && flags.product.is_none() => {
+            Some(("product", "add `--product jira` or `--product confluence`"))
+        }
         SourceAddress::Server if flags.base_url.is_none() => {
             Some(("address", "add `--base-url https://jira.acme.example`"))
         }
@@ -200,17 +203,24 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
     }
 }
 
+fn is_workspace(kind: SourceKind) -> bool {
+    kind.descriptor().gateway == GatewayUse::Workspace
+}
+
 fn inapplicable_flag(flags: &LoginFlags, kind: SourceKind) -> Option<&'static str> {
     use SourceAddress::{Organization, Server, Site};
+    let is_at = |address| kind.address() == address;
+    let gateway = kind.descriptor().gateway;
     [
-        ("`--org-id`", flags.org_id.is_some(), Organization),
-        ("`--site`", flags.site.is_some(), Site),
-        ("`--email`", flags.email.is_some(), Site),
-        ("`--gateway`", flags.gateway, Site),
-        ("`--username`", flags.username.is_some(), Server),
+        ("`--org-id`", flags.org_id.is_some(), is_at(Organization)),
+        ("`--site`", flags.site.is_some(), is_at(Site)),
+        ("`--email`", flags.email.is_some(), is_at(Site)),
+        ("`--gateway`", flags.gateway, matches!(gateway, GatewayUse::Optional(_))),
+        ("`--product`", flags.product.is_some(), is_workspace(kind)),
+        ("`--username`", flags.username.is_some(), is_at(Server)),
     ]
     .into_iter()
-    .find(|(_, is_typed, address)| *is_typed && *address != kind.address())
+    .find(|(_, is_typed, is_applicable)| *is_typed && !is_applicable)
     .map(|(flag, _, _)| flag)
 }
 
@@ -247,7 +257,10 @@ fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Res
             Ok(())
         }
         SourceAddress::Organization => Ok(()),
-        SourceAddress::Site => site(flags, person, implied.is_none()),
+        SourceAddress::Site => {
+            site(flags, person)?;
+            site_access(flags, person, kind, implied.is_none())
+        }
         SourceAddress::Server => datacenter(flags, person, implied.is_none()),
     }
 }
@@ -275,7 +288,7 @@ fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
     validate::source_kind(answer)
 }
 
-fn site(flags: &mut LoginFlags, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
+fn site(flags: &mut LoginFlags, person: &mut dyn UserPrompt) -> io::Result<()> {
     if flags.site.is_none() {
         let question = "Site, such as acme.atlassian.net: ";
         flags.site = Some(prompt::ask_until_valid(person, question, validate::site)?);
@@ -284,7 +297,22 @@ fn site(flags: &mut LoginFlags, person: &mut dyn UserPrompt, asks_all: bool) -> 
         let question = "E-mail of the token's owner (Enter: use it as a bearer token): ";
         flags.email = prompt::ask_optional(person, question, validate::email)?;
     }
-    if asks_all && !flags.gateway {
+    Ok(())
+}
+
+/// Which product's workspace, or whether the gateway leads to the site.
+fn site_access(
+    flags: &mut LoginFlags,
+    person: &mut dyn UserPrompt,
+    kind: SourceKind,
+    asks_all: bool,
+) -> io::Result<()> {
+    if is_workspace(kind) && flags.product.is_none() {
+        let question = "Product, jira or confluence: ";
+        let product = prompt::ask_until_valid(person, question, validate::site_product)?;
+        flags.product = Some(product);
+    }
+    if asks_all && !is_workspace(kind) && !flags.gateway {
         let question = "Scoped token or service account? [y/N] ";
         flags.gateway = prompt::confirm(person, question)?;
     }

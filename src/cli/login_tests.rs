@@ -13,6 +13,7 @@ use crate::config::prompt::script::ScriptedUser;
 use crate::config::request::CommandRequest;
 use crate::credentials::CredentialError;
 use crate::model::time::parse_api_time;
+use crate::model::workspace::SiteProduct;
 use crate::sink::location::FileIdentity;
 
 /// Resolves a login at a terminal where these answers are given.
@@ -138,10 +139,13 @@ fn login_with_a_name_only_asks_for_everything() {
     assert_eq!(typed.kind, Some(SourceKind::OrgEvents));
     assert_eq!(typed.org_id.as_deref(), Some(ORG_ID));
     assert!(person.seen.contains("not an organization id"));
-    let (typed, person) = answered("j", &["5", "2", "acme", "a.example", "", "y"]);
+    let (typed, person) = answered("j", &["6", "2", "acme", "a.example", "", "y"]);
     assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
     assert_eq!((typed.site.as_deref(), typed.email), (Some("a.example"), None));
     assert!(typed.gateway && person.seen.contains("not a site's host name"));
+    let (typed, person) = answered("w", &["4", "a.example", "", "trello", "Jira"]);
+    assert_eq!(typed.product, Some(SiteProduct::Jira));
+    assert!(!typed.gateway && person.seen.contains("not a product that has a workspace"));
     let (typed, _) = answered("dc", &["datacenter-audit", "http://x", "https://x", "2", "ada"]);
     assert_eq!(typed.base_url.unwrap().as_str(), "https://x/");
     assert_eq!(typed.username.as_deref(), Some("ada"));
@@ -150,10 +154,10 @@ fn login_with_a_name_only_asks_for_everything() {
 #[test]
 fn a_token_of_a_data_center_is_never_taken_for_a_user_name() {
     for answer in ["", "1"] {
-        let (typed, _) = answered("dc", &["4", "https://x", answer]);
+        let (typed, _) = answered("dc", &["5", "https://x", answer]);
         assert_eq!(typed.username, None);
     }
-    let (typed, person) = answered("dc", &["4", "https://x", "OTk4SECRET", "1"]);
+    let (typed, person) = answered("dc", &["5", "https://x", "OTk4SECRET", "1"]);
     assert_eq!(typed.username, None);
     assert!(!person.seen.contains("SECRET"), "{}", person.seen);
 }

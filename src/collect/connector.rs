@@ -10,11 +10,12 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::env::{self, ProcessEnv};
-use crate::config::settings::{ConnectionSettings, SourceSettings, SourceTarget};
+use crate::config::settings::{ConnectionSettings, GatewayRoute, SourceSettings, SourceTarget};
 use crate::crash;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::fetch::api_findings::ApiFindings;
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::fetch::page_reader::PageReader;
 use crate::fetch::user_directory::UserDirectory;
@@ -32,8 +33,9 @@ use crate::http::quota::QuotaDir;
 use crate::http::retry::RetryBudget;
 use crate::model::record::Fingerprint;
 use crate::model::source_kind::SourceAddress;
+use crate::model::workspace::SiteProduct;
 use crate::normalise::RecordOrigin;
-use crate::source::{self, lookup};
+use crate::source::{Source, lookup};
 use crate::state::caches::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
 
@@ -104,11 +106,13 @@ impl SourceConnector {
         credential: &Credential,
     ) -> Result<PreparedSource, AppError> {
         let origin = origin(settings, credential)?;
-        let without_id = settings.target.gateway.as_ref().filter(|way| way.cloud_id.is_none());
-        let cloud_id_client = without_id
+        let cloud_id_client = match &settings.target.gateway {
             // Without the credential, which is only for the gateway.
-            .map(|gateway| self.client(&settings.connection, &gateway.site_url, None))
-            .transpose()?;
+            Some(GatewayRoute::LookUp(url)) => {
+                Some(self.client(&settings.connection, url, None)?)
+            }
+            Some(GatewayRoute::CloudId(_)) | None => None,
+        };
         let api = self.api_client(settings, credential)?;
         let resolves_users = settings.target.resolve_users;
         let user_limits =
@@ -212,10 +216,13 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
     };
     let owner = owner.as_deref().unwrap_or_default();
     // One gateway leads to many sites.
-    let site = target.site().filter(|_| target.gateway.is_some());
+    let site = target.site().or_else(|| target.cloud_id().map(str::to_owned));
+    let site = site.filter(|_| target.gateway.is_some());
     let site = site.map_or(String::new(), |site| format!("{site} "));
+    // Each product's workspace has a path of its own.
+    let product = target.product.map_or("", SiteProduct::as_str);
     let what = if endpoint == Endpoint::JiraUsers { "users" } else { kind.as_str() };
-    format!("{what} {} {site}{owner}", target.base_url())
+    format!("{what}{product} {} {site}{owner}", target.base_url())
 }
 
 /// `source`, with every request sent only once: a person waits for the result.
@@ -248,6 +255,7 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOr
         kind,
         org_id,
         site: settings.target.site(),
+        workspace: None,
         reader: credential.account.clone().filter(|_| kind.address() == SourceAddress::Server),
     })
 }
@@ -261,6 +269,14 @@ fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredenti
         }
         None => HttpCredential::Bearer(credential.key.clone()),
     }
+}
+
+/// Where the API of a source is.
+pub struct ApiAddress {
+    /// What comes before the paths of the API.
+    pub base_url: Url,
+    /// The cloud id of the site, where the gateway needs it.
+    pub cloud_id: Option<String>,
 }
 
 /// A source that is ready to send requests.
@@ -289,17 +305,18 @@ impl PreparedSource {
         attempt_log: Option<&AttemptRecorder>,
     ) -> Result<(RecordOrigin, Fetcher<HttpClient>), AppError> {
         self.api.attempt_log = attempt_log.cloned();
-        let base_url = self.product_url(lookups).await?;
+        let base_url = self.resolve_site(lookups).await?.base_url;
         let target = &self.settings.target;
         // A Data Center token does not say whose it is.
         if target.kind().address() == SourceAddress::Server && self.origin.reader.is_none() {
             self.origin.reader = self.token_account(lookups).await?;
         }
         let user_directory = self.user_directory(&base_url, lookups);
-        let org_id = self.origin.org_id.as_deref();
+        let source = self.source(&base_url);
         let reader = PageReader {
             user_directory,
-            source: source::of(target, &base_url, org_id, self.settings.page_size),
+            source,
+            findings: ApiFindings::default(),
             transport: self.api.transport,
             limiter: self.api.limits,
             retry_budget: self.api.retry_budget,
@@ -311,9 +328,16 @@ impl PreparedSource {
         let fetcher = Fetcher {
             reader: Arc::new(reader),
             concurrency: usize::try_from(self.settings.concurrency).unwrap_or(usize::MAX),
+            backfill: self.settings.backfill,
             slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
         };
         Ok((self.origin, fetcher))
+    }
+
+    /// How its API is read, at `base_url`, once [`PreparedSource::resolve_site`] has found that.
+    pub fn source(&self, base_url: &Url) -> Source {
+        let owner = self.origin.owner();
+        Source::new(self.origin.kind, base_url, owner.as_deref(), self.settings.page_size)
     }
 
     /// Looks users up at the site of `base_url`, if that is wanted.
@@ -332,33 +356,48 @@ impl PreparedSource {
         Some(directory.with_attempt_recorder(self.api.attempt_log.clone()))
     }
 
-    /// The URL before the paths of the API.
+    /// Finds out where the API is. The origin is complete afterwards: it names the workspace, if
+    /// that is what is read.
     ///
     /// # Errors
     /// The site's cloud id cannot be looked up.
-    pub async fn product_url(&self, lookups: &LookupCache) -> Result<Url, AppError> {
+    pub async fn resolve_site(&mut self, lookups: &LookupCache) -> Result<ApiAddress, AppError> {
         let target = &self.settings.target;
-        let (Some(gateway), Some(site)) = (&target.gateway, &target.site) else {
-            return Ok(target.base_url().clone());
+        let cloud_id = match &target.gateway {
+            None => return Ok(ApiAddress { base_url: target.base_url().clone(), cloud_id: None }),
+            Some(GatewayRoute::CloudId(id)) => id.clone(),
+            Some(GatewayRoute::LookUp(site_url)) => {
+                self.look_up_cloud_id(site_url, lookups).await?
+            }
         };
-        let (server, now) = (gateway.site_url.to_string(), chrono::Utc::now());
+        self.origin.workspace = target.workspace(&cloud_id);
+        let base_url = target.gateway_url(&cloud_id);
+        Ok(ApiAddress { base_url, cloud_id: Some(cloud_id) })
+    }
+
+    /// The cloud id of the site at `site_url`, from the site or an earlier run.
+    async fn look_up_cloud_id(
+        &self,
+        site_url: &Url,
+        lookups: &LookupCache,
+    ) -> Result<String, AppError> {
+        let site = self.origin.site.as_deref().unwrap_or_default();
+        let (server, now) = (site_url.to_string(), chrono::Utc::now());
         let cached = || {
             let cached = lookups.read(site).cloud_id?;
             let (cached_server, id) = cached.if_fresh(now)?;
             (*cached_server == server).then(|| id.clone())
         };
-        if let Some(id) = gateway.cloud_id.clone().or_else(cached) {
-            return Ok(target.gateway_url(&id));
+        if let Some(id) = cached() {
+            return Ok(id);
         }
-        let Some(client) = &self.cloud_id_client else {
-            return Ok(target.base_url().clone());
-        };
-        let request = lookup::cloud_id_request(&gateway.site_url);
+        let request = lookup::cloud_id_request(site_url);
+        let client = self.cloud_id_client.as_ref().unwrap_or(&self.api.transport);
         let api = ApiClient { transport: client.clone(), ..self.api.clone() };
         let id = api.request(&request, lookup::read_cloud_id).await?;
         let cached = CachedValue::new((server, id.clone()), now);
         lookups.update(site, |facts| facts.cloud_id = Some(cached));
-        Ok(target.gateway_url(&id))
+        Ok(id)
     }
 
     /// The account of a Data Center token. It only separates our own traces in the log from those
@@ -472,6 +511,7 @@ mod tests {
             site: None,
             account: None,
             gateway: None,
+            product: None,
             resolve_users: false,
         };
         let site = SourceTarget {
@@ -481,6 +521,13 @@ mod tests {
         };
         assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));
         assert_ne!(name(&site, None, Some("ada@x")), name(&site, None, None));
+        let workspace = |product| SourceTarget {
+            kind: SourceKind::WorkspaceEvents,
+            product: Some(product),
+            ..site.clone()
+        };
+        let [jira, confluence] = SiteProduct::ALL.map(workspace);
+        assert_ne!(name(&jira, None, None), name(&confluence, None, None));
         assert_ne!(name(&org, None, None), name(&site, None, None));
         assert!(!name(&org, Some("o1"), None).contains("SECRET"));
     }

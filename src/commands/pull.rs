@@ -270,12 +270,14 @@ async fn describe_plan(
 async fn scope(settings: &SourceSettings, env: &ProcessEnv) -> Result<Option<String>, AppError> {
     let (kind, target) = (settings.target.kind(), &settings.target);
     let owner = match (kind.address(), &settings.credential) {
-        (SourceAddress::Site | SourceAddress::Server, _) => target.site(),
+        (SourceAddress::Site | SourceAddress::Server, _) => {
+            target.site().or_else(|| target.cloud_id().map(str::to_owned))
+        }
         (SourceAddress::Organization, _) if target.org_id.is_some() => target.org_id.clone(),
         (SourceAddress::Organization, CredentialSpec::Command(_)) => None,
         (SourceAddress::Organization, _) => credentials::load(settings, env).await?.org_id,
     };
-    Ok(owner.map(|owner| scope_of(kind, &owner)))
+    Ok(owner.map(|owner| scope_of(kind, target.product, &owner)))
 }
 
 fn describe(

@@ -17,6 +17,7 @@ use crate::config::validate::{self, source_kind, suggest, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
+use crate::model::workspace::SiteProduct;
 
 /// The source's name when nothing names it. It is in every event and names the checkpoint, so
 /// it must not change between runs.
@@ -50,8 +51,8 @@ pub fn settings(
 /// The flags of `auth login` that say what the source is.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct LoginFlags {
-    /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit
-    /// [default: org-events; jira-audit with --site]
+    /// Type of the source: org-events, jira-audit, confluence-audit, workspace-events or
+    /// datacenter-audit [default: org-events; jira-audit with --site]
     #[arg(id = "TYPE", long = "type", hide_possible_values = true)]
     #[arg(value_parser = word(source_kind))]
     pub kind: Option<SourceKind>,
@@ -67,6 +68,9 @@ pub struct LoginFlags {
     /// Use Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
     #[arg(long)]
     pub gateway: bool,
+    /// The product whose workspace is read: jira or confluence (workspace-events)
+    #[arg(long, value_name = "PRODUCT", value_parser = validate::site_product)]
+    pub product: Option<SiteProduct>,
     /// User name for a password (Data Center); not needed for a personal access token
     #[arg(long, value_name = "NAME", value_parser = validate::username)]
     pub username: Option<String>,
@@ -95,6 +99,7 @@ pub fn login_source(
     lay(&mut table.org_id, flags.org_id.as_deref());
     lay(&mut table.site, flags.site.as_deref());
     lay(&mut table.email, flags.email.as_deref());
+    lay(&mut table.product, flags.product.map(SiteProduct::as_str));
     lay(&mut table.username, flags.username.as_deref());
     lay(&mut table.base_url, flags.base_url.as_ref().map(Url::as_str));
     if flags.gateway {

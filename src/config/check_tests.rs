@@ -75,7 +75,7 @@ fn a_refusal_names_source_key_and_line() {
         ("org_id = 'a/b'", "`org_id`: not an organization id"),
         (
             "site = 'a.atlassian.net'",
-            "`site`: belongs to sources of type `jira-audit` and `confluence-audit` only",
+            "`site`: belongs to sources of type `jira-audit`, `confluence-audit`, `workspace-events` only",
         ),
         ("expires_on = 5", "`expires_on`: not a day"),
         ("output.mode = '0400'", "`output.mode`: the owner must"),

@@ -8,7 +8,7 @@ use crate::config::error::HintedError;
 use crate::config::file::ConfigFile;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::model::name::SourceName;
-use crate::model::source_kind::SourceAddress;
+use crate::model::source_kind::{GatewayUse, SourceAddress};
 
 /// What a key is set to.
 pub use toml_edit::Value as ConfigValue;
@@ -20,6 +20,7 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     if let (Some(site), SourceAddress::Site) = (&source.target.site, source.target.kind.address()) {
         keys.push(("site", site.into()));
     }
+    keys.extend(source.target.product.map(|product| ("product", product.as_str().into())));
     let account_key = source.target.kind().descriptor().account_key;
     if let (Some(key), Some(account)) = (account_key, &source.target.account) {
         keys.push((key, account.into()));
@@ -30,7 +31,8 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     if !source.target.has_default_base_url() {
         keys.push(("base_url", source.target.base_url().as_str().into()));
     }
-    if source.target.gateway.is_some() {
+    let gateway = source.target.kind().descriptor().gateway;
+    if source.target.gateway.is_some() && gateway != GatewayUse::Workspace {
         keys.push(("gateway", true.into()));
     }
     keys

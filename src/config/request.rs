@@ -15,6 +15,7 @@ use crate::config::settings::{
 use crate::config::validate::{duration, format, nonzero_duration, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
+use crate::model::workspace::SiteWorkspace;
 
 /// What to do.
 #[derive(Debug)]
@@ -270,6 +271,8 @@ pub struct RawLines {
     pub org_id: Option<String>,
     /// The site of all other records, which their ids need.
     pub site: Option<String>,
+    /// The workspace of workspace events, which their ids need.
+    pub workspace: Option<SiteWorkspace>,
 }
 
 /// The request of `auth login`.

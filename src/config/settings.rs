@@ -9,7 +9,8 @@ use url::Url;
 
 use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
-use crate::model::source_kind::SourceAddress;
+use crate::model::source_kind::{GatewayUse, SourceAddress};
+use crate::model::workspace::{SiteProduct, SiteWorkspace};
 
 /// The server of organizations' events, and the gateway to the sites.
 pub const CLOUD_HOST: &str = "api.atlassian.com";
@@ -38,6 +39,8 @@ pub struct SourceSettings {
     pub credential: CredentialSpec,
     /// How far back the first pull reads; at most 180 days (Atlassian keeps no more).
     pub initial_lookback: Duration,
+    /// Whether long windows are read by event queries, where the API has such.
+    pub backfill: BackfillMode,
     /// How far before the newest record ids are remembered.
     pub overlap: Duration,
     /// How far after `--until` a bounded read goes, for events processed late.
@@ -54,6 +57,18 @@ pub struct SourceSettings {
     pub connection: ConnectionSettings,
     /// Where its events go.
     pub output: OutputSettings,
+}
+
+/// How a long window of workspace events is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackfillMode {
+    /// By event queries, and page by page if the server does not run them.
+    #[default]
+    Auto,
+    /// Page by page.
+    Pages,
+    /// By event queries; it is an error if the server does not run them.
+    Query,
 }
 
 /// Which API a source reads and how it is addressed.
@@ -73,19 +88,21 @@ pub struct SourceTarget {
     /// as Bearer.
     pub account: Option<String>,
     /// Atlassian's gateway to a Cloud site, the only way for tokens with scopes and for service
-    /// accounts. Without it the site itself gets the requests.
+    /// accounts, and to a workspace. Without it the site itself gets the requests.
     pub gateway: Option<GatewayRoute>,
+    /// The product whose workspace is read.
+    pub product: Option<SiteProduct>,
     /// Whether names and addresses that a site's records lack are looked up.
     pub resolve_users: bool,
 }
 
-/// Atlassian's gateway to the sites.
+/// Atlassian's gateway to the sites, where a site is addressed by its cloud id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GatewayRoute {
-    /// The URL before `/_edge/tenant_info`, which returns the site's cloud id.
-    pub site_url: Url,
-    /// The site's cloud id, where it is configured.
-    pub cloud_id: Option<String>,
+pub enum GatewayRoute {
+    /// To the site with this cloud id.
+    CloudId(String),
+    /// To the site whose cloud id `/_edge/tenant_info` below this URL returns.
+    LookUp(Url),
 }
 
 impl SourceTarget {
@@ -99,6 +116,19 @@ impl SourceTarget {
         self.site.clone()
     }
 
+    /// The site's cloud id, where it is configured.
+    pub fn cloud_id(&self) -> Option<&str> {
+        match &self.gateway {
+            Some(GatewayRoute::CloudId(id)) => Some(id),
+            Some(GatewayRoute::LookUp(_)) | None => None,
+        }
+    }
+
+    /// The workspace that is read, of the site with this cloud id.
+    pub fn workspace(&self, cloud_id: &str) -> Option<SiteWorkspace> {
+        Some(SiteWorkspace { product: self.product?, cloud_id: cloud_id.to_owned() })
+    }
+
     /// Scheme, host and path prefix that requests start with: where the credential goes.
     pub fn base_url(&self) -> &Url {
         &self.base_url
@@ -108,10 +138,10 @@ impl SourceTarget {
     /// cloud id.
     pub fn gateway_url(&self, cloud_id: &str) -> Url {
         let mut url = self.base_url.clone();
-        let prefix = url.path().trim_end_matches('/');
-        let product = self.kind.descriptor().gateway_path;
-        let path = format!("{prefix}/ex/{product}/{cloud_id}");
-        url.set_path(&path);
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        if let GatewayUse::Optional(product) = self.kind.descriptor().gateway {
+            url.set_path(&format!("{prefix}/ex/{product}/{cloud_id}"));
+        }
         url
     }
 

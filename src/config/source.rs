@@ -17,7 +17,7 @@ use crate::config::settings::{
 use crate::config::validate::{self, duration, nonzero_duration, number};
 use crate::model::address::is_loopback;
 use crate::model::name::{SourceKind, SourceName};
-use crate::model::source_kind::SourceAddress;
+use crate::model::source_kind::{GatewayUse, SourceAddress};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -48,6 +48,7 @@ pub(super) fn check(
         credential: at
             .text("credential", &table.credential, credential_spec::parse)?
             .unwrap_or(CredentialSpec::Keyring),
+        backfill: at.text("backfill", &table.backfill, validate::backfill)?.unwrap_or_default(),
         overlap: at.text("overlap", &table.overlap, duration)?.unwrap_or(10 * MINUTE),
         late_margin: at.text("late_margin", &table.late_margin, duration)?.unwrap_or(DAY),
         initial_lookback: at
@@ -120,6 +121,7 @@ fn target(
         site: at.text("site", &table.site, validate::site)?,
         account: None,
         gateway: None,
+        product: at.text("product", &table.product, validate::site_product)?,
         resolve_users: table.resolve_users.as_ref().is_some_and(|yes| *yes.get_ref()),
     };
     match kind.address() {
@@ -143,10 +145,7 @@ fn route_to_site(
     typed_url: Option<Url>,
     target: &mut SourceTarget,
 ) -> Result<(), ConfigError> {
-    let Some(site) = &target.site else {
-        return Err(at.missing("site", "add `site = \"acme.atlassian.net\"`"));
-    };
-    let site_url = || validate::base_url(&format!("https://{site}"));
+    let is_workspace = target.kind.descriptor().gateway == GatewayUse::Workspace;
     target.account = at.text("email", &table.email, validate::email)?;
     let cloud_id = at.text("cloud_id", &table.cloud_id, validate::cloud_id)?;
     let gateway = at.value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
@@ -154,13 +153,27 @@ fn route_to_site(
             .hint("take one of them out")),
         (yes, _) => Ok(yes),
     })?;
-    if gateway.unwrap_or(cloud_id.is_some()) {
-        // A loopback server replaces all of Atlassian's servers; another gateway is no site.
-        let site_url = typed_url.filter(is_loopback).map_or_else(site_url, Ok)?;
-        target.gateway = Some(GatewayRoute { site_url, cloud_id });
-    } else {
-        target.base_url = typed_url.map_or_else(site_url, Ok)?;
+    if is_workspace && target.product.is_none() {
+        let hint = "add `product = \"jira\"` or `product = \"confluence\"`";
+        return Err(at.missing("product", hint));
     }
+    if let (Some(id), None, true) = (&cloud_id, &target.site, is_workspace) {
+        target.gateway = Some(GatewayRoute::CloudId(id.clone()));
+        return Ok(());
+    }
+    let Some(site) = &target.site else {
+        return Err(at.missing("site", "add `site = \"acme.atlassian.net\"`"));
+    };
+    let site_url = || validate::base_url(&format!("https://{site}"));
+    if !is_workspace && !gateway.unwrap_or(cloud_id.is_some()) {
+        target.base_url = typed_url.map_or_else(site_url, Ok)?;
+        return Ok(());
+    }
+    target.gateway = Some(match cloud_id {
+        Some(id) => GatewayRoute::CloudId(id),
+        // A loopback server replaces all of Atlassian's servers; another gateway is no site.
+        None => GatewayRoute::LookUp(typed_url.filter(is_loopback).map_or_else(site_url, Ok)?),
+    });
     Ok(())
 }
 
@@ -180,20 +193,26 @@ fn reject_inapplicable_keys(
         ("username", &table.username, Server),
     ];
     for (key, value, address) in texts {
-        at.value(key, value, |_| only_for(address, kind))?;
+        at.value(key, value, |_| only_for(kind, |kind| kind.address() == address))?;
     }
-    at.value("gateway", &table.gateway, |_| only_for(Site, kind))?;
-    at.value("resolve_users", &table.resolve_users, |_| only_for(Site, kind))?;
+    let has_gateway = |kind: SourceKind| kind.descriptor().gateway;
+    let is_audit_log = |kind| matches!(has_gateway(kind), GatewayUse::Optional(_));
+    let is_workspace = |kind| has_gateway(kind) == GatewayUse::Workspace;
+    at.value("gateway", &table.gateway, |_| only_for(kind, is_audit_log))?;
+    at.value("resolve_users", &table.resolve_users, |_| only_for(kind, is_audit_log))?;
+    at.value("product", &table.product, |_| only_for(kind, is_workspace))?;
+    at.value("backfill", &table.backfill, |_| only_for(kind, is_workspace))?;
     Ok(())
 }
 
-fn only_for(address: SourceAddress, kind: SourceKind) -> Result<(), HintedError> {
-    if kind.address() == address {
+/// Refuses a key of a source of type `kind` that only other types have.
+fn only_for(kind: SourceKind, has_key: impl Fn(SourceKind) -> bool) -> Result<(), HintedError> {
+    if has_key(kind) {
         return Ok(());
     }
-    let kinds = SourceKind::addressed_by(address);
+    let kinds = SourceKind::ALL.into_iter().filter(|kind| has_key(*kind));
     let names: Vec<String> = kinds.map(|kind| format!("`{kind}`")).collect();
-    let names = names.join(" and ");
+    let names = names.join(", ");
     Err(HintedError::new(format!("belongs to sources of type {names} only"))
         .hint("check the source's `type`, or take the key out"))
 }

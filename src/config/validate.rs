@@ -12,12 +12,13 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use url::Url;
 
 use crate::config::error::HintedError;
-use crate::config::settings::{Compression, OutputFormat, Rotation};
+use crate::config::settings::{BackfillMode, Compression, OutputFormat, Rotation};
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::LogRetention;
 use crate::model::text::printable;
 use crate::model::time::parse_span;
+use crate::model::workspace::{SiteProduct, SiteWorkspace};
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
 ///
@@ -140,6 +141,31 @@ pub fn cloud_id(text: &str) -> Result<String, HintedError> {
     let hint = "leave it out, or copy it from https://SITE/_edge/tenant_info: letters, digits and \
                 `-`";
     require(is_path_segment(id), id.to_owned(), "not a site's cloud id", hint)
+}
+
+/// The product of a site whose workspace is read.
+pub fn site_product(text: &str) -> Result<SiteProduct, HintedError> {
+    text.trim().parse().map_err(|()| {
+        HintedError::new("not a product that has a workspace").hint("`jira` or `confluence`")
+    })
+}
+
+/// How a long window of workspace events is read.
+pub fn backfill(text: &str) -> Result<BackfillMode, HintedError> {
+    match text {
+        "auto" => Ok(BackfillMode::Auto),
+        "pages" => Ok(BackfillMode::Pages),
+        "query" => Ok(BackfillMode::Query),
+        _ => Err(HintedError::new("not a way to read the past")
+            .hint("`auto`, `pages` (page by page) or `query` (asynchronous searches)")),
+    }
+}
+
+/// The workspace of a product of a site.
+pub fn site_workspace(text: &str) -> Result<SiteWorkspace, HintedError> {
+    text.trim().parse().map_err(|()| {
+        HintedError::new("not the ARI of a workspace").hint("like `ari:cloud:jira::site/CLOUD-ID`")
+    })
 }
 
 /// Hosts whose pages are pasted by mistake: they serve every customer.

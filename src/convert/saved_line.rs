@@ -8,7 +8,7 @@ use crate::model::event::SCHEMA;
 use crate::model::json::{Document, Node};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use crate::model::source_kind::{RecordShape, SourceAddress};
+use crate::model::source_kind::{GatewayUse, RecordShape, SourceAddress};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::RecordOrigin;
@@ -78,6 +78,7 @@ impl SavedLineReader {
                 kind,
                 org_id: raw.org_id.clone().filter(|_| is_org),
                 site: raw.site.clone().filter(|_| !is_org),
+                workspace: raw.workspace.clone().filter(|_| is_workspace(kind)),
                 reader: None,
             })
         });
@@ -100,7 +101,7 @@ impl SavedLineReader {
 
     fn read_raw(&self, doc: Document) -> Result<SavedRecord, UnusableLine> {
         let kind = match (detect_kind(doc.root()), self.kind) {
-            (Some(shape), Some(said)) if shape != said => {
+            (Some(shape), Some(said)) if shape_of(shape) != shape_of(said) => {
                 return Err(UnusableLine::TypeMismatch { shape, said });
             }
             // Whatever a source sent is its record, also what has no shape at all.
@@ -134,6 +135,14 @@ impl SavedLineReader {
             event: Some((id, observed)),
         })
     }
+}
+
+fn shape_of(kind: SourceKind) -> RecordShape {
+    kind.descriptor().shape
+}
+
+fn is_workspace(kind: SourceKind) -> bool {
+    kind.descriptor().gateway == GatewayUse::Workspace
 }
 
 /// What a line of no known shape may be.
@@ -177,6 +186,7 @@ fn read_origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
         kind: kind.parse().map_err(|_| UnusableLine::UnknownType(printable(&kind)))?,
         org_id: text("org_id"),
         site: text("site"),
+        workspace: text("workspace").and_then(|ari| ari.parse().ok()),
         reader: None,
     })
 }

@@ -153,7 +153,8 @@ fn line(attempt: &RequestAttempt<'_>) -> PageLine {
 
 /// A credential is in a header that only the client sees. A URL should have none; one is removed.
 fn page_request(request: &Request) -> PageRequest {
-    PageRequest { method: "GET".to_owned(), url: SafeUrl::new(request.url.clone()).to_string() }
+    let url = SafeUrl::new(request.url.clone()).to_string();
+    PageRequest { method: request.method().to_owned(), url }
 }
 
 fn recorded_headers(response: &Response) -> Vec<(String, String)> {
@@ -204,10 +205,10 @@ mod tests {
     }
 
     fn request() -> Request {
-        Request {
-            endpoint: Endpoint::EventsStream,
-            url: "https://ada:hunter2@api.example/x?cursor=1".parse().unwrap(),
-        }
+        Request::get(
+            Endpoint::EventsStream,
+            "https://ada:hunter2@api.example/x?cursor=1".parse().unwrap(),
+        )
     }
 
     fn response() -> Response {

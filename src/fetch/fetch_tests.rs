@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 use super::*;
+use crate::config::settings::BackfillMode;
+use crate::fetch::api_findings::ApiFindings;
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::http::limiter::CredentialLimit;
 use crate::http::limiter::RequestLimiter;
@@ -78,6 +80,7 @@ where
     let reader = PageReader {
         memory_budget: MemoryBudget::default(),
         source,
+        findings: ApiFindings::default(),
         transport: ScriptedServer { answer, latency, requests: Mutex::default() },
         limiter: Arc::new(RequestLimiter::new(
             Endpoint::EventsStream,
@@ -91,7 +94,12 @@ where
         tasks: TaskTracker::new(),
         meter: Arc::default(),
     };
-    Fetcher { reader: Arc::new(reader), concurrency: 4, slice_records: 50 }
+    Fetcher {
+        reader: Arc::new(reader),
+        concurrency: 4,
+        backfill: BackfillMode::Pages,
+        slice_records: 50,
+    }
 }
 
 pub(super) fn org_events_source() -> Source {
@@ -126,6 +134,7 @@ pub(super) fn plan_of(window: OpenWindow, watermark: Option<Timestamp>) -> ReadP
         event_filter: None,
         rereads: false,
         watermark,
+        query: None,
     }
 }
 
@@ -147,6 +156,7 @@ pub(super) async fn read<T: Transport + 'static>(
         while let Some(delivery) = receiver.recv().await {
             match delivery {
                 FetchMessage::RereadStarted => handed.push("REREAD".to_owned()),
+                FetchMessage::QueryStarted(_) => handed.push("QUERY".to_owned()),
                 FetchMessage::WindowShortened { .. } => handed.push("SHORTENED".to_owned()),
                 FetchMessage::Records { records, window_after: then, .. } => {
                     handed.extend(records.iter().map(|record| record.id.clone().unwrap()));

@@ -7,9 +7,11 @@
 //! for one page. [`plan`], [`pagination`], [`paging_facts`], [`segment_queue`] and [`slice_scan`]
 //! do no I/O. See `docs/design.md`, sections 5 to 8.
 
+pub mod api_findings;
 pub mod attempt_record;
 mod background_task;
 mod cursor_reader;
+pub mod event_query;
 pub mod page_reader;
 pub mod pagination;
 mod paging_facts;
@@ -27,10 +29,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::config::settings::BackfillMode;
 use crate::fetch::cursor_reader::{CursorReader, CursorReaderOptions};
 use crate::fetch::page_reader::PageReader;
 use crate::fetch::plan::{CursorCheck, ReadPlan};
-use crate::fetch::slice_reader::SliceReader;
+use crate::fetch::slice_reader::{SliceReader, SliceReaderOptions};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
@@ -46,6 +49,8 @@ pub struct Fetcher<T> {
     pub reader: Arc<PageReader<T>>,
     /// Segments or slices of a window that may be read at once.
     pub concurrency: usize,
+    /// Whether long windows are read by event queries, where the API has such.
+    pub backfill: BackfillMode,
     /// Records that one slice may hold: [`types::SLICE_RECORDS`], except in tests.
     pub slice_records: usize,
 }
@@ -76,10 +81,13 @@ impl<T: Transport + 'static> Fetcher<T> {
                     stream.read().await?
                 }
                 DeliveryOrder::Unspecified => {
-                    let (concurrency, max_records) = (self.concurrency, self.slice_records);
-                    let slices =
-                        SliceReader::new(reader, window, concurrency, max_records, out.clone());
-                    slices.read().await?
+                    let options = SliceReaderOptions {
+                        concurrency: self.concurrency,
+                        max_records: self.slice_records,
+                        backfill: self.backfill,
+                        query: plan.query.clone(),
+                    };
+                    SliceReader::new(reader, window, options, out.clone()).read().await?
                 }
             };
             if reached != FetchOutcome::Complete {
@@ -122,3 +130,7 @@ mod paging_server;
 #[cfg(test)]
 #[path = "paging_tests.rs"]
 mod paging_tests;
+
+#[cfg(test)]
+#[path = "workspace_tests.rs"]
+mod workspace_tests;

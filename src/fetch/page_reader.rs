@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use tokio_util::task::TaskTracker;
 
+use crate::fetch::api_findings::ApiFindings;
 use crate::fetch::attempt_record::{AttemptRecorder, WindowAttemptObserver};
 use crate::fetch::plan::watermark_of;
 use crate::fetch::types::{FetchError, RecordKey};
@@ -15,15 +17,15 @@ use crate::fetch::user_directory::UserDirectory;
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::client::Transport;
 use crate::http::exchange::send_with_retries;
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, FailureKind};
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{CompressedPermit, MemoryBudget, MemoryPermit};
-use crate::http::message::Response;
-use crate::http::message::UnreadableBody;
+use crate::http::message::{Request, Response, UnreadableBody};
 use crate::http::retry::RetryBudget;
 use crate::model::event::UserProfiles;
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window};
+use crate::model::time::{Timestamp, Window, floor};
+use crate::source::api_reading::{ApiReading, EventClock};
 use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::SourceMeter;
 
@@ -34,10 +36,15 @@ const SLOW_RESPONSE: Duration = Duration::from_millis(100);
 /// The longest URL that the HTTP library sends (`http::Uri`).
 const MAX_URL_LENGTH: usize = 65_534;
 
+/// Records of a page that are asked for to find out the server's clock.
+const CLOCK_TRIES: usize = 3;
+
 /// Requests pages; shared by the tasks that read a source.
 pub struct PageReader<T> {
     /// How the API is read.
     pub source: Source,
+    /// What was found out about the server since the run began.
+    pub findings: ApiFindings,
     /// Sends requests.
     pub transport: T,
     /// The limits that requests wait for.
@@ -75,10 +82,11 @@ impl<T: Transport> PageReader<T> {
         window: &Window,
         locator: &PageLocator,
     ) -> Result<(Page, Bytes), Failure> {
-        self.page_with_limit(window, locator, None).await
+        self.page_with_limit(window, locator, None, None).await
     }
 
-    /// The same, with a page size of `limit`, if that is given.
+    /// The same, with a page size of `limit`, if that is given, and of the results of the event
+    /// query `query`, if there is one.
     ///
     /// # Errors
     /// As with [`PageReader::page`].
@@ -87,13 +95,91 @@ impl<T: Transport> PageReader<T> {
         window: &Window,
         locator: &PageLocator,
         limit: Option<u32>,
+        query: Option<&str>,
     ) -> Result<(Page, Bytes), Failure> {
-        let mut request = self.source.request(window, locator);
+        let source = self.current_source();
+        let source = query.map_or(source.clone(), |id| source.results_of(id));
+        let refused = match self.request_page(&source, window, locator, limit).await {
+            Ok((page, body)) => return self.clocked(page, body).await,
+            Err(failure) if failure.kind == FailureKind::BadRequest => failure,
+            Err(failure) => return Err(failure),
+        };
+        for reading in source.other_readings(locator) {
+            let other = source.with_reading(reading);
+            match self.request_page(&other, window, locator, limit).await {
+                Ok((page, body)) => {
+                    tracing::info!(?reading, "the server takes other requests than usual");
+                    self.findings.note_reading(reading);
+                    return self.clocked(page, body).await;
+                }
+                Err(failure) if failure.kind == FailureKind::BadRequest => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(refused)
+    }
+
+    /// The source, read as the server wants it.
+    fn current_source(&self) -> Source {
+        self.source.with_reading(self.findings.reading())
+    }
+
+    /// The page and its body, its records at their times by the clock that the server's `from` and
+    /// `to` compare with. Where that is not known, a record is asked for by each of its times.
+    ///
+    /// # Errors
+    /// It was found by neither: then no time range could be relied on.
+    async fn clocked(&self, mut page: Page, body: Bytes) -> Result<(Page, Bytes), Failure> {
+        let source = self.current_source();
+        if !source.has_unknown_clock() {
+            return Ok((page, body));
+        }
+        let times = |record: &Record| {
+            let times = [record.time?, source.processed_time(record)?].map(whole_second);
+            (times[0] != times[1]).then_some(times)
+        };
+        let telling = page.records.iter().filter_map(|record| Some((record, times(record)?)));
+        let mut unfound = None;
+        for (record, times) in telling.take(CLOCK_TRIES) {
+            for (window, clock) in times.into_iter().zip(EventClock::ALL) {
+                let asked = self.request_page(&source, &window, &PageLocator::Start, None).await?;
+                if asked.0.records.iter().any(|found| found.identity() == record.identity()) {
+                    let reading = ApiReading { clock: Some(clock), ..source.reading() };
+                    tracing::debug!(?clock, "found out which times the server compares");
+                    self.findings.note_reading(reading);
+                    source.with_reading(reading).place(&mut page.records);
+                    return Ok((page, body));
+                }
+                unfound = Some(window);
+            }
+        }
+        match unfound {
+            None => Ok((page, body)),
+            Some(window) => {
+                let request = source.request(&window, &PageLocator::Start);
+                Err(Failure::of_contents(
+                    FailureKind::Unreadable,
+                    &request,
+                    "the server finds an event neither by the time at which it happened nor by \
+                     that at which it was processed",
+                ))
+            }
+        }
+    }
+
+    async fn request_page(
+        &self,
+        source: &Source,
+        window: &Window,
+        locator: &PageLocator,
+        limit: Option<u32>,
+    ) -> Result<(Page, Bytes), Failure> {
+        let mut request = source.request(window, locator);
         if let Some(limit) = limit {
             request = with_limit(request, limit);
         }
         let read = |response: &Response| {
-            let page = self.source.read(locator, response)?;
+            let page = source.read(locator, response)?;
             // Checked before it gets into a checkpoint, from which no run could resume.
             match page.next.as_ref().is_none_or(|next| self.can_request(window, next)) {
                 true => Ok((page, response.body.clone())),
@@ -124,9 +210,24 @@ impl<T: Transport> PageReader<T> {
         Ok((page, body))
     }
 
+    /// What `read` makes of the response to `request`, which is not for a page.
+    ///
+    /// # Errors
+    /// Why no attempt succeeded.
+    pub async fn exchange<P>(
+        &self,
+        request: &Request,
+        budget: &RetryBudget,
+        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
+    ) -> Result<P, Failure> {
+        let (transport, limiter, meter) = (&self.transport, &self.limiter, &self.meter);
+        send_with_retries(transport, limiter, budget, meter, request, read, &self.attempt_recorder)
+            .await
+    }
+
     /// Whether the page at `locator` of `window` can be requested at all.
     pub fn can_request(&self, window: &Window, locator: &PageLocator) -> bool {
-        let request = self.source.request(window, locator);
+        let request = self.current_source().request(window, locator);
         request.url.as_str().len() <= MAX_URL_LENGTH
     }
 
@@ -146,7 +247,7 @@ impl<T: Transport> PageReader<T> {
             headers: Vec::new(),
             body: permit.keep(packed.unpack().map_err(|_| FetchError::TaskDied)?),
         };
-        let page = self.source.read(&locator, &response);
+        let page = self.current_source().read(&locator, &response);
         page.map_err(|_| FetchError::TaskDied)
     }
 
@@ -204,6 +305,12 @@ impl AttemptObserver<(Page, Bytes)> for PageObserver<'_> {
     fn records(&self, (page, _): &(Page, Bytes)) -> Option<usize> {
         Some(page.records.len())
     }
+}
+
+/// The second of `time`: a server may compare whole seconds.
+fn whole_second(time: Timestamp) -> Window {
+    let from = floor(time, TimeDelta::seconds(1));
+    Window { from, to: Some(from + TimeDelta::milliseconds(999)) }
 }
 
 /// The watermark after each of `records`, if they were received now.

@@ -19,6 +19,8 @@ struct PagingFactsState {
     first_failure: Option<(usize, Failure)>,
     offsets: OffsetUse,
     cursor_use: Option<CursorUse>,
+    largest_page: usize,
+    names_cursors: Option<bool>,
 }
 
 /// Whether the server obeys the offset in a request.
@@ -92,6 +94,27 @@ impl PagingFacts {
     /// How its cursors are to be used, as far as it is known.
     pub fn cursor_use(&self) -> Option<CursorUse> {
         self.lock().cursor_use
+    }
+
+    /// A page held so many records.
+    pub fn record_page(&self, records: usize) {
+        let mut facts = self.lock();
+        facts.largest_page = facts.largest_page.max(records);
+    }
+
+    /// Records on the largest page of any slice.
+    pub fn largest_page(&self) -> usize {
+        self.lock().largest_page
+    }
+
+    /// Whether a page that is not the last names the next one, as far as it is known.
+    pub fn names_cursors(&self) -> Option<bool> {
+        self.lock().names_cursors
+    }
+
+    /// A page that is not the last names the next one, or does not.
+    pub fn record_names_cursors(&self, names_cursors: bool) {
+        self.lock().names_cursors = Some(names_cursors);
     }
 
     /// Its cursors are to be used like this.

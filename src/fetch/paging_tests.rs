@@ -11,29 +11,42 @@ use super::paging_server::{OffsetFrom, PagingBehavior, PagingServer};
 use super::tests::{CHECK, RequestQuery, ScriptedServer, open, plan_of, slow_fetcher};
 use super::*;
 use crate::model::name::SourceKind;
+use crate::source::Source;
 use crate::state::checkpoint::OpenWindow;
 
 /// What was handed on, the error if there was one, and how often each page was requested.
-struct PagingResult {
-    ids: BTreeSet<String>,
-    result: Result<FetchOutcome, FetchError>,
-    requests: usize,
+#[derive(Debug)]
+pub(super) struct PagingResult {
+    pub(super) ids: BTreeSet<String>,
+    pub(super) result: Result<FetchOutcome, FetchError>,
+    pub(super) requests: usize,
 }
 
 /// Reads all of `server`, in pages of this size and slices of at most so many records.
 fn read(server: &PagingServer, page_size: u32, most: usize, latency: Duration) -> PagingResult {
+    let played = server.clone();
+    read_answers(server.source(page_size), most, latency, move |request, query| {
+        played.answer(request, query)
+    })
+}
+
+/// Reads all of `source`, of which `answer` gives the response to each request by its number.
+pub(super) fn read_answers(
+    source: Source,
+    most: usize,
+    latency: Duration,
+    answer: impl Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
+) -> PagingResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(async {
-        let played = server.clone();
         let requests = AtomicUsize::new(0);
-        let answer = move |_, query: &RequestQuery| {
-            played.answer(requests.fetch_add(1, Ordering::Relaxed), query)
-        };
-        let mut fetcher = slow_fetcher(latency, server.source(page_size), answer);
+        let answer =
+            move |_, query: &RequestQuery| answer(requests.fetch_add(1, Ordering::Relaxed), query);
+        let mut fetcher = slow_fetcher(latency, source, answer);
         fetcher.slice_records = most;
         read_all(&fetcher).await
     })

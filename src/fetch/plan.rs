@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, Window, after, before, truncate_to_millis};
 use crate::source::DeliveryOrder;
-use crate::state::checkpoint::{Checkpoint, OpenWindow};
+use crate::state::checkpoint::{Checkpoint, OpenQuery, OpenWindow};
 
 /// How far back a refused cursor makes us read. The API may filter on the time of an event, while
 /// the watermark is a time of processing: an event may be this late and still be found.
@@ -78,6 +78,8 @@ pub struct ReadPlan {
     pub watermark: Option<Timestamp>,
     /// Where the history begins: nothing before it is read, however far back a read by time goes.
     pub since: Timestamp,
+    /// The event query of the last run, whose results were not read.
+    pub query: Option<OpenQuery>,
 }
 
 /// The plan of a pull that continues from `checkpoint`.
@@ -112,6 +114,7 @@ pub fn incremental(
         event_filter: None,
         watermark,
         since,
+        query: checkpoint.and_then(|checkpoint| checkpoint.event_query.clone()),
     }
 }
 
@@ -240,6 +243,7 @@ pub fn one_off(
         rereads: false,
         watermark: None,
         since: from,
+        query: None,
     }
 }
 
@@ -295,6 +299,7 @@ mod tests {
             scope: String::new(),
             since: at("2026-10-01T00:00:00Z"),
             windows,
+            event_query: None,
             watermark: watermark.map(at),
             dedup_cache: DedupCache::default(),
             written_before: None,

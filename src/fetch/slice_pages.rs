@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::TimeDelta;
 
+use crate::fetch::event_query::QueryRunner;
 use crate::fetch::page_reader::{CompressedPage, PageReader};
 use crate::fetch::pagination::PagingLoop;
 use crate::fetch::paging_facts::{
@@ -29,6 +30,9 @@ use crate::source::{Page, PageLocator, RecordIdentity};
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
 const FAR_OFFSET: u64 = 1_000_000;
+
+/// No API is known to give fewer records a page. A smaller page is no sign of more.
+const SMALLEST_CAP: usize = 20;
 
 /// The pages of a slice.
 #[derive(Debug)]
@@ -77,6 +81,8 @@ pub struct SlicePager<T> {
     pub max_records: usize,
     /// The density of the records is not known yet.
     pub is_probe: bool,
+    /// Runs an event query for it, if that is wanted.
+    pub runner: Option<QueryRunner<T>>,
 }
 
 /// The pages of a slice so far.
@@ -86,6 +92,8 @@ struct SliceProgress {
     scan: SliceScan,
     /// Records that a page may hold, where it is less than usual.
     limit: Option<u32>,
+    /// The event query whose results are read.
+    query: Option<String>,
     pages: Vec<CompressedPage>,
     first_page: PageDigest,
     is_second_page_new: bool,
@@ -167,19 +175,38 @@ enum PagingStop {
 }
 
 impl<T: Transport> SlicePager<T> {
+    /// Reads the slice, by an event query if that is wanted and the server runs it.
+    pub async fn read(&self) -> Result<SliceResult, FetchError> {
+        let Some(runner) = &self.runner else {
+            return self.read_steady(None).await;
+        };
+        let Some(id) = runner.run(&self.span).await? else {
+            return self.read_steady(None).await;
+        };
+        let read = self.read_steady(Some(&id)).await;
+        self.reader.findings.forget_query(&id);
+        match read {
+            Err(FetchError::Failed(failure)) => {
+                runner.do_without(failure)?;
+                self.read_steady(None).await
+            }
+            read => read,
+        }
+    }
+
     /// Reads the slice, again if it changed meanwhile: a record on two pages means that the log
     /// grew inside the slice, and another record may have been missed.
     ///
     /// If two readings return the same, the log did not change, and repeats itself. Where records
     /// have no id of their own, two equal ones on two pages may be two: they are, if the slice
     /// reads the same in smaller pages, and a reading shows that pages do not overlap.
-    pub async fn read_steady(&self) -> Result<SliceResult, FetchError> {
+    async fn read_steady(&self, query: Option<&str>) -> Result<SliceResult, FetchError> {
         let is_content = self.reader.source.identity() == RecordIdentity::Content;
         let (mut limit, mut largest) = (None, 0);
         let mut last: Option<ReadingDigest> = None;
         let mut reads = 1;
         loop {
-            let once = self.read_once(limit).await?;
+            let once = self.read_once(limit, query).await?;
             let mut found = once.found;
             let SliceResult::Whole(read) = &mut found else {
                 return Ok(found);
@@ -207,9 +234,14 @@ impl<T: Transport> SlicePager<T> {
 
     /// Reads until the slice is complete or must be cut, with pages of `limit` records, if that is
     /// given.
-    async fn read_once(&self, limit: Option<u32>) -> Result<SlicePass, FetchError> {
+    async fn read_once(
+        &self,
+        limit: Option<u32>,
+        query: Option<&str>,
+    ) -> Result<SlicePass, FetchError> {
         let source = &self.reader.source;
         let mut so_far = SliceProgress::new(source.identity(), source.grain(), limit);
+        so_far.query = query.map(str::to_owned);
         let mut next = PageLocator::Start;
         loop {
             let (locator, page, body) = match self.next_page(next, &so_far).await? {
@@ -217,18 +249,20 @@ impl<T: Transport> SlicePager<T> {
                 NextPage::Stopped(stop) => return self.finish_after_stop(so_far, stop).await,
             };
             let is_end = is_end(&locator, &page);
+            self.facts.record_page(page.records.len());
             let packed = CompressedPage::new(locator, &body, &self.reader.memory_budget);
             let progress = so_far.add(packed, &page, &self.span);
             next = match (page.next, progress) {
                 (Some(locator), Ok(false)) if !is_end => locator,
                 (_, progress) => {
-                    let is_stated = !page.records.is_empty() && is_end;
+                    let is_stated = !page.records.is_empty() && is_end && source.states_end();
                     return self.finish(so_far, is_stated, progress).await;
                 }
             };
             if so_far.scan.exceeds_limits(self.current_max_records(&so_far))
                 && let Some(edge) = so_far.scan.edge(&self.span)?
             {
+                self.check_query(&so_far).await?;
                 return Ok(so_far.into_cut(edge));
             }
         }
@@ -249,7 +283,7 @@ impl<T: Transport> SlicePager<T> {
             PageLocator::CursorOffset { cursor, offset } => {
                 self.page_after_cursor(cursor, offset, so_far).await
             }
-            locator => self.page_at(locator, so_far.limit).await,
+            locator => self.page_at(locator, so_far).await,
         };
         match asked {
             Ok(NextPage::Received(locator, page, _))
@@ -282,9 +316,14 @@ impl<T: Transport> SlicePager<T> {
         can_cut.then_some(PagingStop::KnownFailure(failure))
     }
 
-    async fn page_at(&self, locator: PageLocator, limit: Option<u32>) -> Result<NextPage, Failure> {
-        let window = self.span.window();
-        let (page, body) = self.reader.page_with_limit(&window, &locator, limit).await?;
+    async fn page_at(
+        &self,
+        locator: PageLocator,
+        so_far: &SliceProgress,
+    ) -> Result<NextPage, Failure> {
+        let (window, query) = (self.span.window(), so_far.query.as_deref());
+        let page = self.reader.page_with_limit(&window, &locator, so_far.limit, query);
+        let (page, body) = page.await?;
         Ok(NextPage::Received(locator, page, body))
     }
 
@@ -300,16 +339,16 @@ impl<T: Transport> SlicePager<T> {
         let alone = PageLocator::Cursor(cursor.clone());
         let with_offset = PageLocator::CursorOffset { cursor, offset };
         match self.facts.cursor_use() {
-            Some(CursorUse::WithOffset) => return self.page_at(with_offset, so_far.limit).await,
-            Some(CursorUse::Alone) => return self.page_at(alone, so_far.limit).await,
+            Some(CursorUse::WithOffset) => return self.page_at(with_offset, so_far).await,
+            Some(CursorUse::Alone) => return self.page_at(alone, so_far).await,
             Some(CursorUse::Unclear) if offset > 0 => {
                 return Ok(NextPage::Stopped(PagingStop::UnclearCursor));
             }
             Some(CursorUse::Unclear) | None => {}
         }
-        let first = match self.page_at(alone, so_far.limit).await {
+        let first = match self.page_at(alone, so_far).await {
             Err(refused) if is_refusal(&refused) => {
-                let page = self.page_at(with_offset, so_far.limit).await?;
+                let page = self.page_at(with_offset, so_far).await?;
                 self.facts.record_cursor_use(CursorUse::WithOffset);
                 return Ok(page);
             }
@@ -318,7 +357,7 @@ impl<T: Transport> SlicePager<T> {
         if offset == 0 {
             return Ok(first);
         }
-        let second = match self.page_at(with_offset, so_far.limit).await {
+        let second = match self.page_at(with_offset, so_far).await {
             Err(refused) if is_refusal(&refused) => {
                 self.facts.record_cursor_use(CursorUse::Alone);
                 return Ok(first);
@@ -357,7 +396,7 @@ impl<T: Transport> SlicePager<T> {
         }
         let window = self.span.window();
         let far = PageLocator::Offset(FAR_OFFSET);
-        let far = self.reader.page_with_limit(&window, &far, so_far.limit).await;
+        let far = self.reader.page_with_limit(&window, &far, so_far.limit, None).await;
         let offsets = match far {
             Ok((far, _)) if PageDigest::from_records(&far.records) == digest => OffsetUse::Ignored,
             Ok(_) => OffsetUse::Obeyed,
@@ -376,13 +415,19 @@ impl<T: Transport> SlicePager<T> {
         is_stated: bool,
         progress: Result<bool, PagingLoop>,
     ) -> Result<SlicePass, FetchError> {
-        let is_one_short_page = so_far.served_records == so_far.first_page.len()
+        let is_one_short_page = so_far.last.is_empty()
+            && so_far.served_records == so_far.first_page.len()
             && so_far.served_records < self.page_size(&so_far);
+        self.check_query(&so_far).await?;
         if progress.is_ok() && (is_stated || is_one_short_page) {
             return Ok(so_far.into_whole());
         }
         match self.check_end(&so_far).await? {
             EndCheck::MorePast(edge) => return Ok(so_far.into_cut(edge)),
+            EndCheck::Unclear | EndCheck::OneInstant if self.may_be_capped(&so_far).await? => {
+                let at = so_far.scan.reached().unwrap_or(self.span.from);
+                return Err(FetchError::UnclearEnd { at: format_millis(at) });
+            }
             // Pages that repeat, instead of being empty, may go on repeating.
             EndCheck::Confirmed if so_far.last.is_empty() => {}
             EndCheck::Confirmed | EndCheck::Unclear | EndCheck::OneInstant => {
@@ -390,6 +435,42 @@ impl<T: Transport> SlicePager<T> {
             }
         }
         Ok(so_far.into_whole())
+    }
+
+    /// Whether the last page may hold less than there is: it names no next one, is as full as any,
+    /// and so is a page that is known not to be the last.
+    async fn may_be_capped(&self, so_far: &SliceProgress) -> Result<bool, FetchError> {
+        let fewest = self.facts.largest_page().max(SMALLEST_CAP).min(self.page_size(so_far));
+        if self.reader.source.states_end() || so_far.last.len() < fewest {
+            return Ok(false);
+        }
+        let known = match self.facts.names_cursors() {
+            Some(known) => known,
+            None => {
+                let (window, start) = (self.span.window(), &PageLocator::Start);
+                let asked = self.reader.page_with_limit(&window, start, Some(1), None);
+                let (page, _) = asked.await?;
+                let names_cursors = page.next.is_some();
+                self.facts.record_names_cursors(names_cursors);
+                names_cursors
+            }
+        };
+        Ok(!known)
+    }
+
+    /// Checks that the results of an event query hold what the first page of the events shows.
+    async fn check_query(&self, so_far: &SliceProgress) -> Result<(), FetchError> {
+        if so_far.query.is_none() {
+            return Ok(());
+        }
+        let (window, start) = (self.span.window(), &PageLocator::Start);
+        let (page, _) = self.reader.page_with_limit(&window, start, None, None).await?;
+        if so_far.scan.contains_all(&page.records) {
+            return Ok(());
+        }
+        let request = self.reader.source.request(&window, start);
+        let what = "the results of the event query lack events that a page shows";
+        Err(Failure::of_contents(FailureKind::ErrorInPage, &request, what).into())
     }
 
     /// Requests what is as old as the oldest record, or older; where the oldest came first, what is
@@ -404,7 +485,8 @@ impl<T: Transport> SlicePager<T> {
                 continue;
             };
             let window = edge.unread(&self.span).window();
-            let asked = self.reader.page_with_limit(&window, &PageLocator::Start, so_far.limit);
+            let start = &PageLocator::Start;
+            let asked = self.reader.page_with_limit(&window, start, so_far.limit, None);
             let (page, _) = asked.await.map_err(|failure| self.facts.original_failure(failure))?;
             if !so_far.scan.contains_all(&page.records) {
                 return Ok(EndCheck::MorePast(edge));

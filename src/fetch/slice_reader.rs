@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::config::settings::BackfillMode;
 use crate::fetch::background_task::BackgroundTask;
+use crate::fetch::event_query::{BACKFILL_SPAN, QueryRunner};
 use crate::fetch::page_reader::PageReader;
 use crate::fetch::paging_facts::PagingFacts;
 use crate::fetch::segment_queue::{QueuedSegment, RecordDensity, SegmentQueue, TimeRange};
@@ -19,7 +21,20 @@ use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
 use crate::source::{DuplicateNumbering, RecordIdentity};
-use crate::state::checkpoint::OpenWindow;
+use crate::state::checkpoint::{OpenQuery, OpenWindow};
+
+/// How the windows of a source are read in slices.
+#[derive(Debug, Clone)]
+pub struct SliceReaderOptions {
+    /// Slices that may be read at once.
+    pub concurrency: usize,
+    /// Records that one slice may hold in memory.
+    pub max_records: usize,
+    /// Whether long windows are read by event queries, where the API has such.
+    pub backfill: BackfillMode,
+    /// The event query of the last run, whose results were not read.
+    pub query: Option<OpenQuery>,
+}
 
 /// The reading of one window.
 pub struct SliceReader<T> {
@@ -27,10 +42,7 @@ pub struct SliceReader<T> {
     index: usize,
     open: OpenWindow,
     end: Timestamp,
-    /// Slices that may be read at once.
-    concurrency: usize,
-    /// Records that one slice may hold in memory.
-    most: usize,
+    options: SliceReaderOptions,
     density: RecordDensity,
     /// What the slices have learnt about the server's paging.
     facts: Arc<PagingFacts>,
@@ -57,8 +69,7 @@ impl<T: Transport + 'static> SliceReader<T> {
     pub fn new(
         reader: Arc<PageReader<T>>,
         (index, open): (usize, OpenWindow),
-        concurrency: usize,
-        most: usize,
+        options: SliceReaderOptions,
         out: mpsc::Sender<FetchMessage>,
     ) -> SliceReader<T> {
         SliceReader {
@@ -66,8 +77,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             reader,
             index,
             open,
-            concurrency,
-            most,
+            options,
             density: RecordDensity::default(),
             facts: Arc::default(),
             done: Arc::default(),
@@ -80,7 +90,7 @@ impl<T: Transport + 'static> SliceReader<T> {
     /// # Errors
     /// What was read before is handed on all the same.
     pub async fn read(mut self) -> Result<FetchOutcome, FetchError> {
-        let mut slices = SegmentQueue::new(self.open.from, self.end, self.reader.source.grain());
+        let mut slices = self.unread();
         loop {
             slices.replace_started(|slice| self.settle(slice));
             self.begin(&mut slices);
@@ -108,6 +118,34 @@ impl<T: Transport + 'static> SliceReader<T> {
         }
     }
 
+    /// The whole window; the event query of the last run is a slice of its own.
+    fn unread(&self) -> SegmentQueue<SliceState> {
+        let (from, end) = (self.open.from, self.end);
+        let query = self.options.query.as_ref().map(|query| (query.from, query.to));
+        let query = query.filter(|(start, to)| from <= *start && start < to && *to <= end);
+        let (start, to) = query.unwrap_or((from, end));
+        let mut slices = SegmentQueue::new(to, end, self.reader.source.grain());
+        slices.push_front_unread(TimeRange { from: start, to });
+        slices.push_front_unread(TimeRange { from, to: start });
+        slices
+    }
+
+    /// Runs event queries for the slices of a long window.
+    fn query_runner(&self) -> Option<QueryRunner<T>> {
+        let is_long = (self.end - self.open.from).to_std().is_ok_and(|span| span >= BACKFILL_SPAN);
+        let is_wanted = match self.options.backfill {
+            BackfillMode::Auto | BackfillMode::Query => is_long || self.options.query.is_some(),
+            BackfillMode::Pages => false,
+        };
+        Some(QueryRunner {
+            queries: self.reader.source.queries().filter(|_| is_wanted)?,
+            reader: self.reader.clone(),
+            mode: self.options.backfill,
+            resumed: self.options.query.clone(),
+            out: self.out.clone(),
+        })
+    }
+
     /// Starts the first slice, and as many others as the limits allow.
     fn begin(&self, slices: &mut SegmentQueue<SliceState>) {
         loop {
@@ -120,8 +158,12 @@ impl<T: Transport + 'static> SliceReader<T> {
                 && !has_failed;
             // The first is the whole window: most are small, and it shows how dense the records
             // are.
-            let most = self.facts.max_records(self.most);
-            let width = self.density.span_for(most.saturating_mul(3) / 4);
+            let most = self.facts.max_records(self.options.max_records);
+            let is_query = |query: &OpenQuery| slices.unread_from() == Some(query.from);
+            let width = match self.options.query.as_ref().is_some_and(is_query) {
+                true => None,
+                false => self.density.span_for(most.saturating_mul(3) / 4),
+            };
             if !slices.start_next(may, width, |span| self.start(span)) {
                 return;
             }
@@ -166,7 +208,7 @@ impl<T: Transport + 'static> SliceReader<T> {
 
     fn max_active(&self) -> usize {
         match self.reader.is_slow() {
-            true => self.concurrency,
+            true => self.options.concurrency,
             false => 1,
         }
     }
@@ -176,10 +218,11 @@ impl<T: Transport + 'static> SliceReader<T> {
             reader: self.reader.clone(),
             facts: self.facts.clone(),
             span,
-            max_records: self.most,
+            max_records: self.options.max_records,
             is_probe: self.density.span_for(1).is_none(),
+            runner: self.query_runner(),
         };
-        let work = async move { reading.read_steady().await };
+        let work = async move { reading.read().await };
         SliceState::Reading(span, BackgroundTask::start(&self.reader.tasks, &self.done, work))
     }
 

@@ -6,7 +6,7 @@ use crate::http::failure::Failure;
 use crate::model::event::UserProfiles;
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::Timestamp;
-use crate::state::checkpoint::OpenWindow;
+use crate::state::checkpoint::{OpenQuery, OpenWindow};
 
 /// Records that one slice may hold in memory, three megabytes of typical ones. As many slices are
 /// in memory as are read at once.
@@ -39,6 +39,8 @@ pub enum FetchMessage {
     },
     /// The records after this may have been written before.
     RereadStarted,
+    /// An event query was created, whose results will be read.
+    QueryStarted(OpenQuery),
     /// The server refused the start of the window, because it keeps nothing that old.
     WindowShortened {
         /// The new start of the window.
@@ -81,6 +83,14 @@ pub enum FetchError {
     /// `pagingInfo` can be read in two ways, one of which would lose events of this instant.
     #[error("the server's cursor and its offset lead to different pages of the events of {at}")]
     UnclearPaging {
+        /// The instant, with the resolution of the API.
+        at: String,
+    },
+    /// Nothing says whether a full page was all: it names no next one, and no time parts it.
+    #[error(
+        "the events of {at} fill a page that names no next one, so some of them may be missing"
+    )]
+    UnclearEnd {
         /// The instant, with the resolution of the API.
         at: String,
     },

@@ -203,6 +203,7 @@ mod tests {
             kind: SourceKind::JiraAudit,
             org_id: None,
             site: Some("acme.example".to_owned()),
+            workspace: None,
             reader: None,
         };
         UserDirectory::new(

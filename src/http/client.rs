@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use reqwest::{Certificate, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
@@ -21,7 +23,9 @@ use url::{Origin, Url};
 use super::decode::{BodyDecoder, ContentCoding};
 use super::envelope::demands_captcha;
 use super::memory_budget::MemoryBudget;
-use super::message::{Request, Response, TransportError, TransportErrorKind, diagnose, flatten};
+use super::message::{
+    Endpoint, Request, Response, TransportError, TransportErrorKind, diagnose, flatten,
+};
 use crate::config::settings::ConnectionSettings;
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
@@ -164,7 +168,20 @@ impl Transport for HttpClient {
             let why = "an earlier request of this run met the CAPTCHA";
             return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
         }
-        let sending = self.client.get(request.url.clone()).headers(self.headers.clone()).send();
+        let sending = match &request.body {
+            None => self.client.get(request.url.clone()),
+            Some(body) => self
+                .client
+                .post(request.url.clone())
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone()),
+        };
+        let mut sending = sending.headers(self.headers.clone());
+        if request.endpoint == Endpoint::WorkspaceEvents {
+            // Else texts would be in the language of the account.
+            sending = sending.header(ACCEPT_LANGUAGE, "en-US");
+        }
+        let sending = sending.send();
         let response =
             sending.await.map_err(|error| diagnose(error, TransportErrorKind::ConnectionLost))?;
         let status = response.status().as_u16();

@@ -68,7 +68,7 @@ fn patient_client(url: &Url, timeout: Duration) -> HttpClient {
 }
 
 async fn get(client: &HttpClient, url: &Url) -> Result<Response, TransportError> {
-    let request = Request { endpoint: Endpoint::EventsStream, url: url.clone() };
+    let request = Request::get(Endpoint::EventsStream, url.clone());
     client.send(&request).await
 }
 

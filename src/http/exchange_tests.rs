@@ -53,10 +53,7 @@ fn limits() -> Arc<RequestLimiter> {
 }
 
 fn request() -> Request {
-    Request {
-        endpoint: Endpoint::EventsStream,
-        url: "https://api.example:8443/x?cursor=c".parse().unwrap(),
-    }
+    Request::get(Endpoint::EventsStream, "https://api.example:8443/x?cursor=c".parse().unwrap())
 }
 
 const RETRY_BUDGET: RetryBudget =

@@ -5,6 +5,7 @@ use std::fmt;
 use super::message::{Endpoint, Request};
 use crate::exit::Exit;
 use crate::model::open_files;
+use crate::model::text::printable;
 
 /// What to do about a failure, by its kind, endpoint and message.
 const HINTS: &str = include_str!("failure_hints.tsv");
@@ -100,6 +101,12 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl Failure {
+    /// A failure by what the responses to `request` and others say; `message` says why.
+    pub fn of_contents(kind: FailureKind, request: &Request, message: &str) -> Failure {
+        let message = printable(message);
+        Failure { kind, message, ..Failure::before_first_attempt(request) }
+    }
+
     /// The failure of `request`, of which nothing is known yet.
     pub(super) fn before_first_attempt(request: &Request) -> Failure {
         let host = request.url.host_str().unwrap_or_default();
@@ -241,10 +248,11 @@ mod tests {
         insta::assert_snapshot!(failure, @"api.atlassian.com rejects the request after 4 attempts");
     }
 
-    const ENDPOINTS: [Endpoint; 9] = [
+    const ENDPOINTS: [Endpoint; 10] = [
         Endpoint::EventsStream,
         Endpoint::JiraAuditRecords,
         Endpoint::ConfluenceAudit,
+        Endpoint::WorkspaceEvents,
         Endpoint::DatacenterEvents,
         Endpoint::Organizations,
         Endpoint::ApiKeys,
@@ -260,6 +268,7 @@ mod tests {
             Endpoint::EventsStream
             | Endpoint::JiraAuditRecords
             | Endpoint::ConfluenceAudit
+            | Endpoint::WorkspaceEvents
             | Endpoint::DatacenterEvents
             | Endpoint::Organizations
             | Endpoint::ApiKeys

@@ -11,16 +11,32 @@ use url::Url;
 pub use crate::model::source_kind::Endpoint;
 use crate::model::text::printable;
 
-/// One GET request. Its credential is added by the client, so it may be printed.
+/// One request: a GET, or a POST if it has a body. Its credential is added by the client, so it may
+/// be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The endpoint whose quota it uses.
     pub endpoint: Endpoint,
     /// The whole URL with its query.
     pub url: Url,
+    /// JSON to send.
+    pub body: Option<String>,
 }
 
 impl Request {
+    /// A GET of `url`.
+    pub fn get(endpoint: Endpoint, url: Url) -> Request {
+        Request { endpoint, url, body: None }
+    }
+
+    /// Its method.
+    pub fn method(&self) -> &'static str {
+        match self.body {
+            Some(_) => "POST",
+            None => "GET",
+        }
+    }
+
     /// Whether it goes through Atlassian's gateway to the sites.
     pub fn is_through_gateway(&self) -> bool {
         self.url.path().contains("/ex/jira/") || self.url.path().contains("/ex/confluence/")

@@ -13,6 +13,7 @@ use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::{ActionMeaning, Category, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
+use crate::model::workspace::SiteWorkspace;
 
 /// The version of the event format that this module describes.
 pub const SCHEMA: &str = "atlaudit/1";
@@ -93,6 +94,9 @@ pub struct EventSource<'a> {
     pub org_id: Option<&'a str>,
     /// The site's host name.
     pub site: Option<&'a str>,
+    /// The workspace (one product of a site), by its ARI.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub workspace: Option<&'a SiteWorkspace>,
 }
 
 /// Who did it.
@@ -302,6 +306,9 @@ impl EventSource<'_> {
         out.word("type", self.kind.as_str());
         out.text_if_some("org_id", self.org_id);
         out.text_if_some("site", self.site);
+        if let Some(workspace) = self.workspace {
+            out.text("workspace", &workspace.to_string());
+        }
     }
 }
 

@@ -13,3 +13,4 @@ pub mod record;
 pub mod source_kind;
 pub mod text;
 pub mod time;
+pub mod workspace;

@@ -21,6 +21,8 @@ pub enum SourceKind {
     JiraAudit,
     /// A Confluence Cloud site's audit records.
     ConfluenceAudit,
+    /// The workspace events of a Jira or Confluence Cloud site.
+    WorkspaceEvents,
     /// The audit events of a Jira, Confluence or Bitbucket Data Center.
     DatacenterAudit,
 }
@@ -41,8 +43,8 @@ pub struct SourceDescriptor {
     /// The key of the account that signs in with Basic authentication. Without such a key, or
     /// without a value for it, the secret is sent as a bearer token.
     pub account_key: Option<&'static str>,
-    /// The API's name in the paths of Atlassian's gateway, for sources on a Cloud site.
-    pub gateway_path: &'static str,
+    /// How Atlassian's gateway to the Cloud sites is used.
+    pub gateway: GatewayUse,
     /// Where its records are read, with the limit of requests.
     pub endpoint: Endpoint,
     /// In which order pages come.
@@ -65,7 +67,7 @@ pub struct SourceDescriptor {
     pub time_path: &'static [&'static str],
     /// The path to the time of processing, where records have one.
     pub processed_time_path: Option<&'static [&'static str]>,
-    /// How a raw record is recognised.
+    /// How a raw record is recognised. Two kinds may share a shape: the first is meant then.
     pub shape: RecordShape,
     /// What to check if the log stays empty; the organization or address is appended.
     pub access_checks: &'static str,
@@ -76,10 +78,22 @@ pub struct SourceDescriptor {
 pub enum SourceAddress {
     /// By the id of an organization: `org_id`.
     Organization,
-    /// By the host name of a Cloud site: `site`, with `email`, `gateway` and `cloud_id`.
+    /// By the host name of a Cloud site: `site`, with `email`, `gateway` and `cloud_id`; a
+    /// workspace with `product`, and by `cloud_id` alone.
     Site,
     /// By the URL of a server: `base_url`, with `username`.
     Server,
+}
+
+/// How Atlassian's gateway to the Cloud sites (`api.atlassian.com`) is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayUse {
+    /// Not at all: the source is no site.
+    Never,
+    /// If the configuration wants it; this is the API's name in the gateway's paths.
+    Optional(&'static str),
+    /// Always: a path names the workspace, which is one product of a site.
+    Workspace,
 }
 
 /// What an event id contains between its prefix and the id of the record.
@@ -89,6 +103,8 @@ pub enum IdScope {
     Global,
     /// The site.
     Site,
+    /// The site's cloud id.
+    CloudId,
     /// The host and port of a server, without a path.
     Host,
 }
@@ -136,10 +152,11 @@ pub enum RecordIdentity {
 
 impl SourceKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [SourceKind; 4] = [
+    pub const ALL: [SourceKind; 5] = [
         SourceKind::OrgEvents,
         SourceKind::JiraAudit,
         SourceKind::ConfluenceAudit,
+        SourceKind::WorkspaceEvents,
         SourceKind::DatacenterAudit,
     ];
 
@@ -149,6 +166,7 @@ impl SourceKind {
             SourceKind::OrgEvents => &ORG_EVENTS,
             SourceKind::JiraAudit => &JIRA_AUDIT,
             SourceKind::ConfluenceAudit => &CONFLUENCE_AUDIT,
+            SourceKind::WorkspaceEvents => &WORKSPACE_EVENTS,
             SourceKind::DatacenterAudit => &DATACENTER_AUDIT,
         }
     }
@@ -218,7 +236,7 @@ static ORG_EVENTS: SourceDescriptor = SourceDescriptor {
     dataset: "atlassian.org_events",
     address: SourceAddress::Organization,
     account_key: None,
-    gateway_path: "",
+    gateway: GatewayUse::Never,
     endpoint: Endpoint::EventsStream,
     order: DeliveryOrder::Ascending,
     identity: RecordIdentity::ApiId,
@@ -245,7 +263,7 @@ static JIRA_AUDIT: SourceDescriptor = SourceDescriptor {
     dataset: "atlassian.jira_audit",
     address: SourceAddress::Site,
     account_key: Some("email"),
-    gateway_path: "jira",
+    gateway: GatewayUse::Optional("jira"),
     endpoint: Endpoint::JiraAuditRecords,
     order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::ApiId,
@@ -276,7 +294,7 @@ static CONFLUENCE_AUDIT: SourceDescriptor = SourceDescriptor {
     dataset: "atlassian.confluence_audit",
     address: SourceAddress::Site,
     account_key: Some("email"),
-    gateway_path: "confluence",
+    gateway: GatewayUse::Optional("confluence"),
     endpoint: Endpoint::ConfluenceAudit,
     order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::Content,
@@ -296,6 +314,34 @@ static CONFLUENCE_AUDIT: SourceDescriptor = SourceDescriptor {
         the site",
 };
 
+/// Little of this API is documented before it is generally available (November 2026): what is
+/// assumed here is listed in docs/sources.md.
+static WORKSPACE_EVENTS: SourceDescriptor = SourceDescriptor {
+    word: "workspace-events",
+    summary: "the workspace events of a Jira or Confluence Cloud site",
+    product: "Atlassian Cloud",
+    dataset: "atlassian.workspace_events",
+    address: SourceAddress::Site,
+    account_key: Some("email"),
+    gateway: GatewayUse::Workspace,
+    endpoint: Endpoint::WorkspaceEvents,
+    order: DeliveryOrder::Unspecified,
+    identity: RecordIdentity::ApiId,
+    grain: TimeDelta::milliseconds(1),
+    // As for organization events; a server that refuses so many is asked for fewer.
+    page_size: 500,
+    concurrency: 5,
+    retention: None,
+    id_prefix: "ws",
+    id_scope: IdScope::CloudId,
+    time_path: &["attributes", "time"],
+    processed_time_path: Some(&["attributes", "processedAt"]),
+    shape: RecordShape::Object("attributes"),
+    access_checks: "the plan (audit logging needs more than a Free one), the account's role \
+        (administrator of the product), the token's scope (`manage:jira-configuration`) and \
+        expiry, the site and `product`",
+};
+
 static DATACENTER_AUDIT: SourceDescriptor = SourceDescriptor {
     word: "datacenter-audit",
     summary: "the audit log of a Jira, Confluence or Bitbucket Data Center",
@@ -303,7 +349,7 @@ static DATACENTER_AUDIT: SourceDescriptor = SourceDescriptor {
     dataset: "atlassian.datacenter_audit",
     address: SourceAddress::Server,
     account_key: Some("username"),
-    gateway_path: "",
+    gateway: GatewayUse::Never,
     endpoint: Endpoint::DatacenterEvents,
     order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::Content,
@@ -332,6 +378,8 @@ pub enum Endpoint {
     JiraAuditRecords,
     /// `/wiki/rest/api/audit`.
     ConfluenceAudit,
+    /// `/audit-log/v1/workspaces/{workspace}/events`, and its event queries.
+    WorkspaceEvents,
     /// `/rest/auditing/1.0/events`.
     DatacenterEvents,
     /// `/admin/v1/orgs`.
@@ -353,6 +401,7 @@ impl Endpoint {
             Endpoint::EventsStream => "events-stream",
             Endpoint::JiraAuditRecords => "jira-audit-records",
             Endpoint::ConfluenceAudit => "confluence-audit",
+            Endpoint::WorkspaceEvents => "workspace-events",
             Endpoint::DatacenterEvents => "datacenter-events",
             Endpoint::Organizations => "organizations",
             Endpoint::ApiKeys => "api-keys",
@@ -365,11 +414,12 @@ impl Endpoint {
     /// Requests that Atlassian allows in a minute, where a limit of the endpoint's own is known.
     ///
     /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).
+    /// Workspace events have no documented limit and are assumed to have the same one.
     /// The others state no fixed number (developer.atlassian.com, Jira Cloud rate limiting; a Data
     /// Center's is set by its administrator): only the credential's overall limit and their own
     /// 429 responses count.
     pub fn per_minute(self) -> Option<u32> {
-        (self == Endpoint::EventsStream).then_some(50)
+        matches!(self, Endpoint::EventsStream | Endpoint::WorkspaceEvents).then_some(50)
     }
 }
 
@@ -504,7 +554,9 @@ mod tests {
         assert!(limit(SourceKind::OrgEvents, "2026-06-01T11:59:59.999Z").is_some());
         assert_eq!(limit(SourceKind::ConfluenceAudit, "2025-11-28T12:00:00Z"), None);
         assert!(limit(SourceKind::ConfluenceAudit, "2025-11-26T00:00:00Z").is_some());
-        for kind in [SourceKind::JiraAudit, SourceKind::DatacenterAudit] {
+        for kind in
+            [SourceKind::JiraAudit, SourceKind::WorkspaceEvents, SourceKind::DatacenterAudit]
+        {
             assert_eq!(limit(kind, "1999-01-01T00:00:00Z"), None);
         }
     }

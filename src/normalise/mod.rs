@@ -23,6 +23,7 @@ use crate::model::record::Record;
 use crate::model::source_kind::IdScope;
 use crate::model::text::bounded;
 use crate::model::time::Timestamp;
+use crate::model::workspace::SiteWorkspace;
 
 /// The source that records come from, as events name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +36,19 @@ pub struct RecordOrigin {
     pub org_id: Option<String>,
     /// The site's host name, if it has one; of a Data Center its host, port and path.
     pub site: Option<String>,
+    /// The workspace, if it is one.
+    pub workspace: Option<SiteWorkspace>,
     /// The account that reads a Data Center's log, where it is known: reading that log is logged as
     /// well.
     pub reader: Option<String>,
+}
+
+impl RecordOrigin {
+    /// What the paths of the API name: the id of the organization, or the ARI of the workspace.
+    pub fn owner(&self) -> Option<String> {
+        let workspace = self.workspace.as_ref().map(SiteWorkspace::to_string);
+        workspace.or_else(|| self.org_id.clone())
+    }
 }
 
 /// The event of `record`, received at `observed`.
@@ -55,6 +66,13 @@ pub fn normalise<'a>(
             SourceKind::OrgEvents => org_events::fill(&mut event, record),
             SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
             SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
+            // The common event model: all as in an organization's events, but for the product.
+            SourceKind::WorkspaceEvents => {
+                let address = org_events::fill(&mut event, record);
+                let product = origin.workspace.as_ref().map(|workspace| workspace.product.as_str());
+                event.product = product.map(EventText::Borrowed).or(event.product);
+                address
+            }
             SourceKind::DatacenterAudit => {
                 datacenter_audit::fill(&mut event, record, origin.reader.as_deref())
             }
@@ -75,6 +93,7 @@ fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Times
             kind: origin.kind,
             org_id: origin.org_id.as_deref(),
             site: origin.site.as_deref(),
+            workspace: origin.workspace.as_ref(),
         },
         time: record.time,
         processed_time: None,
@@ -93,8 +112,8 @@ fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Times
     }
 }
 
-/// `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>` or `dc:<host>:<hash>`; a record
-/// without an id is named by its content.
+/// `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`, `ws:<cloud id>:<id>` or
+/// `dc:<host>:<hash>`; a record without an id is named by its content.
 fn event_id(origin: &RecordOrigin, record: &Record) -> String {
     let own = match &record.id {
         Some(id) => EventText::Borrowed(id.as_str()),
@@ -106,6 +125,11 @@ fn event_id(origin: &RecordOrigin, record: &Record) -> String {
     match descriptor.id_scope {
         IdScope::Global => [prefix, ":", &own].concat(),
         IdScope::Site => [prefix, ":", site, ":", &own].concat(),
+        IdScope::CloudId => {
+            let workspace = origin.workspace.as_ref();
+            let cloud_id = workspace.map_or("", |workspace| workspace.cloud_id.as_str());
+            [prefix, ":", cloud_id, ":", &own].concat()
+        }
         IdScope::Host => {
             let host = site.split('/').next().unwrap_or_default();
             [prefix, ":", host, ":", &own].concat()
@@ -197,6 +221,7 @@ mod testing {
             kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
+            workspace: None,
             reader: reader.map(str::to_owned),
         };
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));

@@ -7,6 +7,7 @@ use crate::fetch::plan::ReadPlan;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
+use crate::model::workspace::SiteProduct;
 use crate::normalise::RecordOrigin;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordProcessor;
@@ -14,6 +15,7 @@ use crate::pipeline::run_output::DurableOutput;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::recovery::{recover_shared, truncate_to_checkpoint};
 use crate::state::StateError;
+use crate::state::checkpoint::OpenQuery;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 use crate::state::run_history::coverage::CoveredSpan;
 use crate::state::run_history::{CheckpointPosition, RunProgress};
@@ -64,13 +66,20 @@ pub struct LockedSource {
 
 /// The scope of a checkpoint of the source.
 pub fn scope(origin: &RecordOrigin) -> String {
+    let workspace = origin.workspace.as_ref();
     let owner = origin.org_id.as_deref().or(origin.site.as_deref());
-    scope_of(origin.kind, owner.unwrap_or_default())
+    let owner = owner.or(workspace.map(|workspace| workspace.cloud_id.as_str()));
+    let product = workspace.map(|workspace| workspace.product);
+    scope_of(origin.kind, product, owner.unwrap_or_default())
 }
 
-/// The scope of a checkpoint of a source of this kind; `owner` is its organization or site.
-pub fn scope_of(kind: SourceKind, owner: &str) -> String {
-    format!("{kind}:{owner}")
+/// The scope of a checkpoint of a source of this kind; `owner` is its organization or site, which
+/// has a workspace for each `product`.
+pub fn scope_of(kind: SourceKind, product: Option<SiteProduct>, owner: &str) -> String {
+    match product {
+        Some(product) => format!("{kind}:{}:{owner}", product.as_str()),
+        None => format!("{kind}:{owner}"),
+    }
 }
 
 /// The checkpoint that a pull of `scope` would continue from. Changes nothing.
@@ -190,6 +199,7 @@ impl LockedSource {
             scope: scope.to_owned(),
             since,
             windows: Vec::new(),
+            event_query: None,
             watermark: None,
             dedup_cache: crate::state::dedup_cache::DedupCache::default(),
             written_before: None,
@@ -239,9 +249,16 @@ impl CheckpointWriter {
 
     /// Sets how window `index` will stand once everything processed so far is committed.
     pub fn set_window(&mut self, index: usize, window_after: Option<OpenWindow>) {
+        let read_to = window_after.as_ref().map(|window| window.from);
+        self.checkpoint.event_query.take_if(|query| read_to.is_none_or(|to| query.to <= to));
         if let Some(window) = self.windows.get_mut(index) {
             *window = window_after;
         }
+    }
+
+    /// Sets the event query whose results a later run may read, should this one die.
+    pub fn set_query(&mut self, query: OpenQuery) {
+        self.checkpoint.event_query = Some(query);
     }
 
     /// Sets the time from which this run reads. A history that already holds an event began

@@ -175,6 +175,7 @@ fn origin() -> RecordOrigin {
         kind: SourceKind::OrgEvents,
         org_id: None,
         site: None,
+        workspace: None,
         reader: None,
     }
 }

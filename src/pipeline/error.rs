@@ -90,7 +90,9 @@ fn fetch_hint(error: &FetchError) -> &'static str {
         FetchError::IgnoresDates => {
             "look for a proxy that drops the query; otherwise the API has changed: please report it"
         }
-        FetchError::InstantTooLarge { .. } | FetchError::UnclearPaging { .. } => {
+        FetchError::InstantTooLarge { .. }
+        | FetchError::UnclearPaging { .. }
+        | FetchError::UnclearEnd { .. } => {
             "nothing is lost: what was read before is written, and the next run resumes there; a \
              larger `page_size` may hold them all, else report it to Atlassian support"
         }

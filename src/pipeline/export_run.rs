@@ -105,6 +105,7 @@ pub fn export_plan(
         event_filter: first.event_filter,
         watermark: checkpoint.watermark,
         since: first.since,
+        query: checkpoint.event_query.clone(),
     }
 }
 
@@ -196,6 +197,7 @@ mod tests {
             scope: String::new(),
             since: at("01"),
             windows,
+            event_query: None,
             watermark: watermark.map(at),
             dedup_cache: DedupCache::default(),
             written_before: None,

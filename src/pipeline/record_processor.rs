@@ -228,6 +228,7 @@ mod tests {
             kind: SourceKind::OrgEvents,
             org_id: None,
             site: None,
+            workspace: None,
             reader: None,
         };
         RecordProcessor::new(

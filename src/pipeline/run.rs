@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::config::settings::SourceSettings;
 use crate::fetch::Fetcher;
 use crate::fetch::attempt_record::AttemptRecorder;
+use crate::fetch::event_query::cancel_queries;
 use crate::fetch::plan::{self, CursorCheck, ReadPlan};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
@@ -172,6 +173,9 @@ async fn pull_into<T: Transport + 'static>(
         let (fetched, written) = tokio::join!(fetching, writing);
         // Until then, not every request has been recorded with its outcome.
         run.fetcher.reader.wait_for_tasks().await;
+        if *run.stop.borrow() != StopRequest::NotRequested {
+            cancel_queries(&run.fetcher.reader).await;
+        }
         let (writer, written) = written?;
         finish_run(writer, fetched, written, run.context.start).await
     };

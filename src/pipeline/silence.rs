@@ -170,6 +170,7 @@ mod tests {
             kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
+            workspace: None,
             reader: None,
         }
     }

@@ -146,6 +146,13 @@ impl EventWriter {
     pub fn write(&mut self, message: FetchMessage) -> Result<WriteFlow, RunError> {
         match message {
             FetchMessage::RereadStarted => self.processor.start_reread(),
+            FetchMessage::QueryStarted(query) => {
+                if let Some(checkpoint) = &mut self.checkpoint {
+                    checkpoint.set_query(query);
+                    let durable = self.output.commit(&self.counts)?;
+                    self.save_checkpoint(durable)?;
+                }
+            }
             FetchMessage::WindowShortened { from } => {
                 if let Some(checkpoint) = &mut self.checkpoint {
                     checkpoint.set_start(from);

@@ -36,6 +36,7 @@ fn full() -> Event<'static> {
             kind: SourceKind::OrgEvents,
             org_id: Some("o"),
             site: Some("acme.atlassian.net"),
+            workspace: Some(Box::leak(Box::new("ari:cloud:jira::site/c1".parse().unwrap()))),
         },
         time: Some(time),
         processed_time: Some(time),

@@ -81,7 +81,7 @@ pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
     if let Some(cursor) = cursor {
         url.query_pairs_mut().append_pair("cursor", cursor);
     }
-    Request { endpoint: Endpoint::ApiKeys, url }
+    Request::get(Endpoint::ApiKeys, url)
 }
 
 /// The page in the response.

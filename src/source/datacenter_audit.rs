@@ -12,8 +12,8 @@ use url::Url;
 use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::page::{ApiFormat, PageBody, PageLocator, content_id};
+use crate::model::time::{Timestamp, parse_api_time};
+use crate::source::page::{ApiFormat, PageBody, PageLocator, PageQuery, content_id};
 
 pub(super) const FORMAT: ApiFormat = ApiFormat {
     path: "/rest/auditing/1.0/events",
@@ -22,9 +22,13 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     add_query,
     next,
     record,
+    states_end: true,
+    is_documented: true,
+    has_queries: false,
 };
 
-fn add_query(url: &mut Url, window: &Window, place: &PageLocator, page_size: u32) {
+fn add_query(url: &mut Url, asked: &PageQuery<'_>) {
+    let PageQuery { window, place, page_size, .. } = asked;
     let mut query = url.query_pairs_mut();
     query.append_pair("limit", &page_size.to_string());
     query.append_pair("from", &seconds(window.from));
@@ -90,6 +94,7 @@ mod tests {
     use super::*;
     use crate::http::message::Response;
     use crate::model::name::SourceKind;
+    use crate::model::time::Window;
     use crate::source::Source;
 
     fn source() -> Source {

@@ -12,8 +12,8 @@ use url::Url;
 use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
-use crate::model::time::{Window, format_millis, parse_api_time};
-use crate::source::page::{ApiFormat, PageBody, PageLocator};
+use crate::model::time::{format_millis, parse_api_time};
+use crate::source::page::{ApiFormat, PageBody, PageLocator, PageQuery};
 
 pub(super) const FORMAT: ApiFormat = ApiFormat {
     path: "/rest/api/3/auditing/record",
@@ -22,9 +22,13 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     add_query,
     next,
     record,
+    states_end: true,
+    is_documented: true,
+    has_queries: false,
 };
 
-fn add_query(url: &mut Url, window: &Window, place: &PageLocator, page_size: u32) {
+fn add_query(url: &mut Url, asked: &PageQuery<'_>) {
+    let PageQuery { window, place, page_size, .. } = asked;
     let mut query = url.query_pairs_mut();
     query.append_pair("offset", &place.records_before().to_string());
     query.append_pair("limit", &page_size.to_string());
@@ -64,6 +68,7 @@ mod tests {
     use super::*;
     use crate::http::message::Response;
     use crate::model::name::SourceKind;
+    use crate::model::time::Window;
     use crate::source::{Page, Source};
 
     fn read(page_size: u32, place: &PageLocator, body: &str) -> Result<Page, UnreadableBody> {

@@ -32,7 +32,7 @@ pub struct OrganizationInfo {
 }
 
 fn request(endpoint: Endpoint, base_url: &Url, path: &str) -> Request {
-    Request { endpoint, url: endpoint_url(base_url, path) }
+    Request::get(endpoint, endpoint_url(base_url, path))
 }
 
 /// The request for the organizations of a key; `base_url` comes before `/admin/v1`.

@@ -5,25 +5,30 @@
 //! differs between kinds besides that is in [`crate::model::source_kind`].
 
 pub mod api_keys;
+pub mod api_reading;
 mod confluence_audit;
 mod datacenter_audit;
+pub mod event_queries;
 mod jira_audit;
 pub mod lookup;
+mod next_cursor;
 mod org_events;
 mod page;
+mod workspace_events;
 
 use chrono::TimeDelta;
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use crate::config::settings::SourceTarget;
 use crate::http::message::UnreadableBody;
 use crate::http::message::{Request, Response};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::source_kind::LogRetention;
-use crate::model::time::Window;
-use page::{ApiFormat, PageBody, endpoint_url};
+use crate::model::time::{Timestamp, Window, parse_api_time};
+use api_reading::{ApiReading, EventClock};
+use event_queries::QueryResource;
+use page::{ApiFormat, PageBody, PageQuery, endpoint_url};
 
 pub use crate::model::source_kind::{DeliveryOrder, RecordIdentity};
 pub use page::{DuplicateNumbering, Page, PageLocator};
@@ -34,15 +39,60 @@ pub struct Source {
     kind: SourceKind,
     url: Url,
     page_size: u32,
+    reading: ApiReading,
+    /// Whether its pages are the results of an event query, which knows the time range.
+    is_query: bool,
 }
 
 impl Source {
     /// A source of this kind. `base_url` comes before the path of the API (for a site
-    /// behind the gateway, its product's address there); `org_id` is the organization's, from the
-    /// configuration or the credential.
-    pub fn new(kind: SourceKind, base_url: &Url, org_id: Option<&str>, page_size: u32) -> Source {
-        let path = format(kind).path.replace("{org_id}", org_id.unwrap_or_default());
-        Source { kind, url: endpoint_url(base_url, &path), page_size }
+    /// behind the gateway, its product's address there); `owner` is what the path names: the id of
+    /// the organization, or the ARI of the workspace.
+    pub fn new(kind: SourceKind, base_url: &Url, owner: Option<&str>, page_size: u32) -> Source {
+        let owner = form_urlencoded::byte_serialize(owner.unwrap_or_default().as_bytes());
+        let path = format(kind).path.replace("{owner}", &owner.collect::<String>());
+        let url = endpoint_url(base_url, &path);
+        let reading = ApiReading::default();
+        Source { kind, url, page_size, reading, is_query: false }
+    }
+
+    /// How the API is asked.
+    pub fn reading(&self) -> ApiReading {
+        self.reading
+    }
+
+    /// The same source, asked in this way.
+    pub fn with_reading(&self, reading: ApiReading) -> Source {
+        Source { reading, ..self.clone() }
+    }
+
+    /// Other ways to ask for the page at `place`, for a server that refuses this one.
+    pub fn other_readings(&self, place: &PageLocator) -> Vec<ApiReading> {
+        match format(self.kind).is_documented {
+            true => Vec::new(),
+            false => self.reading.others(place.cursor().is_some()),
+        }
+    }
+
+    /// The event queries beside its events, if the API has such.
+    pub fn queries(&self) -> Option<QueryResource> {
+        format(self.kind).has_queries.then(|| QueryResource::beside(&self.url))
+    }
+
+    /// The same source, reading the results of the event query `id`.
+    pub fn results_of(&self, id: &str) -> Source {
+        let url = self.queries().map(|queries| queries.results_url(id));
+        Source { url: url.unwrap_or_else(|| self.url.clone()), is_query: true, ..self.clone() }
+    }
+
+    /// Whether it must be found out which time of an event `from` and `to` compare with.
+    pub fn has_unknown_clock(&self) -> bool {
+        !format(self.kind).is_documented && self.reading.clock.is_none()
+    }
+
+    /// Whether a page that names no next page is surely the last.
+    pub fn states_end(&self) -> bool {
+        format(self.kind).states_end
     }
 
     /// In which order pages come.
@@ -73,8 +123,11 @@ impl Source {
     /// The request for the page at `place` of `window`.
     pub fn request(&self, window: &Window, place: &PageLocator) -> Request {
         let mut url = self.url.clone();
-        (format(self.kind).add_query)(&mut url, window, place, self.page_size);
-        Request { endpoint: self.kind.descriptor().endpoint, url }
+        let page_size = self.reading.page_size(self.page_size);
+        let reading = self.reading;
+        let asked = PageQuery { window, place, page_size, reading, is_query: self.is_query };
+        (format(self.kind).add_query)(&mut url, &asked);
+        Request::get(self.kind.descriptor().endpoint, url)
     }
 
     /// The page that a successful response to [`Source::request`] holds.
@@ -84,12 +137,27 @@ impl Source {
     pub fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
         let format = format(self.kind);
         let body = PageBody::of(format.name, format.list, response)?;
-        let records: Vec<Record> = body.records().map(format.record).collect();
+        let mut records: Vec<Record> = body.records().map(format.record).collect();
+        self.place(&mut records);
         Ok(Page {
             next: (format.next)(place, records.len() as u64, &body)?,
             records,
             has_replaced_bytes: body.has_replaced_bytes,
         })
+    }
+
+    /// Puts records where the server's clock puts them, if that is the time of processing.
+    pub fn place(&self, records: &mut [Record]) {
+        if self.reading.clock == Some(EventClock::Processed) {
+            for record in records {
+                record.position = self.processed_time(record).or(record.position);
+            }
+        }
+    }
+
+    /// When `record` was processed, if it says so.
+    pub fn processed_time(&self, record: &Record) -> Option<Timestamp> {
+        parse_api_time(&self.kind.processed_time_value(record.doc.root())?.text()?)
     }
 }
 
@@ -98,13 +166,9 @@ fn format(kind: SourceKind) -> &'static ApiFormat {
         SourceKind::OrgEvents => &org_events::FORMAT,
         SourceKind::JiraAudit => &jira_audit::FORMAT,
         SourceKind::ConfluenceAudit => &confluence_audit::FORMAT,
+        SourceKind::WorkspaceEvents => &workspace_events::FORMAT,
         SourceKind::DatacenterAudit => &datacenter_audit::FORMAT,
     }
-}
-
-/// The source that `target` describes; see [`Source::new`].
-pub fn of(target: &SourceTarget, base_url: &Url, org_id: Option<&str>, page_size: u32) -> Source {
-    Source::new(target.kind(), base_url, org_id, page_size)
 }
 
 /// The record of a source of type `kind` that `doc` holds.
@@ -130,10 +194,8 @@ mod tests {
 
     #[test]
     fn a_limit_replaces_the_one_of_the_request() {
-        let request = Request {
-            endpoint: Endpoint::ConfluenceAudit,
-            url: "https://x.example/a?start=7&limit=1000&q=a%2Bb&limit=2".parse().unwrap(),
-        };
+        let url = "https://x.example/a?start=7&limit=1000&q=a%2Bb&limit=2".parse().unwrap();
+        let request = Request::get(Endpoint::ConfluenceAudit, url);
         let limited = with_limit(request, 49);
         assert_eq!(limited.url.as_str(), "https://x.example/a?start=7&q=a%2Bb&limit=49");
     }

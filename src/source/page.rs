@@ -14,22 +14,42 @@ use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, Window};
+use crate::source::api_reading::ApiReading;
 
 /// What is particular to the requests and pages of one API.
 pub(super) struct ApiFormat {
-    /// The path of its records; `{org_id}` stands for the id of the organization.
+    /// The path of its records; `{owner}` stands for the organization or workspace.
     pub path: &'static str,
     /// What a page holds, for messages.
     pub name: &'static str,
     /// The key of the list of records in a page.
     pub list: &'static str,
-    /// Adds the query of the request for the page at a place of a window, of at most so many
-    /// records.
-    pub add_query: fn(&mut Url, &Window, &PageLocator, u32),
+    /// Adds the query of the request for a page.
+    pub add_query: fn(&mut Url, &PageQuery<'_>),
     /// The next page after a page of so many records at a place.
     pub next: fn(&PageLocator, u64, &PageBody) -> Result<Option<PageLocator>, UnreadableBody>,
     /// The record that a document holds.
     pub record: fn(Document) -> Record,
+    /// Whether a page that names no next page is surely the last.
+    pub states_end: bool,
+    /// Whether the documentation says how it is asked. If not, other readings are tried.
+    pub is_documented: bool,
+    /// Whether there are event queries beside it.
+    pub has_queries: bool,
+}
+
+/// What a request asks for.
+pub(super) struct PageQuery<'a> {
+    /// The time range.
+    pub window: &'a Window,
+    /// Where the page lies in it.
+    pub place: &'a PageLocator,
+    /// The most records that the page may hold.
+    pub page_size: u32,
+    /// How the API is to be asked.
+    pub reading: ApiReading,
+    /// Whether it is a page of the results of an event query, which knows the time range.
+    pub is_query: bool,
 }
 
 /// Where in a window a page lies.

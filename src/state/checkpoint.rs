@@ -67,6 +67,9 @@ pub struct Checkpoint {
     /// without an end, whose cursor never ends; a time-sliced source has none when it is
     /// done.
     pub windows: Vec<OpenWindow>,
+    /// The event query whose results are to be read next.
+    #[serde(default, skip_serializing_if = "Option::is_none")] // only a back-fill has one
+    pub event_query: Option<OpenQuery>,
     /// The position of the last record that was written.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark, and since the resume point.
@@ -117,6 +120,17 @@ pub struct ExportProgress {
     pub outside: u64,
     /// The end of the requested range: the end of the window plus `late_margin`.
     pub until: Timestamp,
+}
+
+/// An event query that the server runs for us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuery {
+    /// Its id at the server.
+    pub id: String,
+    /// The first instant that it searches.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
 }
 
 /// A window that is not read to its end.

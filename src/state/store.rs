@@ -290,6 +290,7 @@ mod tests {
             scope: "org-events:o1".to_owned(),
             since: time,
             windows: Vec::new(),
+            event_query: None,
             watermark: Some(time),
             dedup_cache: DedupCache::default(),
             written_before: None,

@@ -17,7 +17,7 @@ use crate::http::message::TransportErrorKind;
 use crate::model::text::{counted, printable};
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::RecordOrigin;
-use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
+use crate::source::{DeliveryOrder, Page, PageLocator, Source};
 
 /// Time ranges in which the newest event is looked for, one after the other until one has any.
 const NEWEST_EVENT_SPANS: [TimeDelta; 3] =
@@ -40,10 +40,9 @@ pub struct ApiCheck {
 
 impl ApiCheck {
     /// Prepares requests through `connected` to the API at `base_url`.
-    pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> ApiCheck {
-        let org_id = connected.origin.org_id.as_deref();
+    pub fn new(connected: PreparedSource, base_url: &Url) -> ApiCheck {
         ApiCheck {
-            source: source::of(&settings.target, base_url, org_id, settings.page_size),
+            source: connected.source(base_url),
             last_attempt: LastAttempt::default(),
             api: connected.api,
             origin: connected.origin,
@@ -238,10 +237,24 @@ impl ApiCheck {
 
     /// The first page of the last `span`, by the server's clock as far as it is known.
     async fn fetch_page(&self, span: TimeDelta) -> Result<Page, Failure> {
+        let refused = match self.fetch_page_of(&self.source, span).await {
+            Err(failure) if failure.kind == FailureKind::BadRequest => failure,
+            ended => return ended,
+        };
+        for reading in self.source.other_readings(&PageLocator::Start) {
+            match self.fetch_page_of(&self.source.with_reading(reading), span).await {
+                Err(failure) if failure.kind == FailureKind::BadRequest => {}
+                ended => return ended,
+            }
+        }
+        Err(refused)
+    }
+
+    async fn fetch_page_of(&self, source: &Source, span: TimeDelta) -> Result<Page, Failure> {
         let now = self.server_now();
         let window = Window { from: now - span, to: Some(now) };
-        let request = self.source.request(&window, &PageLocator::Start);
-        let read = |response: &Response| self.source.read(&PageLocator::Start, response);
+        let request = source.request(&window, &PageLocator::Start);
+        let read = |response: &Response| source.read(&PageLocator::Start, response);
         let api = &self.api;
         send_with_retries(
             &api.transport,

@@ -85,11 +85,11 @@ impl SourceCheck<'_> {
     /// The error of the first step that fails; the report knows which one it is.
     async fn run_steps(mut self) -> Result<(), AppError> {
         self.check_configuration()?;
-        let (credential, connected) = self.load_credential().await?;
+        let (credential, mut connected) = self.load_credential().await?;
         let target = self.source.target.base_url().clone();
         self.check_connection(&target).await?;
-        let base_url = self.resolve_base_url(&connected).await?;
-        let api = ApiCheck::new(&self.source, connected, &base_url);
+        let base_url = self.resolve_base_url(&mut connected).await?;
+        let api = ApiCheck::new(connected, &base_url);
         let page = api.check_first_page(self.report).await?;
         self.report.finish_step(api.newest_event_step(page).await);
         self.report.finish_step(api.clock_step());
@@ -176,18 +176,17 @@ impl SourceCheck<'_> {
     }
 
     /// The URL of the API. For the gateway, the site itself must tell its cloud id.
-    async fn resolve_base_url(&mut self, connected: &PreparedSource) -> Result<Url, AppError> {
+    async fn resolve_base_url(&mut self, connected: &mut PreparedSource) -> Result<Url, AppError> {
         let lookups = LookupCache::new(&self.request.state_dir);
         if connected.cloud_id_client.is_none() {
-            return connected.product_url(&lookups).await;
+            return Ok(connected.resolve_site(&lookups).await?.base_url);
         }
         self.report.begin_step(StepName::CloudId);
-        let url = connected.product_url(&lookups).await?;
-        let id = url.path_segments().and_then(|mut parts| parts.next_back());
+        let resolved = connected.resolve_site(&lookups).await?;
         let site = self.source.target.site().unwrap_or_default();
-        let detail = format!("{} of {site}", id.unwrap_or_default());
+        let detail = format!("{} of {site}", resolved.cloud_id.unwrap_or_default());
         self.report.finish_timed_step(CheckStep::ok(StepName::CloudId, detail));
-        Ok(url)
+        Ok(resolved.base_url)
     }
 }
 

@@ -107,7 +107,13 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     );
     (texts, lists, words, any_actor(), (time(), time())).prop_map(
         |(texts, lists, words, actor, times)| Event {
-            source: EventSource { name: "acme", kind: words.0, org_id: words.1, site: words.2 },
+            source: EventSource {
+                name: "acme",
+                kind: words.0,
+                org_id: words.1,
+                site: words.2,
+                workspace: None,
+            },
             time: times.0,
             processed_time: times.1,
             action: texts.2,

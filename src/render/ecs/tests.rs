@@ -39,7 +39,13 @@ pub fn blank() -> Event<'static> {
     Event {
         schema: SCHEMA,
         id: "org:1".to_owned(),
-        source: EventSource { name: "acme", kind: SourceKind::OrgEvents, org_id: None, site: None },
+        source: EventSource {
+            name: "acme",
+            kind: SourceKind::OrgEvents,
+            org_id: None,
+            site: None,
+            workspace: None,
+        },
         time: None,
         processed_time: None,
         observed_time: at("2026-11-21T00:00:00Z"),

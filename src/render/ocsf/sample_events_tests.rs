@@ -29,6 +29,7 @@ pub fn minimal_event(class: OcsfClass, deed: Deed) -> Event<'static> {
             kind: SourceKind::OrgEvents,
             org_id: Some("org-1"),
             site: None,
+            workspace: None,
         },
         time: parse_api_time("2026-11-20T09:30:00.250Z"),
         processed_time: None,
