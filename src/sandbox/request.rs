@@ -46,6 +46,8 @@ pub enum SandboxEndpoint {
     TenantInfo,
     /// One of the audited endpoints
     Audit(Api),
+    /// `/audit-log/v1/workspaces/{workspace}/event-actions`
+    EventActions(Api),
     /// `/audit-log/v1/workspaces/{workspace}/event-queries` and what is below it
     EventQueries(Api, EventQueryEndpoint),
     /// `/rest/api/3/user/bulk`
@@ -96,6 +98,7 @@ impl SandboxEndpoint {
     fn of_workspace(api: Api, rest: &[&str]) -> Self {
         match rest {
             ["events"] => Self::Audit(api),
+            ["event-actions"] => Self::EventActions(api),
             ["event-queries"] => Self::EventQueries(api, EventQueryEndpoint::List),
             ["event-queries", _] => Self::EventQueries(api, EventQueryEndpoint::One),
             ["event-queries", _, "results"] => Self::EventQueries(api, EventQueryEndpoint::Results),
@@ -107,7 +110,7 @@ impl SandboxEndpoint {
     /// The audited API this belongs to, if it does.
     pub fn api(self) -> Option<Api> {
         match self {
-            Self::Audit(api) | Self::EventQueries(api, _) => Some(api),
+            Self::Audit(api) | Self::EventActions(api) | Self::EventQueries(api, _) => Some(api),
             _ => None,
         }
     }
@@ -268,11 +271,15 @@ impl ParsedDate {
 mod tests {
     use super::*;
 
+    const WORKSPACE: &str = "/audit-log/v1/workspaces/ari%3Acloud%3Ajira%3A%3Asite%2Fc1";
+
     #[test]
     fn every_served_path_is_known() {
         let (jira, confluence) =
             (SandboxEndpoint::Audit(Api::JiraAudit), SandboxEndpoint::Audit(Api::ConfluenceAudit));
         let datacenter = SandboxEndpoint::Audit(Api::DatacenterAudit);
+        let query = |part| SandboxEndpoint::EventQueries(Api::JiraWorkspace, part);
+        let confluence_workspace = SandboxEndpoint::Audit(Api::ConfluenceWorkspace);
         for (path, endpoint, cloud_id) in [
             ("/admin/v1/orgs", SandboxEndpoint::Orgs, None),
             ("/admin/v1/orgs/x", SandboxEndpoint::Org, None),
@@ -291,6 +298,50 @@ mod tests {
             ("/dc/rest/auditing/1.0/events/", datacenter, None),
             ("/dc/plugins/servlet/applinks/whoami", SandboxEndpoint::Whoami, None),
             ("/dc/rest/api/3/user/bulk", SandboxEndpoint::Unknown, None),
+            (WORKSPACE, SandboxEndpoint::Unknown, Some("c1")),
+            (
+                &format!("{WORKSPACE}/events"),
+                SandboxEndpoint::Audit(Api::JiraWorkspace),
+                Some("c1"),
+            ),
+            (
+                &format!("{}/events", WORKSPACE.replace("jira", "confluence")),
+                confluence_workspace,
+                Some("c1"),
+            ),
+            // Only the slash must be encoded: a colon may stand in a path.
+            (
+                "/audit-log/v1/workspaces/ari:cloud:confluence::site%2fc1/events",
+                confluence_workspace,
+                Some("c1"),
+            ),
+            (
+                "/audit-log/v1/workspaces/ari:cloud:jira::site/c1/events",
+                SandboxEndpoint::Unknown,
+                None,
+            ),
+            (
+                &format!("{}/events", WORKSPACE.replace("jira", "loom")),
+                SandboxEndpoint::Unknown,
+                None,
+            ),
+            (
+                &format!("{WORKSPACE}/event-actions"),
+                SandboxEndpoint::EventActions(Api::JiraWorkspace),
+                Some("c1"),
+            ),
+            (&format!("{WORKSPACE}/event-queries"), query(EventQueryEndpoint::List), Some("c1")),
+            (&format!("{WORKSPACE}/event-queries/q"), query(EventQueryEndpoint::One), Some("c1")),
+            (
+                &format!("{WORKSPACE}/event-queries/q/results"),
+                query(EventQueryEndpoint::Results),
+                Some("c1"),
+            ),
+            (
+                &format!("{WORKSPACE}/event-queries/q/cancel"),
+                query(EventQueryEndpoint::Cancel),
+                Some("c1"),
+            ),
         ] {
             let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
             assert_eq!(
