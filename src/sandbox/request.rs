@@ -271,15 +271,11 @@ impl ParsedDate {
 mod tests {
     use super::*;
 
-    const WORKSPACE: &str = "/audit-log/v1/workspaces/ari%3Acloud%3Ajira%3A%3Asite%2Fc1";
-
     #[test]
     fn every_served_path_is_known() {
         let (jira, confluence) =
             (SandboxEndpoint::Audit(Api::JiraAudit), SandboxEndpoint::Audit(Api::ConfluenceAudit));
         let datacenter = SandboxEndpoint::Audit(Api::DatacenterAudit);
-        let query = |part| SandboxEndpoint::EventQueries(Api::JiraWorkspace, part);
-        let confluence_workspace = SandboxEndpoint::Audit(Api::ConfluenceWorkspace);
         for (path, endpoint, cloud_id) in [
             ("/admin/v1/orgs", SandboxEndpoint::Orgs, None),
             ("/admin/v1/orgs/x", SandboxEndpoint::Org, None),
@@ -298,57 +294,40 @@ mod tests {
             ("/dc/rest/auditing/1.0/events/", datacenter, None),
             ("/dc/plugins/servlet/applinks/whoami", SandboxEndpoint::Whoami, None),
             ("/dc/rest/api/3/user/bulk", SandboxEndpoint::Unknown, None),
-            (WORKSPACE, SandboxEndpoint::Unknown, Some("c1")),
-            (
-                &format!("{WORKSPACE}/events"),
-                SandboxEndpoint::Audit(Api::JiraWorkspace),
-                Some("c1"),
-            ),
-            (
-                &format!("{}/events", WORKSPACE.replace("jira", "confluence")),
-                confluence_workspace,
-                Some("c1"),
-            ),
-            // Only the slash must be encoded: a colon may stand in a path.
-            (
-                "/audit-log/v1/workspaces/ari:cloud:confluence::site%2fc1/events",
-                confluence_workspace,
-                Some("c1"),
-            ),
-            (
-                "/audit-log/v1/workspaces/ari:cloud:jira::site/c1/events",
-                SandboxEndpoint::Unknown,
-                None,
-            ),
-            (
-                &format!("{}/events", WORKSPACE.replace("jira", "loom")),
-                SandboxEndpoint::Unknown,
-                None,
-            ),
-            (
-                &format!("{WORKSPACE}/event-actions"),
-                SandboxEndpoint::EventActions(Api::JiraWorkspace),
-                Some("c1"),
-            ),
-            (&format!("{WORKSPACE}/event-queries"), query(EventQueryEndpoint::List), Some("c1")),
-            (&format!("{WORKSPACE}/event-queries/q"), query(EventQueryEndpoint::One), Some("c1")),
-            (
-                &format!("{WORKSPACE}/event-queries/q/results"),
-                query(EventQueryEndpoint::Results),
-                Some("c1"),
-            ),
-            (
-                &format!("{WORKSPACE}/event-queries/q/cancel"),
-                query(EventQueryEndpoint::Cancel),
-                Some("c1"),
-            ),
         ] {
-            let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
-            assert_eq!(
-                (parsed.endpoint, parsed.cloud_id.as_deref()),
-                (endpoint, cloud_id),
-                "{path}"
-            );
+            assert_leads_to(path, endpoint, cloud_id);
+        }
+    }
+
+    fn assert_leads_to(path: &str, endpoint: SandboxEndpoint, cloud_id: Option<&str>) {
+        let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
+        assert_eq!((parsed.endpoint, parsed.cloud_id.as_deref()), (endpoint, cloud_id), "{path}");
+    }
+
+    #[test]
+    fn a_workspace_is_one_segment_of_a_path() {
+        let ari = "ari%3Acloud%3Ajira%3A%3Asite%2Fc1";
+        let jira = SandboxEndpoint::Audit(Api::JiraWorkspace);
+        let confluence = SandboxEndpoint::Audit(Api::ConfluenceWorkspace);
+        let query = |part| SandboxEndpoint::EventQueries(Api::JiraWorkspace, part);
+        let actions = SandboxEndpoint::EventActions(Api::JiraWorkspace);
+        for (workspace, rest, endpoint, cloud_id) in [
+            (ari, "events", jira, Some("c1")),
+            (&ari.replace("jira", "confluence"), "events", confluence, Some("c1")),
+            // Only the slash must be encoded: a colon may stand in a path.
+            ("ari:cloud:confluence::site%2fc1", "events", confluence, Some("c1")),
+            ("ari:cloud:jira::site/c1", "events", SandboxEndpoint::Unknown, None),
+            (&ari.replace("jira", "loom"), "events", SandboxEndpoint::Unknown, None),
+            ("c1", "events", SandboxEndpoint::Unknown, None),
+            (ari, "", SandboxEndpoint::Unknown, Some("c1")),
+            (ari, "event-actions", actions, Some("c1")),
+            (ari, "event-queries", query(EventQueryEndpoint::List), Some("c1")),
+            (ari, "event-queries/q", query(EventQueryEndpoint::One), Some("c1")),
+            (ari, "event-queries/q/results", query(EventQueryEndpoint::Results), Some("c1")),
+            (ari, "event-queries/q/cancel", query(EventQueryEndpoint::Cancel), Some("c1")),
+        ] {
+            let path = format!("/audit-log/v1/workspaces/{workspace}/{rest}");
+            assert_leads_to(&path, endpoint, cloud_id);
         }
     }
 

@@ -51,7 +51,8 @@ impl RecordComposer {
         self.table.kinds().iter().map(|kind| (kind.name, kind.object))
     }
 
-    /// The next record. A late event of an organization or a workspace happened hours before it was processed.
+    /// The next record. A late event of an organization or a workspace happened hours before it was
+    /// processed.
     pub fn compose(&mut self, created_ms: i64, is_late: bool) -> SandboxRecord {
         self.composed += 1;
         let rng = &mut self.rng;
