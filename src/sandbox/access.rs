@@ -47,6 +47,7 @@ pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply>
             | Api::JiraWorkspace
             | Api::ConfluenceWorkspace),
         )
+        | SandboxEndpoint::EventActions(api)
         | SandboxEndpoint::EventQueries(api, _) => {
             site_refusal(api, state.behaviour.free_plan, request)
         }

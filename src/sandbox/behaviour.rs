@@ -231,6 +231,10 @@ pub struct Behaviour {
     pub insert_on_workspace_page: usize,
     /// How many more pages `insert_on_workspace_page` happens on; counts down.
     pub insert_on_workspace_pages: Option<usize>,
+    /// There is no Workspace Events API yet: the gateway answers 404 to all of its paths.
+    pub workspace_missing: bool,
+    /// How many more requests to workspaces a proxy answers with 502 and HTML; counts down.
+    pub workspace_gateway_errors: usize,
     /// What becomes of the event queries of workspaces.
     pub event_queries: EventQueries,
     /// How many polls of a query say `IN_PROGRESS` before one says `COMPLETED`; 1 by default.

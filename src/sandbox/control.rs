@@ -24,8 +24,9 @@ impl SandboxControl {
         Self { shared }
     }
 
-    /// Composes `n` more records of `api`, created now and after all others; organization events
-    /// are processed then, and one in a dozen happened long before, like in the history.
+    /// Composes `n` more records of `api`, created now and after all others; events of the
+    /// organization and of workspaces are processed then, and one in a dozen happened long before,
+    /// like in the history.
     pub fn add(&self, api: Api, n: usize) {
         let state = &mut *self.shared.state();
         let start = start_after(state.log(api).last_created_ms(), state.now_ms(), n);
@@ -36,8 +37,9 @@ impl SandboxControl {
 
     /// Adds a record whose JSON text is served as it is, byte for byte.
     ///
-    /// `created`, for an organization event the time of its processing, decides its place, and is
-    /// not written into it. `time` is read from the text for the filters that need it.
+    /// `created`, for an event of the organization or of a workspace the time of its processing,
+    /// decides its place, and is not written into it. `time` is read from the text for the filters
+    /// that need it.
     pub fn add_json(&self, api: Api, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
         self.shared.state().of(api).log.add(record);

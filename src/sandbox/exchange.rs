@@ -17,6 +17,9 @@ const CLOUDFRONT_PAGE: &str = "<HTML><HEAD>\
     <TITLE>ERROR: The request could not be satisfied</TITLE></HEAD>\
     <BODY><H1>The request could not be satisfied.</H1></BODY></HTML>\n";
 
+const BAD_GATEWAY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head>\
+    <body><center><h1>502 Bad Gateway</h1></center></body></html>\n";
+
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
     <body><form method=\"post\"><input name=\"username\"></form></body></html>\n";
 
@@ -70,10 +73,15 @@ fn fault_reply(state: &mut ServerState, api: Api, fault: &Fault) -> Option<ApiRe
 }
 
 fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault) -> ApiReply {
+    if state.behaviour.workspace_missing && request.is_below_audit_log() {
+        return gateway_error(404, "Not Found");
+    }
     if !request.endpoint.allows(&request.method) {
         return method_not_allowed(request);
     }
-    let refused = cdn_refusal(state, request).or_else(|| access::refusal(state, request));
+    let refused = cdn_refusal(state, request)
+        .or_else(|| workspace_gateway_error(state, request))
+        .or_else(|| access::refusal(state, request));
     if let Some(reply) = refused {
         return reply;
     }
@@ -84,6 +92,9 @@ fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault
         SandboxEndpoint::EventQueries(api, endpoint) => audited(state, request, api, |state| {
             event_queries::answer(state, request, api, endpoint, fault)
         }),
+        SandboxEndpoint::EventActions(api) => {
+            audited(state, request, api, |state| workspace::actions(state, request, api))
+        }
         SandboxEndpoint::Orgs => org::list(state),
         SandboxEndpoint::Org => org::one(request),
         SandboxEndpoint::ApiKeys => org::api_keys(state, request),
@@ -165,6 +176,19 @@ fn cdn_refusal(state: &mut ServerState, request: &ParsedRequest) -> Option<ApiRe
     let status = state.behaviour.cdn_status.unwrap_or(403);
     let reply = ApiReply::new(status, "text/html", CLOUDFRONT_PAGE);
     Some(reply.header("x-cache", "Error from cloudfront"))
+}
+
+/// The 502 of a proxy in front of the workspaces, while there are some left.
+fn workspace_gateway_error(state: &mut ServerState, request: &ParsedRequest) -> Option<ApiReply> {
+    match request.endpoint.api()? {
+        Api::JiraWorkspace | Api::ConfluenceWorkspace => {}
+        Api::OrgEvents | Api::JiraAudit | Api::ConfluenceAudit | Api::DatacenterAudit => {
+            return None;
+        }
+    }
+    let left = state.behaviour.workspace_gateway_errors.checked_sub(1)?;
+    state.behaviour.workspace_gateway_errors = left;
+    Some(ApiReply::new(502, "text/html", BAD_GATEWAY_PAGE))
 }
 
 fn scripted_reply(status: u16, headers: &[(String, String)], body: &str) -> ApiReply {

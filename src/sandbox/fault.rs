@@ -62,16 +62,17 @@ pub enum Fault {
     GzipBomb(u64),
     /// The last 200 answer of this API once more, byte for byte. Without one, the normal answer.
     RepeatPage,
-    /// The normal page, but it goes on where the request did: events-stream's `meta.next`, Data
-    /// Center's `nextPageCursor` and Confluence's `_links.next` name the cursor or `start` of the
-    /// request. Without one, and for Jira, the normal answer.
+    /// The normal page, but it goes on where the request did: the `meta.next` of events-stream and
+    /// of workspaces, Data Center's `nextPageCursor` and Confluence's `_links.next` name the cursor
+    /// or `start` of the request. Without one, and for Jira, the normal answer.
     SameCursor,
     /// The page begins this many events before its place, and those after it follow: pages
     /// overlap.
     Overlap(usize),
     /// No data, though there is some; all but Jira give a good cursor or link that has it.
     EmptyPageWithCursor,
-    /// 400 `ADMIN-400-1` "Invalid page cursor", for a workspace in its own words, with or without a cursor in the request.
+    /// 400 `ADMIN-400-1` "Invalid page cursor", for a workspace in its own words, with or without a
+    /// cursor in the request.
     ExpiredCursor,
     /// 200 `application/json` with exactly this text, whatever `pretty_json` says.
     RawBody(String),

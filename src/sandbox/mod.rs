@@ -9,7 +9,8 @@
 //! server      accepts connections and answers their requests (the only async code)
 //!   exchange    fault -> credential -> rate limit -> endpoint -> reply
 //!     access      whose credential it is, and the refusal where it is not enough
-//!     org, jira, confluence, datacenter, workspace   the APIs: how they page
+//!     org, jira, confluence, datacenter, workspace, event_queries   the APIs: how they page
+//!     cursor_page  pages with an opaque cursor, of organizations and workspaces
 //!     record_log  the records of one API
 //!     throttle    rate limits; fault: scripted faults
 //!     page_changes  errors and values that a behaviour puts into a finished page

@@ -10,9 +10,11 @@ use super::json_text::JsonText;
 pub struct SandboxRecord {
     /// Its id, as text; empty where it has none.
     pub id: String,
-    /// When it was created, an organization event: processed. Epoch milliseconds.
+    /// When it was created; an event of an organization or a workspace: processed. Epoch
+    /// milliseconds.
     pub created_ms: i64,
-    /// When what it is about happened; only for organization events another time.
+    /// When what it is about happened; another time only for events of organizations and
+    /// workspaces.
     pub time_ms: i64,
     /// The JSON text, served byte for byte.
     pub text: String,

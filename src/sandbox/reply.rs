@@ -44,8 +44,8 @@ impl ApiReply {
     }
 }
 
-/// An error in the shape of the API's product; of the organizations API in that of its gateway. That
-/// of workspaces is called `PublicApiError`; what its members are is a guess.
+/// An error in the shape of the API's product; of the organizations API in that of its gateway. The
+/// shape of workspaces is called `PublicApiError`; what its members are is a guess.
 pub fn error(api: Api, status: u16, message: &str) -> ApiReply {
     let body = match api {
         Api::OrgEvents => object! {"code": status, "message": message},

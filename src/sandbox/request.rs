@@ -46,6 +46,8 @@ pub enum SandboxEndpoint {
     TenantInfo,
     /// One of the audited endpoints
     Audit(Api),
+    /// `/audit-log/v1/workspaces/{workspace}/event-actions`
+    EventActions(Api),
     /// `/audit-log/v1/workspaces/{workspace}/event-queries` and what is below it
     EventQueries(Api, EventQueryEndpoint),
     /// `/rest/api/3/user/bulk`
@@ -96,6 +98,7 @@ impl SandboxEndpoint {
     fn of_workspace(api: Api, rest: &[&str]) -> Self {
         match rest {
             ["events"] => Self::Audit(api),
+            ["event-actions"] => Self::EventActions(api),
             ["event-queries"] => Self::EventQueries(api, EventQueryEndpoint::List),
             ["event-queries", _] => Self::EventQueries(api, EventQueryEndpoint::One),
             ["event-queries", _, "results"] => Self::EventQueries(api, EventQueryEndpoint::Results),
@@ -107,7 +110,7 @@ impl SandboxEndpoint {
     /// The audited API this belongs to, if it does.
     pub fn api(self) -> Option<Api> {
         match self {
-            Self::Audit(api) | Self::EventQueries(api, _) => Some(api),
+            Self::Audit(api) | Self::EventActions(api) | Self::EventQueries(api, _) => Some(api),
             _ => None,
         }
     }
@@ -292,12 +295,39 @@ mod tests {
             ("/dc/plugins/servlet/applinks/whoami", SandboxEndpoint::Whoami, None),
             ("/dc/rest/api/3/user/bulk", SandboxEndpoint::Unknown, None),
         ] {
-            let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
-            assert_eq!(
-                (parsed.endpoint, parsed.cloud_id.as_deref()),
-                (endpoint, cloud_id),
-                "{path}"
-            );
+            assert_leads_to(path, endpoint, cloud_id);
+        }
+    }
+
+    fn assert_leads_to(path: &str, endpoint: SandboxEndpoint, cloud_id: Option<&str>) {
+        let parsed = ParsedRequest::new(&Request::get(path).body(()).unwrap());
+        assert_eq!((parsed.endpoint, parsed.cloud_id.as_deref()), (endpoint, cloud_id), "{path}");
+    }
+
+    #[test]
+    fn a_workspace_is_one_segment_of_a_path() {
+        let ari = "ari%3Acloud%3Ajira%3A%3Asite%2Fc1";
+        let jira = SandboxEndpoint::Audit(Api::JiraWorkspace);
+        let confluence = SandboxEndpoint::Audit(Api::ConfluenceWorkspace);
+        let query = |part| SandboxEndpoint::EventQueries(Api::JiraWorkspace, part);
+        let actions = SandboxEndpoint::EventActions(Api::JiraWorkspace);
+        for (workspace, rest, endpoint, cloud_id) in [
+            (ari, "events", jira, Some("c1")),
+            (&ari.replace("jira", "confluence"), "events", confluence, Some("c1")),
+            // Only the slash must be encoded: a colon may stand in a path.
+            ("ari:cloud:confluence::site%2fc1", "events", confluence, Some("c1")),
+            ("ari:cloud:jira::site/c1", "events", SandboxEndpoint::Unknown, None),
+            (&ari.replace("jira", "loom"), "events", SandboxEndpoint::Unknown, None),
+            ("c1", "events", SandboxEndpoint::Unknown, None),
+            (ari, "", SandboxEndpoint::Unknown, Some("c1")),
+            (ari, "event-actions", actions, Some("c1")),
+            (ari, "event-queries", query(EventQueryEndpoint::List), Some("c1")),
+            (ari, "event-queries/q", query(EventQueryEndpoint::One), Some("c1")),
+            (ari, "event-queries/q/results", query(EventQueryEndpoint::Results), Some("c1")),
+            (ari, "event-queries/q/cancel", query(EventQueryEndpoint::Cancel), Some("c1")),
+        ] {
+            let path = format!("/audit-log/v1/workspaces/{workspace}/{rest}");
+            assert_leads_to(&path, endpoint, cloud_id);
         }
     }
 

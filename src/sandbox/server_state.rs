@@ -136,6 +136,11 @@ impl ServerState {
         &self.apis[api as usize].log
     }
 
+    /// The actions of the records of `api`, and what each is about.
+    pub fn actions(&self, api: Api) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.apis[api as usize].composer.actions()
+    }
+
     /// Composes one more record of `api`.
     pub fn compose(&mut self, api: Api, created_ms: i64, is_late: bool) {
         let ApiState { log, composer, .. } = self.of(api);

@@ -8,7 +8,7 @@ use chrono::DateTime;
 use super::{
     Api, Behaviour, CursorBoundsRule, EndOfStream, Fault, FilterClock, WorkspaceDates,
     cursor_page::{CursorPage, PageCursor},
-    json_text::JsonText,
+    json_text::{JsonObject, JsonText, array, object},
     page_changes::{self, value_length},
     record_log::{RecordLog, RecordPage, RecordPosition, RecordQuery},
     reply::{ApiReply, error},
@@ -21,6 +21,9 @@ const DEFAULT_LIMIT: usize = 100;
 
 /// What is wrong with an `accept-language` that is not one tag.
 pub const BAD_LANGUAGE: &str = "Accept-Language must be exactly one language tag.";
+/// What a German text begins with; the rest is English.
+const GERMAN: &str = "[de] ";
+
 const BAD_LIMIT: &str = "limit is not valid.";
 /// What is wrong with a cursor that is malformed or expired.
 pub const BAD_CURSOR: &str = "cursor is not valid.";
@@ -35,6 +38,25 @@ pub fn events(
     fault: &Fault,
 ) -> ApiReply {
     page(state, request, api, fault, None).unwrap_or_else(|refused| refused)
+}
+
+/// `GET .../event-actions`: the actions, and the groups of them that people are shown.
+pub fn actions(state: &ServerState, request: &ParsedRequest, api: Api) -> ApiReply {
+    let Some(is_english) = is_english(request) else {
+        return error(api, 400, BAD_LANGUAGE);
+    };
+    let text = |words: &str| match is_english {
+        true => words.replace('_', " "),
+        false => format!("{GERMAN}{}", words.replace('_', " ")),
+    };
+    let action = |(action, subject): (&'static str, &'static str)| {
+        let names = object! {"displayName": text(action), "groupDisplayNames": [text(subject)]};
+        object! {"id": action, "type": "event_actions", "attributes": names}
+    };
+    let actions: Vec<JsonObject> = state.actions(api).map(action).collect();
+    let (total, url) = (actions.len(), format!("{}{}", state.base_url, request.path));
+    let (links, meta) = (object! {"self": url}, object! {"total": total});
+    ApiReply::json(200, object! {"data": array(actions), "links": links, "meta": meta})
 }
 
 /// A page of events: of the request's own window, or of that of `query`.
@@ -229,7 +251,7 @@ fn served<'a>(text: &'a str, behaviour: &Behaviour, is_english: bool) -> Cow<'a,
 /// A text, both as JSON, in German.
 fn german(value: &str) -> String {
     match value.strip_prefix('"') {
-        Some(text) => format!("\"[de] {text}"),
+        Some(text) => format!("\"{GERMAN}{text}"),
         None => value.to_owned(),
     }
 }

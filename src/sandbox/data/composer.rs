@@ -46,7 +46,13 @@ impl RecordComposer {
         Self { rng, api, is_clean, composed: 0, table }
     }
 
-    /// The next record. A late event of an organization or a workspace happened hours before it was processed.
+    /// The actions of the records, and what each is about.
+    pub fn actions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.table.kinds().iter().map(|kind| (kind.name, kind.object))
+    }
+
+    /// The next record. A late event of an organization or a workspace happened hours before it was
+    /// processed.
     pub fn compose(&mut self, created_ms: i64, is_late: bool) -> SandboxRecord {
         self.composed += 1;
         let rng = &mut self.rng;

@@ -27,7 +27,7 @@ const TIE_REACH: usize = 4;
 /// A record without id whose number is a multiple of one of these is its forerunner once more: in
 /// the middle of pages, and where one of 50, 100 or 200 ends.
 const REPEAT_EVERY: [usize; 2] = [47, TIE_EVERY];
-/// One organization event in so many is late.
+/// One event of the organization, or of a workspace, in so many is late.
 const LATE_EVERY: usize = 45;
 
 const HOUR_MS: i64 = 3_600_000;

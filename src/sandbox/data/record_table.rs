@@ -56,6 +56,11 @@ impl RecordTable {
         }
     }
 
+    /// All kinds, in the order of the table.
+    pub fn kinds(&self) -> &[RecordKind] {
+        &self.kinds
+    }
+
     /// One of the kinds, each as often as its weight says.
     pub fn draw(&self, rng: &mut Rng) -> &RecordKind {
         let total: u32 = self.kinds.iter().map(|kind| kind.weight).sum();
