@@ -307,6 +307,36 @@ mod tests {
     }
 
     #[test]
+    fn events_of_workspaces_are_of_many_kinds_and_some_name_an_issue() {
+        for clean in [true, false] {
+            for api in [Api::JiraWorkspace, Api::ConfluenceWorkspace] {
+                let events = records(api, &options(clean));
+                assert_eq!(events.len(), 300);
+                assert!(events.is_sorted_by_key(|event| event.created_ms));
+                let late = events.iter().any(|event| event.created_ms - event.time_ms > HOUR_MS);
+                assert_eq!(late, !clean);
+                let (mut actions, mut issues) = (HashSet::new(), 0);
+                for event in &events {
+                    let value: Value = serde_json::from_str(&event.text).unwrap();
+                    assert_eq!(
+                        (&value["type"], &value["id"]),
+                        (&"events".into(), &event.id.as_str().into())
+                    );
+                    let attributes = &value["attributes"];
+                    actions.insert(attributes["action"].as_str().unwrap().to_owned());
+                    let site = &attributes["container"][0];
+                    assert!(!clean || site["id"] == crate::sandbox::CLOUD_ID, "{value}");
+                    if let Some(key) = site["attributes"]["issueKeyOrId"].as_str() {
+                        assert!(site["links"]["alt"].as_str().unwrap().ends_with(key));
+                        issues += usize::from(attributes["context"] == Value::Array(Vec::new()));
+                    }
+                }
+                assert!(actions.len() >= 14 && issues >= 8, "{api:?}: {issues} {actions:?}");
+            }
+        }
+    }
+
+    #[test]
     fn more_happens_at_ten_than_at_three() {
         let start = 20_000 * DAY_MS;
         let times = draw_times(&mut Rng::with_seed(1), start, start + 28 * DAY_MS, 5000);
