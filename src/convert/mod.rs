@@ -17,7 +17,7 @@ use crate::config::request::{ConvertInput, ConvertRequest};
 use crate::config::settings::OutputFormat;
 use crate::exit::Exit;
 use crate::model::event::{Event, EventText, UNPARSED};
-use crate::model::source_kind::{IdScope, RecordIdentity};
+use crate::model::source_kind::RecordIdentity;
 use crate::model::time::Timestamp;
 use crate::normalise;
 use crate::render;
@@ -210,9 +210,7 @@ impl ConvertRun<'_> {
         };
         let descriptor = saved.origin.kind.descriptor();
         if saved.event.is_none() {
-            let needs_site =
-                self.format != OutputFormat::Raw && descriptor.id_scope != IdScope::Global;
-            if needs_site && saved.origin.site.is_none() {
+            if self.format != OutputFormat::Raw && !saved.origin.can_name_events() {
                 return Err(ConvertError::NoSite { input: input.to_string(), number });
             }
             if descriptor.identity == RecordIdentity::Content {

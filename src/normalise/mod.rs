@@ -49,6 +49,15 @@ impl RecordOrigin {
         let workspace = self.workspace.as_ref().map(SiteWorkspace::to_string);
         workspace.or_else(|| self.org_id.clone())
     }
+
+    /// Whether it says what the ids of its events need.
+    pub fn can_name_events(&self) -> bool {
+        match self.kind.descriptor().id_scope {
+            IdScope::Global => true,
+            IdScope::Site | IdScope::Host => self.site.is_some(),
+            IdScope::CloudId => self.workspace.is_some(),
+        }
+    }
 }
 
 /// The event of `record`, received at `observed`.

@@ -128,7 +128,8 @@ fn access_checks(origin: &RecordOrigin) -> String {
         SourceAddress::Organization => &origin.org_id,
         SourceAddress::Site | SourceAddress::Server => &origin.site,
     };
-    let scope = scope.as_deref().unwrap_or("none");
+    let cloud_id = origin.workspace.as_ref().map(|workspace| workspace.cloud_id.as_str());
+    let scope = scope.as_deref().or(cloud_id).unwrap_or("none");
     format!("{} ({scope})", descriptor.access_checks)
 }
 

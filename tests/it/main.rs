@@ -78,3 +78,5 @@ mod verbatim;
 mod verbose;
 mod verify;
 mod window;
+mod workspace;
+mod workspace_queries;

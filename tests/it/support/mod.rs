@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use atlaudit::sandbox::{Api, Fault, JIRA_SITE};
+use atlaudit::sandbox::{Api, CLOUD_ID, Fault, JIRA_SITE};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The ids as events have them.
@@ -68,11 +68,22 @@ pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
     match name {
         "acme-confluence" => assert_distinct_ids(written, site.control.texts(Api::ConfluenceAudit)),
         "acme-dc" => assert_distinct_ids(written, site.control.texts(Api::DatacenterAudit)),
+        "acme-jira-ws" => return workspace_whole(site, Api::JiraWorkspace, written),
+        "acme-confluence-ws" => {
+            return workspace_whole(site, Api::ConfluenceWorkspace, written);
+        }
         _ => each_once(&ids, &jira_ids(&site.control.ids(Api::JiraAudit))),
     }
     let trees = written.trees();
     let times = trees.iter().filter_map(|event| event["time"].as_str());
     assert!(times.is_sorted(), "{what}: not in order");
+}
+
+/// The same for the events of a workspace; late ones come after newer ones.
+fn workspace_whole(site: &Site, api: Api, written: &Run) {
+    let served = site.control.ids(api).into_iter();
+    let served: Vec<_> = served.map(|id| format!("ws:{CLOUD_ID}:{id}")).collect();
+    each_once(&written.ids(), &served);
 }
 
 /// `written` holds the records `served`, which have no ids and may be equal, as often as they are

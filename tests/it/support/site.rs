@@ -91,6 +91,29 @@ impl Site {
         self
     }
 
+    /// The same with the workspaces of its products: `acme-jira-ws` and `acme-confluence-ws`.
+    pub fn with_workspaces(mut self) -> Site {
+        let sources = self.config["sources"].as_table_mut().unwrap();
+        for product in ["jira", "confluence"] {
+            let source: Table = toml::from_str(&format!(
+                r#"
+                type = "workspace-events"
+                site = "{JIRA_SITE}"
+                product = "{product}"
+                email = "{JIRA_EMAIL}"
+                base_url = "{base_url}"
+                credential = "env:JIRA_KEY"
+                initial_lookback = "31d"
+                requests_per_minute = 100000
+                "#,
+                base_url = self.base_url
+            ))
+            .unwrap();
+            sources.insert(format!("acme-{product}-ws"), source.into());
+        }
+        self
+    }
+
     /// A site with so many events and records, and otherwise the default data.
     pub fn of(org_events: usize, jira_records: usize) -> Site {
         Site::new(small(org_events, jira_records))
