@@ -15,7 +15,7 @@ use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Request;
 use crate::http::retry::RetryBudget;
-use crate::source::event_queries::{self, EventQuery, QueryResource, QueryStatus};
+use crate::source::event_queries::{self, QueryResource, QueryState, QueryStatus};
 use crate::state::checkpoint::OpenQuery;
 
 /// The first wait before a query is asked for its status again; each is twice the last.
@@ -95,7 +95,7 @@ impl<T: Transport> QueryRunner<T> {
         Ok(created.id)
     }
 
-    async fn create(&self, span: &TimeRange) -> Result<EventQuery, Failure> {
+    async fn create(&self, span: &TimeRange) -> Result<QueryState, Failure> {
         let has_text_dates = self.reader.findings.reading().has_text_dates;
         let first = self.request(&self.queries.creation(&span.window(), has_text_dates)).await;
         match first {
@@ -129,7 +129,7 @@ impl<T: Transport> QueryRunner<T> {
         }
     }
 
-    async fn request(&self, request: &Request) -> Result<EventQuery, Failure> {
+    async fn request(&self, request: &Request) -> Result<QueryState, Failure> {
         self.reader.exchange(request, &self.reader.retry_budget, event_queries::read).await
     }
 }

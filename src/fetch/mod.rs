@@ -10,6 +10,7 @@
 pub mod api_findings;
 pub mod attempt_record;
 mod background_task;
+mod clock_probe;
 mod cursor_reader;
 pub mod event_query;
 pub mod page_reader;

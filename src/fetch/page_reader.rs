@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::TimeDelta;
 use tokio_util::task::TaskTracker;
 
 use crate::fetch::api_findings::ApiFindings;
 use crate::fetch::attempt_record::{AttemptRecorder, WindowAttemptObserver};
+use crate::fetch::clock_probe::ClockProbe;
 use crate::fetch::plan::watermark_of;
 use crate::fetch::types::{FetchError, RecordKey};
 use crate::fetch::user_directory::UserDirectory;
@@ -24,7 +24,7 @@ use crate::http::message::{Request, Response, UnreadableBody};
 use crate::http::retry::RetryBudget;
 use crate::model::event::UserProfiles;
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window, floor};
+use crate::model::time::{Timestamp, Window};
 use crate::source::api_reading::{ApiReading, EventClock};
 use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::SourceMeter;
@@ -35,9 +35,6 @@ const SLOW_RESPONSE: Duration = Duration::from_millis(100);
 
 /// The longest URL that the HTTP library sends (`http::Uri`).
 const MAX_URL_LENGTH: usize = 65_534;
-
-/// Records of a page that are asked for to find out the server's clock.
-const CLOCK_TRIES: usize = 3;
 
 /// Requests pages; shared by the tasks that read a source.
 pub struct PageReader<T> {
@@ -106,6 +103,9 @@ impl<T: Transport> PageReader<T> {
         };
         for reading in source.other_readings(locator) {
             let other = source.with_reading(reading);
+            if other.request(window, locator) == source.request(window, locator) {
+                continue;
+            }
             match self.request_page(&other, window, locator, limit).await {
                 Ok((page, body)) => {
                     tracing::info!(?reading, "the server takes other requests than usual");
@@ -125,48 +125,44 @@ impl<T: Transport> PageReader<T> {
     }
 
     /// The page and its body, its records at their times by the clock that the server's `from` and
-    /// `to` compare with. Where that is not known, a record is asked for by each of its times.
-    ///
-    /// # Errors
-    /// It was found by neither: then no time range could be relied on.
+    /// `to` compare with. That is found out first, where it is not known.
     async fn clocked(&self, mut page: Page, body: Bytes) -> Result<(Page, Bytes), Failure> {
         let source = self.current_source();
-        if !source.has_unknown_clock() {
-            return Ok((page, body));
+        if source.has_unknown_clock()
+            && let Some(clock) = self.find_clock(&source, &page).await?
+        {
+            tracing::debug!(?clock, "found out which times the server compares");
+            let reading = ApiReading { clock: Some(clock), ..source.reading() };
+            self.findings.note_reading(reading);
+            source.with_reading(reading).place(&mut page.records);
         }
-        let times = |record: &Record| {
-            let times = [record.time?, source.processed_time(record)?].map(whole_second);
-            (times[0] != times[1]).then_some(times)
-        };
-        let telling = page.records.iter().filter_map(|record| Some((record, times(record)?)));
-        let mut unfound = None;
-        for (record, times) in telling.take(CLOCK_TRIES) {
-            for (window, clock) in times.into_iter().zip(EventClock::ALL) {
-                let asked = self.request_page(&source, &window, &PageLocator::Start, None).await?;
-                if asked.0.records.iter().any(|found| found.identity() == record.identity()) {
-                    let reading = ApiReading { clock: Some(clock), ..source.reading() };
-                    tracing::debug!(?clock, "found out which times the server compares");
-                    self.findings.note_reading(reading);
-                    source.with_reading(reading).place(&mut page.records);
-                    return Ok((page, body));
-                }
-                unfound = Some(window);
-            }
-        }
-        match unfound {
-            None => Ok((page, body)),
-            Some(window) => {
-                let request = source.request(&window, &PageLocator::Start);
-                Err(Failure::of_contents(
-                    FailureKind::Unreadable,
-                    &request,
-                    "the server finds an event neither by the time at which it happened nor by \
-                     that at which it was processed",
-                ))
-            }
-        }
+        Ok((page, body))
     }
 
+    async fn find_clock(
+        &self,
+        source: &Source,
+        page: &Page,
+    ) -> Result<Option<EventClock>, Failure> {
+        for probe in ClockProbe::on(page, source) {
+            let mut found = [false; 2];
+            for (found, window) in found.iter_mut().zip(&probe.windows) {
+                let asked = self.request_page(source, window, &PageLocator::Start, None).await?;
+                *found = probe.is_on(&asked.0);
+            }
+            let clock = probe.clock(found).map_err(|what| {
+                let request = source.request(&probe.windows[0], &PageLocator::Start);
+                Failure::of_contents(FailureKind::Unreadable, &request, what)
+            })?;
+            if clock.is_some() {
+                return Ok(clock);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The page of `source` at `locator` of `window`, asked for in no other way than its reading
+    /// says.
     async fn request_page(
         &self,
         source: &Source,
@@ -305,12 +301,6 @@ impl AttemptObserver<(Page, Bytes)> for PageObserver<'_> {
     fn records(&self, (page, _): &(Page, Bytes)) -> Option<usize> {
         Some(page.records.len())
     }
-}
-
-/// The second of `time`: a server may compare whole seconds.
-fn whole_second(time: Timestamp) -> Window {
-    let from = floor(time, TimeDelta::seconds(1));
-    Window { from, to: Some(from + TimeDelta::milliseconds(999)) }
 }
 
 /// The watermark after each of `records`, if they were received now.

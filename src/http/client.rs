@@ -23,9 +23,7 @@ use url::{Origin, Url};
 use super::decode::{BodyDecoder, ContentCoding};
 use super::envelope::demands_captcha;
 use super::memory_budget::MemoryBudget;
-use super::message::{
-    Endpoint, Request, Response, TransportError, TransportErrorKind, diagnose, flatten,
-};
+use super::message::{Request, Response, TransportError, TransportErrorKind, diagnose, flatten};
 use crate::config::settings::ConnectionSettings;
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::text::printable;
@@ -177,7 +175,7 @@ impl Transport for HttpClient {
                 .body(body.clone()),
         };
         let mut sending = sending.headers(self.headers.clone());
-        if request.endpoint == Endpoint::WorkspaceEvents {
+        if request.endpoint.is_localised() {
             // Else texts would be in the language of the account.
             sending = sending.header(ACCEPT_LANGUAGE, "en-US");
         }

@@ -411,6 +411,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether its texts come in the language that a request asks for.
+    pub fn is_localised(self) -> bool {
+        self == Endpoint::WorkspaceEvents
+    }
+
     /// Requests that Atlassian allows in a minute, where a limit of the endpoint's own is known.
     ///
     /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).

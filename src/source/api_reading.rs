@@ -13,11 +13,6 @@ pub enum EventClock {
     Processed,
 }
 
-impl EventClock {
-    /// Both, in the order in which they are tried.
-    pub const ALL: [EventClock; 2] = [EventClock::Happened, EventClock::Processed];
-}
-
 /// One way to ask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ApiReading {

@@ -47,7 +47,7 @@ pub enum QueryStatus {
 
 /// A query as the server describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventQuery {
+pub struct QueryState {
     /// Its id.
     pub id: String,
     /// How far it is.
@@ -112,7 +112,7 @@ impl QueryResource {
 ///
 /// # Errors
 /// It describes none.
-pub fn read(response: &Response) -> Result<EventQuery, UnreadableBody> {
+pub fn read(response: &Response) -> Result<QueryState, UnreadableBody> {
     let none = || UnreadableBody::new("the response is no event query");
     let doc = Document::parse(text_of(&response.body).0).map_err(|_| none())?;
     let root = doc.root();
@@ -122,7 +122,7 @@ pub fn read(response: &Response) -> Result<EventQuery, UnreadableBody> {
     let attributes = query.get("attributes").unwrap_or(query);
     let status = attributes.text_of("status").ok_or_else(none)?;
     match is_segment {
-        true => Ok(EventQuery { id: id.into_owned(), status: status_of(&status) }),
+        true => Ok(QueryState { id: id.into_owned(), status: status_of(&status) }),
         false => Err(none()),
     }
 }
