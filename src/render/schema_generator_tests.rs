@@ -128,7 +128,7 @@ const ABSENT_WHEN_EMPTY: [&str; 9] = [
 
 /// What texts look like, by the pointers to their schemas.
 const PATTERNS: [(&str, &str); 7] = [
-    ("/properties/id", "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:)."),
+    ("/properties/id", "^(org:|jira:[^:]*:|confluence:[^:]*:|ws:[^:]*:|dc:)."),
     ("/properties/actor/properties/email", EMAIL),
     ("/properties/actor/properties/on_behalf_of/properties/email", EMAIL),
     ("/properties/targets/items/properties/email", EMAIL),
