@@ -327,8 +327,8 @@ impl CheckReport {
     }
 }
 
-/// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to write or
-/// to do.
+/// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to write
+/// or to do.
 fn format_step(step: &CheckStep) -> String {
     let state = match step.state {
         StepState::Ok => "ok",
