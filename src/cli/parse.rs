@@ -133,5 +133,6 @@ mod tests {
         };
         assert_eq!((sandbox.port, sandbox.events, sandbox.records), (8417, 2400, 600));
         assert_eq!((sandbox.confluence_records, sandbox.datacenter_events), (300, 300));
+        assert_eq!(sandbox.workspace_events, 300);
     }
 }

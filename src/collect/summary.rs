@@ -40,19 +40,21 @@ fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
     let mut lines: Vec<_> = firsts
         .map(|(report, first)| {
             format!(
-                "first pull of {}: it begins at {} (`initial_lookback` is {}), and no later pull \
-                 reads older events",
+                "first pull of {}: it begins at {} ({}), and no later pull reads older events",
                 report.source,
                 minute(&format_millis(first.from)),
-                in_words(first.initial_lookback),
+                match first.initial_lookback {
+                    Some(span) => format!("`initial_lookback` is {}", in_words(span)),
+                    None => "`initial_from`".to_owned(),
+                },
             )
         })
         .collect();
     if lines.len() > MAX_SOURCE_LINES {
         let count = counted(lines.len() as u64, "source");
         lines = vec![format!(
-            "first pull of {count}: each begins `initial_lookback` ago, and no later pull reads \
-             older events"
+            "first pull of {count}: each begins at `initial_from` or `initial_lookback` ago, and \
+             no later pull reads older events"
         )];
     }
     lines
@@ -444,7 +446,7 @@ mod tests {
         let mut report = SourceReport::new("acme", "org-events");
         report.first_pull = Some(FirstPull {
             from: "2026-11-21T14:03:25Z".parse().unwrap(),
-            initial_lookback: Duration::from_secs(7 * 86_400),
+            initial_lookback: Some(Duration::from_secs(7 * 86_400)),
         });
         let reports = vec![report; MAX_SOURCE_LINES + 1];
         assert!(first_pulls(&reports).is_empty(), "nothing was read");

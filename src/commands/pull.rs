@@ -305,10 +305,11 @@ fn describe(
         lines.push("  reads       nothing: the window is shorter than a millisecond".to_owned());
     }
     if is_first {
-        let lookback = in_words(settings.initial_lookback);
-        lines.push(format!(
-            "  first pull  `initial_lookback` is {lookback}; no later pull reads older events"
-        ));
+        let begins = match settings.initial_from {
+            Some(time) => format!("`initial_from` is {}", format_millis(time)),
+            None => format!("`initial_lookback` is {}", in_words(settings.initial_lookback)),
+        };
+        lines.push(format!("  first pull  {begins}; no later pull reads older events"));
     }
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),

@@ -28,6 +28,7 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
             jira_records: request.records,
             confluence_records: request.confluence_records,
             datacenter_events: request.datacenter_events,
+            workspace_events: request.workspace_events,
             ..DataOptions::default()
         },
         behaviour: behaviour(&request),
@@ -36,9 +37,14 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
     let base_url = server.base_url();
     stdout::print(&configuration("sandbox", &base_url, &format!("{base_url}/dc")))?;
     console.notice(format!(
-        "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center \
-         events on {base_url}; the configuration above pulls them. Ctrl-C ends it",
-        request.events, request.records, request.confluence_records, request.datacenter_events,
+        "serving {} organization events, {} Jira records, {} Confluence records, {} Data Center \
+         events and {} workspace events on {base_url}; the configuration above pulls them. Ctrl-C \
+         ends it",
+        request.events,
+        request.records,
+        request.confluence_records,
+        request.datacenter_events,
+        request.workspace_events,
     ));
     let control = server.control();
     tokio::select! {
@@ -103,10 +109,12 @@ pub fn configuration(prefix: &str, base_url: &str, datacenter_url: &str) -> Stri
     let org = format!("org_id = \"{}\"\n", sandbox::ORG_ID);
     let (site, email) = (sandbox::JIRA_SITE, sandbox::JIRA_EMAIL);
     let site = format!("site = \"{site}\"\nemail = \"{email}\"\n");
+    let workspace = format!("{site}product = \"jira\"\n");
     let sources = [
         ("org", "org-events", org.as_str(), base_url, sandbox::API_KEY),
         ("jira", "jira-audit", &site, base_url, sandbox::JIRA_TOKEN),
         ("confluence", "confluence-audit", &site, base_url, sandbox::JIRA_TOKEN),
+        ("workspace", "workspace-events", &workspace, base_url, sandbox::JIRA_TOKEN),
         ("datacenter", "datacenter-audit", "", datacenter_url, sandbox::DATACENTER_TOKEN),
     ];
     let tables = sources.map(|(name, kind, owner, url, key)| {
@@ -135,7 +143,7 @@ mod tests {
         let text = configuration("sandbox", url, url);
         let loaded = ConfigFile::parse("sandbox.toml".as_ref(), text).unwrap();
         let settings = check::settings(&loaded, &ProcessEnv::default(), "/state".into()).unwrap();
-        assert_eq!(settings.sources.len(), 4);
+        assert_eq!(settings.sources.len(), 5);
     }
 
     #[test]

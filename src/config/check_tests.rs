@@ -67,6 +67,8 @@ fn a_refusal_names_source_key_and_line() {
     let cases = [
         ("page_size = 501", "`page_size`: must be 1 to 500, not 501"),
         ("initial_lookback = '200d'", "`initial_lookback`: reaches back further"),
+        ("initial_from = '7d'", "`initial_from`: not a point in time"),
+        ("initial_from = 2026-11-20T00:00:00", "`initial_from`: not a point in time"),
         ("overlap = 'x'", "`overlap`: not a span of time"),
         ("concurrency = 65", "`concurrency`: must be 1 to 64"),
         ("requests_per_minute = 0", "`requests_per_minute`: must be at least 1"),
@@ -89,6 +91,23 @@ fn a_refusal_names_source_key_and_line() {
         let want = format!("/c.toml:3: source `acme`: {want}");
         assert!(error.to_string().starts_with(&want), "{error}");
     }
+}
+
+#[test]
+fn a_first_pull_begins_at_an_instant_or_so_long_ago() {
+    let from = |line: &str| {
+        let text = format!("[sources.acme]\ntype = 'org-events'\n{line}\n");
+        ok(&text).sources[0].initial_from.map(|time| time.to_rfc3339())
+    };
+    let instant = Some("2026-11-20T00:00:00+00:00".to_owned());
+    for line in ["'2026-11-20T00:00:00Z'", "2026-11-20T01:00:00+01:00", "2026-11-20"] {
+        assert_eq!(from(&format!("initial_from = {line}")), instant, "{line}");
+    }
+    assert_eq!(from(""), None);
+    let both = "initial_lookback = '3d'\ninitial_from = 2026-11-20";
+    let error = refuse(&format!("[sources.acme]\ntype = 'org-events'\n{both}\n"));
+    let want = "/c.toml:4: source `acme`: `initial_from`: stands beside `initial_lookback`";
+    assert!(error.to_string().starts_with(want), "{error}");
 }
 
 #[test]
@@ -173,12 +192,14 @@ fn login_lays_flags_over_the_file() {
 /// The example as it stands, and with every commented key put to work.
 #[test]
 fn the_example_is_right() {
-    assert_eq!(ok(EXAMPLE).sources.len(), 4);
+    assert_eq!(ok(EXAMPLE).sources.len(), 5);
     let uncommented: Vec<&str> = EXAMPLE
         .lines()
         .map(|line| {
             line.strip_prefix("#")
                 .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+                // It replaces another key.
+                .filter(|rest| !rest.starts_with("initial_from"))
                 .unwrap_or(line)
         })
         .collect();
@@ -193,7 +214,7 @@ fn the_example_is_right() {
 
 #[test]
 fn the_example_shows_every_key() {
-    let keys = "type org_id site email gateway cloud_id resolve_users username credential initial_lookback overlap late_margin expires_on key_name base_url page_size \
+    let keys = "type org_id site email gateway cloud_id resolve_users username credential initial_lookback initial_from overlap late_margin expires_on key_name base_url page_size \
                 concurrency requests_per_minute timeout retry_for max_wait ca_file proxy path format compression rotate mode";
     for key in keys.split_whitespace() {
         assert!(EXAMPLE.contains(&format!("{key} = ")), "{key}");

@@ -104,6 +104,8 @@ pub struct SourceTable {
     pub resolve_users: Option<Spanned<bool>>,
     pub credential: SpannedText,
     pub initial_lookback: SpannedText,
+    /// A string or a TOML date or date-time.
+    pub initial_from: Option<Spanned<toml::Value>>,
     pub backfill: SpannedText,
     pub overlap: SpannedText,
     pub late_margin: SpannedText,

@@ -193,12 +193,14 @@ pub struct OneOffWindow {
 }
 
 impl OneOffWindow {
-    /// The window that it means for `source`: without `since` it starts `initial_lookback` before
-    /// its end, without `until` it ends `now`.
+    /// The window that it means for `source`: without `since` it starts where a first pull
+    /// would, or `initial_lookback` before its end; without `until` it ends `now`.
     pub fn window(&self, source: &SourceSettings, now: Timestamp) -> Window {
         let to = self.until.unwrap_or(now);
-        let from =
-            self.since.unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
+        let first = source.initial_from.filter(|from| *from < to);
+        let first =
+            first.unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
+        let from = self.since.unwrap_or(first);
         Window { from, to: Some(to) }
     }
 }
@@ -323,6 +325,9 @@ pub struct SandboxRequest {
     /// Data Center events to serve
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub datacenter_events: usize,
+    /// Workspace events to serve, of Jira and of Confluence each
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub workspace_events: usize,
     /// Seed of the generated data: same seed, same data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

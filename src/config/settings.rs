@@ -10,6 +10,7 @@ use url::Url;
 use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::{GatewayUse, SourceAddress};
+use crate::model::time::Timestamp;
 use crate::model::workspace::{SiteProduct, SiteWorkspace};
 
 /// The server of organizations' events, and the gateway to the sites.
@@ -39,6 +40,8 @@ pub struct SourceSettings {
     pub credential: CredentialSpec,
     /// How far back the first pull reads; at most 180 days (Atlassian keeps no more).
     pub initial_lookback: Duration,
+    /// Where the first pull begins instead.
+    pub initial_from: Option<Timestamp>,
     /// Whether long windows are read by event queries, where the API has such.
     pub backfill: BackfillMode,
     /// How far before the newest record ids are remembered.

@@ -18,6 +18,7 @@ use crate::config::validate::{self, duration, nonzero_duration, number};
 use crate::model::address::is_loopback;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::{GatewayUse, SourceAddress};
+use crate::model::time::Timestamp;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -54,6 +55,7 @@ pub(super) fn check(
         initial_lookback: at
             .text("initial_lookback", &table.initial_lookback, validate::lookback)?
             .unwrap_or(7 * DAY),
+        initial_from: initial_from(&at, table)?,
         key_name: at.text("key_name", &table.key_name, validate::key_name)?,
         expires_on: at.value("expires_on", &table.expires_on, expiry)?,
         connection: connection(&at, table)?,
@@ -63,6 +65,23 @@ pub(super) fn check(
             output_layer(&at, &table.output)?.apply(&mut output, name);
             output
         },
+    })
+}
+
+fn initial_from(
+    at: &ErrorLocation<'_>,
+    table: &SourceTable,
+) -> Result<Option<Timestamp>, ConfigError> {
+    at.value("initial_from", &table.initial_from, |value| {
+        if table.initial_lookback.is_some() {
+            return Err(HintedError::new("stands beside `initial_lookback`")
+                .hint("take one of them out: both say where the first pull begins"));
+        }
+        // TOML has dates of its own.
+        match value.as_str() {
+            Some(text) => validate::instant(text),
+            None => validate::instant(&value.to_string()),
+        }
     })
 }
 

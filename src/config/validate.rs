@@ -17,7 +17,7 @@ use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::LogRetention;
 use crate::model::text::printable;
-use crate::model::time::parse_span;
+use crate::model::time::{Timestamp, TypedTime, parse_span};
 use crate::model::workspace::{SiteProduct, SiteWorkspace};
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
@@ -48,6 +48,15 @@ pub fn lookback(text: &str) -> Result<Duration, HintedError> {
     let span = nonzero_duration(text)?;
     let what = "reaches back further than Atlassian keeps an organization's events";
     require(span <= most.span(), span, what, &format!("use at most `{}d`", most.days))
+}
+
+/// An instant: a time with its zone, or a day, which begins at midnight UTC.
+pub fn instant(text: &str) -> Result<Timestamp, HintedError> {
+    match text.parse() {
+        Ok(TypedTime::At(time)) => Ok(time),
+        Ok(TypedTime::Ago(_)) | Err(_) => Err(HintedError::new("not a point in time")
+            .hint("write it like `2026-12-01T00:00:00Z` or `2026-12-01` (UTC)")),
+    }
 }
 
 /// `value` if it is valid.

@@ -56,6 +56,8 @@ pub fn watermark_of(position: Timestamp, received: Timestamp) -> Option<Timestam
 pub struct LookbackSettings {
     /// How far back the first pull reads.
     pub initial_lookback: Duration,
+    /// Where the first pull begins instead.
+    pub initial_from: Option<Timestamp>,
     /// How far before the watermark ids are remembered.
     pub overlap: Duration,
     /// How far after its end a bounded read of an [`DeliveryOrder::Ascending`] source goes.
@@ -91,7 +93,9 @@ pub fn incremental(
 ) -> ReadPlan {
     let now = truncate_to_millis(now);
     let first = OpenWindow {
-        from: before(now, reach.initial_lookback),
+        from: truncate_to_millis(
+            reach.initial_from.unwrap_or_else(|| before(now, reach.initial_lookback)),
+        ),
         to: (order == DeliveryOrder::Unspecified).then_some(now),
         cursor: None,
         rereads: false,
@@ -265,6 +269,7 @@ mod tests {
 
     const REACH: LookbackSettings = LookbackSettings {
         initial_lookback: Duration::from_secs(7 * 86400),
+        initial_from: None,
         overlap: Duration::from_secs(600),
         late_margin: Duration::from_secs(86400),
         retention: Some(LogRetention::ORGANIZATION),
@@ -322,6 +327,19 @@ mod tests {
             [open("2026-11-13T12:00:00Z", Some("2026-11-20T12:00:00Z"), None)]
         );
         assert!(!stream.rereads && !slices.rereads);
+    }
+
+    #[test]
+    fn a_first_pull_begins_where_it_is_told_to() {
+        let reach = LookbackSettings { initial_from: Some(at("2026-11-19T08:00:00Z")), ..REACH };
+        let stream = incremental(DeliveryOrder::Ascending, &reach, None, now());
+        assert_eq!(stream.windows, [open("2026-11-19T08:00:00Z", None, None)]);
+        assert_eq!(stream.since, at("2026-11-19T08:00:00Z"));
+        // Afterwards the checkpoint says where to go on.
+        let windows = vec![open("2026-10-01T00:00:00Z", None, Some("c9"))];
+        let checkpoint = checkpoint(Some("2026-11-18T00:00:00Z"), windows.clone());
+        let plan = incremental(DeliveryOrder::Ascending, &reach, Some(&checkpoint), now());
+        assert_eq!(plan.windows, windows);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::state::store::StateStore;
 
 const REACH: LookbackSettings = LookbackSettings {
     initial_lookback: Duration::from_secs(7 * 86_400),
+    initial_from: None,
     overlap: Duration::from_secs(600),
     late_margin: Duration::from_secs(86_400),
     retention: Some(LogRetention::ORGANIZATION),

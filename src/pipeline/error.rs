@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::exit::Exit;
 use crate::fetch::types::FetchError;
 use crate::model::name::SourceName;
+use crate::model::time::{Timestamp, format_millis};
 use crate::sink::SinkError;
 use crate::state::StateError;
 
@@ -33,6 +34,12 @@ pub enum RunError {
         /// The configuration's.
         ours: String,
     },
+    /// The first pull would begin in the future.
+    #[error("`initial_from` ({}) is in the future", format_millis(*.from))]
+    FutureStart {
+        /// The setting.
+        from: Timestamp,
+    },
     /// Another source's run died while it wrote to the same file.
     #[error(
         "the output file `{path}` holds unfinished work of source `{other}`",
@@ -56,7 +63,9 @@ impl RunError {
     /// The exit code. An error of a lower layer has its own.
     pub fn exit(&self) -> Exit {
         match self {
-            RunError::OtherScope { .. } | RunError::Unfinished { .. } => Exit::Config,
+            RunError::OtherScope { .. }
+            | RunError::FutureStart { .. }
+            | RunError::Unfinished { .. } => Exit::Config,
             RunError::TaskDied(_) | RunError::Fetch(FetchError::TaskDied) => Exit::Unexpected,
             _ => Exit::Incomplete,
         }
@@ -70,6 +79,10 @@ impl RunError {
             RunError::OtherScope { .. } => {
                 "give the new organization or site a source name of its own, so that each keeps \
                  its history"
+            }
+            RunError::FutureStart { .. } => {
+                "nothing was read: pull this source for the first time after that, or set an \
+                 earlier time"
             }
             RunError::Unfinished { .. } => {
                 "give each source a file of its own, or pull that source first"

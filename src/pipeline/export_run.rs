@@ -168,6 +168,7 @@ mod tests {
 
     const REACH: LookbackSettings = LookbackSettings {
         initial_lookback: Duration::from_secs(7 * 86400),
+        initial_from: None,
         overlap: Duration::from_secs(600),
         late_margin: Duration::from_secs(86400),
         retention: Some(LogRetention::ORGANIZATION),

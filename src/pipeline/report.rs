@@ -116,8 +116,8 @@ pub struct SourceReport {
 pub struct FirstPull {
     /// The start of what it reads.
     pub from: Timestamp,
-    /// The setting that this follows from.
-    pub initial_lookback: Duration,
+    /// The setting that this follows from; `None` if it is `initial_from`.
+    pub initial_lookback: Option<Duration>,
 }
 
 /// Milliseconds in which at least one request waited, by reason.

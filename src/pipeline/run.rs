@@ -278,11 +278,18 @@ fn prepare<T: Transport>(
         RunMode::Incremental => {
             let scope = scope(origin);
             let locked = LockedSource::take(store, &settings.name, &scope)?;
+            let from = settings.initial_from.filter(|from| from > start);
+            if let (Some(from), None) = (from, &locked.checkpoint) {
+                return Err(RunError::FutureStart { from });
+            }
             let plan = plan::incremental(order, &lookback, locked.checkpoint.as_ref(), *start);
             let first = plan.windows.first().filter(|_| locked.checkpoint.is_none());
             report.first_pull = first.map(|window| FirstPull {
                 from: window.from,
-                initial_lookback: settings.initial_lookback,
+                initial_lookback: match settings.initial_from {
+                    None => Some(settings.initial_lookback),
+                    Some(_) => None,
+                },
             });
             let checkpoint = locked.begin(&plan, &mut processor, &scope, *start);
             (plan, Some(checkpoint), None)

@@ -37,6 +37,7 @@ impl SourceContext {
 pub fn lookback_settings(settings: &SourceSettings) -> LookbackSettings {
     LookbackSettings {
         initial_lookback: settings.initial_lookback,
+        initial_from: settings.initial_from,
         overlap: settings.overlap,
         late_margin: settings.late_margin,
         retention: settings.target.kind().descriptor().retention,

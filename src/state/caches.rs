@@ -22,7 +22,10 @@ const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What was looked up beside the audit logs, one file a site. A log is complete without it.
 #[derive(Debug, Clone)]
-pub struct LookupCache(CacheFolder);
+pub struct LookupCache {
+    folder: CacheFolder,
+    is_read_only: bool,
+}
 
 /// What is known of a site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,19 +61,27 @@ impl<T> CachedValue<T> {
 impl LookupCache {
     /// The store in the state folder `state`.
     pub fn new(state: &Path) -> LookupCache {
-        LookupCache(CacheFolder(state.join("lookups")))
+        LookupCache { folder: CacheFolder(state.join("lookups")), is_read_only: false }
+    }
+
+    /// The same, for what must leave nothing behind.
+    pub fn read_only(self) -> LookupCache {
+        LookupCache { is_read_only: true, ..self }
     }
 
     /// What is known of `site`.
     pub fn read(&self, site: &str) -> SiteLookups {
-        self.0.read(&file_name(site))
+        self.folder.read(&file_name(site))
     }
 
     /// Changes what is known of `site`. Of two runs that do so at once, one may look up again.
     pub fn update(&self, site: &str, change: impl FnOnce(&mut SiteLookups)) {
+        if self.is_read_only {
+            return;
+        }
         let mut facts = self.read(site);
         change(&mut facts);
-        if let Err(error) = self.0.write(&file_name(site), &facts) {
+        if let Err(error) = self.folder.write(&file_name(site), &facts) {
             tracing::info!(%error, site, "cannot keep what was looked up");
         }
     }

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use atlaudit::sandbox::{
-    API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN, RateLimit,
+    API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
+    RateLimit,
 };
 use serde_json::Value;
 
@@ -90,6 +91,10 @@ fn every_source_is_checked_step_by_step() {
         assert_eq!((&object["schema"], &object["ok"]), (&"atlaudit/check/1".into(), &true.into()));
         let steps = object["steps"].as_array().unwrap();
         let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+        let is_of_site =
+            ["jira-audit", "confluence-audit"].contains(&object["type"].as_str().unwrap());
+        assert_eq!(names.contains(&"workspace_events"), is_of_site);
+        let names: Vec<_> = names.into_iter().filter(|name| *name != "workspace_events").collect();
         assert_eq!(names, STEPS, "{object}");
         assert_eq!(step(object, "answered")["status"], 200);
         for timed in ["credential", "dns", "connected", "answered", "output_writable"] {
@@ -369,6 +374,63 @@ fn the_gateways_cloud_id_is_a_step_of_its_own() {
     let found = object(&site.ok(&["check", "acme-jira", "--json"]));
     let cloud = step(&found, "cloud_id")["detail"].as_str().unwrap();
     assert!(cloud.starts_with(atlaudit::sandbox::CLOUD_ID), "{cloud}");
+}
+
+fn workspace_step(site: &Site, source: &str) -> Value {
+    step(&object(&site.ok(&["check", source, "--json"])), "workspace_events").clone()
+}
+
+#[test]
+fn a_site_with_workspace_events_is_shown_how_to_read_them() {
+    let mut site = site();
+    site.set("acme-jira", "credential", "env:JIRA_KEY");
+    for (source, product) in [("acme-jira", "jira"), ("acme-confluence", "confluence")] {
+        let found = workspace_step(&site, source);
+        assert_eq!((&found["state"], &found["answers"]), (&"ok".into(), &true.into()), "{found}");
+        let config = found["config"].as_str().unwrap();
+        assert!(config.starts_with(&format!("[sources.{source}-events]\n")), "{config}");
+        // What it says can be used as it stands.
+        let path = site.path(&format!("{product}.toml"));
+        std::fs::write(&path, config).unwrap();
+        let path = path.to_str().unwrap();
+        let table = toml::from_str::<toml::Table>(config).unwrap();
+        let table = &table["sources"][format!("{source}-events")];
+        assert_eq!(table["product"].as_str(), Some(product));
+        assert_eq!(table["credential"].as_str(), Some("env:JIRA_KEY"));
+        site.ok(&["check", "--config", path]);
+    }
+    let asked = [Api::JiraWorkspace, Api::ConfluenceWorkspace];
+    assert!(asked.iter().all(|api| site.control.request_count(*api) >= 2));
+    let run = site.ok(&["check", "acme-jira"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert!(text.contains("\n  ok     workspace API "), "{text}");
+    assert!(text.contains("\n         type = \"workspace-events\"\n         site = "), "{text}");
+}
+
+#[test]
+fn a_site_without_workspace_events_is_no_failure() {
+    let mut site = site().behaving(|behaviour| behaviour.workspace_missing = true);
+    let found = workspace_step(&site, "acme-jira");
+    assert_eq!((&found["state"], &found["answers"]), (&"untold".into(), &false.into()));
+    assert!(found["detail"].as_str().unwrap().starts_with("not there yet"), "{found}");
+    site.control.set_behaviour(|behaviour| behaviour.workspace_missing = false);
+    for refused in [status(403, None, "{}"), status(401, None, "{}")] {
+        site.control.clear_faults(Api::ConfluenceWorkspace);
+        site.control.inject_always(Api::ConfluenceWorkspace, refused);
+        let found = workspace_step(&site, "acme-confluence");
+        assert_eq!((&found["state"], &found["config"]), (&"untold".into(), &Value::Null));
+        assert!(found["hint"].as_str().unwrap().contains("manage:jira-configuration"), "{found}");
+    }
+    let before = site.control.request_count(Api::JiraWorkspace);
+    site.control.inject_always(Api::JiraWorkspace, status(503, None, ""));
+    assert_eq!(workspace_step(&site, "acme-jira")["state"], "untold");
+    assert_eq!(site.control.request_count(Api::JiraWorkspace), before + 1, "no retries");
+    // The site is only asked for its cloud id, and nothing of it is kept.
+    assert!(!site.state().join("lookups").exists());
+    // A configured gateway leads to the workspace too, with a token of scopes.
+    site.set_env("JIRA_KEY", JIRA_TOKEN_SCOPED);
+    site.set("acme-jira", "gateway", true);
+    assert_eq!(workspace_step(&site, "acme-jira")["state"], "untold");
 }
 
 #[test]

@@ -30,8 +30,8 @@ fn demo_prints_all_events_at_once_and_leaves_nothing() {
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(run.code, 0, "{}", run.stderr);
     let ids: HashSet<String> = run.ids().into_iter().collect();
-    assert_eq!((run.ids().len(), ids.len()), (3_600, 3_600));
-    assert!(run.stderr.contains("3,600 events"), "{}", run.stderr);
+    assert_eq!((run.ids().len(), ids.len()), (3_900, 3_900));
+    assert!(run.stderr.contains("3,900 events"), "{}", run.stderr);
     assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     assert!(is_empty(&home) && is_empty(&tmp), "something is left");
     let actions: HashSet<String> = run.events().into_iter().map(|event| event.action).collect();
@@ -69,12 +69,14 @@ fn the_sandbox_prints_a_configuration_that_pulls_from_it() {
         "110",
         "--datacenter-events",
         "115",
+        "--workspace-events",
+        "105",
     ]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut server = Server(child.unwrap());
     let mut config = String::new();
     let mut reader = BufReader::new(server.0.stdout.take().unwrap());
-    while config.matches("initial_lookback").count() < 4 {
+    while config.matches("initial_lookback").count() < 5 {
         assert!(reader.read_line(&mut config).unwrap() > 0, "{config}");
     }
     std::fs::write(home.path().join("sandbox.toml"), config).unwrap();
@@ -87,6 +89,7 @@ fn the_sandbox_prints_a_configuration_that_pulls_from_it() {
     assert_eq!(run.ids_of("jira:").len(), 120);
     assert_eq!(run.ids_of("confluence:").len(), 110);
     assert_eq!(run.ids_of("dc:").len(), 115);
+    assert_eq!(run.ids_of("ws:").len(), 105);
     let kill = format!("kill -TERM {}", server.0.id());
     Command::new("/bin/sh").args(["-c", &kill]).status().unwrap();
     assert_eq!(server.0.wait().unwrap().code(), Some(0));

@@ -35,6 +35,7 @@ fn a_bad_value_is_named_with_its_source_and_key() {
         ("overlap", "soon"),
         ("type", "org-audit"),
         ("initial_lookback", "181d"),
+        ("initial_from", "7d"),
         ("credential", "vault:x"),
     ] {
         let mut site = site();

@@ -196,3 +196,27 @@ fn what_makes_no_window_is_refused() {
     }
     assert!(site.control.requests().is_empty(), "nothing may be asked");
 }
+
+#[test]
+fn one_source_ends_where_another_begins_without_a_gap_or_a_repeat() {
+    let mut site = Site::of(10, 300);
+    let records = times(&site.control.texts(Api::JiraAudit));
+    let mut instants: Vec<_> = records.iter().map(|(_, time)| *time).collect();
+    instants.sort();
+    let switch = instants[200];
+    site.add("acme-new", "acme-jira");
+    site.unset("acme-new", "initial_lookback");
+    site.set("acme-new", "initial_from", typed(switch));
+    let mut ids = site.ok(&["pull", "acme-jira", "--until", &typed(switch)]).ids();
+    let new = site.ok(&["pull", "acme-new"]);
+    assert!(new.stderr.contains("(`initial_from`)"), "{}", new.stderr);
+    ids.extend(new.ids());
+    let all: Vec<_> = records.into_iter().map(|(id, _)| id).collect();
+    each_once(&ids, &jira_ids(&all));
+    // Only the first pull begins there.
+    site.set("acme-new", "initial_from", "2020-01-01");
+    assert!(site.ok(&["pull", "acme-new"]).ids().is_empty());
+    site.add("acme-later", "acme-new");
+    site.set("acme-later", "initial_from", "2999-01-01");
+    site.run(&["pull", "acme-later"]).refused(6, &["`initial_from`", "in the future"]);
+}

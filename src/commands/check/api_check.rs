@@ -77,6 +77,14 @@ impl ApiCheck {
         Ok(page)
     }
 
+    /// Requests the events of the last hour, without a report.
+    ///
+    /// # Errors
+    /// There is no page.
+    pub async fn try_first_page(&self) -> Result<Page, Failure> {
+        self.fetch_page(NEWEST_EVENT_SPANS[0]).await
+    }
+
     /// The step that a failure belongs to.
     fn failed_step(&self, failure: &Failure) -> StepName {
         let failed_at = self.last_attempt.get().and_then(|last| last.failed_at);

@@ -40,6 +40,8 @@ pub enum StepName {
     PageRead,
     /// When the newest event happened.
     NewestEvent,
+    /// Whether the workspace events API answers for the site too.
+    WorkspaceEvents,
     /// How far the clocks are apart.
     ClockSkew,
     /// What is left of the server's limit.
@@ -53,7 +55,7 @@ pub enum StepName {
 }
 
 /// All steps, with their labels in the text report.
-const STEPS: [(StepName, &str); 16] = [
+const STEPS: [(StepName, &str); 17] = [
     (StepName::Configuration, "configuration"),
     (StepName::Credential, "credential"),
     (StepName::Dns, "DNS"),
@@ -65,6 +67,7 @@ const STEPS: [(StepName, &str); 16] = [
     (StepName::Permitted, "permitted"),
     (StepName::PageRead, "page read"),
     (StepName::NewestEvent, "newest event"),
+    (StepName::WorkspaceEvents, "workspace API"),
     (StepName::ClockSkew, "clock"),
     (StepName::LimitLeft, "limit left"),
     (StepName::KeyExpires, "key expires"),
@@ -110,6 +113,9 @@ pub struct CheckStep {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Lines for the configuration, as TOML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// For programs.
     #[serde(flatten)]
     pub facts: Map<String, Value>,
@@ -118,7 +124,7 @@ pub struct CheckStep {
 impl CheckStep {
     fn new(step: StepName, state: StepState, detail: impl Into<String>) -> CheckStep {
         let (detail, facts) = (detail.into(), Map::new());
-        CheckStep { step, state, ms: None, detail, hint: None, facts }
+        CheckStep { step, state, ms: None, detail, hint: None, config: None, facts }
     }
 
     /// A successful step.
@@ -139,6 +145,16 @@ impl CheckStep {
     /// The same if there is a reason to warn.
     pub fn warn_if(self, is_warning: bool, hint: &str) -> CheckStep {
         if is_warning { self.warn(hint) } else { self }
+    }
+
+    /// Adds what can be done, without a warning.
+    pub fn with_hint(self, hint: impl Into<String>) -> CheckStep {
+        CheckStep { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds lines for the configuration.
+    pub fn with_config(self, toml: String) -> CheckStep {
+        CheckStep { config: Some(toml), ..self }
     }
 
     /// Adds its duration.
@@ -265,8 +281,9 @@ impl CheckReport {
             lines.push_str(&format!("         because: {}\n", one_line(cause)));
         }
         lines.push_str(&hint_line(error.hint_text()));
-        // Only some sources have a cloud id.
-        let left = STEPS.iter().filter(|(s, _)| *s > current && *s != StepName::CloudId);
+        // Only some sources have these.
+        let is_rare = |s| matches!(s, StepName::CloudId | StepName::WorkspaceEvents);
+        let left = STEPS.iter().filter(|(s, _)| *s > current && !is_rare(*s));
         let labels: Vec<_> = left.clone().map(|(_, label)| *label).collect();
         if !labels.is_empty() {
             lines.push_str(&format!("  not tried: {}\n", labels.join(", ")));
@@ -310,7 +327,8 @@ impl CheckReport {
     }
 }
 
-/// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to do.
+/// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to write
+/// or to do.
 fn format_step(step: &CheckStep) -> String {
     let state = match step.state {
         StepState::Ok => "ok",
@@ -321,7 +339,9 @@ fn format_step(step: &CheckStep) -> String {
     let ms = step.ms.map_or(String::new(), |ms| format!("{ms:.1} ms"));
     let (label, detail) = (step.step.label(), one_line(&step.detail));
     let line = format!("  {state:<6} {label:<13} {ms:>9}  {detail}");
-    format!("{}\n{}", line.trim_end(), hint_line(step.hint.as_deref()))
+    let config = step.config.as_deref().unwrap_or_default().lines();
+    let config: String = config.map(|line| format!("         {}\n", one_line(line))).collect();
+    format!("{}\n{config}{}", line.trim_end(), hint_line(step.hint.as_deref()))
 }
 
 /// The line below a step that says what to do; nothing where there is no hint.

@@ -2,6 +2,7 @@
 
 mod api_check;
 mod check_report;
+mod workspace_check;
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use url::Url;
 use crate::collect::connector::{PreparedSource, SourceConnector, without_retries};
 use crate::commands::check::api_check::ApiCheck;
 use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
+use crate::commands::check::workspace_check::SuggestedSource;
 use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
 use crate::config::settings::SourceSettings;
@@ -92,6 +94,7 @@ impl SourceCheck<'_> {
         let api = ApiCheck::new(connected, &base_url);
         let page = api.check_first_page(self.report).await?;
         self.report.finish_step(api.newest_event_step(page).await);
+        self.check_workspace(&credential).await;
         self.report.finish_step(api.clock_step());
         self.report.finish_step(api.rate_limit_step());
         self.report.finish_step(api.key_expiry_step(&self.source, &credential).await);
@@ -187,6 +190,23 @@ impl SourceCheck<'_> {
         let detail = format!("{} of {site}", resolved.cloud_id.unwrap_or_default());
         self.report.finish_timed_step(CheckStep::ok(StepName::CloudId, detail));
         Ok(resolved.base_url)
+    }
+}
+
+impl SourceCheck<'_> {
+    /// Checks whether a site's newer API could be read instead.
+    async fn check_workspace(&mut self, credential: &Credential) {
+        let step = StepName::WorkspaceEvents;
+        let Some(product) = workspace_check::product_of(self.source.target.kind()) else { return };
+        self.report.begin_step(step);
+        let Some(suggested) = SuggestedSource::beside(&self.source, product) else {
+            let detail = "not tried: `base_url` replaces the site, and only Atlassian's gateway \
+                          has this API";
+            return self.report.finish_step(CheckStep::unknown(step, detail));
+        };
+        let lookups = LookupCache::new(&self.request.state_dir).read_only();
+        let step = suggested.check(self.connector, credential, &lookups).await;
+        self.report.finish_timed_step(step);
     }
 }
 

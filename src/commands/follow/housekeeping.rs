@@ -216,6 +216,8 @@ fn changed_keys(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str>
         ("address", old.target != new.target),
         ("credential", old.credential != new.credential),
         (INITIAL_LOOKBACK, old.initial_lookback != new.initial_lookback),
+        ("initial_from", old.initial_from != new.initial_from),
+        ("backfill", old.backfill != new.backfill),
         ("overlap", old.overlap != new.overlap),
         ("late_margin", old.late_margin != new.late_margin),
         ("expires_on", old.expires_on != new.expires_on),

@@ -29,7 +29,9 @@ pub fn write_metadata(event: &Event<'_>, record: &Record, out: &mut ObjectWriter
             out.text("name", product(event));
             out.word("vendor_name", "Atlassian");
         });
-        out.text_if_some("tenant_uid", source.org_id.or(source.site));
+        // A workspace may be configured by its cloud id alone.
+        let cloud_id = || source.workspace.map(|workspace| workspace.cloud_id.as_str());
+        out.text_if_some("tenant_uid", source.org_id.or(source.site).or_else(cloud_id));
         out.word("log_name", source.kind.as_str());
         out.text("source", source.name);
         // As the source wrote it: there where the time of the event was read.

@@ -87,6 +87,21 @@ fn an_event_that_says_nothing_is_of_the_class_that_requires_nothing_of_it() {
 }
 
 #[test]
+fn a_tenant_is_named_by_its_organization_its_site_or_its_cloud_id() {
+    let workspace = "ari:cloud:jira::site/c1".parse().unwrap();
+    let mut event = minimal_event(OcsfClass::AccountChange, Deed::Suspend);
+    event.source.workspace = Some(&workspace);
+    event.source.site = Some("acme.example");
+    let mut tenants = Vec::new();
+    tenants.push(render_valid(&event)["metadata"]["tenant_uid"].clone());
+    event.source.org_id = None;
+    tenants.push(render_valid(&event)["metadata"]["tenant_uid"].clone());
+    event.source.site = None;
+    tenants.push(render_valid(&event)["metadata"]["tenant_uid"].clone());
+    assert_eq!(tenants, ["org-1", "acme.example", "c1"]);
+}
+
+#[test]
 fn an_account_change_has_the_user_who_was_changed() {
     let mut event = minimal_event(OcsfClass::AccountChange, Deed::Suspend);
     event.actor = actor(ActorKind::User);
