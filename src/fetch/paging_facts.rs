@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::record::Record;
+use crate::model::time::Timestamp;
 
 /// What was learnt about a server's paging. The slices that are read at once share it.
 #[derive(Debug, Default)]
@@ -44,6 +45,26 @@ pub enum CursorUse {
     WithOffset,
     /// Either may lose or repeat events: only narrower windows help.
     Unclear,
+}
+
+/// How the page after one cursor is to be requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CursorDecision {
+    /// Which page to take.
+    pub cursor_use: CursorUse,
+    /// Whether all other pages can be requested like this one. If not, nothing is lost on this
+    /// page, but the next one must be decided by itself.
+    pub is_proven: bool,
+}
+
+impl CursorDecision {
+    fn proven(cursor_use: CursorUse) -> CursorDecision {
+        CursorDecision { cursor_use, is_proven: true }
+    }
+
+    fn for_one_page(cursor_use: CursorUse) -> CursorDecision {
+        CursorDecision { cursor_use, is_proven: false }
+    }
 }
 
 impl PagingFacts {
@@ -160,6 +181,7 @@ pub fn is_page_specific(kind: FailureKind) -> bool {
 pub struct PageDigest {
     records: Vec<u64>,
     has_many_instants: bool,
+    first_position: Option<Timestamp>,
 }
 
 impl PageDigest {
@@ -169,7 +191,13 @@ impl PageDigest {
         PageDigest {
             has_many_instants: records.iter().any(|record| record.position != first),
             records: records.iter().map(|record| record.doc.content_hash()).collect(),
+            first_position: first,
         }
+    }
+
+    /// The time of its first record.
+    pub fn first_position(&self) -> Option<Timestamp> {
+        self.first_position
     }
 
     /// Whether the page held nothing.
@@ -201,20 +229,28 @@ impl PageDigest {
 }
 
 /// Decides how cursors are to be used, from the page after `previous` by its cursor `alone`, and by
-/// the cursor with the `offset` that the server named.
+/// the cursor with the `offset` that the server named. `is_past_start` says that `previous` is
+/// known not to begin with the first event.
 ///
 /// The documentation does not say what `nextPageOffset` is counted from. Counted from the cursor,
 /// the cursor alone repeats as many events of the last page. Counted from the first event, the
-/// server ignores the cursor, or else it skips events that nobody has read. Nothing where both
-/// pages are equal, but might be of equal events.
+/// server ignores the cursor, or else it skips events that nobody has read. The cursor alone never
+/// skips any, so the offset is sent with every cursor only if it cannot be counted from the first
+/// event: then it is less than the events up to the end of `previous`.
 pub fn cursor_use(
     previous: &PageDigest,
+    is_past_start: bool,
     offset: u64,
     alone: &PageDigest,
     with_offset: &PageDigest,
-) -> Option<CursorUse> {
+) -> CursorDecision {
     if alone.records == with_offset.records {
-        return alone.has_many_instants.then_some(CursorUse::WithOffset);
+        // The offset changes nothing. Equal events, and pages that overlap as far as the first
+        // event, look like this however the offset is counted.
+        return match alone.has_many_instants && alone.begins_with_new_record(previous) {
+            true => CursorDecision::proven(CursorUse::Alone),
+            false => CursorDecision::for_one_page(CursorUse::Alone),
+        };
     }
     let repeated =
         usize::try_from(offset).ok().and_then(|offset| alone.records.split_at_checked(offset));
@@ -225,9 +261,13 @@ pub fn cursor_use(
         // A page of equal events looks like one that repeats it.
         && (repeated.len() < previous.records.len() || previous.has_many_instants)
     {
-        return Some(CursorUse::WithOffset);
+        // Pages that overlap repeat all of a first page, too, whatever the offset is counted from.
+        return match repeated.len() < previous.records.len() || is_past_start {
+            true => CursorDecision::proven(CursorUse::WithOffset),
+            false => CursorDecision::for_one_page(CursorUse::WithOffset),
+        };
     }
-    Some(match alone.overlaps(previous) {
+    CursorDecision::proven(match alone.overlaps(previous) {
         true => CursorUse::Unclear,
         false => CursorUse::Alone,
     })
@@ -261,6 +301,7 @@ mod tests {
         PageDigest {
             records: records.to_vec(),
             has_many_instants: records.windows(2).any(|two| two[0] != two[1]),
+            first_position: None,
         }
     }
 
@@ -287,19 +328,23 @@ mod tests {
         assert_eq!(facts.original_failure(refused).kind, FailureKind::CredentialRefused);
     }
 
+    /// How the page after `last`, a first page, is to be requested.
+    fn decided(last: &[u64], offset: u64, alone: &[u64], both: &[u64]) -> CursorDecision {
+        cursor_use(&page(last), false, offset, &page(alone), &page(both))
+    }
+
     #[test]
     fn each_reading_of_the_offset_beside_a_cursor_is_decided_from_two_pages() {
-        let last = page(&[9, 8, 7]);
         let used = |offset, alone: &[u64], both: &[u64]| {
-            cursor_use(&last, offset, &page(alone), &page(both)).unwrap()
+            let decision = decided(&[9, 8, 7], offset, alone, both);
+            assert!(decision.is_proven);
+            decision.cursor_use
         };
-        // Counted from the cursor, which lies one event, or a whole page, before the end of the
-        // last page.
+        // Counted from the cursor, which lies one event before the end of the last page.
         assert_eq!(used(1, &[7, 6, 5], &[6, 5, 4]), CursorUse::WithOffset);
-        assert_eq!(used(3, &[9, 8, 7], &[6, 5, 4]), CursorUse::WithOffset);
         assert_eq!(used(1, &[7], &[]), CursorUse::WithOffset);
         // Counted from the first event, and the cursor is ignored beside it.
-        assert_eq!(used(3, &[6, 5, 4], &[6, 5, 4]), CursorUse::WithOffset);
+        assert_eq!(used(3, &[6, 5, 4], &[6, 5, 4]), CursorUse::Alone);
         // Counted from the first event, and both are obeyed: three events would be skipped.
         assert_eq!(used(3, &[6, 5, 4], &[3, 2, 1]), CursorUse::Alone);
         assert_eq!(used(3, &[6, 5, 4], &[]), CursorUse::Alone);
@@ -308,12 +353,26 @@ mod tests {
         assert_eq!(used(1, &[8, 7, 6], &[6, 5, 4]), CursorUse::Unclear);
     }
 
+    /// The cursor lies a whole page before the end of the last page; or the offset is counted from
+    /// the first event, and pages overlap by as much as the first page holds.
+    #[test]
+    fn an_offset_of_a_whole_first_page_proves_nothing() {
+        let (last, next) = (page(&[9, 8, 7]), page(&[6, 5, 4]));
+        let first = cursor_use(&last, false, 3, &last, &next);
+        assert_eq!(first, CursorDecision::for_one_page(CursorUse::WithOffset));
+        let later = cursor_use(&last, true, 3, &last, &next);
+        assert_eq!(later, CursorDecision::proven(CursorUse::WithOffset));
+        // Pages that overlap by more than both offsets begin with the first event.
+        let both = decided(&[9], 1, &[9, 8, 7], &[9, 8, 7]);
+        assert_eq!(both, CursorDecision::for_one_page(CursorUse::Alone));
+    }
+
     #[test]
     fn equal_events_are_never_skipped() {
-        let (last, alone) = (page(&[5, 5]), page(&[5, 5]));
-        let used = cursor_use(&last, 2, &alone, &page(&[4, 3]));
-        assert_eq!(used, Some(CursorUse::Unclear));
+        let used = decided(&[5, 5], 2, &[5, 5], &[4, 3]);
+        assert_eq!(used, CursorDecision::proven(CursorUse::Unclear));
         // The same page, or another of equal events.
-        assert_eq!(cursor_use(&page(&[6, 5]), 2, &alone, &alone), None);
+        let used = decided(&[6, 5], 2, &[5, 5], &[5, 5]);
+        assert_eq!(used, CursorDecision::for_one_page(CursorUse::Alone));
     }
 }

@@ -425,6 +425,34 @@ fn overlapping_pages_of_equal_records_lose_none_silently() {
     assert!(seen.result.is_err() || is_whole, "{:?}", seen.ids);
 }
 
+/// Found by the property test: pages that overlap made an offset that is counted from the newest
+/// event look as if it were counted from the cursor, or as if it did not matter, and the pages
+/// after the next were skipped.
+#[test]
+fn an_offset_beside_the_cursor_of_overlapping_pages_skips_nothing_silently() {
+    for (caps, overlap, page_size, oldest_first) in [
+        (vec![7, 7, 7, 6], 7, 7, false),
+        (vec![2, 8], 2, 8, true),
+        (vec![1, 38, 24], 2, 12, true),
+        (vec![2, 5], 2, 5, false),
+    ] {
+        let paging = PagingBehavior {
+            page_caps: caps,
+            overlap,
+            oldest_first,
+            offset: OffsetFrom::Both,
+            ..PagingBehavior::default()
+        };
+        for (records, step, most) in [(40, 5_000, 100), (40, 700, 1), (12, 300, 3_000)] {
+            let server = regular(SourceKind::DatacenterAudit, records, step, paging.clone());
+            let seen = read(&server, page_size, most, Duration::from_millis(1));
+            let ids = server.ids(&server.records);
+            assert!(seen.ids.is_subset(&ids), "{server:?}");
+            assert!(seen.result.is_err() || seen.ids == ids, "{server:?}");
+        }
+    }
+}
+
 fn any_paging() -> impl Strategy<Value = PagingBehavior> {
     let offset = prop_oneof![
         Just(OffsetFrom::Nothing),

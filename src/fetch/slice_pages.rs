@@ -18,7 +18,7 @@ use crate::fetch::event_query::QueryRunner;
 use crate::fetch::page_reader::{CompressedPage, PageReader};
 use crate::fetch::pagination::PagingLoop;
 use crate::fetch::paging_facts::{
-    CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
+    CursorDecision, CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
 };
 use crate::fetch::segment_queue::TimeRange;
 use crate::fetch::slice_scan::{SliceEdge, SliceScan};
@@ -328,8 +328,8 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// The page after a cursor beside which the server named an offset. What that is counted from
-    /// is decided from two pages, once; a zero is left out, unless the server refuses a cursor
-    /// without it.
+    /// is decided from two pages, until they prove it; a zero is left out, unless the server
+    /// refuses a cursor without it.
     async fn page_after_cursor(
         &self,
         cursor: String,
@@ -364,15 +364,15 @@ impl<T: Transport> SlicePager<T> {
             }
             second => second?,
         };
-        let used = cursor_use(&so_far.last, offset, &first.digest(), &second.digest());
-        if let Some(used) = used {
-            self.facts.record_cursor_use(used);
+        let decision = so_far.decide_cursor_use(offset, &first.digest(), &second.digest());
+        if decision.is_proven {
+            self.facts.record_cursor_use(decision.cursor_use);
         }
-        Ok(match used {
-            // Not known yet: the cursor alone may repeat events, which is noticed, but skips none.
-            None | Some(CursorUse::Alone) => first,
-            Some(CursorUse::WithOffset) => second,
-            Some(CursorUse::Unclear) => NextPage::Stopped(PagingStop::UnclearCursor),
+        Ok(match decision.cursor_use {
+            // The cursor alone may repeat events, which is noticed, but skips none.
+            CursorUse::Alone => first,
+            CursorUse::WithOffset => second,
+            CursorUse::Unclear => NextPage::Stopped(PagingStop::UnclearCursor),
         })
     }
 
@@ -640,6 +640,17 @@ impl SliceProgress {
             self.last_new = self.last.clone();
         }
         Ok(false)
+    }
+
+    /// How the page after the last one is to be requested: see [`cursor_use`].
+    fn decide_cursor_use(
+        &self,
+        offset: u64,
+        alone: &PageDigest,
+        with_offset: &PageDigest,
+    ) -> CursorDecision {
+        let is_past_start = self.scan.is_past_start(self.last.first_position());
+        cursor_use(&self.last, is_past_start, offset, alone, with_offset)
     }
 
     fn into_whole(self) -> SlicePass {

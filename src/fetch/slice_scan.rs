@@ -210,6 +210,19 @@ impl SliceScan {
         }
     }
 
+    /// Whether a page whose first record has this time cannot begin with the first record of the
+    /// log, even if the log has grown: where the newest come first, the first is the newest.
+    pub fn is_past_start(&self, position: Option<Timestamp>) -> bool {
+        let (Some(position), Some(first)) = (position, self.first) else {
+            return false;
+        };
+        match self.order {
+            Some(PageOrder::NewestFirst) => position < first,
+            Some(PageOrder::OldestFirst) => position > first,
+            None => false,
+        }
+    }
+
     /// Whether all records of `page` came already, as often, on any pages.
     pub fn contains_all(&self, page: &[Record]) -> bool {
         let mut keys = PageKeys::new(self.identity);
