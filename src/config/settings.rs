@@ -143,6 +143,7 @@ impl SourceTarget {
         let mut url = self.base_url.clone();
         let prefix = url.path().trim_end_matches('/').to_owned();
         if let GatewayUse::Optional(product) = self.kind.descriptor().gateway {
+            let product = product.as_str();
             url.set_path(&format!("{prefix}/ex/{product}/{cloud_id}"));
         }
         url

@@ -60,7 +60,7 @@ pub struct LookbackSettings {
     pub initial_from: Option<Timestamp>,
     /// How far before the watermark ids are remembered.
     pub overlap: Duration,
-    /// How far after its end a bounded read of an [`DeliveryOrder::Ascending`] source goes.
+    /// How far after its end a bounded read goes, for events that are processed late.
     pub late_margin: Duration,
     /// How long the source keeps its records, where that is known.
     pub retention: Option<LogRetention>,
@@ -216,8 +216,8 @@ fn window_by_time(
 
 /// The plan of a one-off read of `window`.
 ///
-/// An [`DeliveryOrder::Ascending`] source is asked for a margin after its end: nobody knows for
-/// sure whether it filters on the time of an event or of its processing. What lies outside is
+/// A source whose events may be processed late is asked for a margin after its end: nobody knows
+/// for sure whether it filters on the time of an event or of its processing. What lies outside is
 /// dropped.
 pub fn one_off(
     order: DeliveryOrder,
@@ -229,7 +229,10 @@ pub fn one_off(
     let until = window.to.unwrap_or(now);
     let asked = match order {
         DeliveryOrder::Ascending => after(until, reach.late_margin).min(now),
-        DeliveryOrder::Unspecified => ceil_millis(until),
+        DeliveryOrder::Unspecified => {
+            let until = ceil_millis(until);
+            after(until, reach.late_margin).min(now.max(until))
+        }
     };
     let from = truncate_to_millis(window.from);
     ReadPlan {
@@ -444,6 +447,11 @@ mod tests {
         );
         assert_eq!(
             asked(DeliveryOrder::Unspecified, old),
+            [open("2026-11-01T00:00:00Z", Some("2026-11-03T00:00:00Z"), None)]
+        );
+        let prompt = LookbackSettings { late_margin: Duration::ZERO, ..REACH };
+        assert_eq!(
+            one_off(DeliveryOrder::Unspecified, &prompt, old, now()).windows,
             [open("2026-11-01T00:00:00Z", Some("2026-11-02T00:00:00Z"), None)]
         );
         let future = window("2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z");

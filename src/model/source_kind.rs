@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::json::Node;
 use crate::model::time::{Timestamp, after, before, format_millis, truncate_to_millis};
+use crate::model::workspace::SiteProduct;
 
 /// Which Atlassian API a source reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -90,8 +91,8 @@ pub enum SourceAddress {
 pub enum GatewayUse {
     /// Not at all: the source is no site.
     Never,
-    /// If the configuration wants it; this is the API's name in the gateway's paths.
-    Optional(&'static str),
+    /// If the configuration wants it; the gateway's paths name the product.
+    Optional(SiteProduct),
     /// Always: a path names the workspace, which is one product of a site.
     Workspace,
 }
@@ -190,6 +191,19 @@ impl SourceKind {
         }
     }
 
+    /// The kind that reads the workspace of a product.
+    pub fn of_workspace() -> SourceKind {
+        SourceKind::WorkspaceEvents
+    }
+
+    /// The product whose own audit API it reads.
+    pub fn audited_product(self) -> Option<SiteProduct> {
+        match self.descriptor().gateway {
+            GatewayUse::Optional(product) => Some(product),
+            GatewayUse::Never | GatewayUse::Workspace => None,
+        }
+    }
+
     /// The kinds that are addressed in this way.
     pub fn addressed_by(address: SourceAddress) -> impl Iterator<Item = SourceKind> {
         let kinds = SourceKind::ALL.into_iter();
@@ -263,7 +277,7 @@ static JIRA_AUDIT: SourceDescriptor = SourceDescriptor {
     dataset: "atlassian.jira_audit",
     address: SourceAddress::Site,
     account_key: Some("email"),
-    gateway: GatewayUse::Optional("jira"),
+    gateway: GatewayUse::Optional(SiteProduct::Jira),
     endpoint: Endpoint::JiraAuditRecords,
     order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::ApiId,
@@ -294,7 +308,7 @@ static CONFLUENCE_AUDIT: SourceDescriptor = SourceDescriptor {
     dataset: "atlassian.confluence_audit",
     address: SourceAddress::Site,
     account_key: Some("email"),
-    gateway: GatewayUse::Optional("confluence"),
+    gateway: GatewayUse::Optional(SiteProduct::Confluence),
     endpoint: Endpoint::ConfluenceAudit,
     order: DeliveryOrder::Unspecified,
     identity: RecordIdentity::Content,

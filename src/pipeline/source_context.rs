@@ -1,5 +1,7 @@
 //! The source that a run is of: its settings, what its events say of it, and where its state is.
 
+use std::time::Duration;
+
 use crate::config::settings::SourceSettings;
 use crate::fetch::plan::LookbackSettings;
 use crate::model::time::Timestamp;
@@ -35,11 +37,14 @@ impl SourceContext {
 
 /// How far the reading of a source goes back and ahead.
 pub fn lookback_settings(settings: &SourceSettings) -> LookbackSettings {
+    let descriptor = settings.target.kind().descriptor();
+    // Where events are processed when they happen, none is late.
+    let may_be_late = descriptor.processed_time_path.is_some();
     LookbackSettings {
         initial_lookback: settings.initial_lookback,
         initial_from: settings.initial_from,
         overlap: settings.overlap,
-        late_margin: settings.late_margin,
-        retention: settings.target.kind().descriptor().retention,
+        late_margin: if may_be_late { settings.late_margin } else { Duration::ZERO },
+        retention: descriptor.retention,
     }
 }

@@ -242,6 +242,28 @@ fn a_late_event_within_the_overlap_is_found_by_either_clock() {
 }
 
 #[test]
+fn a_window_holds_what_happened_in_it_however_late_it_was_processed() {
+    for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
+        let site = site(0);
+        site.control.set_behaviour(|behaviour| behaviour.workspace_clock = clock);
+        let now = Utc::now();
+        let at = |hours| now - TimeDelta::hours(hours);
+        for (id, happened, processed) in [
+            ("before", at(40), at(35)),
+            ("inside", at(30), at(29)),
+            ("late", at(25), at(2)),
+            ("after", at(20), at(20)),
+        ] {
+            let event = org_event(id, happened, processed);
+            site.control.add_json(Api::JiraWorkspace, event, processed);
+        }
+        let run = site.ok(&["pull", "acme-jira-ws", "--since", "36h", "--until", "24h"]);
+        let ids = ["inside", "late"].map(|id| format!("ws:{CLOUD_ID}:{id}"));
+        assert_eq!(run.ids(), ids, "{clock:?}");
+    }
+}
+
+#[test]
 fn a_workspace_that_is_not_there_says_what_to_do() {
     let site = site(10);
     site.control.set_behaviour(|behaviour| behaviour.workspace_missing = true);

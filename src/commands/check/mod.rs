@@ -197,7 +197,7 @@ impl SourceCheck<'_> {
     /// Checks whether a site's newer API could be read instead.
     async fn check_workspace(&mut self, credential: &Credential) {
         let step = StepName::WorkspaceEvents;
-        let Some(product) = workspace_check::product_of(self.source.target.kind()) else { return };
+        let Some(product) = self.source.target.kind().audited_product() else { return };
         self.report.begin_step(step);
         let Some(suggested) = SuggestedSource::beside(&self.source, product) else {
             let detail = "not tried: `base_url` replaces the site, and only Atlassian's gateway \

@@ -21,15 +21,6 @@ use crate::state::caches::LookupCache;
 /// The whole page would be thrown away.
 const PAGE_SIZE: u32 = 1;
 
-/// The product whose audit API a source of type `kind` reads, if there is a workspace of it.
-pub fn product_of(kind: SourceKind) -> Option<SiteProduct> {
-    match kind {
-        SourceKind::JiraAudit => Some(SiteProduct::Jira),
-        SourceKind::ConfluenceAudit => Some(SiteProduct::Confluence),
-        SourceKind::OrgEvents | SourceKind::WorkspaceEvents | SourceKind::DatacenterAudit => None,
-    }
-}
-
 /// A source of workspace events that could replace `audit`.
 pub struct SuggestedSource<'a> {
     audit: &'a SourceSettings,
@@ -55,7 +46,7 @@ impl<'a> SuggestedSource<'a> {
         };
         let gateway = target.gateway.clone().unwrap_or(GatewayRoute::LookUp(site_url));
         let target = SourceTarget {
-            kind: SourceKind::WorkspaceEvents,
+            kind: SourceKind::of_workspace(),
             base_url,
             gateway: Some(gateway),
             product: Some(product),
@@ -116,7 +107,7 @@ impl<'a> SuggestedSource<'a> {
     fn configuration(&self) -> String {
         let SourceTarget { site, account, product, base_url, .. } = &self.settings.target;
         let values = [
-            ("type", Some(SourceKind::WorkspaceEvents.as_str().to_owned())),
+            ("type", Some(self.settings.target.kind().as_str().to_owned())),
             ("site", site.clone()),
             ("cloud_id", self.settings.target.cloud_id().map(str::to_owned)),
             ("product", product.map(|product| product.as_str().to_owned())),
