@@ -26,7 +26,7 @@ use crate::fetch::types::{FetchError, SLICE_READS};
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::time::{floor, format_millis};
-use crate::source::{Page, PageLocator, RecordIdentity};
+use crate::source::{Page, PageLocator, RecordIdentity, Source};
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
 const FAR_OFFSET: u64 = 1_000_000;
@@ -89,6 +89,8 @@ pub struct SlicePager<T> {
 #[derive(Default)]
 struct SliceProgress {
     identity: RecordIdentity,
+    /// Whether the pages stay in the order in which they begin.
+    trusts_order: bool,
     scan: SliceScan,
     /// Records that a page may hold, where it is less than usual.
     limit: Option<u32>,
@@ -152,6 +154,7 @@ enum NextPage {
 }
 
 /// The result of checking the end of a slice by time.
+#[derive(PartialEq, Eq)]
 enum EndCheck {
     /// There is nothing past the last record.
     Confirmed,
@@ -240,7 +243,7 @@ impl<T: Transport> SlicePager<T> {
         query: Option<&str>,
     ) -> Result<SlicePass, FetchError> {
         let source = &self.reader.source;
-        let mut so_far = SliceProgress::new(source.identity(), source.grain(), limit);
+        let mut so_far = SliceProgress::new(source, limit);
         so_far.query = query.map(str::to_owned);
         let mut next = PageLocator::Start;
         loop {
@@ -255,7 +258,7 @@ impl<T: Transport> SlicePager<T> {
             next = match (page.next, progress) {
                 (Some(locator), Ok(false)) if !is_end => locator,
                 (_, progress) => {
-                    let is_stated = !page.records.is_empty() && is_end && source.states_end();
+                    let is_stated = !page.records.is_empty() && is_end && source.is_documented();
                     return self.finish(so_far, is_stated, progress).await;
                 }
             };
@@ -424,7 +427,9 @@ impl<T: Transport> SlicePager<T> {
         }
         match self.check_end(&so_far).await? {
             EndCheck::MorePast(edge) => return Ok(so_far.into_cut(edge)),
-            EndCheck::Unclear | EndCheck::OneInstant if self.may_be_capped(&so_far).await? => {
+            end if (end != EndCheck::Confirmed || so_far.scan.is_unsorted())
+                && self.may_be_capped(&so_far).await? =>
+            {
                 let at = so_far.scan.reached().unwrap_or(self.span.from);
                 return Err(FetchError::UnclearEnd { at: format_millis(at) });
             }
@@ -441,7 +446,7 @@ impl<T: Transport> SlicePager<T> {
     /// and so is a page that is known not to be the last.
     async fn may_be_capped(&self, so_far: &SliceProgress) -> Result<bool, FetchError> {
         let fewest = self.facts.largest_page().max(SMALLEST_CAP).min(self.page_size(so_far));
-        if self.reader.source.states_end() || so_far.last.len() < fewest {
+        if self.reader.source.is_documented() || so_far.last.len() < fewest {
             return Ok(false);
         }
         let known = match self.facts.names_cursors() {
@@ -603,9 +608,10 @@ impl NextPage {
 }
 
 impl SliceProgress {
-    fn new(identity: RecordIdentity, grain: TimeDelta, limit: Option<u32>) -> SliceProgress {
-        let scan = SliceScan::new(identity, grain);
-        SliceProgress { identity, scan, limit, ..SliceProgress::default() }
+    fn new(source: &Source, limit: Option<u32>) -> SliceProgress {
+        let (identity, trusts_order) = (source.identity(), source.is_documented());
+        let scan = SliceScan::new(identity, source.grain());
+        SliceProgress { identity, trusts_order, scan, limit, ..SliceProgress::default() }
     }
 
     /// Adds the next page. Returns whether it only repeats the end of the slice: the log has grown,
@@ -660,7 +666,7 @@ impl SliceProgress {
     fn into_cut(self, edge: SliceEdge) -> SlicePass {
         self.into_pass(|so_far| {
             let records = so_far.scan.records;
-            let is_all = so_far.scan.holds_all_to(&edge);
+            let is_all = so_far.trusts_order && so_far.scan.holds_all_to(&edge);
             let read = is_all.then(|| so_far.into_contents(Some(edge)));
             SliceResult::TooLarge(SliceCut { edge, records, read })
         })

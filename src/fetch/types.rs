@@ -86,7 +86,8 @@ pub enum FetchError {
         /// The instant, with the resolution of the API.
         at: String,
     },
-    /// Nothing says whether a full page was all: it names no next one, and no time parts it.
+    /// Nothing says whether a full page was all: it names no next one, and its events are of one
+    /// instant, or in no order.
     #[error(
         "the events of {at} fill a page that names no next one, so some of them may be missing"
     )]

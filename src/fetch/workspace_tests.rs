@@ -51,6 +51,8 @@ struct WorkspaceServer {
     text_dates: bool,
     clock: EventClock,
     has_processed_time: bool,
+    /// Events are sorted by the time that is not compared.
+    sorts_otherwise: bool,
     /// Requests after which a new event arrives.
     grows_at: Vec<usize>,
 }
@@ -68,6 +70,7 @@ impl WorkspaceServer {
             text_dates: false,
             clock: EventClock::Processed,
             has_processed_time: true,
+            sorts_otherwise: false,
             grows_at: Vec::new(),
         }
     }
@@ -102,6 +105,12 @@ impl WorkspaceServer {
         let newest = self.events.last().map_or(0, |event| event.0);
         let arrived = (0..grown).map(|_| (newest, 0));
         let mut all: Vec<_> = self.events.iter().copied().chain(arrived).enumerate().collect();
+        if self.sorts_otherwise {
+            all.sort_by_key(|(number, (ms, other))| match self.clock {
+                EventClock::Happened => (ms + other, *number),
+                EventClock::Processed => (ms - other, *number),
+            });
+        }
         if !self.oldest_first {
             all.reverse();
         }
@@ -283,6 +292,7 @@ prop_compose! {
         ),
         (oldest_first, never_ends, text_dates, has_processed_time, is_processed)
             in any::<(bool, bool, bool, bool, bool)>(),
+        sorts_otherwise in prop::bool::weighted(0.2),
         place in prop::sample::select(
             &[CursorPlace::Meta, CursorPlace::Links, CursorPlace::Both, CursorPlace::Nowhere][..]),
         beside in prop::sample::select(
@@ -300,6 +310,7 @@ prop_compose! {
             text_dates,
             clock: if is_processed { EventClock::Processed } else { EventClock::Happened },
             has_processed_time,
+            sorts_otherwise,
             grows_at,
         }
     }

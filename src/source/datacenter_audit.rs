@@ -22,7 +22,6 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     add_query,
     next,
     record,
-    states_end: true,
     is_documented: true,
     has_queries: false,
 };

@@ -68,7 +68,7 @@ impl Source {
 
     /// Other ways to ask for the page at `place`, for a server that refuses this one.
     pub fn other_readings(&self, place: &PageLocator) -> Vec<ApiReading> {
-        match format(self.kind).is_documented {
+        match self.is_documented() {
             true => Vec::new(),
             false => self.reading.others(place.cursor().is_some()),
         }
@@ -87,12 +87,13 @@ impl Source {
 
     /// Whether it must be found out which time of an event `from` and `to` compare with.
     pub fn has_unknown_clock(&self) -> bool {
-        !format(self.kind).is_documented && self.reading.clock.is_none()
+        !self.is_documented() && self.reading.clock.is_none()
     }
 
-    /// Whether a page that names no next page is surely the last.
-    pub fn states_end(&self) -> bool {
-        format(self.kind).states_end
+    /// Whether it is documented how it is asked, sorts and ends: a page that names no next one is
+    /// the last, and pages stay in the order in which they begin.
+    pub fn is_documented(&self) -> bool {
+        format(self.kind).is_documented
     }
 
     /// In which order pages come.

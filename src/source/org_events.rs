@@ -19,7 +19,6 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     add_query,
     next: next_cursor::next,
     record,
-    states_end: true,
     is_documented: true,
     has_queries: false,
 };

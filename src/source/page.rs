@@ -30,9 +30,8 @@ pub(super) struct ApiFormat {
     pub next: fn(&PageLocator, u64, &PageBody) -> Result<Option<PageLocator>, UnreadableBody>,
     /// The record that a document holds.
     pub record: fn(Document) -> Record,
-    /// Whether a page that names no next page is surely the last.
-    pub states_end: bool,
-    /// Whether the documentation says how it is asked. If not, other readings are tried.
+    /// Whether it is documented how it is asked, sorts and ends. If not, other readings are tried,
+    /// and no order and no end is believed.
     pub is_documented: bool,
     /// Whether there are event queries beside it.
     pub has_queries: bool,

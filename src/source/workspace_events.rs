@@ -21,7 +21,6 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     add_query,
     next: next_cursor::next,
     record,
-    states_end: false,
     is_documented: false,
     has_queries: true,
 };
