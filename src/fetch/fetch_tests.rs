@@ -51,6 +51,10 @@ impl RequestQuery<'_> {
         pairs.find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
     }
 
+    pub(super) fn path(&self) -> &str {
+        self.0.url.path()
+    }
+
     pub(super) fn number(&self, key: &str) -> usize {
         self.get(key).unwrap().parse().unwrap()
     }

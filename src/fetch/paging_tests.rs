@@ -37,6 +37,17 @@ pub(super) fn read_answers(
     latency: Duration,
     answer: impl Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 ) -> PagingResult {
+    read_backfill(source, BackfillMode::Pages, most, latency, answer)
+}
+
+/// The same with or without event queries.
+pub(super) fn read_backfill(
+    source: Source,
+    backfill: BackfillMode,
+    most: usize,
+    latency: Duration,
+    answer: impl Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
+) -> PagingResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -48,6 +59,7 @@ pub(super) fn read_answers(
             move |_, query: &RequestQuery| answer(requests.fetch_add(1, Ordering::Relaxed), query);
         let mut fetcher = slow_fetcher(latency, source, answer);
         fetcher.slice_records = most;
+        fetcher.backfill = backfill;
         read_all(&fetcher).await
     })
 }

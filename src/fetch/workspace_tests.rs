@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::paging_tests::{PagingResult, read_answers};
+use super::paging_tests::{PagingResult, read_answers, read_backfill};
 use super::tests::{RequestQuery, open};
 use super::*;
 use crate::model::name::SourceKind;
@@ -267,6 +267,49 @@ fn an_instant_that_fills_a_page_is_whole_if_the_server_names_cursors() {
         panic!("{:?}", seen.result);
     };
     assert!(error.to_string().contains("of 2026-11-01T00:00:07.000Z fill a page"), "{error}");
+}
+
+/// Reads this log by an event query whose results lack `missing` events.
+fn read_by_query(backfill: BackfillMode, missing: usize) -> PagingResult {
+    let server = regular(100, 5_000);
+    let found = WorkspaceServer::new(server.events[missing..].to_vec());
+    let url = "https://api.example".parse().unwrap();
+    let source = Source::new(SourceKind::WorkspaceEvents, &url, Some("w"), 50);
+    let answer = move |request, query: &RequestQuery| {
+        let status = r#"{"data":{"id":"q1","attributes":{"status":"COMPLETED"}}}"#.to_owned();
+        match query.path() {
+            path if path.ends_with("/results") => {
+                let (status, body) = found.answer(request, query);
+                // The ids of the log, of which the first are missing.
+                let renumbered =
+                    |n: usize| (format!(r#""e{n}""#), format!(r#""E{}""#, n + missing));
+                let body = (0..100)
+                    .rev()
+                    .map(renumbered)
+                    .fold(body, |body, (own, whole)| body.replace(&own, &whole));
+                (status, body.replace(r#""E"#, r#""e"#))
+            }
+            path if path.ends_with("/event-queries") => (201, status),
+            _ => server.answer(request, query),
+        }
+    };
+    read_backfill(source, backfill, 3_000, Duration::from_millis(1), answer)
+}
+
+#[test]
+fn a_query_that_finds_less_than_the_first_page_shows_is_not_believed() {
+    for backfill in [BackfillMode::Auto, BackfillMode::Query] {
+        let whole = read_by_query(backfill, 0);
+        assert!(whole.result.is_ok(), "{:?}", whole.result);
+        assert_eq!(whole.ids, regular(100, 5_000).ids());
+    }
+    let auto = read_by_query(BackfillMode::Auto, 60);
+    assert!(auto.result.is_ok(), "{:?}", auto.result);
+    assert_eq!(auto.ids, regular(100, 5_000).ids());
+    let query = read_by_query(BackfillMode::Query, 60);
+    let Err(FetchError::Failed(failure)) = query.result else { panic!("{:?}", query.result) };
+    assert!(failure.message.contains("lack events that a page shows"), "{failure}");
+    assert!(query.ids.is_empty());
 }
 
 #[test]
