@@ -240,7 +240,7 @@ fn a_data_center_is_asked_how_to_sign_in_before_any_name() {
     let drive = |answers: &str, name: &str| {
         fs::write(site.path("drive.py"), PTY).unwrap();
         let script = format!(
-            "python3 drive.py 4 {address} {answers} -- \"$PROGRAM\" auth login {name} --store file:keys/{name}"
+            "python3 drive.py 5 {address} {answers} -- \"$PROGRAM\" auth login {name} --store file:keys/{name}"
         );
         let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
         (run.code, String::from_utf8(run.stdout).unwrap() + &run.stderr)

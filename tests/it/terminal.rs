@@ -44,8 +44,8 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
     let program = env!("CARGO_BIN_EXE_atlaudit");
     shell.args(["-c", &format!("{program} demo | {SHOW}")]);
     let screen = run_on_terminal(&shell);
-    assert_eq!(screen.count(EVENT), 3_600, "{}", screen.text());
-    assert!(screen.text().contains("3,600 events from 4 sources"));
+    assert_eq!(screen.count(EVENT), 3_900, "{}", screen.text());
+    assert!(screen.text().contains("3,900 events from 5 sources"));
     assert!(!screen.text().contains("first pull"), "nobody pulls again");
     // On the terminal itself the events come from files, which are gone at the end.
     shell = Command::new(program);
