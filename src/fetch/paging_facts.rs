@@ -98,8 +98,10 @@ impl PagingFacts {
     /// Records that one slice should hold: `most`, or as many as can be paged through.
     pub fn max_records(&self, most: usize) -> usize {
         let facts = self.lock();
-        let known = facts.first_failure.as_ref().map(|(records, _)| *records);
-        known.map_or(most, |records| records.min(most))
+        let failing = facts.first_failure.as_ref().map(|(records, _)| *records);
+        // Without cursors, a page is all that a slice can hold.
+        let uncursored = (facts.names_cursors == Some(false)).then_some(facts.largest_page);
+        failing.into_iter().chain(uncursored).fold(most, usize::min)
     }
 
     /// Whether the server obeys offsets, as far as it is known.

@@ -154,7 +154,6 @@ enum NextPage {
 }
 
 /// The result of checking the end of a slice by time.
-#[derive(PartialEq, Eq)]
 enum EndCheck {
     /// There is nothing past the last record.
     Confirmed,
@@ -425,14 +424,15 @@ impl<T: Transport> SlicePager<T> {
         if progress.is_ok() && (is_stated || is_one_short_page) {
             return Ok(so_far.into_whole());
         }
+        if self.may_be_capped(&so_far).await? {
+            if let Some(edge) = so_far.scan.edge(&self.span)? {
+                return Ok(so_far.into_cut(edge));
+            }
+            let at = so_far.scan.reached().unwrap_or(self.span.from);
+            return Err(FetchError::UnclearEnd { at: format_millis(at) });
+        }
         match self.check_end(&so_far).await? {
             EndCheck::MorePast(edge) => return Ok(so_far.into_cut(edge)),
-            end if (end != EndCheck::Confirmed || so_far.scan.is_unsorted())
-                && self.may_be_capped(&so_far).await? =>
-            {
-                let at = so_far.scan.reached().unwrap_or(self.span.from);
-                return Err(FetchError::UnclearEnd { at: format_millis(at) });
-            }
             // Pages that repeat, instead of being empty, may go on repeating.
             EndCheck::Confirmed if so_far.last.is_empty() => {}
             EndCheck::Confirmed | EndCheck::Unclear | EndCheck::OneInstant => {

@@ -155,7 +155,7 @@ impl SliceScan {
     }
 
     /// Whether the records came neither newest first nor oldest first.
-    pub fn is_unsorted(&self) -> bool {
+    fn is_unsorted(&self) -> bool {
         match self.order {
             Some(PageOrder::NewestFirst) => self.has_rise,
             Some(PageOrder::OldestFirst) => self.has_fall,

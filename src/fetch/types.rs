@@ -87,7 +87,7 @@ pub enum FetchError {
         at: String,
     },
     /// Nothing says whether a full page was all: it names no next one, and its events are of one
-    /// instant, or in no order.
+    /// instant, so that no time parts them.
     #[error(
         "the events of {at} fill a page that names no next one, so some of them may be missing"
     )]
