@@ -264,7 +264,6 @@ impl<T: Transport> SlicePager<T> {
             if so_far.scan.exceeds_limits(self.current_max_records(&so_far))
                 && let Some(edge) = so_far.scan.edge(&self.span)?
             {
-                self.check_query(&so_far).await?;
                 return Ok(so_far.into_cut(edge));
             }
         }
