@@ -4,8 +4,8 @@
 //! Reading runs ahead of writing by the capacity of the channel. [`cursor_reader`] reads a source
 //! that delivers oldest first, with [`prefetch`] where the server is slow; [`slice_reader`] reads
 //! one whose order is not documented, slice by slice with [`slice_pages`]. Both use [`page_reader`]
-//! for one page. [`plan`], [`pagination`], [`paging_facts`], [`segment_queue`] and [`slice_scan`]
-//! do no I/O. See `docs/design.md`, sections 5 to 8.
+//! for one page. [`plan`], [`pagination`], [`paging_facts`], [`segment_queue`], [`slice_scan`],
+//! [`slice_progress`] and [`clock_probe`] do no I/O. See `docs/design.md`, sections 5 to 8.
 
 pub mod api_findings;
 pub mod attempt_record;
@@ -20,6 +20,7 @@ pub mod plan;
 mod prefetch;
 mod segment_queue;
 mod slice_pages;
+mod slice_progress;
 mod slice_reader;
 mod slice_scan;
 pub mod types;

@@ -17,57 +17,21 @@ use chrono::TimeDelta;
 use crate::fetch::event_query::QueryRunner;
 use crate::fetch::page_reader::{CompressedPage, PageReader};
 use crate::fetch::pagination::PagingLoop;
-use crate::fetch::paging_facts::{
-    CursorDecision, CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
-};
+use crate::fetch::paging_facts::{CursorUse, OffsetUse, PageDigest, PagingFacts, is_page_specific};
 use crate::fetch::segment_queue::TimeRange;
-use crate::fetch::slice_scan::{SliceEdge, SliceScan};
+use crate::fetch::slice_progress::{SliceContents, SlicePass, SliceProgress, SliceResult};
+use crate::fetch::slice_scan::SliceEdge;
 use crate::fetch::types::{FetchError, SLICE_READS};
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::time::{floor, format_millis};
-use crate::source::{Page, PageLocator, RecordIdentity, Source};
+use crate::source::{Page, PageLocator, RecordIdentity};
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
 const FAR_OFFSET: u64 = 1_000_000;
 
 /// No API is known to give fewer records a page. A smaller page is no sign of more.
 const SMALLEST_CAP: usize = 20;
-
-/// The pages of a slice.
-#[derive(Debug)]
-pub struct SliceContents {
-    /// The pages, as they came.
-    pub pages: Vec<CompressedPage>,
-    /// Where it ends, if it is a part of a larger slice.
-    pub edge: Option<SliceEdge>,
-    /// How many records it holds.
-    pub records: usize,
-    /// Whether the slice did not change while it was read.
-    pub is_steady: bool,
-    /// A hash of the records in their order.
-    digest: u64,
-}
-
-/// The result of reading a slice.
-#[derive(Debug)]
-pub enum SliceResult {
-    /// All of it.
-    Whole(SliceContents),
-    /// More than fits.
-    TooLarge(SliceCut),
-}
-
-/// Where a slice is cut.
-#[derive(Debug)]
-pub struct SliceCut {
-    /// The instant, and which part was read.
-    pub edge: SliceEdge,
-    /// About how many records lie in that part.
-    pub records: usize,
-    /// That part, if it is complete.
-    pub read: Option<SliceContents>,
-}
 
 /// The reading of one slice.
 pub struct SlicePager<T> {
@@ -83,39 +47,6 @@ pub struct SlicePager<T> {
     pub is_probe: bool,
     /// Runs an event query for it, if that is wanted.
     pub runner: Option<QueryRunner<T>>,
-}
-
-/// The pages of a slice so far.
-#[derive(Default)]
-struct SliceProgress {
-    identity: RecordIdentity,
-    /// Whether the pages stay in the order in which they begin.
-    trusts_order: bool,
-    scan: SliceScan,
-    /// Records that a page may hold, where it is less than usual.
-    limit: Option<u32>,
-    /// The event query whose results are read.
-    query: Option<String>,
-    pages: Vec<CompressedPage>,
-    first_page: PageDigest,
-    is_second_page_new: bool,
-    /// Records on the largest page.
-    largest_page: usize,
-    /// Records served, repeats included: what an offset counts.
-    served_records: usize,
-    last: PageDigest,
-    /// The last page that held a new record.
-    last_new: PageDigest,
-}
-
-/// The result of one reading of a slice.
-struct SlicePass {
-    found: SliceResult,
-    /// Records on its first page.
-    first_page: usize,
-    is_second_page_new: bool,
-    may_hold_equal_records: bool,
-    is_left_open: bool,
 }
 
 /// What is compared of two readings of a slice.
@@ -242,8 +173,7 @@ impl<T: Transport> SlicePager<T> {
         query: Option<&str>,
     ) -> Result<SlicePass, FetchError> {
         let source = &self.reader.source;
-        let mut so_far = SliceProgress::new(source, limit);
-        so_far.query = query.map(str::to_owned);
+        let mut so_far = SliceProgress::new(source, limit, query);
         let mut next = PageLocator::Start;
         loop {
             let (locator, page, body) = match self.next_page(next, &so_far).await? {
@@ -602,92 +532,6 @@ impl NextPage {
         match self {
             NextPage::Received(_, page, _) => PageDigest::from_records(&page.records),
             NextPage::Stopped(_) => PageDigest::default(),
-        }
-    }
-}
-
-impl SliceProgress {
-    fn new(source: &Source, limit: Option<u32>) -> SliceProgress {
-        let (identity, trusts_order) = (source.identity(), source.is_documented());
-        let scan = SliceScan::new(identity, source.grain());
-        SliceProgress { identity, trusts_order, scan, limit, ..SliceProgress::default() }
-    }
-
-    /// Adds the next page. Returns whether it only repeats the end of the slice: the log has grown,
-    /// and its last records come again at the next offset. Equal records without an id look the
-    /// same, so these must come page after page.
-    fn add(
-        &mut self,
-        packed: CompressedPage,
-        page: &Page,
-        span: &TimeRange,
-    ) -> Result<bool, PagingLoop> {
-        let known = self.scan.records;
-        let is_offset = matches!(packed.locator, PageLocator::Offset(_));
-        self.last = PageDigest::from_records(&page.records);
-        match self.pages.len() {
-            0 => self.first_page = self.last.clone(),
-            1 => self.is_second_page_new = self.last.begins_with_new_record(&self.first_page),
-            _ => {}
-        }
-        self.pages.push(packed);
-        self.largest_page = self.largest_page.max(page.records.len());
-        self.served_records = self.served_records.saturating_add(page.records.len());
-        let added = self.scan.add(&page.records, span);
-        let is_new = self.scan.records > known;
-        let is_repeated = added.is_err() || (self.identity == RecordIdentity::ApiId && !is_new);
-        if is_offset && is_repeated && self.last.ends_like(&self.last_new) {
-            self.scan.mark_incomplete();
-            return Ok(true);
-        }
-        added?;
-        if is_new {
-            self.last_new = self.last.clone();
-        }
-        Ok(false)
-    }
-
-    /// How the page after the last one is to be requested: see [`cursor_use`].
-    fn decide_cursor_use(
-        &self,
-        offset: u64,
-        alone: &PageDigest,
-        with_offset: &PageDigest,
-    ) -> CursorDecision {
-        let is_past_start = self.scan.is_past_start(self.last.first_position());
-        cursor_use(&self.last, is_past_start, offset, alone, with_offset)
-    }
-
-    fn into_whole(self) -> SlicePass {
-        self.into_pass(|so_far| SliceResult::Whole(so_far.into_contents(None)))
-    }
-
-    fn into_cut(self, edge: SliceEdge) -> SlicePass {
-        self.into_pass(|so_far| {
-            let records = so_far.scan.records;
-            let is_all = so_far.trusts_order && so_far.scan.holds_all_to(&edge);
-            let read = is_all.then(|| so_far.into_contents(Some(edge)));
-            SliceResult::TooLarge(SliceCut { edge, records, read })
-        })
-    }
-
-    fn into_pass(self, found: impl FnOnce(SliceProgress) -> SliceResult) -> SlicePass {
-        SlicePass {
-            first_page: self.first_page.len(),
-            is_second_page_new: self.is_second_page_new,
-            may_hold_equal_records: self.scan.may_hold_equal_ones(),
-            is_left_open: self.scan.is_left_open(),
-            found: found(self),
-        }
-    }
-
-    fn into_contents(self, edge: Option<SliceEdge>) -> SliceContents {
-        SliceContents {
-            pages: self.pages,
-            edge,
-            records: self.scan.records,
-            is_steady: self.scan.is_steady(),
-            digest: self.scan.digest(),
         }
     }
 }
