@@ -1,5 +1,5 @@
-//! Collects the pages of a slice, and says what its reading comes to: all of it, or a part and where
-//! it is cut. No I/O.
+//! Collects the pages of a slice, and says what its reading comes to: all of it, or a part and
+//! where it is cut. No I/O.
 
 use crate::fetch::page_reader::CompressedPage;
 use crate::fetch::pagination::PagingLoop;
