@@ -91,6 +91,20 @@ words! {
 }
 
 words! {
+    /// Where an action is known from.
+    RowEvidence {
+        /// Atlassian's list of the actions of an organization, as a tenant recorded it.
+        Catalogue = "catalogue",
+        /// Recorded answers of the APIs.
+        Seen = "seen",
+        /// Atlassian's documentation of what is logged.
+        Documented = "documented",
+        /// None of these: other collectors' test data, features of the products, memory.
+        Unconfirmed = "unconfirmed",
+    }
+}
+
+words! {
     /// A class of OCSF 1.8.0, by its `class_name`.
     OcsfClass {
         /// 3001: a user's account.

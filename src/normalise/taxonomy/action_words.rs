@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::model::hashing::QuickMap;
-use crate::model::meaning::{Deed, OcsfClass, Outcome};
+use crate::model::meaning::{Deed, Outcome};
 
 /// The table as people edit it.
 pub const TEXT: &str = include_str!("../action_words.tsv");
@@ -12,24 +12,38 @@ pub const TEXT: &str = include_str!("../action_words.tsv");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OutcomeProof {
     Failed,
+    Settled,
     Open,
     Done,
-    Nothing,
 }
 
 /// What a word says.
 #[derive(Debug, Clone, Copy)]
 pub struct WordMeaning {
     pub proof: OutcomeProof,
-    named: Option<NamedDeed>,
+    deed: Option<Deed>,
+    /// Whether it tells that something happened, and not only what (`created`, not `creation`).
+    is_told: bool,
 }
 
-/// What was done, by a word.
+/// What was done, by a word of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedDeed {
-    deed: Deed,
+    pub deed: Deed,
+    /// Which word of the name it is, from 0.
+    pub at: usize,
     /// Whether something was added or removed, which may be a part of something else.
-    is_part: bool,
+    pub is_part: bool,
+    /// Whether that other thing follows: `added to`, `removed from`.
+    pub has_whole: bool,
+}
+
+/// What the words of a name tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordReading {
+    pub outcome: Outcome,
+    /// What was done, and nothing of what was only asked for.
+    pub deed: Option<NamedDeed>,
 }
 
 /// The words that say anything; a test proves that no line is left out.
@@ -38,76 +52,66 @@ static WORDS: LazyLock<QuickMap<&str, WordMeaning>> =
 
 /// The words of a line of the table, each with what it says.
 pub fn parse_line(line: &'static str) -> Option<impl Iterator<Item = (&'static str, WordMeaning)>> {
-    let (proof, rest) = line.split_once('\t')?;
-    let (deed, words) = rest.split_once('\t')?;
+    let columns: [&str; 4] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+    let [proof, deed, told, named] = columns;
     let proof = match proof {
         "failed" => OutcomeProof::Failed,
+        "settled" => OutcomeProof::Settled,
         "open" => OutcomeProof::Open,
         "done" => OutcomeProof::Done,
-        "-" => OutcomeProof::Nothing,
         _ => return None,
     };
     let deed = match deed {
         "-" => None,
         word => Some(Deed::from_word(word)?),
     };
-    Some(words.split(' ').map(move |word| {
-        let is_part = matches!(word, "added" | "removed");
-        (word, WordMeaning { proof, named: deed.map(|deed| NamedDeed { deed, is_part }) })
-    }))
+    let words = [(told, true), (named, false)].into_iter().flat_map(|(text, is_told)| {
+        text.split(' ').filter(|word| *word != "-").map(move |word| (word, is_told))
+    });
+    Some(words.map(move |(word, is_told)| (word, WordMeaning { proof, deed, is_told })))
 }
 
-/// How `action` ended and what was done, as far as the words of its name tell: of several that say
-/// what was done the last counts, and nothing of what was only requested.
-pub fn infer(action: &str) -> (Outcome, Option<NamedDeed>) {
-    let mut proof = OutcomeProof::Nothing;
-    let mut named: Option<NamedDeed> = None;
-    let mut before = "";
-    for text in words(action) {
-        if matches!(text, "to" | "from") {
-            // What is added to something, or removed from it, changes that.
-            let change = NamedDeed { deed: Deed::Update, is_part: false };
-            named = named.map(|named| if named.is_part { change } else { named });
-        }
-        // A pull request asks for nothing that an audit log waits for.
-        let is_thing = (before, text) == ("pull", "request");
-        before = text;
-        if let Some(word) = WORDS.get(text).filter(|_| !is_thing) {
-            proof = proof.min(word.proof);
-            named = word.named.or(named);
-        }
-    }
-    let outcome = match proof {
-        OutcomeProof::Failed => Outcome::Failure,
-        OutcomeProof::Open | OutcomeProof::Nothing => Outcome::Unknown,
-        OutcomeProof::Done => Outcome::Success,
+/// How `action` ended and what was done, as far as the words of its name tell.
+///
+/// Words that tell count before those that only name; where there are none of the first, an
+/// imperative that begins the name counts alone (`modify_access_request_settings`). Of several that
+/// say what was done the last counts.
+pub fn read(action: &str) -> WordReading {
+    let words: Vec<&str> = split(action).collect();
+    let known = words.iter().enumerate().filter_map(|(at, word)| Some((at, *WORDS.get(word)?)));
+    let known: Vec<(usize, WordMeaning)> = known.collect();
+    let is_told = known.iter().any(|(_, word)| word.is_told);
+    let counting: &[_] = match known.first() {
+        Some((0, _)) if !is_told => &known[..1],
+        _ => &known,
     };
-    (outcome, named.filter(|_| proof != OutcomeProof::Open))
+    let counting = || counting.iter().filter(|(_, word)| word.is_told == is_told);
+    let ending = known.iter().map(|(_, word)| word.proof).filter(|it| *it < OutcomeProof::Open);
+    let outcome = match counting().map(|(_, word)| word.proof).chain(ending).min() {
+        Some(OutcomeProof::Failed) => Outcome::Failure,
+        Some(OutcomeProof::Settled | OutcomeProof::Done) => Outcome::Success,
+        Some(OutcomeProof::Open) | None => Outcome::Unknown,
+    };
+    let deed = counting().filter_map(|(at, word)| Some((*at, word.deed?))).next_back();
+    let deed = deed.map(|(at, deed)| NamedDeed {
+        deed,
+        at,
+        is_part: words[at].starts_with("add") || words[at].starts_with("remov"),
+        has_whole: words
+            .get(at + 1..)
+            .is_some_and(|rest| rest.iter().any(|word| matches!(*word, "to" | "from"))),
+    });
+    WordReading { outcome, deed: deed.filter(|_| outcome != Outcome::Unknown) }
 }
 
-/// Whether a word of `action` says that it failed.
-pub fn indicates_failure(action: &str) -> bool {
-    words(action).any(|word| WORDS.get(word).is_some_and(|it| it.proof == OutcomeProof::Failed))
+/// Whether this word says that something failed.
+pub fn is_failure(word: &str) -> bool {
+    WORDS.get(word).is_some_and(|it| it.proof == OutcomeProof::Failed)
 }
 
-fn words(action: &str) -> impl Iterator<Item = &str> {
+/// The words of a name.
+pub fn split(action: &str) -> impl Iterator<Item = &str> {
     action.split(|c: char| !c.is_alphanumeric())
-}
-
-impl NamedDeed {
-    /// The deed, within a class. A privilege that is added is assigned; what is created for a group
-    /// is no new group.
-    pub fn within(self, class: OcsfClass) -> Deed {
-        let is_group = class == OcsfClass::GroupManagement;
-        let is_access = is_group || class == OcsfClass::UserAccess;
-        match self.deed {
-            Deed::Create if is_access && self.is_part => Deed::Assign,
-            Deed::Delete if is_access && self.is_part => Deed::Revoke,
-            Deed::Create | Deed::Delete if is_group => Deed::Other,
-            Deed::Move if class != OcsfClass::EntityManagement => Deed::Update,
-            deed => deed,
-        }
-    }
 }
 
 /// The values of `event.category` that fit audit events, each with the values of `event.type` that
@@ -143,11 +147,11 @@ pub fn allowed_types(category: &str) -> &'static [&'static str] {
     ECS.iter().find(|row| row.0 == category).map_or(&[], |row| row.1)
 }
 
-/// The types of a pattern's action: what it is `of`, and the type of its deed; `info` where ECS has
-/// or allows none. Of the web, only to look at something has a type at all.
+/// The types of an action: what it is `of`, and the type of its deed; `info` where ECS has or allows
+/// none. Of the web, only to look at something has a type at all.
 pub fn ecs_types(
     category: Option<&'static str>,
-    of: Option<&'static str>,
+    of: [Option<&'static str>; 2],
     deed: Deed,
 ) -> [Option<&'static str>; 3] {
     let Some(category) = category else {
@@ -164,7 +168,7 @@ pub fn ecs_types(
     };
     let is_telling = of_deed != "info" && allowed_types(category).contains(&of_deed);
     match is_telling || category != "web" {
-        true => [of, Some(if is_telling { of_deed } else { "info" }), None],
+        true => [of[0], of[1], Some(if is_telling { of_deed } else { "info" })],
         false => [None; 3],
     }
 }

@@ -1,55 +1,60 @@
-//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` and the words of its name, and
-//! what the categories of sources mean.
+//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` or, where none has its name, by
+//! a rule over the words of the name; and what the categories of sources mean.
 //!
-//! The most specific row counts: the exact name, else the pattern with the most letters. Where none
-//! fits, nothing is claimed: no category, no outcome, no meaning; only a word that says so makes
-//! any action a failure.
+//! The most specific row counts: the exact name, else the pattern with the most letters. The rule
+//! looks for the thing that an action is about (`action_terms.tsv`) and for what was done
+//! (`action_words.tsv`), in whatever order and tense. Where no word names a thing that is known,
+//! nothing is claimed: no category, no outcome, no meaning; only a word that says so makes any
+//! action a failure.
 
+mod action_terms;
 mod action_words;
 mod table;
 
 use std::sync::LazyLock;
 
-use crate::model::meaning::{
-    ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING,
-};
+use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, Outcome, UNKNOWN_MEANING};
 use crate::model::source_kind::SourceKind;
-use table::ActionPattern;
+use action_terms::ActionKind;
+use table::{ActionPattern, TABLE};
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
 pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
-    if let Some(row) = table::find_named(action) {
+    if let Some(row) = TABLE.find_named(action) {
         return (row.meaning, row.outcome);
     }
-    if let Some(row) = table::find_pattern(action) {
-        return infer_meaning(row, action);
+    match TABLE.find_pattern(action) {
+        Some(row) => infer_by_pattern(row, action),
+        None => infer_meaning(action),
     }
-    let outcome =
-        if action_words::indicates_failure(action) { Outcome::Failure } else { Outcome::Unknown };
-    (UNKNOWN_MEANING, outcome)
 }
 
-/// What an action of a known kind means, by the words of its name.
-fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let (outcome, named) = action_words::infer(action);
-    let named_deed = named.map(|named| named.within(row.class));
-    let deed = row.deed.or(named_deed).unwrap_or(Deed::Other);
-    let types = action_words::ecs_types(row.ecs, row.of, deed);
-    let mut meaning = ActionMeaning {
-        category: row.category,
-        ecs: EcsKind {
-            categories: [row.ecs.filter(|_| types.iter().any(Option::is_some)), None],
-            types,
-        },
-        class: row.class,
-        deed,
+/// What an action means that no row has, by the words of its name.
+fn infer_meaning(action: &str) -> (ActionMeaning, Outcome) {
+    let reading = action_words::read(action);
+    // A thing alone (`user`) says nothing.
+    let is_told = reading.deed.is_some() || action.contains('_');
+    let Some(thing) = action_terms::find_thing(action).filter(|_| is_told) else {
+        let is_failure = reading.outcome == Outcome::Failure;
+        let outcome = if is_failure { Outcome::Failure } else { Outcome::Unknown };
+        return (UNKNOWN_MEANING, outcome);
     };
-    if deed == Deed::Export {
-        // Whatever it is that leaves: an exported page is an export first.
-        meaning.category = Category::DataExport;
-        meaning.class = OcsfClass::WebResources;
-    }
-    (meaning, outcome)
+    let (kind, deed) = thing.meaning(reading.deed);
+    (of_kind(kind, deed), reading.outcome)
+}
+
+/// What an action of a pattern means, by the words of its name.
+fn infer_by_pattern(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
+    let reading = action_words::read(action);
+    let deed = row.deed.or(reading.deed.map(|named| named.deed)).unwrap_or(Deed::Other);
+    (of_kind(row.kind, deed), reading.outcome)
+}
+
+fn of_kind(kind: ActionKind, deed: Deed) -> ActionMeaning {
+    let types = action_words::ecs_types(kind.ecs, kind.ecs_types, deed);
+    let has_type = types.iter().any(Option::is_some);
+    let ecs = EcsKind { categories: [kind.ecs.filter(|_| has_type), None], types };
+    ActionMeaning { category: kind.category, ecs, class: kind.class, deed }
 }
 
 /// The more specific of `of_action` and of the category that the source itself files a record

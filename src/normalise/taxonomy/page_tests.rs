@@ -27,42 +27,34 @@ fn the_page_says_what_the_tables_say() {
 
 fn page() -> String {
     let names = table::TEXT.lines().filter_map(NamedAction::parse).count();
-    let patterns = table::TEXT.lines().filter_map(ActionPattern::parse).count();
     let mut out = format!(
         "# What actions mean\n\n\
-         Printed from `src/normalise/taxonomy.tsv`: {names} actions by name, {patterns} patterns. The most specific row\n\
-         counts: the exact name, else the pattern with the most letters. An action that fits none is `other`, its outcome\n\
-         `unknown`, and it has no ECS category and no OCSF activity; but one with one of these words failed, known or not:\n\
-         {}.\n\n\
-         The outcome of a pattern follows from words of the action: a participle proves success, unless a word such as `requested` or\n\
-         `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
-         an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
+         Printed from `src/normalise/taxonomy.tsv`: {names} actions. The last column says where an action is known from:\n\
+         `catalogue` is Atlassian's list of the actions of an organization (`GET /event-actions`, recorded by a tenant), `seen` a recorded\n\
+         answer of an API, `documented` Atlassian's documentation; `unconfirmed` is none of these.\n\n\
+         The list grows. An action that is not here is understood by the words of its name, in whatever order and tense: the\n\
+         thing it is about (`src/normalise/action_terms.tsv`) gives the category, and what was done (`src/normalise/action_words.tsv`) the outcome\n\
+         and the activity. A word such as `requested` or `started` leaves the outcome `unknown`. An action that names no thing\n\
+         that is known is `other`, its outcome `unknown`, and it has no ECS category and no OCSF activity; but one with one of\n\
+         these words failed, known or not: {}.\n\
+         An OCSF class without the activity that was done gets 99, with the word as its label.\n",
         tests::failed_words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     );
     for line in table::TEXT.lines() {
         if let Some(title) = line.strip_prefix("## ") {
-            write!(out, "\n## {title}\n").unwrap();
-        } else if let Some(from) = line.strip_prefix("#: ") {
-            write!(out, "\n{from}\n\n{HEAD}").unwrap();
-        } else if let Some(columns) = columns(line) {
-            writeln!(out, "| {} |", columns.join(" | ")).unwrap();
+            write!(out, "\n## {title}\n\n{HEAD}").unwrap();
+        } else if let Some(row) = NamedAction::parse(line) {
+            writeln!(out, "| {} |", columns(&row).join(" | ")).unwrap();
         }
     }
     out
 }
 
 const HEAD: &str = "\
-    | action | category | outcome | ECS category | ECS type | OCSF class | activity |\n\
-    |---|---|---|---|---|---|---|\n";
-const BY_WORDS: &str = "*by its words*";
+    | action | category | outcome | ECS category | ECS type | OCSF class | activity | known from |\n\
+    |---|---|---|---|---|---|---|---|\n";
 
-fn columns(line: &'static str) -> Option<[String; 7]> {
-    NamedAction::parse(line)
-        .map(|row| named_columns(&row))
-        .or_else(|| ActionPattern::parse(line).map(|row| patterned(&row)))
-}
-
-fn named_columns(row: &NamedAction) -> [String; 7] {
+fn columns(row: &NamedAction) -> [String; 8] {
     let meaning = row.meaning;
     [
         format!("`{}`", row.name),
@@ -72,23 +64,7 @@ fn named_columns(row: &NamedAction) -> [String; 7] {
         list(&meaning.ecs.types),
         meaning.class.as_str().to_owned(),
         meaning.deed.as_str().to_owned(),
-    ]
-}
-
-fn patterned(row: &ActionPattern) -> [String; 7] {
-    let of = row.of.map(|of| format!("{of}, "));
-    let types = match row.deed {
-        Some(deed) => list(&action_words::ecs_types(row.ecs, row.of, deed)),
-        None => of.unwrap_or_default() + BY_WORDS,
-    };
-    [
-        format!("`{}*{}`", row.start, row.end),
-        row.category.as_str().to_owned(),
-        BY_WORDS.to_owned(),
-        list(&[row.ecs]),
-        row.ecs.map(|_| types).unwrap_or_default(),
-        row.class.as_str().to_owned(),
-        row.deed.map_or(BY_WORDS, Deed::as_str).to_owned(),
+        row.known_from.as_str().to_owned(),
     ]
 }
 

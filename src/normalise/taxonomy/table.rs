@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use crate::model::hashing::QuickMap;
-use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome};
+use crate::model::meaning::{
+    ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, RowEvidence,
+};
+use crate::normalise::taxonomy::action_terms::ActionKind;
 use crate::normalise::taxonomy::action_words::{ecs_category, ecs_type};
 
 /// The table as people edit it.
@@ -13,17 +16,17 @@ pub const TEXT: &str = include_str!("../taxonomy.tsv");
 /// Stands in a column that the words of the action tell.
 const BY_ITS_WORDS: &str = "by its words";
 
-/// All rows that can be read; a test proves that none is left out.
-static TABLE: LazyLock<ActionTable> = LazyLock::new(|| {
+/// Our own table: all rows that can be read; a test proves that none is left out.
+pub static TABLE: LazyLock<ActionTable> = LazyLock::new(|| {
     let mut table = ActionTable::default();
     for line in TEXT.lines() {
         if let Some(action) = NamedAction::parse(line) {
             table.names.insert(action.name, action);
         } else if let Some(pattern) = ActionPattern::parse(line) {
-            table.patterns.insert(pattern);
+            table.patterns.push(pattern);
         }
     }
-    table.patterns.sort();
+    table.sort();
     table
 });
 
@@ -36,6 +39,9 @@ pub struct NamedAction {
     pub outcome: Outcome,
     /// What it means.
     pub meaning: ActionMeaning,
+    /// Where the action is known from.
+    #[allow(dead_code, reason = "docs/actions.md is printed from it")]
+    pub known_from: RowEvidence,
 }
 
 /// The row of actions whose names begin or end alike. The words of the name say how they ended and,
@@ -46,45 +52,46 @@ pub struct ActionPattern {
     pub start: &'static str,
     /// The text after the star.
     pub end: &'static str,
-    /// Our own word.
-    pub category: Category,
-    /// The category of ECS, if one fits.
-    pub ecs: Option<&'static str>,
-    /// A type of ECS that all of them have, beside the type of what was done.
-    pub of: Option<&'static str>,
-    /// The class of OCSF.
-    pub class: OcsfClass,
+    /// What all of them have alike.
+    pub kind: ActionKind,
     /// What was done, where the row says it.
     pub deed: Option<Deed>,
 }
 
+/// Rows, to look up in.
 #[derive(Debug, Default)]
-struct ActionTable {
-    names: QuickMap<&'static str, NamedAction>,
-    patterns: PatternIndex,
+pub struct ActionTable {
+    pub names: QuickMap<&'static str, NamedAction>,
+    /// The most specific first.
+    pub patterns: Vec<ActionPattern>,
 }
 
-/// Patterns by a word that an action must have: those with a start by its first one, the others by
-/// their last one.
-#[derive(Debug, Default)]
-pub struct PatternIndex(QuickMap<&'static str, Vec<ActionPattern>>);
+impl ActionTable {
+    /// Puts the most specific patterns first, once all are there.
+    pub fn sort(&mut self) {
+        self.patterns.sort_by_key(|row| Reverse(row.specificity()));
+    }
 
-/// The row of this very name.
-pub fn find_named(action: &str) -> Option<&'static NamedAction> {
-    TABLE.names.get(action)
+    /// The row of this very name.
+    pub fn find_named(&self, action: &str) -> Option<&NamedAction> {
+        self.names.get(action)
+    }
+
+    /// The row of the most specific pattern that fits.
+    pub fn find_pattern(&self, action: &str) -> Option<&ActionPattern> {
+        self.patterns.iter().find(|row| row.matches(action))
+    }
 }
 
-/// The row of the most specific pattern that fits.
-pub fn find_pattern(action: &str) -> Option<&'static ActionPattern> {
-    TABLE.patterns.find(action)
-}
-
-/// The columns of a row; none of a comment, and none of a line with another number of columns.
-fn columns(line: &'static str) -> Option<[&'static str; 7]> {
+/// The columns of a row, and where it is known from; none of a comment, and none of a line with
+/// another number of columns.
+fn columns(line: &'static str) -> Option<([&'static str; 7], RowEvidence)> {
     if line.starts_with('#') {
         return None;
     }
-    line.split('\t').collect::<Vec<_>>().try_into().ok()
+    let (row, known_from) = line.rsplit_once('\t')?;
+    let row = row.split('\t').collect::<Vec<_>>().try_into().ok()?;
+    Some((row, RowEvidence::from_word(known_from)?))
 }
 
 /// At most `N` words, or `-`.
@@ -104,7 +111,8 @@ fn list<T: Copy, const N: usize>(
 impl NamedAction {
     /// Reads the row of an exact name.
     pub fn parse(line: &'static str) -> Option<NamedAction> {
-        let [name, category, outcome, categories, types, class, deed] = columns(line)?;
+        let ([name, category, outcome, categories, types, class, deed], known_from) =
+            columns(line)?;
         let meaning = ActionMeaning {
             category: Category::from_word(category)?,
             ecs: EcsKind {
@@ -118,6 +126,7 @@ impl NamedAction {
             name,
             outcome: Outcome::from_word(outcome)?,
             meaning,
+            known_from,
         })
     }
 }
@@ -125,20 +134,19 @@ impl NamedAction {
 impl ActionPattern {
     /// Reads the row of a pattern.
     pub fn parse(line: &'static str) -> Option<ActionPattern> {
-        let [pattern, category, outcome, ecs, of, class, deed] = columns(line)?;
+        let ([pattern, category, outcome, ecs, types, class, deed], _) = columns(line)?;
         let (start, end) = pattern.split_once('*')?;
-        (outcome == BY_ITS_WORDS).then_some(ActionPattern {
-            start,
-            end,
+        let kind = ActionKind {
             category: Category::from_word(category)?,
             ecs: list::<_, 1>(ecs, ecs_category)?[0],
-            of: list::<_, 1>(of, ecs_type)?[0],
+            ecs_types: list(types, ecs_type)?,
             class: OcsfClass::from_word(class)?,
-            deed: match deed {
-                BY_ITS_WORDS => None,
-                word => Some(Deed::from_word(word)?),
-            },
-        })
+        };
+        let deed = match deed {
+            BY_ITS_WORDS => None,
+            word => Some(Deed::from_word(word)?),
+        };
+        (outcome == BY_ITS_WORDS).then_some(ActionPattern { start, end, kind, deed })
     }
 
     /// Whether `action` is one of these. Something must stand in the place of the star.
@@ -153,35 +161,4 @@ impl ActionPattern {
     pub fn specificity(&self) -> (usize, usize) {
         (self.start.len() + self.end.len(), self.start.len())
     }
-}
-
-impl PatternIndex {
-    /// Adds a row, in whatever order.
-    pub fn insert(&mut self, row: ActionPattern) {
-        let word = if row.start.is_empty() { last_word(row.end) } else { first_word(row.start) };
-        self.0.entry(word).or_default().push(row);
-    }
-
-    /// Puts the most specific rows first, once all are there.
-    pub fn sort(&mut self) {
-        for rows in self.0.values_mut() {
-            rows.sort_by_key(|row| Reverse(row.specificity()));
-        }
-    }
-
-    /// The most specific row that fits.
-    pub fn find(&self, action: &str) -> Option<&ActionPattern> {
-        [first_word(action), last_word(action)]
-            .into_iter()
-            .filter_map(|word| self.0.get(word)?.iter().find(|row| row.matches(action)))
-            .max_by_key(|row| row.specificity())
-    }
-}
-
-fn first_word(text: &str) -> &str {
-    text.split('_').next().unwrap_or_default()
-}
-
-fn last_word(text: &str) -> &str {
-    text.rsplit('_').next().unwrap_or_default()
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::table::{self, NamedAction, PatternIndex};
+use crate::model::meaning::{OcsfClass, RowEvidence};
+
+use super::table::{self, ActionTable, NamedAction};
 use super::*;
 
 fn names() -> impl Iterator<Item = NamedAction> {
@@ -17,13 +19,6 @@ fn pattern_text(row: &ActionPattern) -> String {
     [row.start, "*", row.end].concat()
 }
 
-fn index(rows: impl Iterator<Item = ActionPattern>) -> PatternIndex {
-    let mut index = PatternIndex::default();
-    rows.for_each(|row| index.insert(row));
-    index.sort();
-    index
-}
-
 #[test]
 fn every_line_is_a_row_or_a_comment() {
     for (at, line) in table::TEXT.lines().enumerate() {
@@ -31,18 +26,33 @@ fn every_line_is_a_row_or_a_comment() {
         let is_comment = line.is_empty() || line.starts_with('#');
         assert!(is_row != is_comment, "line {} of taxonomy.tsv: {line}", at + 1);
     }
-    assert!(names().count() >= 350, "{}", names().count());
+    assert!(names().count() >= 900, "{}", names().count());
     assert!(!table::TEXT.contains('\r'));
 }
 
 #[test]
 fn every_line_of_the_smaller_tables_is_a_row_or_a_comment() {
     let is_comment = |line: &str| line.is_empty() || line.starts_with('#');
+    let is_word = |word: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        !word.is_empty() && word.bytes().all(is_letter)
+    };
+    let mut seen = HashSet::new();
     for line in action_words::TEXT.lines() {
         let words = action_words::parse_line(line).map(|words| words.collect::<Vec<_>>());
         assert!(words.is_some() != is_comment(line), "{line}");
-        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
-        assert!(words.iter().flatten().all(|(word, _)| is_word(word)), "{line}");
+        for (word, _) in words.into_iter().flatten() {
+            assert!(is_word(word), "{line}");
+            assert!(seen.insert(word), "{word} is there twice");
+        }
+    }
+    for line in action_terms::TEXT.lines() {
+        let terms = action_terms::parse_line(line).map(|line| line.terms);
+        assert!(terms.is_some() != is_comment(line), "{line}");
+        for term in terms.into_iter().flatten() {
+            assert!(term.split('_').all(is_word), "{term}");
+            assert!(seen.insert(["term ", term].concat().leak()), "{term} is there twice");
+        }
     }
     for line in FILED_CATEGORIES_TEXT.lines() {
         assert!(parse_filed_category(line).is_some() != is_comment(line), "{line}");
@@ -52,20 +62,21 @@ fn every_line_of_the_smaller_tables_is_a_row_or_a_comment() {
 
 #[test]
 fn a_row_with_an_unknown_word_or_another_number_of_columns_is_not_read() {
-    let name = "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther";
+    let name = "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tseen";
     assert!(NamedAction::parse(name).is_some());
-    let pattern = "a_*\taccount\tby its words\tiam\tuser\tAccount Change\tOther";
+    let pattern = "a_*\taccount\tby its words\tiam\tuser\tAccount Change\tOther\tseen";
     assert!(ActionPattern::parse(pattern).is_some());
     for bad in [
-        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\t",
-        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change",
-        "a_b\taccount\tby its words\tiam\tuser\tAccount Change\tOther",
-        "a_b\taccount\tsuccess\tiam\tuser,info\tAccount Change\tOther",
-        "a_b\taccount\tsuccess\tiam\tuser, info, start, end\tAccount Change\tOther",
-        "a_b\taccount\tsuccess\t\tuser\tAccount Change\tOther",
-        "a_*\taccount\tsuccess\tiam\tuser\tAccount Change\tOther",
-        "a_*\tcount\tby its words\tiam\tuser\tAccount Change\tOther",
-        "# a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther",
+        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tseen\t",
+        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther",
+        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tdreamt",
+        "a_b\taccount\tby its words\tiam\tuser\tAccount Change\tOther\tseen",
+        "a_b\taccount\tsuccess\tiam\tuser,info\tAccount Change\tOther\tseen",
+        "a_b\taccount\tsuccess\tiam\tuser, info, start, end\tAccount Change\tOther\tseen",
+        "a_b\taccount\tsuccess\t\tuser\tAccount Change\tOther\tseen",
+        "a_*\taccount\tsuccess\tiam\tuser\tAccount Change\tOther\tseen",
+        "a_*\tcount\tby its words\tiam\tuser\tAccount Change\tOther\tseen",
+        "# a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tseen",
         "",
     ] {
         assert!(NamedAction::parse(bad).is_none(), "{bad}");
@@ -92,48 +103,35 @@ fn rows_are_unique_and_in_snake_case() {
     }
 }
 
-/// An action that fits a pattern, made so that few others fit it as well.
-fn example(row: &ActionPattern) -> String {
-    [row.start, "zzz", row.end].concat()
-}
-
 #[test]
-fn every_pattern_is_reachable_and_row_order_does_not_matter() {
-    let forward: Vec<ActionPattern> = patterns().collect();
-    let backward = index(forward.iter().rev().copied());
-    let mut shuffled = forward.clone();
-    fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
-    let shuffled = index(shuffled.into_iter());
-    let actions = names().map(|row| row.name.to_owned());
-    let actions = actions.chain(forward.iter().map(example));
-    let mixed =
-        forward.iter().flat_map(|a| forward.iter().map(|b| [a.start, "zzz", b.end].concat()));
-    for action in actions.chain(mixed) {
-        let found = table::find_pattern(&action).map(pattern_text);
-        // The rule as it is written: of all that fit, the one with the most letters.
-        let fitting = forward.iter().filter(|row| row.matches(&action));
-        let mut fitting: Vec<_> =
-            fitting.map(|row| (row.specificity(), pattern_text(row))).collect();
-        fitting.sort_unstable();
-        let want = fitting.last().map(|(_, pattern)| pattern.clone());
-        assert_eq!(found, want, "{action}");
-        assert_eq!(backward.find(&action).map(pattern_text), want, "{action}");
-        assert_eq!(shuffled.find(&action).map(pattern_text), want, "{action}");
-        let even = fitting.windows(2).any(|pair| pair[0].0 == pair[1].0);
-        assert!(!even, "{action} fits two rows: {fitting:?}");
-    }
-    for row in forward {
-        let found = table::find_pattern(&example(&row)).map(pattern_text);
-        assert_eq!(found, Some(pattern_text(&row)), "never found");
+fn of_several_patterns_that_fit_the_one_with_the_most_letters_counts() {
+    let patterns = ["hat_*", "*_lent", "hat_*_lent", "big_hat_*"].map(|text| {
+        let row =
+            format!("{text}\tcontent\tby its words\tfile\t-\tWeb Resources Activity\tRead\tseen");
+        ActionPattern::parse(row.leak()).unwrap()
+    });
+    let mut table = ActionTable { patterns: patterns.to_vec(), ..ActionTable::default() };
+    table.sort();
+    let found = |action| table.find_pattern(action).map(pattern_text);
+    for (action, want) in [
+        ("hat_seen", Some("hat_*")),
+        ("hat_is_lent", Some("hat_*_lent")),
+        ("coat_lent", Some("*_lent")),
+        ("hat_lent", Some("*_lent")),
+        ("big_hat_lent", Some("big_hat_*")),
+        ("hat_", None),
+        ("hat", None),
+    ] {
+        assert_eq!(found(action).as_deref(), want, "{action}");
     }
 }
 
 #[test]
 fn outcomes_match_the_words_of_the_name() {
-    for row in names().filter(|row| action_words::indicates_failure(row.name)) {
+    for row in names().filter(|row| tests::indicates_failure(row.name)) {
         assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
     }
-    let otherwise = names().filter(|row| row.outcome != action_words::infer(row.name).0);
+    let otherwise = names().filter(|row| row.outcome != action_words::read(row.name).outcome);
     let mut otherwise: Vec<&str> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
     assert_eq!(otherwise, NOT_INFERRED);
@@ -141,19 +139,39 @@ fn outcomes_match_the_words_of_the_name() {
 
 /// Names whose outcome their words alone would not tell, or would tell otherwise.
 const NOT_INFERRED: &[&str] = &[
-    "access_request_approved",
-    "access_request_cancelled",
-    "access_request_settings_updated",
-    "app_request_approved",
+    "bitbucket_cloud_created_repository_transfer_destination",
+    "bitbucket_cloud_created_repository_transfer_origin",
+    "bitbucket_pipeline_run",
+    "create_users_access_request_check",
     "jira_sprint_started",
-    "mirroring_request_accepted",
-    "product_access_request_approved",
-    "product_request_approved",
+    "reuse_site_group_name",
     "secure_administrator_session_started",
+    "site_rename_event",
+    "site_transferred",
+    "space_export",
+    "space_import",
     "sprint_started",
-    "user_login",
-    "user_logout",
 ];
+
+#[test]
+fn the_rule_alone_gives_nearly_all_rows_their_category() {
+    let of = |known: RowEvidence| {
+        let rows: Vec<NamedAction> = names().filter(|row| row.known_from == known).collect();
+        let told = |row: &&NamedAction| infer_meaning(row.name).0.category != row.meaning.category;
+        let wrong: Vec<&str> = rows.iter().filter(told).map(|row| row.name).collect();
+        let share = 1.0 - wrong.len() as f64 / rows.len() as f64;
+        assert!(share >= 0.97, "{known:?}: only {share:.3}, not {wrong:?}");
+        rows.len()
+    };
+    assert!(of(RowEvidence::Catalogue) >= 497);
+    assert!(of(RowEvidence::Documented) >= 300);
+}
+
+#[test]
+fn no_action_that_atlassian_lists_is_other() {
+    let other = names().filter(|row| row.meaning.category == Category::Other);
+    assert_eq!(other.map(|row| row.name).collect::<Vec<_>>(), [""; 0]);
+}
 
 #[test]
 fn ecs_allows_every_type_with_one_of_the_categories() {
@@ -172,7 +190,7 @@ fn ecs_allows_every_type_with_one_of_the_categories() {
         assert_eq!(distinct.len(), types.len(), "{}", row.name);
     }
     for row in patterns() {
-        for (of, category) in row.of.iter().zip(row.ecs) {
+        for (of, category) in row.kind.ecs_types.iter().flatten().zip(row.kind.ecs) {
             let text = pattern_text(&row);
             assert!(action_words::allowed_types(category).contains(of), "{text}");
         }
@@ -225,13 +243,13 @@ fn every_deed_is_an_activity_of_its_class_or_written_out() {
     for row in patterns() {
         let is_known = row
             .deed
-            .is_none_or(|deed| deed == Deed::Other || activities(row.class).contains(&deed));
+            .is_none_or(|deed| deed == Deed::Other || activities(row.kind.class).contains(&deed));
         assert!(is_known, "{}", pattern_text(&row));
     }
 }
 
 #[test]
-fn every_sandbox_action_has_a_named_row() {
+fn every_sandbox_action_is_understood() {
     let tables = [
         include_str!("../../sandbox/data/org_events.tsv"),
         include_str!("../../sandbox/data/jira_audit.tsv"),
@@ -247,7 +265,8 @@ fn every_sandbox_action_has_a_named_row() {
             continue;
         }
         let action = snake_case(said).unwrap();
-        assert!(table::find_named(&action).is_some(), "{said}: {action} has no row");
+        let category = meaning(&action).0.category;
+        assert_ne!(category, Category::Other, "{said}: {action} is not understood");
         count += 1;
     }
     assert!(count > 150, "only {count} kinds were found");

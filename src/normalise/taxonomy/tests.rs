@@ -27,17 +27,34 @@ fn categories_of_known_actions_and_of_none_else() {
         ("username_changed", Account),
         ("keyboard_layout_invented", Other),
         ("frobnicator_created", Other),
-        ("login", Other),
-        ("user_", Other),
+        ("jira_frobnicator_created", Other),
+        ("test_action", Other),
         ("user", Other),
         ("", Other),
-        // New ones, of a family that is known.
+        // By the rule: object and verb in both orders, and any tense.
+        ("org_admin_added", Permission),
+        ("admin_added_to_site", Permission),
+        ("grant_product_access", Permission),
+        ("user_granted_hat", Permission),
         ("user_hat_lent", Account),
+        ("reset_password_of_users", Account),
+        ("scim_group_sync", Group),
         ("confluence_page_hat_viewed", Content),
+        ("views_confluence_pages", Content),
         ("confluence_whiteboard_exported", DataExport),
         ("wherever_exported", DataExport),
+        ("exporting_space_finished_export", DataExport),
         ("bitbucket_repository_hat_permission_added", Permission),
         ("email_policy_updated", Policy),
+        ("access_policies_deleted", Policy),
+        ("jira_upm_app_hat_installed", App),
+        ("oauth_client_secret_rotated", Token),
+        ("signout_all_sessions", Authentication),
+        ("des_promotion_update", Configuration),
+        // A longer term hides a shorter one, and a reason is not what it is about.
+        ("issue_type_screen_created", Configuration),
+        ("issue_created_in_hat", Content),
+        ("user_app_update_failed_permission_required", App),
     ];
     for (action, want) in cases {
         assert_eq!(meaning(action).0.category, want, "{action}");
@@ -52,17 +69,24 @@ fn an_outcome_needs_a_proof() {
         ("user_login_failed", Failure),
         ("user_added_to_group", Success),
         ("login_successful", Success),
-        ("confluence_space_export", Unknown),
         ("space_export_requested", Unknown),
         ("access_request_denied", Failure),
-        // By words of a family that is known.
+        // By the words of names that no row has.
         ("api_token_hat_created", Success),
+        ("create_api_token_hat", Success),
         ("api_token_creation_failed", Failure),
-        ("api_token_creation", Unknown),
+        ("api_token_hat_unauthorized", Failure),
         ("api_token_created_hat_requested", Unknown),
+        ("api_token_hat_request", Unknown),
+        ("api_token_request_hat_deleted", Success),
+        ("api_token_request_hat_approved", Success),
+        ("user_hat_deletion_scheduled", Unknown),
+        ("user_hat_deletion_cancelled", Success),
+        ("user_hat_search", Success),
+        ("modify_user_request_hat", Success),
         ("app_blocked", Failure),
-        ("wherever_export", Unknown),
-        // Only a failure is stated; otherwise the outcome is unknown.
+        ("user_hat", Unknown),
+        // Of what is not known, only a failure is stated.
         ("login_attempt_failed", Failure),
         ("hat_blocked", Failure),
         ("hat_error_shown", Failure),
@@ -92,7 +116,7 @@ const SCHEMAS: &[(&str, &str, OcsfClass, Deed)] = &[
     ("user_logout",                        "authentication: end",                  OcsfClass::Authentication,   Deed::Logoff),
     ("user_logged_in_as_user",             "authentication iam: start admin user", OcsfClass::Authentication,   Deed::AccountSwitch),
     ("user_created",                       "iam: user creation",                   OcsfClass::AccountChange,    Deed::Create),
-    ("user_suspended",                     "iam: user change",                     OcsfClass::AccountChange,    Deed::Disable),
+    ("user_suspended",                     "iam: user change",                     OcsfClass::AccountChange,    Deed::Suspend),
     ("users_password_changed",             "iam: user change",                     OcsfClass::AccountChange,    Deed::PasswordChange),
     ("user_two_step_verification_enabled", "iam: user change",                     OcsfClass::AccountChange,    Deed::MfaEnable),
     ("user_added_to_group",                "iam: group user change",               OcsfClass::GroupManagement,  Deed::AddUser),
@@ -106,7 +130,7 @@ const SCHEMAS: &[(&str, &str, OcsfClass, Deed)] = &[
     ("jira_issue_deleted",                 ": ",                                   OcsfClass::WebResources,     Deed::Delete),
     ("confluence_space_exported",          "file: access",                         OcsfClass::WebResources,     Deed::Export),
     ("third_party_app_jira_api_request",   "api: access",                          OcsfClass::Api,              Deed::Other),
-    // By a pattern.
+    // By the rule.
     ("api_token_hat_viewed",               "iam: info",                            OcsfClass::EntityManagement, Deed::Read),
     ("confluence_page_hat_trashed",        "file: deletion",                       OcsfClass::WebResources,     Deed::Delete),
     ("jira_issue_hat_viewed",              "web: access",                          OcsfClass::WebResources,     Deed::Read),
@@ -114,12 +138,12 @@ const SCHEMAS: &[(&str, &str, OcsfClass, Deed)] = &[
     ("project_hat_added_to_shelf",         "configuration: change",                OcsfClass::EntityManagement, Deed::Update),
     ("project_hat_added",                  "configuration: creation",              OcsfClass::EntityManagement, Deed::Create),
     ("project_hat_creation_requested",     "configuration: info",                  OcsfClass::EntityManagement, Deed::Other),
-    ("group_role_hat_granted",             "iam: group change",                    OcsfClass::GroupManagement,  Deed::Assign),
+    ("group_role_hat_granted",            "iam: admin change",                    OcsfClass::UserAccess,       Deed::Assign),
     ("user_hat_deleted",                   "iam: user info",                       OcsfClass::AccountChange,    Deed::Other),
     ("user_granted_hat",                   "iam: user change",                     OcsfClass::UserAccess,       Deed::Assign),
     ("user_added_to_hat_group",            "iam: group change",                    OcsfClass::GroupManagement,  Deed::AddUser),
     ("confluence_whiteboard_exported",     "file: access",                         OcsfClass::WebResources,     Deed::Export),
-    ("bitbucket_repository_exported",      "configuration: access",                OcsfClass::WebResources,     Deed::Export),
+    ("bitbucket_repository_exported",      "file: access",                         OcsfClass::WebResources,     Deed::Export),
     // Unknown.
     ("hat_deleted",                        ": ",                                   OcsfClass::EntityManagement, Deed::Other),
     ("hat_failed",                         ": ",                                   OcsfClass::EntityManagement, Deed::Other),
@@ -174,11 +198,18 @@ pub fn failed_words() -> impl Iterator<Item = &'static str> {
     failed.map(|(word, _)| word)
 }
 
+/// Whether a word of `action` says that it failed.
+pub fn indicates_failure(action: &str) -> bool {
+    action_words::split(action).any(action_words::is_failure)
+}
+
 /// Anything, and names made of the words that tell something.
 fn action() -> impl Strategy<Value = String> {
+    let terms = action_terms::TEXT.lines().filter_map(action_terms::parse_line);
     let rows = table::TEXT.lines().filter(|line| !line.starts_with('#'));
     let all: Vec<&'static str> = rows.filter_map(|line| line.split('\t').next()).collect();
     let mut parts: Vec<&'static str> = all.iter().flat_map(|text| text.split('_')).collect();
+    parts.extend(terms.flat_map(|line| line.terms));
     parts.extend(failed_words());
     parts.extend(["hat", "é", "", " ", "*"]);
     let made = prop::collection::vec(prop::sample::select(parts), 0..7);
@@ -200,17 +231,16 @@ proptest! {
             let allows = |of: &&str| action_words::allowed_types(of).contains(&kind);
             prop_assert!(kinds.iter().any(allows));
         }
-        if action_words::indicates_failure(&action) {
+        if indicates_failure(&action) {
             prop_assert_eq!(outcome, Outcome::Failure);
         }
-        if table::find_named(&action).is_none() && table::find_pattern(&action).is_none() {
-            prop_assert_eq!(found, UNKNOWN_MEANING);
+        if found == UNKNOWN_MEANING {
             prop_assert_ne!(outcome, Outcome::Success);
         }
     }
 
     #[test]
-    fn a_word_that_no_row_begins_or_ends_with_is_unknown(word in "[xyz]{4,8}", more in "[a-z_]{0,12}") {
+    fn words_that_no_table_has_say_nothing(word in "[xyz]{4,8}", more in "[xyz_]{0,12}") {
         let action = format!("{word}_{more}_{word}");
         prop_assert_eq!(meaning(&action).0, UNKNOWN_MEANING);
         prop_assert_eq!(meaning(&format!("{action}_rejected_{word}")).1, Outcome::Failure);
