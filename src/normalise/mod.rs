@@ -5,6 +5,7 @@
 //! understood is in `raw`.
 
 mod confluence_audit;
+mod datacenter_actions;
 mod datacenter_audit;
 mod fields;
 mod jira_audit;

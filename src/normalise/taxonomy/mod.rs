@@ -29,6 +29,11 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
     (UNKNOWN_MEANING, outcome)
 }
 
+/// Whether a row has this very name.
+pub fn has_row(action: &str) -> bool {
+    table::find_named(action).is_some()
+}
+
 /// What an action of a known kind means, by the words of its name.
 fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
     let (outcome, named) = action_words::infer(action);
