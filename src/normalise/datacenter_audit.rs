@@ -10,6 +10,7 @@ use crate::normalise::fields::{
     add_labels, change, fill_action, items, join_message, known, target,
 };
 use crate::normalise::people::is_word;
+use crate::normalise::stated_outcome;
 use crate::normalise::taxonomy;
 
 /// The products that share the API.
@@ -49,6 +50,7 @@ pub fn fill<'a>(
     let filed_as = kind.category.as_deref().filter(is_known).map(EventText::Borrowed);
     let filed_as = filed_as.or_else(|| kind.category_of_key());
     fill_action(event, kind.action(), filed_as.as_deref());
+    stated_outcome::weigh_attributes(event, extra);
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
     event.targets = known(items(objects).map(|node| target(node.fields(["type", "id", "name"]))));
