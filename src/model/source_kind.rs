@@ -378,7 +378,7 @@ static DATACENTER_AUDIT: SourceDescriptor = SourceDescriptor {
     id_scope: IdScope::Host,
     time_path: &["timestamp"],
     processed_time_path: None,
-    shape: RecordShape::OwnKeys(&["timestamp", "affectedObjects", "extraAttributes"]),
+    shape: RecordShape::OwnKeys(&["timestamp", "auditType", "affectedObjects", "extraAttributes"]),
     access_checks: "the log's coverage level and retention (in the product's audit log \
         settings), the account's role (system administrator), the server",
 };

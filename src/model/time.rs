@@ -43,8 +43,19 @@ pub fn parse_api_time(text: &str) -> Option<Timestamp> {
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .ok()
         .map(|time| time.with_timezone(&Utc))
-        // RFC 3339 has four digits for the year, so another year could not be written.
-        .filter(|time| (0..=9999).contains(&time.year()))
+        .filter(can_be_written)
+}
+
+/// The time so many seconds and nanoseconds after 1970 began.
+pub fn from_epoch(seconds: i64, nanos: u32) -> Option<Timestamp> {
+    // chrono takes more nanoseconds for a leap second.
+    let nanos = Some(nanos).filter(|nanos| *nanos < 1_000_000_000)?;
+    DateTime::from_timestamp(seconds, nanos).filter(can_be_written)
+}
+
+/// RFC 3339 has four digits for the year.
+fn can_be_written(time: &Timestamp) -> bool {
+    (0..=9999).contains(&time.year())
 }
 
 /// Reads `2025-11-12T16:28:36.943Z`, its fraction of up to nine digits left out or not, and `Z`

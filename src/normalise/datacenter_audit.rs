@@ -1,12 +1,16 @@
-//! Reads the fields of a Data Center's audit event (auditing REST API 1.0).
+//! Reads the fields of a Data Center's audit event: of the auditing REST API 1.0, or of a line of
+//! the server's log file, where `type` is called `auditType`.
 
 use crate::model::event::{ActorKind, Event, EventActor, EventText};
 use crate::model::json::Node;
+use crate::model::meaning::UNKNOWN_MEANING;
 use crate::model::record::Record;
+use crate::normalise::datacenter_actions;
 use crate::normalise::fields::{
     add_labels, change, fill_action, items, join_message, known, target,
 };
 use crate::normalise::people::is_word;
+use crate::normalise::stated_outcome;
 use crate::normalise::taxonomy;
 
 /// The products that share the API.
@@ -17,13 +21,14 @@ const SHORT: usize = 80;
 const SHORT_LIST: usize = 240;
 
 /// The fields that are read: those of texts first.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "source",
     "method",
     "node",
     "system",
     "author",
     "type",
+    "auditType",
     "affectedObjects",
     "changedValues",
     "extraAttributes",
@@ -38,10 +43,14 @@ pub fn fill<'a>(
     reader: Option<&str>,
 ) -> Option<EventText<'a>> {
     let root = record.doc.root();
-    let [texts @ .., author, kind, objects, changed, extra] = root.fields(FIELDS);
+    let [texts @ .., author, kind, file_kind, objects, changed, extra] = root.fields(FIELDS);
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
-    let kind = kind.map(ActionType::of).unwrap_or_default();
-    fill_action(event, kind.action(), kind.category.as_deref());
+    let kind = kind.or(file_kind).map(ActionType::of).unwrap_or_default();
+    let is_known = |word: &&str| taxonomy::filed_category(event.source.kind, word).is_some();
+    let filed_as = kind.category.as_deref().filter(is_known).map(EventText::Borrowed);
+    let filed_as = filed_as.or_else(|| kind.category_of_key());
+    fill_action(event, kind.action(), filed_as.as_deref());
+    stated_outcome::weigh_attributes(event, extra);
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
     event.targets = known(items(objects).map(|node| target(node.fields(["type", "id", "name"]))));
@@ -80,11 +89,28 @@ impl<'a> ActionType<'a> {
         ActionType { text, key, category, category_key }
     }
 
-    /// The action in snake_case; the last part of its key where it has no words.
+    /// The action, with one name in every language where the table has its key. Else that of the
+    /// text if the taxonomy has it; if not, that of the key's words if these are understood.
     fn action(&self) -> Option<String> {
-        let of_key = || taxonomy::snake_case(self.key.as_deref()?.rsplit('.').next()?);
-        let text = self.text.as_deref();
-        text.and_then(taxonomy::snake_case).or_else(of_key)
+        let key = self.key.as_deref();
+        if let Some(action) = key.and_then(datacenter_actions::find) {
+            return Some(action.to_owned());
+        }
+        let text = self.text.as_deref().and_then(taxonomy::snake_case);
+        if text.as_deref().is_some_and(taxonomy::has_row) {
+            return text;
+        }
+        let of_key = key.and_then(datacenter_actions::from_words);
+        let is_understood = |name: &&String| taxonomy::meaning(name).0 != UNKNOWN_MEANING;
+        let understood = [&of_key, &text].into_iter().flatten().find(is_understood).cloned();
+        understood.or(of_key).or(text).or_else(|| taxonomy::snake_case(key?))
+    }
+
+    /// The category by the end of its key (`audit.logging.category.user.management`), which is the
+    /// same in every language.
+    fn category_of_key(&self) -> Option<EventText<'static>> {
+        let (_, words) = self.category_key.as_deref()?.split_once(".category.")?;
+        Some(EventText::Owned(words.replace('.', " ")))
     }
 
     /// Whether someone searched the audit log, by the key

@@ -106,6 +106,98 @@ fn the_category_is_the_more_telling_one() {
     assert_eq!(category("Etwas geschah", "sonst"), "other");
 }
 
+/// The action, category and outcome of an event of this type.
+fn meaning(text: &str, key: &str, category: &str, category_key: &str) -> [Value; 3] {
+    let kind = json!({"action": text, "actionI18nKey": key, "category": category,
+        "categoryI18nKey": category_key});
+    let event = event(&json!({"type": kind}).to_string());
+    ["action", "category", "outcome"].map(|part| event[part].clone())
+}
+
+#[test]
+fn an_action_has_one_name_and_meaning_in_every_language() {
+    for (key, texts, want) in [
+        (
+            "jira.auditing.user.added.to.group",
+            ["User added to group", "Benutzer zur Gruppe hinzugefügt"],
+            ["user_added_to_group", "group", "success"],
+        ),
+        (
+            "audit.logging.summary.group.membership.added",
+            ["User added to group", "Benutzer zur Gruppe hinzugefügt"],
+            ["user_added_to_group", "group", "success"],
+        ),
+        (
+            "audit.logging.summary.login.failed",
+            ["Login failed", "Échec de connexion"],
+            ["login_failed", "authentication", "failure"],
+        ),
+        (
+            "bitbucket.service.project.audit.action.projectcreated",
+            ["Project created", "プロジェクトの作成"],
+            ["project_created", "configuration", "success"],
+        ),
+        (
+            "personal.access.tokens.audit.log.summary.token.created",
+            ["Personal access token created", "Token erstellt"],
+            ["personal_access_token_created", "token", "success"],
+        ),
+    ] {
+        for text in texts {
+            assert_eq!(meaning(text, key, "", ""), want.map(Value::from), "{key} {text}");
+        }
+    }
+}
+
+#[test]
+fn the_key_names_the_action_only_where_the_text_is_in_no_row() {
+    let name = |text: &str, key: &str| meaning(text, key, "", "")[0].clone();
+    assert_eq!(name("Hat lent", "jira.auditing.hat.rented"), "hat_rented");
+    assert_eq!(name("Project created", "jira.auditing.hat.rented"), "project_created");
+    assert_eq!(name("Hat lent", "example.hat.lent.out"), "hat_lent");
+    assert_eq!(name("Group of hats exported", "jira.auditing.hats.out"), "group_of_hats_exported");
+    assert_eq!(name("", "example.hat.lent.out"), "example_hat_lent_out");
+    assert_eq!(
+        name("Repository accessed by ada", "x.audit.action.repositoryaccessed"),
+        "repository_accessed"
+    );
+}
+
+#[test]
+fn a_category_in_another_language_is_known_by_its_key() {
+    let category = |text: &str, key: &str| meaning("Hat lent", "", text, key)[1].clone();
+    for (key, want) in [
+        ("jira.auditing.category.usermanagement", "account"),
+        ("jira.auditing.category.permissions", "permission"),
+        ("audit.logging.category.user.management", "account"),
+        ("audit.logging.category.plugins", "app"),
+        ("bitbucket.service.audit.category.repositories", "content"),
+        ("atlassian.audit.event.category.audit", "configuration"),
+        ("jira.auditing.category", "other"),
+        ("example.category.hats", "other"),
+    ] {
+        assert_eq!(category("Etwas", key), want, "{key}");
+    }
+    assert_eq!(category("Permissions", "jira.auditing.category.usermanagement"), "permission");
+}
+
+#[test]
+fn a_line_of_the_log_file_is_read_like_an_event_of_the_api() {
+    let event = event(
+        r#"{"affectedObjects":[{"id":"JIRAUSER10100","name":"bo","type":"USER"}],
+          "auditType":{"action":"Utilisateur créé","actionI18nKey":"jira.auditing.user.created",
+            "area":"USER_MANAGEMENT","category":"gestion","categoryI18nKey":"jira.auditing.category.usermanagement","level":"BASE"},
+          "author":{"id":"10000","name":"ada","type":"ApplicationUser"},"changedValues":[],"extraAttributes":[],
+          "method":"Browser","source":"198.51.100.7","system":"https://jira.example",
+          "timestamp":{"epochSecond":1795167000,"nano":154000000},"version":"1.0"}"#,
+    );
+    assert_eq!(event["action"], "user_created");
+    assert_eq!(event["category"], "account");
+    assert_eq!(event["product"], "jira");
+    assert_eq!(event["message"], "Utilisateur créé");
+    assert_eq!(event["targets"], json!([{"type": "user", "id": "JIRAUSER10100", "name": "bo"}]));
+}
+
 #[test]
 fn the_trace_of_our_own_reading_is_marked() {
     let labels = |reader: Option<&str>, kind: &str, author: &str| {
@@ -146,11 +238,11 @@ fn the_trace_of_our_own_reading_is_marked() {
 }
 
 #[test]
-fn an_action_without_words_is_the_end_of_its_key() {
+fn an_action_without_words_is_its_key() {
     let action = |kind: &str| part(&format!(r#"{{"type":{kind}}}"#), "action");
-    assert_eq!(action(r#"{"action":" ","actionI18nKey":"a.b.userDeleted"}"#), "userdeleted");
+    assert_eq!(action(r#"{"action":" ","actionI18nKey":"a.b.hatLent"}"#), "a_b_hatlent");
     assert_eq!(action(r#"{"action":"--","actionI18nKey":"deleted"}"#), "deleted");
-    for odd in ["null", "7", "[]", "{}", r#"{"action":[]}"#, r#"{"actionI18nKey":"a.b."}"#] {
+    for odd in ["null", "7", "[]", "{}", r#"{"action":[]}"#, r#"{"actionI18nKey":"..."}"#] {
         assert_eq!(action(odd), "unparsed", "{odd}");
     }
     for text in ["null", "7", "[]", "{}"] {

@@ -90,6 +90,18 @@ pub fn first_scalar<'a, const N: usize>(nodes: [Option<Node<'a>>; N]) -> Option<
     nodes.into_iter().flatten().find_map(Node::scalar)
 }
 
+/// `text` with a `_` between the words that camelCase runs together.
+pub fn part_camel_case(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_uppercase() && out.ends_with(char::is_lowercase) {
+            out.push('_');
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// The elements of `list`, if it is there.
 pub fn items<'a>(list: Option<Node<'a>>) -> impl Iterator<Item = Node<'a>> {
     list.into_iter().flat_map(Node::items)

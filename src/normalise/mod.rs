@@ -5,11 +5,13 @@
 //! understood is in `raw`.
 
 mod confluence_audit;
+mod datacenter_actions;
 mod datacenter_audit;
 mod fields;
 mod jira_audit;
 mod org_events;
 pub mod people;
+mod stated_outcome;
 mod taxonomy;
 
 use crate::model::event::{
@@ -87,6 +89,7 @@ pub fn normalise<'a>(
             }
         };
         fields::fill_client(&mut event, address);
+        stated_outcome::weigh_message(&mut event);
     }
     label_unreadable_times(&mut event, origin.kind, record);
     event

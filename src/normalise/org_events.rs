@@ -8,6 +8,7 @@ use crate::model::record::Record;
 use crate::model::time::parse_api_time;
 use crate::normalise::fields::{first_text, items, known};
 use crate::normalise::people;
+use crate::normalise::stated_outcome;
 use crate::normalise::taxonomy;
 
 /// Products that an action can start with.
@@ -26,6 +27,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'
         event.category = event.meaning.category;
         event.action = action;
     }
+    stated_outcome::weigh_context(event, attributes, context);
     event.processed_time = processed.and_then(Node::text).and_then(|text| parse_api_time(&text));
     if let Some(node) = who {
         let app;
@@ -66,11 +68,12 @@ fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
 }
 
 fn auth(node: Node<'_>) -> ActorAuth<'_> {
-    let [kind, token_id, token_label] = node.fields(["authType", "tokenId", "tokenLabel"]);
+    let [kind, token_id, token_label, token_name] =
+        node.fields(["authType", "tokenId", "tokenLabel", "tokenName"]);
     ActorAuth {
         kind: kind.and_then(Node::text),
         token_id: token_id.and_then(Node::scalar),
-        token_label: token_label.and_then(Node::text),
+        token_label: first_text([token_label, token_name]),
     }
 }
 
@@ -243,6 +246,18 @@ mod tests {
                 "client": {"ip": "198.51.100.7", "country": "Exampleland", "city": "Town", "geo": "EU"}
             })
         );
+    }
+
+    #[test]
+    fn a_tokens_name_is_its_label_where_it_has_no_other() {
+        let label = |auth: &str| {
+            let text = format!(
+                r#"{{"attributes":{{"action":"user_login","actor":{{"id":"1","auth":{auth}}}}}}}"#
+            );
+            event(&text)["actor"]["auth"]["token_label"].clone()
+        };
+        assert_eq!(label(r#"{"tokenName":"ci"}"#), "ci");
+        assert_eq!(label(r#"{"tokenName":"ci","tokenLabel":"deploy"}"#), "deploy");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! come newest first and have no id. `pagingInfo.nextPageCursor` (`millis,id`) leads on until
 //! `lastPage` is true, which alone is the end. What `nextPageOffset` beside the cursor is counted
 //! from is not documented; `nextPageLink` holds both.
+//!
+//! The server's log file has the same events, with the time as `{"epochSecond":..,"nano":..}`
+//! (recorded in elastic/integrations, atlassian_bitbucket, atlassian_confluence, atlassian_jira).
 
 use chrono::{SubsecRound as _, TimeDelta};
 use url::Url;
@@ -12,7 +15,7 @@ use url::Url;
 use crate::http::message::UnreadableBody;
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, parse_api_time};
+use crate::model::time::{Timestamp, from_epoch, parse_api_time};
 use crate::source::page::{ApiFormat, PageBody, PageLocator, PageQuery, content_id};
 
 pub(super) const FORMAT: ApiFormat = ApiFormat {
@@ -81,9 +84,16 @@ fn seconds(time: Timestamp) -> String {
 }
 
 fn record(doc: Document) -> Record {
-    let time = doc.root().text_of("timestamp");
-    let time = time.and_then(|text| parse_api_time(&text));
+    let time = doc.root().get("timestamp").and_then(time);
     Record { id: Some(content_id(&doc)), time, position: time, doc }
+}
+
+fn time(value: Node<'_>) -> Option<Timestamp> {
+    if let Some(text) = value.text() {
+        return parse_api_time(&text);
+    }
+    let [seconds, nanos] = value.fields(["epochSecond", "nano"]).map(|part| part.map(Node::raw));
+    from_epoch(seconds?.parse().ok()?, nanos.unwrap_or("0").parse().ok()?)
 }
 
 #[cfg(test)]
@@ -123,6 +133,30 @@ mod tests {
         let both = PageLocator::CursorOffset { cursor: "1795167000154,47".to_owned(), offset: 3 };
         assert_eq!(url(both), format!("{asked}&offset=3&pageCursor=1795167000154%2C47"));
         assert_eq!(url(PageLocator::Offset(4)), format!("{asked}&offset=4"));
+    }
+
+    #[test]
+    fn the_time_of_a_line_of_the_log_file() {
+        let time = |timestamp: &str| {
+            let text = format!(r#"{{"timestamp":{timestamp}}}"#);
+            record(Document::new(text.into())).time
+        };
+        let exact = parse_api_time("2026-11-20T09:30:00.154000001Z");
+        assert_eq!(time(r#"{"epochSecond":1795167000,"nano":154000001}"#), exact);
+        assert_eq!(time(r#"{"epochSecond":1795167000}"#), parse_api_time("2026-11-20T09:30:00Z"));
+        assert_eq!(time(r#"{"epochSecond":-1,"nano":0}"#), parse_api_time("1969-12-31T23:59:59Z"));
+        for none in [
+            "1795167000",
+            "{}",
+            r#"{"nano":1}"#,
+            r#"{"epochSecond":1795167000.5,"nano":0}"#,
+            r#"{"epochSecond":1795167059,"nano":1000000000}"#,
+            r#"{"epochSecond":1795167000,"nano":-1}"#,
+            r#"{"epochSecond":9223372036854775807,"nano":0}"#,
+            r#"{"epochSecond":253402300800,"nano":0}"#,
+        ] {
+            assert_eq!(time(none), None, "{none}");
+        }
     }
 
     #[test]

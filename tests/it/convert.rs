@@ -225,6 +225,28 @@ fn marks_and_line_ends_of_other_systems() {
     }
 }
 
+/// A line of a Data Center's log file, as a server with French texts writes it.
+const FILE_LINE: &str = r#"{"affectedObjects":[{"id":"JIRAUSER10100","name":"bo","type":"USER"}],"auditType":{"action":"Utilisateur ajouté au groupe","actionI18nKey":"jira.auditing.user.added.to.group","area":"USER_MANAGEMENT","category":"gestion des groupes","categoryI18nKey":"jira.auditing.category.groupmanagement","level":"BASE"},"author":{"id":"10000","name":"ada","type":"ApplicationUser"},"changedValues":[],"extraAttributes":[],"method":"Browser","source":"198.51.100.7","system":"https://jira.example","timestamp":{"epochSecond":1795167000,"nano":154999999},"version":"1.0"}"#;
+
+#[test]
+fn the_log_file_of_a_data_center() {
+    let (line, torn) = (FILE_LINE, &FILE_LINE[..100]);
+    let site = with("in", format!("{line}\r\n\r\n{line}\r\n{torn}"));
+    let run = site.run(&["convert", "--site", "jira.example", "in"]);
+    assert_eq!((run.code, unreadable_lines(&run)), (3, vec![4]), "{}", run.stderr);
+    let [first, second] = &run.trees()[..] else { panic!("{}", run.stderr) };
+    assert_eq!(first["source"]["type"], "datacenter-audit");
+    assert_eq!(first["time"], "2026-11-20T09:30:00.154Z");
+    assert_eq!(first["action"], "user_added_to_group");
+    assert_eq!(first["category"], "group");
+    assert_eq!(first["outcome"], "success");
+    let id = first["id"].as_str().unwrap();
+    assert!(id.starts_with("dc:jira.example:"), "{id}");
+    assert_eq!(second["id"], format!("{id}.2"), "equal lines are two events");
+    let raw = site.run(&["convert", "--format", "raw", "in"]);
+    assert_eq!(raw.lines(), [line; 2]);
+}
+
 #[test]
 fn invalid_utf_8_is_replaced_as_in_a_pull() {
     let line = b"{\"id\":\"1\",\"attributes\":{\"time\":\"2026-11-20T09:30:00Z\",\"action\":\"a\xffb\"}}\n".repeat(3);

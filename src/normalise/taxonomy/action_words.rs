@@ -147,8 +147,8 @@ pub fn allowed_types(category: &str) -> &'static [&'static str] {
     ECS.iter().find(|row| row.0 == category).map_or(&[], |row| row.1)
 }
 
-/// The types of an action: what it is `of`, and the type of its deed; `info` where ECS has or allows
-/// none. Of the web, only to look at something has a type at all.
+/// The types of an action: what it is `of`, and the type of its deed; `info` where ECS has or
+/// allows none. Of the web, only to look at something has a type at all.
 pub fn ecs_types(
     category: Option<&'static str>,
     of: [Option<&'static str>; 2],

@@ -1,5 +1,5 @@
-//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` or, where none has its name, by
-//! a rule over the words of the name; and what the categories of sources mean.
+//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` or, where none has its name,
+//! by a rule over the words of the name; and what the categories of sources mean.
 //!
 //! The most specific row counts: the exact name, else the pattern with the most letters. The rule
 //! looks for the thing that an action is about (`action_terms.tsv`) and for what was done
@@ -41,6 +41,11 @@ fn infer_meaning(action: &str) -> (ActionMeaning, Outcome) {
     };
     let (kind, deed) = thing.meaning(reading.deed);
     (of_kind(kind, deed), reading.outcome)
+}
+
+/// Whether a row has this very name.
+pub fn has_row(action: &str) -> bool {
+    TABLE.find_named(action).is_some()
 }
 
 /// What an action of a pattern means, by the words of its name.
