@@ -128,7 +128,7 @@ fn print_events<'n>(folder: &Path, sources: impl Iterator<Item = &'n str>) -> Re
     Ok(stdout::print(&out)?)
 }
 
-/// `2026-11-20 09:30:00  failure  user_login_failed  Ada  198.51.100.7`
+/// `2026-11-20 09:30:00  failure  user_login  Ada  198.51.100.7`
 fn format_event(event: &Value) -> String {
     let time = text_at(event, "/time").replace('T', " ");
     let who = ["/actor/name", "/actor/email", "/actor/id"]
@@ -137,7 +137,7 @@ fn format_event(event: &Value) -> String {
         .find(|text| !text.is_empty())
         .unwrap_or_default();
     format!(
-        "{}  {:<8}{:<36}{:<24}{}\n",
+        "{}  {:<8}{:<36}  {:<24}{}\n",
         time.get(..19).unwrap_or(&time),
         text_at(event, "/outcome"),
         text_at(event, "/action"),

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use atlaudit::sandbox::{API_KEY, ORG_ID};
+use atlaudit::sandbox::{self, API_KEY, Api, DataOptions, ORG_ID};
 use serde_json::Value;
 
 use crate::support::{Run, Site, assert_lines_valid, blank};
@@ -37,6 +37,40 @@ fn demo_prints_all_events_at_once_and_leaves_nothing() {
     let actions: HashSet<String> = run.events().into_iter().map(|event| event.action).collect();
     assert!(actions.len() >= 40, "{} kinds", actions.len());
     assert_lines_valid(&run);
+}
+
+#[test]
+fn the_demo_shows_a_guessed_password_and_what_came_after() {
+    let (_home, _tmp, mut command) = bare();
+    let run = Run::from(command.arg("demo").output().unwrap());
+    let events = run.trees().into_iter().filter(|event| event["client"]["ip"] == "192.0.2.177");
+    let seen: Vec<String> =
+        events.map(|event| format!("{} {}", event["action"], event["outcome"])).collect();
+    let (guesses, after) = seen.split_at(14);
+    assert!(guesses.iter().all(|step| step == r#""user_login" "failure""#), "{guesses:?}");
+    let steps = [
+        r#""user_login" "success""#,
+        r#""user_logged_in_as_user" "success""#,
+        r#""ts_api_token_creation" "success""#,
+        r#""confluence_export_space_finished" "success""#,
+        r#""export_audit_log" "success""#,
+    ];
+    assert_eq!(after, steps);
+}
+
+#[test]
+fn the_demos_organization_sends_actions_of_atlassians_catalogue() {
+    let table = include_str!("../../src/normalise/taxonomy.tsv").lines();
+    let mut known: HashSet<&str> = table
+        .filter(|row| row.ends_with("\tcatalogue"))
+        .filter_map(|row| row.split('\t').next())
+        .collect();
+    // Of a recorded catalogue too, but a name that the table leaves to the rule.
+    known.insert("confluence_export_space_finished");
+    for text in sandbox::history(Api::OrgEvents, &DataOptions::default()) {
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert!(known.contains(event["attributes"]["action"].as_str().unwrap()), "{event}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ const SOURCES: [(&str, &str); 4] = [
 ];
 
 /// The field sets that a document may have, all of ECS but the last.
-const FIELD_SETS: [&str; 12] = [
+const FIELD_SETS: [&str; 13] = [
     "@timestamp",
     "ecs",
     "message",
@@ -27,6 +27,7 @@ const FIELD_SETS: [&str; 12] = [
     "user",
     "group",
     "source",
+    "url",
     "organization",
     "observer",
     "related",

@@ -1,6 +1,8 @@
 //! Composes the records of one API, one after the other. The same seed and the same calls give the
 //! same records.
 
+use std::collections::BTreeMap;
+
 use fastrand::Rng;
 
 use super::{
@@ -46,9 +48,11 @@ impl RecordComposer {
         Self { rng, api, is_clean, composed: 0, table }
     }
 
-    /// The actions of the records, and what each is about.
+    /// The actions of the records, the incident's among them, each once, and what it is about.
     pub fn actions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.table.kinds().iter().map(|kind| (kind.name, kind.object))
+        let kinds = self.table.kinds().iter();
+        let actions: BTreeMap<_, _> = kinds.map(|kind| (kind.name, kind.object)).collect();
+        actions.into_iter()
     }
 
     /// The next record. A late event of an organization or a workspace happened hours before it was

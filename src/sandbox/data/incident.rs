@@ -4,11 +4,13 @@
 //! organization admin who works from Utrecht. From [`IP`], an address in a country where nobody of
 //! the company works, come:
 //!
-//! 1. 14 `user_login_failed` within nine minutes,
+//! 1. 14 `user_login` within nine minutes whose context says `failure`: no other sign of a failed
+//!    login is known,
 //! 2. a `user_login` that succeeds,
 //! 3. `user_logged_in_as_user`: Henk's session becomes that of **Ines Carvalho**, of finance,
-//! 4. `api_token_created`: a token "backup" that outlives the session,
-//! 5. `confluence_space_export` of the space Finance, and `org_audit_log_exported`, by that token.
+//! 4. `ts_api_token_creation`: a token "backup" that outlives the session,
+//! 5. `confluence_export_space_finished` of the space Finance, and `export_audit_log`, by that
+//!    token.
 //!
 //! Nothing else in the history has that address. Histories of fewer than 100 events have no
 //! incident.
@@ -27,19 +29,19 @@ use crate::sandbox::{Api, json_text::JsonText, record_log::SandboxRecord};
 const IP: &str = "192.0.2.177";
 /// When a password is guessed wrong, in seconds from the beginning.
 const FAILED_AT: [i64; 14] = [0, 31, 58, 97, 133, 170, 214, 249, 291, 338, 377, 421, 466, 512];
-/// What happens then.
-const LATER: [(i64, &str); 5] = [
-    (561, "user_login"),
-    (742, "user_logged_in_as_user"),
-    (905, "api_token_created"),
-    (1188, "confluence_space_export"),
-    (1391, "org_audit_log_exported"),
+/// What happens then, and what the context says of a login.
+const LATER: [(i64, &str, &str); 5] = [
+    (561, "user_login", "success"),
+    (742, "user_logged_in_as_user", ""),
+    (905, "ts_api_token_creation", ""),
+    (1188, "confluence_export_space_finished", ""),
+    (1391, "export_audit_log", ""),
 ];
 /// How many events it is.
 pub const SIZE: usize = FAILED_AT.len() + LATER.len();
 
-fn steps() -> impl Iterator<Item = (i64, &'static str)> {
-    FAILED_AT.into_iter().map(|at| (at, "user_login_failed")).chain(LATER)
+fn steps() -> impl Iterator<Item = (i64, &'static str, &'static str)> {
+    FAILED_AT.into_iter().map(|at| (at, "user_login", "failure")).chain(LATER)
 }
 
 const ELSEWHERE: [&str; 4] = ["Iceland", "Capital Region", "Reykjavik", "64.15,-21.94"];
@@ -52,20 +54,20 @@ const HOUR_MS: i64 = 3_600_000;
 pub fn compose(rng: &mut Rng, start: i64, end: i64) -> Vec<SandboxRecord> {
     let begin = start_time(start, end);
     let (victim, second) = (&people::people()[1], &people::people()[7]);
-    let event = |(seconds, action): (i64, &'static str)| {
+    let event = |(seconds, action, status): (i64, &'static str, &'static str)| {
         let processed_ms = begin + seconds * 1000 + rng.i64(400..900);
         let auth = match seconds < TOKEN_USED_FROM {
             true => org_event::session(),
             false => org_event::token(TOKEN_ID, "backup"),
         };
-        let (item, message) = about(action, victim, second);
+        let (context, message) = about(action, status, victim, second);
         let draft = EventDraft {
             id: org_event::uuid(rng),
             time_ms: processed_ms - rng.i64(200..400),
             processed_ms,
             action,
             actor: people::actor(victim, auth),
-            context: vec![item],
+            context,
             container: org_event::container(Api::OrgEvents, action),
             location: people::location(IP, ELSEWHERE),
             message,
@@ -76,22 +78,29 @@ pub fn compose(rng: &mut Rng, start: i64, end: i64) -> Vec<SandboxRecord> {
     steps().map(event).collect()
 }
 
-fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (JsonText, String) {
-    let name = victim.name;
-    match action {
-        "user_logged_in_as_user" => {
-            (org_event::user(second), format!("{name} logged in as {}", second.name))
+fn about(
+    action: &str,
+    status: &str,
+    victim: &SamplePerson,
+    second: &SamplePerson,
+) -> (Vec<JsonText>, String) {
+    let (context, deed) = match (action, status) {
+        ("user_logged_in_as_user", _) => {
+            (vec![org_event::user(second)], format!("logged in as {}", second.name))
         }
-        "api_token_created" => {
-            (org_event::thing("apiTokens", "backup"), format!("{name} created API token backup"))
+        ("ts_api_token_creation", _) => {
+            (vec![org_event::thing("apiTokens", "backup")], "created API token backup".to_owned())
         }
-        "confluence_space_export" => {
-            (org_event::thing("spaces", "Finance"), format!("{name} exported space Finance"))
+        ("confluence_export_space_finished", _) => {
+            (vec![org_event::thing("spaces", "Finance")], "exported space Finance".to_owned())
         }
-        "org_audit_log_exported" => (org_event::org(), format!("{name} exported the audit log")),
-        "user_login" => (org_event::user(victim), format!("{name} logged in")),
-        _ => (org_event::user(victim), format!("{name} failed to log in")),
-    }
+        ("export_audit_log", _) => (vec![org_event::org()], "exported the audit log".to_owned()),
+        (_, status) => {
+            let deed = if status == "success" { "logged in" } else { "tried to log in" };
+            (vec![org_event::user(victim), org_event::attempt(status)], deed.to_owned())
+        }
+    };
+    (context, format!("{} {deed}", victim.name))
 }
 
 /// 02:47 UTC of the history's last night that was over an hour before the end; in a short history,
@@ -108,6 +117,8 @@ fn start_time(start: i64, end: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::sandbox::DataOptions;
 
@@ -119,8 +130,11 @@ mod tests {
         let found: Vec<&SandboxRecord> =
             events.iter().filter(|event| event.text.contains(IP)).collect();
         assert_eq!(found.len(), SIZE);
-        for (event, (_, action)) in found.iter().zip(steps()) {
-            assert!(event.text.contains(&format!("\"action\":\"{action}\"")), "{}", event.text);
+        for (event, (_, action, status)) in found.iter().zip(steps()) {
+            let event: Value = serde_json::from_str(&event.text).unwrap();
+            assert_eq!(event["attributes"]["action"], action);
+            let said = event.pointer("/attributes/context/1/attributes/status");
+            assert_eq!(said.and_then(Value::as_str).unwrap_or_default(), status, "{event}");
         }
         assert_eq!(
             Utc.timestamp_millis_opt(found[0].time_ms).unwrap().format("%F %H:%M").to_string(),

@@ -126,7 +126,7 @@ fn moment(rng: &mut Rng, start: i64, end: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeMap, HashSet};
 
     use chrono::DateTime;
     use serde_json::Value;
@@ -248,6 +248,40 @@ mod tests {
         assert!((20..1200).contains(&without_millis), "{without_millis}");
         let mean = events.iter().map(|event| event.to_string().len()).sum::<usize>() / events.len();
         assert!((700..=1200).contains(&mean), "{mean} bytes");
+    }
+
+    #[test]
+    fn the_catalogue_has_each_action_of_the_history_once() {
+        let (events, composer) = compose_history(Api::OrgEvents, &options(false));
+        let catalogue: Vec<&str> = composer.actions().map(|(action, _)| action).collect();
+        let distinct: HashSet<&str> = catalogue.iter().copied().collect();
+        assert_eq!(distinct.len(), catalogue.len());
+        for event in events {
+            let event: Value = serde_json::from_str(&event.text).unwrap();
+            assert!(distinct.contains(event["attributes"]["action"].as_str().unwrap()), "{event}");
+        }
+    }
+
+    #[test]
+    fn each_product_of_datacenter_writes_its_own_keys_and_addresses() {
+        let texts = history(Api::DatacenterAudit, &options(true)).into_iter();
+        let mut products: BTreeMap<String, usize> = BTreeMap::new();
+        for text in texts {
+            let event: Value = serde_json::from_str(&text).unwrap();
+            let system = event["system"].as_str().unwrap();
+            let key = event["type"]["actionI18nKey"].as_str().unwrap();
+            let product = system.strip_prefix("https://").unwrap().split('.').next().unwrap();
+            let starts: &[&str] = match product {
+                "bitbucket" => &["bitbucket."],
+                "confluence" => &["audit.logging.summary."],
+                _ => &["jira.auditing.", "personal.access.tokens.", "atlassian.audit."],
+            };
+            assert!(starts.iter().any(|start| key.starts_with(start)), "{event}");
+            assert!(event["author"]["uri"].as_str().unwrap().starts_with(system), "{event}");
+            *products.entry(product.to_owned()).or_default() += 1;
+        }
+        assert_eq!(products.len(), 3, "{products:?}");
+        assert!(products.values().all(|count| *count >= 20), "{products:?}");
     }
 
     #[test]

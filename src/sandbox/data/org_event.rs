@@ -82,10 +82,10 @@ pub fn compose(
 ) -> SandboxRecord {
     let actor = match kind.category {
         "admin" => people::random_admin(rng),
-        "service" => people::random_service(rng),
-        _ => people::random_person(rng),
+        "anyone" => people::random_person(rng),
+        name => people::named(name),
     };
-    let auth = match kind.category == "service" || rng.u8(..) < 12 {
+    let auth = match actor.is_service() || rng.u8(..) < 12 {
         true => {
             let tail: String = actor.account_id.chars().rev().take(6).collect();
             token(&format!("tok-{tail}"), "automation")
@@ -193,6 +193,7 @@ fn subject(
 ) -> (Vec<JsonText>, [&'static str; 2]) {
     match kind.object {
         "self" => (vec![user(actor)], [actor.name, ""]),
+        "login" => (vec![user(actor), attempt(draw_name(rng, &kind.names))], [actor.name, ""]),
         "org" => (vec![org()], [ORG_NAME, ""]),
         "user" => {
             let other = another(actor, rng);
@@ -218,11 +219,18 @@ pub fn user(person: &SamplePerson) -> JsonText {
     item(person.account_id, "users", attributes, object! {})
 }
 
+/// The item that says how an attempt to log in ended. Only `attributes.status` is known of it.
+pub fn attempt(status: &str) -> JsonText {
+    object! {"type": "sessions", "attributes": object! {"status": status}, "links": object! {}}
+        .into()
+}
+
 /// An item of another type. The same name has the same id.
 pub fn thing(kind: &str, name: &str) -> JsonText {
     let attributes = match kind {
         "groups" => object! {"name": name, "groupName": name},
         "products" => object! {"name": name, "siteHostName": JIRA_SITE},
+        "invited-user" => object! {"email": name},
         _ => object! {"name": name},
     };
     item(&id_of(kind, name), kind, attributes, object! {})
@@ -236,7 +244,8 @@ pub fn org() -> JsonText {
 
 /// The `container` of an event: the site for what happens in a product, the organization otherwise.
 pub fn container(api: Api, action: &str) -> JsonText {
-    let is_of_product = ["jira_", "confluence_"].iter().any(|prefix| action.starts_with(prefix));
+    let is_of_product =
+        ["jira_", "jsm_", "confluence_"].iter().any(|prefix| action.starts_with(prefix));
     if api == Api::OrgEvents && !is_of_product {
         return item(ORG_ID, "orgs", object! {"name": ORG_NAME}, object! {});
     }

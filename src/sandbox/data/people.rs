@@ -67,6 +67,11 @@ pub fn people() -> &'static [SamplePerson] {
 const ADMINS: usize = 3;
 const SERVICE_ACCOUNTS: usize = 3;
 
+/// The person or service account of this name.
+pub fn named(name: &str) -> &'static SamplePerson {
+    EVERYBODY.iter().find(|person| person.name == name).unwrap_or(&EVERYBODY[0])
+}
+
 /// One of the people.
 pub fn random_person(rng: &mut Rng) -> &'static SamplePerson {
     &people()[rng.usize(..people().len())]

@@ -9,9 +9,6 @@ use super::{
 };
 use crate::sandbox::json_text::{JsonObject, JsonText, array, object};
 
-/// The address of the Data Center product, as its events name it.
-const DATACENTER_URL: &str = "https://jira.lindenfell.example";
-
 /// A record of Jira. What is not changed, and what nothing is associated with, is left out.
 pub fn jira(kind: &RecordKind, rng: &mut Rng, id: usize, created_ms: i64) -> JsonObject {
     let author = people::random_admin(rng);
@@ -72,8 +69,8 @@ fn jira_change(kind: &RecordKind, rng: &mut Rng) -> JsonText {
 /// A record of Confluence.
 pub fn confluence(kind: &RecordKind, rng: &mut Rng, created_ms: i64) -> JsonObject {
     // What happens to spaces and pages is anybody's doing, the rest an administrator's.
-    let by = match kind.category {
-        "Spaces" | "Pages" | "Import/export" => people::random_person(rng),
+    let by = match kind.object {
+        "Space" | "Page" => people::random_person(rng),
         _ => people::random_admin(rng),
     };
     let mut object = |what: &str, names: &[&str]| {
@@ -115,102 +112,141 @@ pub fn confluence(kind: &RecordKind, rng: &mut Rng, created_ms: i64) -> JsonObje
 
 /// An event of Data Center.
 pub fn datacenter(kind: &RecordKind, rng: &mut Rng, created_ms: i64) -> JsonObject {
+    let product = datacenter_product(kind);
+    let is_own = matches!(kind.category, "Security" | "Authentication");
     let by = match kind.category {
-        "End user activity" => people::random_person(rng),
+        "Pages" | "Import/export" | "Repositories" => people::random_person(rng),
+        _ if is_own => people::random_person(rng),
         _ => people::random_admin(rng),
     };
-    let affected = datacenter_object(kind.object, &kind.names, rng);
+    let about = if is_own { by } else { people::random_person(rng) };
+    let affected = datacenter_object(product, kind.object, &kind.names, about, rng);
     let associated = match kind.associated {
         "" => None,
-        what => Some(datacenter_object(what, associated_names(what), rng)),
+        what => {
+            let (names, other) = (associated_names(what), people::random_person(rng));
+            Some(datacenter_object(product, what, names, other, rng))
+        }
     };
-    let token = (kind.object == "TOKEN").then(|| datacenter_attribute("Token expiry", "365 days"));
-    // A value that is not there is left out.
-    let change = draw_change(kind, rng).map(|(from, to)| {
+    // Where no other key is known, the text is the key, as seen of Confluence.
+    let (text, key) = kind.text.split_once('|').unwrap_or((kind.text, kind.text));
+    let value = draw_change(kind, rng);
+    let (attributes, changes) = match key.contains(".attribute.") {
+        true => (value, None),
+        false => (None, value),
+    };
+    let change = changes.map(|(from, to)| {
+        // A value that is not there is left out.
         let verb = kind.name.rsplit(' ').next().unwrap_or_default();
-        let is_new = matches!(verb, "added" | "created" | "granted" | "installed");
-        let is_gone = matches!(verb, "deleted" | "revoked");
-        let (from, to) = (JsonText::when(!is_new, from), JsonText::when(!is_gone, to));
-        object! {"key": kind.text, "i18nKey": key("change", kind.text), "from": from, "to": to}
+        let is_new = matches!(verb, "added" | "created" | "granted");
+        let (from, to) = (JsonText::when(!is_new, from), JsonText::when(verb != "revoked", to));
+        object! {"key": text, "i18nKey": key, "from": from, "to": to}
     });
     object! {
         "timestamp": timestamp(created_ms),
-        "author": datacenter_author(by.user_name(), &user_id(by)),
-        "type": datacenter_type(kind.category, kind.name),
+        "author": datacenter_person(product, by, None),
+        "type": datacenter_type([kind.category, kind.name], kind.keys),
         "affectedObjects": array([affected].into_iter().chain(associated)),
         "changedValues": array(change),
         "source": by.ip,
-        "system": DATACENTER_URL,
+        "system": datacenter_url(product),
         "node": "node-1",
         "method": "Browser",
-        "extraAttributes": array(token),
+        "extraAttributes": array(attributes.map(|(_, to)| datacenter_attribute(text, key, to))),
     }
 }
 
 /// A search in the log of Data Center, which the log holds as well.
 pub fn datacenter_search(created_ms: i64, user: &str, source: &str, found: &str) -> JsonObject {
-    let attributes =
-        [datacenter_attribute("Query", ""), datacenter_attribute("Results returned", found)];
+    let url = datacenter_url("jira");
+    let author = object! {
+        "name": user, "type": "ApplicationUser", "id": "JIRAUSER10000",
+        "uri": format!("{url}/secure/ViewProfile.jspa?name={user}"), "avatarUri": "",
+    };
+    let attributes = [
+        datacenter_attribute("Query", "atlassian.audit.event.attribute.query", ""),
+        datacenter_attribute("Results returned", "atlassian.audit.event.attribute.results", found),
+    ];
+    let keys =
+        ["atlassian.audit.event.action.audit.search", "atlassian.audit.event.category.audit"];
     object! {
         "timestamp": timestamp(created_ms),
-        "author": datacenter_author(user, "JIRAUSER10000"),
-        "type": datacenter_type("Auditing", "Audit Log search performed"),
+        "author": author,
+        "type": datacenter_type(["Auditing", "Audit Log search performed"], keys),
         "affectedObjects": [(); 0],
         "changedValues": [(); 0],
         "source": source,
-        "system": DATACENTER_URL,
+        "system": url,
         "node": "node-1",
         "method": "REST",
         "extraAttributes": array(attributes),
     }
 }
 
-fn datacenter_author(name: &str, id: &str) -> JsonObject {
-    object! {
-        "name": name, "type": "ApplicationUser", "id": id, "uri": profile(name), "avatarUri": "",
+/// The product whose keys begin as those of `kind`. What products share is Jira's here.
+fn datacenter_product(kind: &RecordKind) -> &'static str {
+    match kind.keys[0].split('.').next() {
+        Some("audit") => "confluence",
+        Some("bitbucket") => "bitbucket",
+        _ => "jira",
     }
 }
 
-fn datacenter_type(category: &str, action: &str) -> JsonObject {
-    object! {
-        "categoryI18nKey": key("category", category), "category": category,
-        "actionI18nKey": key("action", action), "action": action,
-    }
+/// The address of a product, as its events name it.
+fn datacenter_url(product: &str) -> String {
+    format!("https://{product}.lindenfell.example")
 }
 
-/// One of `affectedObjects`.
-fn datacenter_object(kind: &str, names: &[&str], rng: &mut Rng) -> JsonObject {
-    let (name, uri, id) = match names {
-        [] => {
-            let person = people::random_person(rng);
-            (person.user_name(), profile(person.user_name()), user_id(person))
+/// A person as each product writes one: as an author, or as an object of type `kind`.
+fn datacenter_person(product: &str, person: &SamplePerson, kind: Option<&str>) -> JsonObject {
+    let number = people::people().iter().position(|known| known.account_id == person.account_id);
+    let (number, login) = (number.unwrap_or_default(), person.user_name());
+    let (name, user, id, path) = match product {
+        "confluence" => {
+            let id = format!("8a8081c28f3e5d10018f3e5e{number:08x}");
+            (person.name, "user", id, "admin/users/viewuser.action?username=")
         }
-        names => {
-            let number = rng.usize(..names.len());
-            let id = (10_200 + number).to_string();
-            (names[number], format!("{DATACENTER_URL}/{}/{id}", kind.to_lowercase()), id)
+        "bitbucket" => (login, "NORMAL", (number + 2).to_string(), "users/"),
+        _ => {
+            let id = format!("JIRAUSER{}", 10_100 + number);
+            (login, "ApplicationUser", id, "secure/ViewProfile.jspa?name=")
         }
     };
-    object! {"name": name, "type": kind, "uri": uri, "id": id}
+    object! {
+        "name": name, "type": kind.unwrap_or(user),
+        "uri": format!("{}/{path}{login}", datacenter_url(product)), "id": id,
+        "avatarUri": JsonText::when(kind.is_none(), ""),
+    }
+}
+
+/// `type`; a key that is not known is left out.
+fn datacenter_type([category, action]: [&str; 2], [key, category_key]: [&str; 2]) -> JsonObject {
+    object! {
+        "categoryI18nKey": JsonText::when(!category_key.is_empty(), category_key),
+        "category": category, "actionI18nKey": key, "action": action,
+    }
+}
+
+/// One of `affectedObjects`: one of `names`, or where there is none, `person`.
+fn datacenter_object(
+    product: &str,
+    kind: &str,
+    names: &[&str],
+    person: &SamplePerson,
+    rng: &mut Rng,
+) -> JsonObject {
+    if names.is_empty() {
+        return datacenter_person(product, person, Some(kind));
+    }
+    let number = rng.usize(..names.len());
+    let id = (10_200 + number).to_string();
+    let uri = format!("{}/{}/{id}", datacenter_url(product), kind.to_lowercase());
+    object! {"name": names[number], "type": kind, "uri": uri, "id": id}
 }
 
 /// One of `extraAttributes`.
-fn datacenter_attribute(name: &str, value: &str) -> JsonObject {
-    object! {"name": name, "nameI18nKey": key("attribute", name), "value": value}
-}
-
-fn user_id(person: &SamplePerson) -> String {
-    let number = people::people().iter().position(|known| known.account_id == person.account_id);
-    format!("JIRAUSER{}", 10_100 + number.unwrap_or_default())
-}
-
-fn profile(name: &str) -> String {
-    format!("{DATACENTER_URL}/secure/ViewProfile.jspa?name={name}")
-}
-
-/// The translation key of a word.
-fn key(what: &str, word: &str) -> String {
-    format!("lindenfell.audit.{what}.{}", word.to_lowercase().replace(' ', "."))
+fn datacenter_attribute(name: &str, key: &str, value: &str) -> JsonObject {
+    object! {"name": name, "nameI18nKey": key, "value": value}
 }
 
 fn timestamp(created_ms: i64) -> String {

@@ -26,6 +26,8 @@ pub struct RecordKind {
     pub values: Vec<&'static str>,
     /// Type of what else it is about; empty: nothing.
     pub associated: &'static str,
+    /// Keys of the translations of name and category.
+    pub keys: [&'static str; 2],
 }
 
 /// Members of a record, and the JSON texts that make it irregular.
@@ -101,7 +103,8 @@ pub fn lines<const N: usize>(table: &'static str) -> impl Iterator<Item = [&'sta
 }
 
 fn kind(
-    [weight, name, category, object, names, text, values, associated]: [&'static str; 8],
+    [weight, name, category, object, names, text, values, associated, keys @ ..]: [&'static str;
+        10],
 ) -> RecordKind {
     let list = |words: &'static str| match words {
         "" => Vec::new(),
@@ -116,6 +119,7 @@ fn kind(
         text,
         values: list(values),
         associated,
+        keys,
     }
 }
 
