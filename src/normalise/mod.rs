@@ -5,6 +5,7 @@
 //! understood is in `raw`.
 
 mod confluence_audit;
+mod countries;
 mod datacenter_audit;
 mod fields;
 mod jira_audit;
@@ -87,6 +88,8 @@ pub fn normalise<'a>(
             }
         };
         fields::fill_client(&mut event, address);
+        fields::decode_names(&mut event);
+        fields::remove_repeated(&mut event.targets);
     }
     label_unreadable_times(&mut event, origin.kind, record);
     event
@@ -112,6 +115,7 @@ fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Times
         outcome: Outcome::Unknown,
         meaning: UNKNOWN_MEANING,
         message: None,
+        summary: None,
         product: None,
         actor: EventActor::default(),
         targets: Vec::new(),

@@ -104,6 +104,8 @@ impl NamedDeed {
             Deed::Create if is_access && self.is_part => Deed::Assign,
             Deed::Delete if is_access && self.is_part => Deed::Revoke,
             Deed::Create | Deed::Delete if is_group => Deed::Other,
+            Deed::Create if class == OcsfClass::ApplicationLifecycle => Deed::Install,
+            Deed::Delete if class == OcsfClass::ApplicationLifecycle => Deed::Remove,
             Deed::Move if class != OcsfClass::EntityManagement => Deed::Update,
             deed => deed,
         }
@@ -154,9 +156,9 @@ pub fn ecs_types(
         return [None; 3];
     };
     let of_deed = match deed {
-        Deed::Create | Deed::Import => "creation",
+        Deed::Create | Deed::Install | Deed::Import => "creation",
         Deed::Read | Deed::Search | Deed::Export => "access",
-        Deed::Delete => "deletion",
+        Deed::Delete | Deed::Remove => "deletion",
         Deed::Logon => "start",
         Deed::Logoff => "end",
         Deed::AccountSwitch | Deed::Other => "info",
