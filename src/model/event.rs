@@ -66,6 +66,10 @@ pub struct Event<'a> {
     pub meaning: ActionMeaning,
     /// Human text.
     pub message: Option<EventText<'a>>,
+    /// The source's own words for the action, where the action is made of them; not part of a
+    /// normalized event.
+    #[cfg_attr(test, schemars(skip))]
+    pub summary: Option<EventText<'a>>,
     /// jira, confluence, bitbucket, organization, ...
     pub product: Option<EventText<'a>>,
     /// Who did it.
@@ -110,6 +114,10 @@ pub struct EventActor<'a> {
     pub id: Option<EventText<'a>>,
     /// Its name.
     pub name: Option<EventText<'a>>,
+    /// The name that it signs in with, where the source tells it from the name that it shows; not
+    /// part of a normalized event.
+    #[cfg_attr(test, schemars(skip))]
+    pub login: Option<EventText<'a>>,
     /// Its address; only what looks like one.
     pub email: Option<EventText<'a>>,
     /// How it proved who it is.
@@ -166,7 +174,7 @@ pub struct RelatedPerson<'a> {
 }
 
 /// Something that was acted on, or is associated.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventTarget<'a> {
     /// user, group, site, ... in the singular.
@@ -176,6 +184,9 @@ pub struct EventTarget<'a> {
     pub id: Option<EventText<'a>>,
     /// Its name.
     pub name: Option<EventText<'a>>,
+    /// The name that a user signs in with, as of an actor.
+    #[cfg_attr(test, schemars(skip))]
+    pub login: Option<EventText<'a>>,
     /// Its address.
     pub email: Option<EventText<'a>>,
     /// The address of its page in a browser.
@@ -185,7 +196,7 @@ pub struct EventTarget<'a> {
 }
 
 /// What a target belongs to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetParent<'a> {
     /// Its id.
@@ -220,6 +231,8 @@ pub struct EventClient<'a> {
     pub forwarded: Vec<EventText<'a>>,
     /// Country name.
     pub country: Option<EventText<'a>>,
+    /// The country's code (ISO 3166-1 alpha-2), where the name is known.
+    pub country_code: Option<&'static str>,
     /// Region name.
     pub region: Option<EventText<'a>>,
     /// City name.
@@ -379,6 +392,7 @@ impl EventClient<'_> {
         out.text_if_some("ip", self.ip.as_deref());
         self.write_forwarded(out);
         out.text_if_some("country", self.country.as_deref());
+        out.text_if_some("country_code", self.country_code);
         out.text_if_some("region", self.region.as_deref());
         out.text_if_some("city", self.city.as_deref());
         out.text_if_some("geo", self.geo.as_deref());

@@ -119,6 +119,8 @@ words! {
         GroupManagement = "Group Management",
         /// 6001: content that people work on, and exports.
         WebResources = "Web Resources Activity",
+        /// 6002: an app that is installed, updated, enabled, disabled or removed.
+        ApplicationLifecycle = "Application Lifecycle",
         /// 6003: a call of an API.
         Api = "API Activity",
     }
@@ -134,6 +136,9 @@ words! {
         Delete = "Delete",
         Enable = "Enable",
         Disable = "Disable",
+        Install = "Install",
+        /// What an app is that is uninstalled.
+        Remove = "Remove",
         Activate = "Activate",
         Deactivate = "Deactivate",
         Suspend = "Suspend",

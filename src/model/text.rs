@@ -36,6 +36,44 @@ pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// The longest entity that is read, without its `&`: `#x10ffff;`.
+const MAX_ENTITY: usize = 9;
+
+/// `text` with the entities of XML, and those by number, decoded once: `&amp;lt;` is `&lt;`.
+pub fn decode_entities(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        let (c, tail) = decode_entity(after).unwrap_or(('&', after));
+        out.push(c);
+        rest = tail;
+    }
+    out + rest
+}
+
+/// The character of the entity that `text` begins with, after its `&`, and what follows it.
+fn decode_entity(text: &str) -> Option<(char, &str)> {
+    let end = text.bytes().take(MAX_ENTITY).position(|byte| byte == b';')?;
+    let (name, rest) = (text.get(..end)?, text.get(end + 1..)?);
+    let c = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let (digits, base) =
+                digits.strip_prefix(['x', 'X']).map_or((digits, 10), |digits| (digits, 16));
+            // `from_str_radix` would take a sign.
+            let code = digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(digits)?;
+            let c = char::from_u32(u32::from_str_radix(code, base).ok()?)?;
+            (!c.is_control()).then_some(c)?
+        }
+    };
+    Some((c, rest))
+}
+
 /// `text` in which each character that a terminal obeys is a space, in its whole length.
 pub fn printable_line(text: &str) -> String {
     text.chars().map(harmless).collect()
@@ -89,6 +127,23 @@ pub fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entities_are_decoded_once() {
+        for (text, want) in [
+            ("R&amp;D &lt;x&gt; &quot;y&quot; &apos;z&apos;", "R&D <x> \"y\" 'z'"),
+            ("O&#39;Hara O&#x27;Hara O&#X2019;Hara", "O'Hara O'Hara O’Hara"),
+            ("&amp;lt;", "&lt;"),
+            ("&#x10ffff;&é;&amp;", "\u{10ffff}&é;&"),
+        ] {
+            assert_eq!(decode_entities(text), want);
+        }
+        for none in [
+            "&", "a & b;", "&amp", "&copy;", "&#;", "&#x;", "&#+65;", "&#xd800;", "&#10;", "&#65a;",
+        ] {
+            assert_eq!(decode_entities(none), none);
+        }
+    }
 
     #[test]
     fn escape_sequences_and_newlines_lose_their_power() {

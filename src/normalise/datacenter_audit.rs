@@ -53,7 +53,16 @@ pub fn fill<'a>(
     stated_outcome::weigh_attributes(event, extra);
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
-    event.targets = known(items(objects).map(|node| target(node.fields(["type", "id", "name"]))));
+    if event.actor.kind == Some(ActorKind::User) {
+        event.actor.login = author.and_then(|author| login(author, event.product.as_deref()));
+    }
+    event.targets = known(items(objects).map(|node| {
+        let mut target = target(node.fields(["type", "id", "name"]));
+        if target.kind.as_deref() == Some("user") {
+            target.login = login(node, event.product.as_deref());
+        }
+        target
+    }));
     event.changes = known(items(changed).map(|node| {
         // Other versions than those seen may name the parts as Confluence Cloud does.
         let [key, name, i18n_key, from, old, to, new] =
@@ -61,6 +70,7 @@ pub fn fill<'a>(
         change([key, name, i18n_key], [from, old], [to, new])
     }));
     let is_trace = kind.is_audit_search() && is_author(reader, author);
+    event.summary = kind.text.clone();
     event.message = join_message(kind.text, extra.and_then(attributes));
     let labels = [
         ("category", kind.category),
@@ -176,6 +186,25 @@ fn actor_kind(kind: Option<&str>, id: Option<&str>, name: Option<&str>) -> Optio
     (is_someone && kind.is_none_or(is_user)).then_some(ActorKind::User)
 }
 
+/// The name that the user `node` signs in with: the `name` of Jira and Bitbucket; of Confluence,
+/// whose `name` is the full one, the end of the address of the profile (elastic/integrations reads
+/// the fields of atlassian_jira and atlassian_confluence so).
+fn login<'a>(node: Node<'a>, product: Option<&str>) -> Option<EventText<'a>> {
+    if matches!(product, Some("jira" | "bitbucket")) {
+        return node.text_of("name");
+    }
+    let profile = node.text_of("uri")?;
+    let is_profile = ["?name=", "?username=", "/users/"].iter().any(|part| profile.contains(part));
+    let account = account_in(&profile).filter(|account| is_profile && !account.is_empty())?;
+    let (account, _) = url::form_urlencoded::parse(account.as_bytes()).next()?;
+    Some(EventText::Owned(account.into_owned()))
+}
+
+/// The name of an account at the end of the address of its profile.
+fn account_in(profile: &str) -> Option<&str> {
+    profile.rsplit(['=', '/']).next()
+}
+
 /// Whether `author` is the account that reads the log: by name or id, or by the account's name at
 /// the end of the address of its profile, since Confluence's `name` is the full one.
 fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
@@ -185,7 +214,7 @@ fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     let [name, id, profile] = author.fields(["name", "id", "uri"]);
     let named = [name, id].map(|field| field.and_then(Node::scalar));
     let profile = profile.and_then(Node::text);
-    let account = profile.as_deref().and_then(|uri| uri.rsplit(['=', '/']).next());
+    let account = profile.as_deref().and_then(account_in);
     let reader = reader.to_lowercase();
     let mut known = named.iter().flatten().map(|text| &**text).chain(account);
     !reader.is_empty() && known.any(|text| text.to_lowercase() == reader)

@@ -1,7 +1,7 @@
 //! Tests what a Data Center's audit event becomes.
 
 use crate::model::name::SourceKind;
-use crate::normalise::testing::{normalised, written};
+use crate::normalise::testing::{normalised, with_event, written};
 use serde_json::{Value, json};
 
 fn event(text: &str) -> Value {
@@ -76,6 +76,39 @@ fn authors_of_every_kind() {
         let kind = actor(author).get("type").cloned().unwrap_or_default();
         assert_eq!(kind, want, "{author}");
     }
+}
+
+#[test]
+fn a_login_is_the_name_of_jira_and_bitbucket_and_at_the_end_of_confluences_profile() {
+    let logins = |system: &str, user: &str| {
+        let text = format!(
+            r#"{{"system":"https://{system}","author":{user},"affectedObjects":[{user}]}}"#
+        );
+        with_event(SourceKind::DatacenterAudit, None, &text, |event| {
+            let texts = [&event.actor.login, &event.targets[0].login];
+            texts.map(|login| login.as_deref().unwrap_or_default().to_owned())
+        })
+    };
+    let full = |uri: &str| {
+        format!(
+            r#"{{"type":"user","id":"2c96","name":"Ada Example","uri":"https://x.example{uri}"}}"#
+        )
+    };
+    let ada = ["ada", "ada"];
+    let by_name = r#"{"type":"user","id":"JIRAUSER1","name":"ada","uri":"https://x.example/y"}"#;
+    assert_eq!(logins("jira.example", by_name), ada);
+    assert_eq!(logins("bitbucket.example", by_name), ada);
+    assert_eq!(logins("wiki.example/confluence", by_name), ["", ""]);
+    assert_eq!(logins("confluence.example", &full("/admin/viewuser.action?username=ada")), ada);
+    assert_eq!(logins("tools.example", &full("/secure/ViewProfile.jspa?name=ada")), ada);
+    assert_eq!(logins("tools.example", &full("/users/ada")), ada);
+    let encoded = full("/admin/viewuser.action?username=ada%40example.com");
+    assert_eq!(logins("confluence.example", &encoded), ["ada@example.com", "ada@example.com"]);
+    for none in ["/display/x", "/users/", "?username="] {
+        assert_eq!(logins("confluence.example", &full(none)), ["", ""], "{none}");
+    }
+    let system = r#"{"type":"user","id":"-1","name":"System"}"#;
+    assert_eq!(logins("jira.example", system)[0], "");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Reads what the records of several sources have alike: action, category, targets, changes,
 //! labels, the addresses of the client.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::model::address::NetworkAddress;
 use crate::model::event::{Event, EventTarget, EventText, FieldChange, REMOTE_ADDRESS};
 use crate::model::json::Node;
-use crate::model::text::bounded;
+use crate::model::text::{bounded, decode_entities};
+use crate::normalise::countries::country_code;
 use crate::normalise::taxonomy;
 
 /// Fills in what the records of Jira and Confluence Cloud have alike. `filed_as` is the category
@@ -19,6 +21,7 @@ pub fn fill_cloud<'a>(
     event.product = Some(EventText::Borrowed(product));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
     fill_action(event, action, filed_as.as_deref());
+    event.summary = summary.clone();
     event.message = join_message(summary, description);
     add_labels(event, [("category", filed_as)]);
 }
@@ -107,10 +110,43 @@ pub fn items<'a>(list: Option<Node<'a>>) -> impl Iterator<Item = Node<'a>> {
     list.into_iter().flat_map(Node::items)
 }
 
+/// Decodes the HTML entities in the names of `event`, which some sources write as for a page.
+pub fn decode_names(event: &mut Event<'_>) {
+    let actor = &mut event.actor;
+    let names = [&mut actor.name, &mut actor.login, &mut actor.on_behalf_of.name];
+    let of_targets = event.targets.iter_mut();
+    let of_targets = of_targets.flat_map(|it| [&mut it.name, &mut it.login, &mut it.parent.name]);
+    for name in names.into_iter().chain(of_targets).flatten() {
+        if name.contains('&') {
+            *name = decode_entities(name).into();
+        }
+    }
+}
+
+/// So many targets are compared each with each.
+const MAX_COMPARED: usize = 16;
+
+/// Removes the targets that equal an earlier one.
+pub fn remove_repeated(targets: &mut Vec<EventTarget<'_>>) {
+    let is_repeated =
+        |(at, target): (usize, &EventTarget<'_>)| targets.iter().take(at).any(|it| it == target);
+    if targets.len() <= MAX_COMPARED && !targets.iter().enumerate().any(is_repeated) {
+        return;
+    }
+    // A record may name thousands.
+    let is_first: Vec<bool> = {
+        let mut seen = HashSet::new();
+        targets.iter().map(|target| seen.insert(target)).collect()
+    };
+    let mut is_first = is_first.into_iter();
+    targets.retain(|_| is_first.next() == Some(true));
+}
+
 /// Proxies that are listed. A longer list is no network's, and is whole in `raw`.
 const MAX_FORWARDED: usize = 32;
 
-/// Fills the addresses of the client from `text`, what the source has in their place.
+/// Fills the code of the client's country, and the client's addresses from `text`, what the source
+/// has in their place.
 ///
 /// A server behind proxies writes the whole list that they send in `X-Forwarded-For`: the client
 /// first, then each proxy
@@ -119,6 +155,7 @@ const MAX_FORWARDED: usize = 32;
 /// `for="[2001:db8::1]:47011";proto=https`). Whatever is more than addresses (a port, a host name,
 /// a word) is kept as the label [`REMOTE_ADDRESS`].
 pub fn fill_client<'a>(event: &mut Event<'a>, text: Option<EventText<'a>>) {
+    event.client.country_code = event.client.country.as_deref().and_then(country_code);
     let Some(text) = text else {
         return;
     };

@@ -43,7 +43,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let hinted = actor_kind(Some(&id), None, None, false);
+    let hinted = actor_kind([Some(&id), None, None, None], false);
     // A key such as `administrator` has no form to tell by; only an account is surely a user's.
     let kind = match (hinted, &*id) {
         (Some(ActorKind::System), "system") => Some(ActorKind::System),

@@ -5,6 +5,7 @@
 //! understood is in `raw`.
 
 mod confluence_audit;
+mod countries;
 mod datacenter_actions;
 mod datacenter_audit;
 mod fields;
@@ -90,6 +91,8 @@ pub fn normalise<'a>(
         };
         fields::fill_client(&mut event, address);
         stated_outcome::weigh_message(&mut event);
+        fields::decode_names(&mut event);
+        fields::remove_repeated(&mut event.targets);
     }
     label_unreadable_times(&mut event, origin.kind, record);
     event
@@ -115,6 +118,7 @@ fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Times
         outcome: Outcome::Unknown,
         meaning: UNKNOWN_MEANING,
         message: None,
+        summary: None,
         product: None,
         actor: EventActor::default(),
         targets: Vec::new(),

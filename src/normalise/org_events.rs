@@ -54,12 +54,14 @@ fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
     let email = email.and_then(Node::text);
     let id = id.and_then(Node::scalar);
     let app = app.and_then(|app| app.scalar_of("id"));
-    let kind =
-        people::actor_kind(id.as_deref(), email.as_deref(), auth.kind.as_deref(), app.is_some());
+    let name = name.and_then(Node::text);
+    let says = [&id, &name, &email, &auth.kind].map(Option::as_deref);
+    let kind = people::actor_kind(says, app.is_some());
     let actor = EventActor {
         kind,
         id,
-        name: name.and_then(Node::text),
+        name,
+        login: None,
         email: address(email),
         auth,
         on_behalf_of: behalf.map(person).unwrap_or_default(),
@@ -131,6 +133,7 @@ fn target_and_issue(node: Node<'_>) -> (EventTarget<'_>, [Option<Node<'_>>; 2]) 
         kind: kind.and_then(Node::text).map(singular),
         id: id.and_then(Node::scalar),
         name: first_text(names),
+        login: None,
         email: address(email.and_then(Node::text)),
         url: links.and_then(|links| links.text_of("alt")).filter(|url| is_web_url(url)),
         parent: TargetParent::default(),
@@ -163,6 +166,8 @@ fn singular(kind: EventText<'_>) -> EventText<'_> {
         "orgs" => EventText::Borrowed("organization"),
         "policies" => EventText::Borrowed("policy"),
         "directories" => EventText::Borrowed("directory"),
+        // Someone without an account yet.
+        "invited-user" | "invited-users" => EventText::Borrowed("user"),
         "users" | "groups" | "products" | "sites" | "apps" | "domains" | "roles" | "spaces"
         | "pages" | "projects" | "tokens" => match kind {
             EventText::Borrowed(kind) => {
@@ -301,6 +306,73 @@ mod tests {
         for none in ["", r#","issueId":null"#, r#","issueId":{},"issueKeyOrId":" ""#] {
             assert_eq!(targets(none, ""), json!([with_url]), "{none}");
         }
+    }
+
+    #[test]
+    fn an_invited_person_is_a_user() {
+        let event = event(
+            r#"{"attributes":{"action":"user_invited","context":[{"id":"i1","type":"invited-user",
+              "attributes":{"email":"bo@example.com"}}]}}"#,
+        );
+        assert_eq!(
+            event["targets"],
+            json!([{"type": "user", "id": "i1", "email": "bo@example.com"}])
+        );
+    }
+
+    #[test]
+    fn equal_targets_are_written_once_in_the_order_of_the_record() {
+        let event = |kinds: &str| {
+            let items: Vec<_> = kinds
+                .chars()
+                .map(|id| {
+                    format!(r#"{{"type":"orgs","id":"{id}","attributes":{{"name":"A &amp; B"}}}}"#)
+                })
+                .collect();
+            let (context, container) = items.split_at(1);
+            let event = event(&format!(
+                r#"{{"attributes":{{"action":"x","context":[{}],"container":[{}]}}}}"#,
+                context.join(","),
+                container.join(",")
+            ));
+            let targets = event["targets"].as_array().unwrap().clone();
+            targets.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect::<String>()
+        };
+        assert_eq!(event("abc"), "abc");
+        assert_eq!(event("aab"), "ab");
+        assert_eq!(event("abacbc"), "abc");
+        // More than are compared one by one.
+        assert_eq!(event("abcdefghijklmnopqrstuvwxyzabcz"), "abcdefghijklmnopqrstuvwxyz");
+    }
+
+    #[test]
+    fn the_country_has_a_code_where_its_name_is_known() {
+        let client = |country: &str| {
+            let event = event(&format!(
+                r#"{{"attributes":{{"action":"x","location":{{"countryName":"{country}"}}}}}}"#
+            ));
+            event["client"].clone()
+        };
+        for (name, code) in [("Czech Republic", "CZ"), ("Korea, Republic of", "KR"), ("NL", "NL")] {
+            assert_eq!(client(name), json!({"country": name, "country_code": code}));
+        }
+        assert_eq!(client("Exampleland"), json!({"country": "Exampleland"}));
+    }
+
+    #[test]
+    fn entities_are_decoded_in_names_only() {
+        let text = r#"{"attributes":{"action":"x",
+          "actor":{"id":"712020:a1","name":"O&#39;Hara &amp; Sons","onBehalfOf":{"name":"&quot;Bo&quot;"}},
+          "context":[{"type":"groups","id":"a&amp;b","attributes":{"name":"R&amp;D &lt;x&gt;"}}]},
+          "message":{"content":"Added R&amp;D"}}"#;
+        let event = event(text);
+        assert_eq!(event["actor"]["name"], "O'Hara & Sons");
+        assert_eq!(event["actor"]["on_behalf_of"]["name"], "\"Bo\"");
+        assert_eq!(
+            event["targets"],
+            json!([{"type": "group", "id": "a&amp;b", "name": "R&D <x>"}])
+        );
+        assert_eq!(event["message"], "Added R&amp;D");
     }
 
     #[test]

@@ -9,31 +9,47 @@ use crate::model::text::split_at_byte;
 /// The ways in which an app, and nobody else, proves who it is (Admin API, `authType`).
 const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for-2LO"];
 
-/// The type of an actor with this id, text in the field of its address and way to prove who it is,
-/// perhaps with an app that acted for it; `None` if none of these says.
-///
-/// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
-/// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
-pub fn actor_kind(
-    id: Option<&str>,
-    email: Option<&str>,
-    auth: Option<&str>,
-    has_app: bool,
-) -> Option<ActorKind> {
+/// What Atlassian writes in the address field of its own actors, whose id is then a product's name
+/// such as `confluence` (seen in elastic/integrations, atlassian_cloud).
+const OWN_ACTOR: &str = "Atlassian app";
+
+/// The name under which Atlassian's own work is logged (Microsoft Defender for Cloud Apps, how to
+/// protect Atlassian).
+const INTERNAL_SYSTEM: &str = "Atlassian Internal System";
+
+/// The type of an actor with this id, name, text in the field of its address and way to prove who
+/// it is, perhaps with an app that acted for it; `None` if none of these says.
+pub fn actor_kind([id, name, email, auth]: [Option<&str>; 4], has_app: bool) -> Option<ActorKind> {
     let has_account = id.is_some_and(is_account_id);
+    // Anyone may take that name, with an account or an address of their own.
+    let is_person = has_account && !is_word(email, OWN_ACTOR) || email.is_some_and(is_address);
+    if is_word(name, INTERNAL_SYSTEM) && !is_person {
+        return Some(ActorKind::System);
+    }
     if is_word(id, "anonymous") {
         return Some(ActorKind::Anonymous);
     }
     if has_app || auth.is_some_and(|auth| APP_AUTH.contains(&auth)) {
         return Some(ActorKind::App);
     }
-    if is_word(email, "Atlassian app") {
+    if is_word(email, OWN_ACTOR) {
         return Some(if has_account { ActorKind::App } else { ActorKind::System });
     }
     if has_account || email.is_some_and(is_address) {
         return Some(ActorKind::User);
     }
-    id.map(|_| ActorKind::System)
+    // Whose id says nothing may be anyone.
+    id.filter(|id| !is_uuid(id) && !id.eq_ignore_ascii_case("unidentified"))
+        .map(|_| ActorKind::System)
+}
+
+/// Whether `id` is a bare UUID: 32 hex digits in five groups.
+fn is_uuid(id: &str) -> bool {
+    let is_right = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_right)
 }
 
 /// Whether `text` is `word`, in whatever case.
@@ -108,7 +124,7 @@ mod tests {
     use super::*;
 
     fn classify(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
-        actor_kind(id, email, None, false)
+        actor_kind([id, None, email, None], false)
     }
 
     #[test]
@@ -125,6 +141,11 @@ mod tests {
             (Some("557058:a1"), Some("Atlassian app"), Some(App)),
             (Some("confluence"), None, Some(System)),
             (Some("Anonymous"), None, Some(Anonymous)),
+            (Some("3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11"), None, None),
+            (Some("3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11"), Some("x@example.com"), Some(User)),
+            (Some("3f0d7a52-7a51-4b77-9b1e+0a9b6a6d1c11"), None, Some(System)),
+            (Some("unidentified"), None, None),
+            (Some("Unidentified"), Some("Atlassian app"), Some(System)),
             (None, None, None),
             (None, Some("not an address"), None),
         ];
@@ -136,9 +157,22 @@ mod tests {
     #[test]
     fn an_app_token_means_an_app() {
         let id = Some("712020:3f0d");
-        let with = |auth| actor_kind(id, None, Some(auth), false);
+        let with = |auth| actor_kind([id, None, None, Some(auth)], false);
         assert_eq!(with("connect-token"), Some(ActorKind::App));
         assert_eq!(with("auth-token-for-3LO"), Some(ActorKind::User));
         assert_eq!(with("something-new"), Some(ActorKind::User));
+    }
+
+    #[test]
+    fn the_internal_system_is_known_by_its_name_and_people_are_not_taken_for_it() {
+        let named =
+            |id, email| actor_kind([id, Some("Atlassian Internal System"), email, None], false);
+        let (account, uuid) = ("712020:3f0d", "3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11");
+        for id in [None, Some(uuid), Some("unidentified")] {
+            assert_eq!(named(id, None), Some(ActorKind::System), "{id:?}");
+        }
+        assert_eq!(named(Some(account), Some("Atlassian app")), Some(ActorKind::System));
+        assert_eq!(named(Some(account), None), Some(ActorKind::User));
+        assert_eq!(named(Some(uuid), Some("x@example.com")), Some(ActorKind::User));
     }
 }

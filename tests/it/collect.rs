@@ -35,7 +35,7 @@ const KEYS: [(&str, &[&str]); 5] = [
     ),
     ("source", &["name", "type", "org_id", "site"]),
     ("actor", &["type", "id", "name", "email", "auth", "on_behalf_of"]),
-    ("client", &["ip", "forwarded", "country", "region", "city", "geo"]),
+    ("client", &["ip", "forwarded", "country", "country_code", "region", "city", "geo"]),
     ("auth", &["type", "token_id", "token_label"]),
 ];
 

@@ -430,3 +430,22 @@ fn what_cannot_be_converted_is_reported_with_what_can() {
     assert_eq!(run.code, 3);
     assert!(run.stderr.contains("one JSON object a line"), "{}", run.stderr);
 }
+
+#[test]
+fn a_line_from_before_countries_had_codes_gets_one() {
+    let raw = r#"{"id":"e1","attributes":{"action":"user_login","location":{"ip":"198.51.100.7","countryName":"Korea, Republic of"}}}"#;
+    let old = format!(
+        r#"{{"schema":"atlaudit/1","id":"org:e1","source":{{"name":"acme","type":"org-events"}},"observed_time":"2026-11-21T00:00:00.000Z","action":"user_login","category":"authentication","outcome":"success","client":{{"ip":"198.51.100.7","country":"Korea, Republic of"}},"raw":{raw}}}"#
+    );
+    let site = Site::of(0, 0);
+    fs::write(site.path("old"), old + "\n").unwrap();
+    for (format, path) in [
+        ("normalized", "/client/country_code"),
+        ("ecs", "/source/geo/country_iso_code"),
+        ("ocsf", "/src_endpoint/location/country"),
+    ] {
+        let trees = site.ok(&["convert", "--format", format, "old"]).trees();
+        let codes: Vec<_> = trees.iter().map(|tree| tree.pointer(path).cloned()).collect();
+        assert_eq!(codes, [Some("KR".into())], "{format}");
+    }
+}

@@ -21,6 +21,7 @@ mod check;
 mod clock;
 mod collect;
 mod content_coding;
+mod contrib;
 mod convert;
 mod crash;
 mod cron;

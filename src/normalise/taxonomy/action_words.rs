@@ -158,9 +158,9 @@ pub fn ecs_types(
         return [None; 3];
     };
     let of_deed = match deed {
-        Deed::Create | Deed::Import => "creation",
+        Deed::Create | Deed::Install | Deed::Import => "creation",
         Deed::Read | Deed::Search | Deed::Export => "access",
-        Deed::Delete => "deletion",
+        Deed::Delete | Deed::Remove => "deletion",
         Deed::Logon => "start",
         Deed::Logoff => "end",
         Deed::AccountSwitch | Deed::Other => "info",

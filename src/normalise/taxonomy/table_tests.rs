@@ -228,6 +228,7 @@ fn activities(class: OcsfClass) -> &'static [Deed] {
             &[Assign, Revoke, AddUser, RemoveUser, Delete, Create, AddSubgroup, RemoveSubgroup]
         }
         OcsfClass::WebResources => &[Create, Read, Update, Delete, Search, Import, Export, Share],
+        OcsfClass::ApplicationLifecycle => &[Install, Remove, Enable, Disable, Update],
         OcsfClass::Api => &[Create, Read, Update, Delete],
     }
 }

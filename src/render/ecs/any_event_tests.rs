@@ -53,23 +53,39 @@ fn any_target() -> impl Strategy<Value = EventTarget<'static>> {
         maybe(),
     ];
     let parent = (maybe(), maybe()).prop_map(|(id, name)| TargetParent { id, name });
-    (kind, maybe(), maybe(), maybe(), maybe(), parent).prop_map(
-        |(kind, id, name, email, url, parent)| EventTarget { kind, id, name, email, url, parent },
+    (kind, maybe(), maybe(), maybe(), maybe(), maybe(), parent).prop_map(
+        |(kind, id, name, login, email, url, parent)| EventTarget {
+            kind,
+            id,
+            // Who has a login has a name.
+            login: name.as_ref().and(login),
+            name,
+            email,
+            url,
+            parent,
+        },
     )
 }
+
+/// A name that is a login as well.
+const LOGIN: &str = "the login";
 
 fn any_actor() -> impl Strategy<Value = EventActor<'static>> {
     const KINDS: &[ActorKind] =
         &[ActorKind::User, ActorKind::App, ActorKind::System, ActorKind::Anonymous];
     let kind = option::of(prop::sample::select(KINDS));
     let three = || (maybe(), maybe(), maybe());
-    (kind, three(), three(), three()).prop_map(|(kind, own, auth, behalf)| EventActor {
-        kind,
-        id: own.0,
-        name: own.1,
-        email: own.2,
-        auth: ActorAuth { kind: auth.0, token_id: auth.1, token_label: auth.2 },
-        on_behalf_of: RelatedPerson { id: behalf.0, name: behalf.1, email: behalf.2 },
+    let login = option::of(Just(LOGIN).prop_map(text));
+    (kind, three(), login, three(), three()).prop_map(|(kind, own, login, auth, behalf)| {
+        EventActor {
+            kind,
+            id: own.0,
+            name: login.clone().unwrap_or(own.1),
+            login: login.flatten(),
+            email: own.2,
+            auth: ActorAuth { kind: auth.0, token_id: auth.1, token_label: auth.2 },
+            on_behalf_of: RelatedPerson { id: behalf.0, name: behalf.1, email: behalf.2 },
+        }
     })
 }
 
@@ -127,6 +143,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
                 ip: lists.2.0.0,
                 port: None,
                 forwarded: lists.2.0.1,
+                country_code: lists.2.1.as_ref().map(|_| "NL"),
                 country: lists.2.1,
                 region: lists.2.2,
                 city: lists.2.3,
@@ -177,7 +194,7 @@ fn actor(ecs: &Value) -> Value {
     known(&[
         ("type", &rest["type"]),
         ("id", &user["id"]),
-        ("name", &user["full_name"]),
+        ("name", if user["name"] == LOGIN { &user["name"] } else { &user["full_name"] }),
         ("email", &user["email"]),
         ("auth", &rest["auth"]),
         (
@@ -197,6 +214,7 @@ fn client(ecs: &Value) -> Value {
         ("ip", &source["ip"]),
         ("forwarded", &ecs["atlassian"]["client"]["forwarded"]),
         ("country", &geo["country_name"]),
+        ("country_code", &geo["country_iso_code"]),
         ("region", &geo["region_name"]),
         ("city", &geo["city_name"]),
         ("geo", &ecs["atlassian"]["client"]["geo"]),
@@ -234,6 +252,9 @@ proptest! {
         }
         let known: HashSet<&Value> = got["related"]["user"].as_array().into_iter().flatten().collect();
         for user in ["", "/effective", "/target", "/changes"] {
+            if user.is_empty() && event.actor.kind == Some(ActorKind::System) {
+                continue;
+            }
             let user = got.pointer(&format!("/user{user}")).and_then(Value::as_object);
             let texts = user.into_iter().flat_map(Map::values).filter(|value| value.is_string());
             for text in texts {

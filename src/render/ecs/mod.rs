@@ -8,10 +8,11 @@ mod user;
 
 use std::collections::HashSet;
 
-use crate::model::event::{Event, EventTarget, REMOTE_ADDRESS};
+use crate::model::event::{ActorKind, Event, EventTarget, REMOTE_ADDRESS};
 use crate::model::json::write::{ObjectWriter, TextListWriter, object};
 use crate::model::record::Record;
-use user::{EventUsers, identity, is_kind};
+use crate::model::source_kind::SourceAddress;
+use user::{EventUsers, UserIdentity, is_kind, target_identity};
 
 /// Appends the event as one ECS document.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
@@ -64,6 +65,7 @@ fn append_source(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     }
     out.object("geo", |out| {
         out.text_if_some("country_name", client.country.as_deref());
+        out.text_if_some("country_iso_code", client.country_code);
         out.text_if_some("region_name", client.region.as_deref());
         out.text_if_some("city_name", client.city.as_deref());
     });
@@ -92,8 +94,13 @@ fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
 /// The fields of `observer`: what makes the events. What carries them, as this program, is none
 /// (ECS, observer).
 fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
+    let descriptor = event.source.kind.descriptor();
     out.constant(r#""vendor":"Atlassian""#);
-    out.text_if_some("product", event.product.as_deref());
+    out.constant(match descriptor.address {
+        SourceAddress::Organization | SourceAddress::Site => r#""type":"saas""#,
+        SourceAddress::Server => r#""type":"application""#,
+    });
+    out.text("product", event.product.as_deref().unwrap_or(descriptor.product));
     // The name that the user gave it.
     out.text("name", event.source.name);
     out.text_if_some("hostname", event.source.site.and_then(host));
@@ -109,19 +116,19 @@ fn host(site: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-/// The fields of `related`: all that a document names, in one place to search. Nothing twice.
+/// The fields of `related`: all that a document names, in one place to search. Nothing twice, and
+/// no actor that is nobody's account.
 fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<'_>) {
     out.text_list("user", |list| {
         let mut seen = DistinctTexts::default();
-        let actor = &event.actor;
-        let behalf = &actor.on_behalf_of;
-        let people = [
-            identity(&actor.id, &actor.name, &actor.email),
-            identity(&behalf.id, &behalf.name, &behalf.email),
-        ];
+        let actor = match event.actor.kind {
+            Some(ActorKind::System) => UserIdentity::default(),
+            _ => users.actor,
+        };
         let targets = event.targets.iter().filter(|target| is_kind(target, "user"));
-        let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
-        let texts = people.into_iter().chain(targets).flat_map(|it| it.texts());
+        let targets = targets.map(target_identity);
+        let people = [actor, users.effective].into_iter().chain(targets);
+        let texts = people.flat_map(|it| it.texts());
         texts
             .chain(users.target.texts())
             .chain(users.changes.texts())

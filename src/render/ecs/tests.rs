@@ -54,6 +54,7 @@ pub fn blank() -> Event<'static> {
         outcome: Outcome::Unknown,
         meaning: UNKNOWN_MEANING,
         message: None,
+        summary: None,
         product: None,
         actor: EventActor::default(),
         targets: Vec::new(),
@@ -84,7 +85,8 @@ fn an_event_of_which_nothing_is_known() {
         "event": {"kind": "event", "id": "org:1", "action": "user_login", "outcome": "unknown",
             "created": "2026-11-21T00:00:00.000Z", "ingested": "2026-11-21T00:00:00.000Z",
             "module": "atlassian", "dataset": "atlassian.org_events", "original": RAW},
-        "observer": {"vendor": "Atlassian", "name": "acme"},
+        "observer": {"vendor": "Atlassian", "type": "saas",
+            "product": "Atlassian Administration", "name": "acme"},
         "atlassian": {"schema": "atlaudit/1", "source": {"name": "acme", "type": "org-events"},
             "timestamp": "observed_time", "category": "other"}
     });
@@ -98,6 +100,7 @@ fn actor() -> EventActor<'static> {
         kind: Some(ActorKind::User),
         id: text("712020:a1"),
         name: text("Ada"),
+        login: None,
         email: text("ada@example.com"),
         auth: ActorAuth { kind: text("api-token"), token_id: text("t1"), token_label: text("ci") },
         on_behalf_of: person("712020:b2", "Cy", "cy@example.com"),
@@ -139,6 +142,7 @@ fn full() -> Event<'static> {
             port: Some(5678),
             forwarded: vec![Cow::Borrowed("203.0.113.80"), Cow::Borrowed("198.51.100.7")],
             country: text("Exampleland"),
+            country_code: Some("XX"),
             region: text("North"),
             city: text("Town"),
             geo: text("EU"),
@@ -167,9 +171,9 @@ fn a_full_event() {
                 "group": {"id": "g1", "name": "admins"}}},
         "group": {"id": "g1", "name": "admins"},
         "source": {"address": "198.51.100.7", "ip": "198.51.100.7", "port": 5678,
-            "geo": {"country_name": "Exampleland", "region_name": "North", "city_name": "Town"}},
+            "geo": {"country_name": "Exampleland", "country_iso_code": "XX", "region_name": "North", "city_name": "Town"}},
         "organization": {"id": "org-1", "name": "Acme"},
-        "observer": {"vendor": "Atlassian", "product": "jira", "name": "acme", "hostname": "jira.example"},
+        "observer": {"vendor": "Atlassian", "type": "saas", "product": "jira", "name": "acme", "hostname": "jira.example"},
         "related": {
             "user": ["712020:a1", "Ada", "ada@example.com", "712020:b2", "Cy", "cy@example.com",
                 "712020:9c", "Bo", "bo@example.com"],
@@ -338,4 +342,56 @@ fn the_url_is_that_of_the_content_that_was_acted_on() {
     assert_eq!(got["atlassian"]["targets"][0]["url"], "https://acme.example/people/1");
     event.targets.truncate(2);
     assert_eq!(ecs(&event).get("url"), None);
+}
+
+#[test]
+fn a_login_is_the_name_and_a_name_that_is_one_is_no_full_name() {
+    let user = |name, login, email| {
+        let mut event = blank();
+        event.actor = EventActor { name, login, email, ..EventActor::default() };
+        let mut bo = target("user", "u", "Bo");
+        bo.login = text("bo.b");
+        event.targets = vec![bo];
+        ecs(&event)
+    };
+    let got = user(text("Ada Example"), text("ada"), text("ada@example.com"));
+    let bo = json!({"id": "u", "name": "bo.b", "full_name": "Bo"});
+    let mut want = json!({"name": "ada", "full_name": "Ada Example", "email": "ada@example.com"});
+    want["target"] = bo.clone();
+    assert_eq!(got["user"], want);
+    let related = ["Ada Example", "ada@example.com", "ada", "u", "Bo", "bo.b"];
+    assert_eq!(got["related"]["user"], json!(related));
+    let got = user(text("ada"), text("ada"), None);
+    assert_eq!(got["user"], json!({"name": "ada", "target": bo}));
+}
+
+#[test]
+fn a_system_is_related_to_nobody() {
+    let related = |kind| {
+        let mut event = blank();
+        event.actor = EventActor { kind, ..actor() };
+        ecs(&event)["related"]["user"].clone()
+    };
+    let behalf = ["712020:b2", "Cy", "cy@example.com"];
+    assert_eq!(related(Some(ActorKind::System)), json!(behalf));
+    let all = [&["712020:a1", "Ada", "ada@example.com"][..], &behalf].concat();
+    for kind in [Some(ActorKind::User), Some(ActorKind::App), None] {
+        assert_eq!(related(kind), json!(all), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_observer_is_a_service_or_a_server_and_always_a_product() {
+    let observer = |kind, product| {
+        let mut event = blank();
+        event.source.kind = kind;
+        event.product = product;
+        let observer = &ecs(&event)["observer"];
+        ["type", "product"].map(|key| observer[key].as_str().unwrap().to_owned())
+    };
+    use SourceKind::*;
+    assert_eq!(observer(JiraAudit, text("jira")), ["saas", "jira"]);
+    assert_eq!(observer(OrgEvents, None), ["saas", "Atlassian Administration"]);
+    assert_eq!(observer(WorkspaceEvents, None), ["saas", "Atlassian Cloud"]);
+    assert_eq!(observer(DatacenterAudit, None), ["application", "Atlassian Data Center"]);
 }

@@ -1,10 +1,10 @@
 //! The users of a document: `user` acts, `user.effective` is acted for, `user.target` is acted on;
 //! `user.changes`, what is new about them; and `group`.
 //!
-//! `name` is the login. Of an Atlassian account that is its address. A display name is none:
-//! anybody may take any, and change it, so that rules and risk scores by `user.name` would mix
-//! people up. It is `full_name`. The directory that `domain` is for is nowhere named; the host of
-//! an address is none.
+//! `name` is the login: of an account of a Data Center the name that it signs in with, of an
+//! Atlassian account its address. A display name is none: anybody may take any, and change it, so
+//! that rules and risk scores by `user.name` would mix people up. It is `full_name`. The directory
+//! that `domain` is for is nowhere named; the host of an address is none.
 
 use crate::model::event::{Event, EventTarget, EventText};
 use crate::model::json::write::ObjectWriter;
@@ -13,8 +13,8 @@ use crate::model::meaning::Deed;
 /// Who and what stands in an event.
 #[derive(Debug)]
 pub struct EventUsers<'e> {
-    actor: UserIdentity<'e>,
-    effective: UserIdentity<'e>,
+    pub actor: UserIdentity<'e>,
+    pub effective: UserIdentity<'e>,
     /// As it was; one that begins, as it is.
     pub target: UserIdentity<'e>,
     group: Option<&'e EventTarget<'e>>,
@@ -40,8 +40,7 @@ impl<'e> EventUsers<'e> {
         let behalf = &actor.on_behalf_of;
         let deed = event.meaning.deed;
         let of_kind = |kind| event.targets.iter().find(move |target| is_kind(target, kind));
-        let target =
-            of_kind("user").map(|target| identity(&target.id, &target.name, &target.email));
+        let target = of_kind("user").map(target_identity);
         let is_someone = target.is_some();
         let (mut target, mut changes) = (target.unwrap_or_default(), changes(event));
         // Who begins or ends has no changes (ECS, usage of the user fields).
@@ -51,8 +50,8 @@ impl<'e> EventUsers<'e> {
             _ => {}
         }
         EventUsers {
-            actor: identity(&actor.id, &actor.name, &actor.email),
-            effective: identity(&behalf.id, &behalf.name, &behalf.email),
+            actor: identity([&actor.id, &actor.name, &actor.email, &actor.login]),
+            effective: identity([&behalf.id, &behalf.name, &behalf.email, &None]),
             target,
             group: of_kind("group"),
             is_membership: is_someone && matches!(deed, Deed::AddUser | Deed::RemoveUser),
@@ -113,18 +112,16 @@ pub fn is_kind(target: &EventTarget<'_>, kind: &str) -> bool {
 
 type OptionalText<'t> = Option<EventText<'t>>;
 
-/// A user with these fields.
-pub fn identity<'e>(
-    id: &'e OptionalText<'_>,
-    name: &'e OptionalText<'_>,
-    email: &'e OptionalText<'_>,
-) -> UserIdentity<'e> {
-    UserIdentity {
-        id: id.as_deref(),
-        login: email.as_deref(),
-        email: email.as_deref(),
-        full_name: name.as_deref(),
-    }
+/// A target that is a user.
+pub fn target_identity<'e>(target: &'e EventTarget<'_>) -> UserIdentity<'e> {
+    identity([&target.id, &target.name, &target.email, &target.login])
+}
+
+/// A user with this id, name, address and login. A name that is the login is no full name.
+fn identity<'e>(texts: [&'e OptionalText<'_>; 4]) -> UserIdentity<'e> {
+    let [id, name, email, login] = texts.map(Option::as_deref);
+    let full_name = name.filter(|name| login != Some(name));
+    UserIdentity { id, login: login.or(email), email, full_name }
 }
 
 /// What is new about the first target, whose the changes are, if that is a user.

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
+use super::attributes;
 use super::sample_events_tests::{line, minimal_event, text};
 use super::schema_rules_tests::faults;
-use super::{attributes, endpoint};
 use crate::model::event::{
     ActorAuth, ActorKind, Event, EventActor, EventClient, EventTarget, EventText, FieldChange,
     RelatedPerson, TargetParent,
@@ -29,6 +29,7 @@ const TEXTS: &[&str] = &[
     "Netherlands",
     "NL",
     "Type",
+    "Users",
     "permission",
     "jira",
     "\u{0}",
@@ -45,9 +46,18 @@ const KINDS: &[&str] = &[
     "role",
     "permission",
     "page",
+    "app",
+    "plugin",
+    "project_role",
+    "api_token",
     "User",
     "",
 ];
+
+/// The codes of some countries.
+fn country_code(text: &str) -> Option<&'static str> {
+    matches!(text, "Netherlands" | "NL").then_some("NL")
+}
 
 fn any_text() -> impl Strategy<Value = Option<EventText<'static>>> {
     prop_oneof![
@@ -63,6 +73,7 @@ fn target() -> impl Strategy<Value = EventTarget<'static>> {
         kind: text(kind),
         id,
         name,
+        login: None,
         email,
         url,
         parent: TargetParent { id: parent, name: None },
@@ -87,6 +98,7 @@ fn actor() -> impl Strategy<Value = EventActor<'static>> {
             kind,
             id,
             name,
+            login: None,
             email,
             auth: ActorAuth { kind: auth, token_id, token_label },
             on_behalf_of: RelatedPerson { id: behalf, ..RelatedPerson::default() },
@@ -106,6 +118,8 @@ fn client() -> impl Strategy<Value = EventClient<'static>> {
         ip,
         port,
         forwarded,
+        // As a source of records would fill it.
+        country_code: country.as_deref().and_then(country_code),
         country,
         region,
         city,
@@ -138,6 +152,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
             let (action, message, product, app) = texts;
             event.action = action.unwrap_or(EventText::Borrowed("done"));
             (event.message, event.product) = (message, product);
+            event.summary = event.message.clone();
             event.labels.extend(app.clone().map(|app| ("actorApp", app)));
             event.labels.extend(app.map(|app| ("node", app)));
             (event.actor, event.client) = (actor, client);
@@ -168,7 +183,7 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
     // What a thing is may be said by the attribute that it stands in.
     let targets = wanted["targets"].as_array_mut();
     targets.into_iter().flatten().for_each(|target| {
-        let words = ["user", "group", "organization", "policy"];
+        let words = ["user", "group", "organization", "policy", "app"];
         if words.iter().any(|word| target["type"] == *word) {
             target.as_object_mut().unwrap().remove("type");
         }
@@ -181,7 +196,7 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
     let has_it = |text: &str| {
         let is_known = |known: &&str| {
             let is_type = known.eq_ignore_ascii_case(text) || *known == "Service" && text == "app";
-            *known == text || is_type || Some(*known) == endpoint::country_code(text)
+            *known == text || is_type || Some(*known) == country_code(text)
         };
         has.iter().any(is_known)
     };

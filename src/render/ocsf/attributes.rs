@@ -10,9 +10,8 @@ use crate::model::meaning::OcsfClass;
 use crate::model::record::Record;
 use crate::model::source_kind::RecordIdentity;
 use crate::render::ocsf::people::{APP_LABEL, OcsfUser};
-use crate::render::ocsf::render_plan::{
-    PrivilegeSource, RenderPlan, TargetAttribute, TargetKind, targets_in,
-};
+use crate::render::ocsf::render_plan::{PrivilegeSource, RenderPlan, TargetAttribute, targets_in};
+use crate::render::ocsf::target_kind::TargetKind;
 
 /// Writes the object `metadata`.
 pub fn write_metadata(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
@@ -92,6 +91,11 @@ pub fn write_of_class(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
             });
             out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
         }
+        OcsfClass::ApplicationLifecycle => {
+            if let Some(target) = plan.target(plan.indices.app) {
+                out.object("app", |out| write_id_and_name(out, target));
+            }
+        }
         OcsfClass::EntityManagement => out.object("entity", |out| write_entity(plan, out)),
     }
     if let Some(to) = &plan.dst_endpoint {
@@ -102,7 +106,7 @@ pub fn write_of_class(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
         if let Some(target) = plan.target(at) {
-            out.object(key, |out| write_id_and_name(out, target));
+            out.object(key, |out| write_with_type(out, target));
         }
     }
     out.texts("privileges", PrivilegeSource::list(plan));
@@ -155,7 +159,7 @@ fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut
     };
     out.constant(fields);
     out.object(key, |out| match key {
-        "policy" => write_with_type(out, target),
+        "policy" | "group" => write_with_type(out, target),
         _ => write_id_and_name(out, target),
     });
 }
@@ -180,6 +184,8 @@ pub fn write_unmapped(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
         out.word("time_is", other);
     }
     out.word("category", event.category.as_str());
+    // `event_code` is made of it, and the message has more.
+    out.text_if_some("summary", event.summary.as_deref());
     out.object("source", |out| {
         // The tenant is the organization, where there is one.
         out.text_if_some("site", event.source.site.filter(|_| event.source.org_id.is_some()));
@@ -227,6 +233,7 @@ fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget
         _ if *target == EventTarget::default() => false,
         // A privilege is a text, and has no id and no type.
         TargetAttribute::Unmapped | TargetAttribute::Privilege => true,
+        TargetAttribute::App if target.kind.as_deref() != Some("app") => true,
         place => {
             let user = match place {
                 TargetAttribute::User => plan.user,
@@ -249,6 +256,7 @@ fn unmapped_client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut Ob
     }
     if plan.src_endpoint.country.is_none() {
         out.text_if_some("country", client.country.as_deref());
+        out.text_if_some("country_code", client.country_code);
     }
     if !has_place {
         out.text_if_some("region", client.region.as_deref());

@@ -6,14 +6,14 @@ use crate::model::meaning::{Deed, OcsfClass};
 /// `activity_id` of what the class has no activity for; the source's own word stands beside it.
 const OTHER: u8 = 99;
 
-/// `activity_id` and `activity_name` of `event` within `class`: the number, and the schema's
-/// caption of it or the action.
+/// `activity_id` and `activity_name` of `deed` to `event` within `class`: the number, and the
+/// schema's caption of it or the action.
 ///
 /// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and
 /// has a label in the source. An action that we do not know is of the second kind: the source says
 /// what was done. Only where the action itself could not be read is nothing known.
-pub fn activity<'e>(class: OcsfClass, event: &'e Event<'_>) -> (u8, &'e str) {
-    match activity_id(class, event.meaning.deed) {
+pub fn activity<'e>(class: OcsfClass, deed: Deed, event: &'e Event<'_>) -> (u8, &'e str) {
+    match activity_id(class, deed) {
         _ if event.action == UNPARSED => (0, "Unknown"),
         Some((id, deed)) => (id, deed.as_str()),
         None => (OTHER, &event.action),
@@ -29,6 +29,7 @@ pub fn class_uid(class: OcsfClass) -> u16 {
         OcsfClass::UserAccess => 3005,
         OcsfClass::GroupManagement => 3006,
         OcsfClass::WebResources => 6001,
+        OcsfClass::ApplicationLifecycle => 6002,
         OcsfClass::Api => 6003,
     }
 }
@@ -36,7 +37,7 @@ pub fn class_uid(class: OcsfClass) -> u16 {
 /// The fields of the category that a class is of.
 pub fn category_fields(class: OcsfClass) -> &'static str {
     match class {
-        OcsfClass::WebResources | OcsfClass::Api => {
+        OcsfClass::WebResources | OcsfClass::ApplicationLifecycle | OcsfClass::Api => {
             r#""category_uid":6,"category_name":"Application Activity""#
         }
         _ => r#""category_uid":3,"category_name":"Identity & Access Management""#,
@@ -50,11 +51,19 @@ pub fn activity_id(class: OcsfClass, deed: Deed) -> Option<(u8, Deed)> {
     let deed = match (class, deed) {
         (OcsfClass::AccountChange, Deed::Activate | Deed::Resume) => Deed::Enable,
         (OcsfClass::AccountChange, Deed::Deactivate | Deed::Suspend) => Deed::Disable,
+        (OcsfClass::ApplicationLifecycle, Deed::Create) => Deed::Install,
+        (OcsfClass::ApplicationLifecycle, Deed::Delete) => Deed::Remove,
+        (OcsfClass::ApplicationLifecycle, Deed::Activate) => Deed::Enable,
+        (OcsfClass::ApplicationLifecycle, Deed::Deactivate) => Deed::Disable,
         (_, deed) => deed,
     };
     let mut activities = activities(class).iter();
     let id = match (class, deed) {
         (OcsfClass::Authentication, Deed::AccountSwitch) => 7,
+        // 3 to 5 are starts and stops.
+        (OcsfClass::ApplicationLifecycle, Deed::Enable) => 6,
+        (OcsfClass::ApplicationLifecycle, Deed::Disable) => 7,
+        (OcsfClass::ApplicationLifecycle, Deed::Update) => 8,
         _ => u8::try_from(activities.position(|activity| *activity == deed)?).ok()? + 1,
     };
     Some((id, deed))
@@ -88,6 +97,7 @@ fn activities(class: OcsfClass) -> &'static [Deed] {
             &[Assign, Revoke, AddUser, RemoveUser, Delete, Create, AddSubgroup, RemoveSubgroup]
         }
         OcsfClass::WebResources => &[Create, Read, Update, Delete, Search, Import, Export, Share],
+        OcsfClass::ApplicationLifecycle => &[Install, Remove],
         OcsfClass::Api => &[Create, Read, Update, Delete],
     }
 }

@@ -1,11 +1,7 @@
-//! The objects `src_endpoint` and `dst_endpoint`: from where, and on which host. Sources name a
-//! country, and OCSF wants its code.
-
-use std::sync::LazyLock;
+//! The objects `src_endpoint` and `dst_endpoint`: from where, and on which host.
 
 use crate::model::address::{NetworkAddress, host_and_port};
 use crate::model::event::{Event, EventClient};
-use crate::model::hashing::QuickMap;
 use crate::model::json::write::ObjectWriter;
 
 /// From where the actor came. Empty without an IP address: an endpoint must have one, or a name,
@@ -24,7 +20,7 @@ impl<'e> SrcEndpoint<'e> {
     pub fn of(event: &'e Event<'e>) -> SrcEndpoint<'e> {
         let client = &event.client;
         let ip = client.ip.as_deref();
-        let country = client.country.as_deref().filter(|_| ip.is_some()).and_then(country_code);
+        let country = client.country_code.filter(|_| ip.is_some());
         SrcEndpoint { ip, country, client }
     }
 
@@ -77,51 +73,6 @@ impl<'e> DstEndpoint<'e> {
         out.text_if_some("ip", self.ip);
         if let Some(port) = self.port {
             out.integer("port", i64::from(port));
-        }
-    }
-}
-
-/// The code of the country that `text` names, or is the code of. Nothing where it is neither: what
-/// a country is called by other names is not guessed.
-pub fn country_code(text: &str) -> Option<&str> {
-    if let Some(code) = COUNTRIES.get(text) {
-        return Some(code);
-    }
-    let is_code = text.len() == 2 && COUNTRIES.values().any(|code| *code == text);
-    is_code.then_some(text)
-}
-
-static COUNTRIES: LazyLock<QuickMap<&str, &str>> = LazyLock::new(|| rows().collect());
-
-fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = include_str!("countries.tsv").lines();
-    lines.filter_map(|line| line.split_once('\t'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_sorted_and_codes_are_codes() {
-        assert!(rows().is_sorted_by(|one, next| one.0 < next.0));
-        for (name, of) in rows() {
-            assert_eq!(country_code(name), Some(of));
-            assert_eq!(country_code(of), Some(of));
-            let is_code = of.len() == 2 && of.bytes().all(|byte| byte.is_ascii_uppercase());
-            assert!(is_code, "{of}");
-        }
-        assert_eq!(rows().count(), 275);
-        let mut codes: Vec<&str> = rows().map(|(_, code)| code).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), 249);
-    }
-
-    #[test]
-    fn what_is_no_country_has_no_code() {
-        for text in ["", "Exampleland", "nl", "XX", "NLD", "netherlands", "é"] {
-            assert_eq!(country_code(text), None, "{text}");
         }
     }
 }

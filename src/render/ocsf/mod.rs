@@ -7,12 +7,14 @@
 //! event, and the record is in `raw_data`. No profile is claimed: the one of clouds requires the
 //! provider of a cloud, and a Data Center has none.
 
+mod acted_on;
 mod attributes;
 mod classes;
 mod endpoint;
 mod observables;
 mod people;
 mod render_plan;
+mod target_kind;
 
 use crate::model::event::Event;
 use crate::model::json::write::{ObjectWriter, object};
@@ -43,7 +45,7 @@ fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     out.integer("class_uid", class_uid);
     out.word("class_name", class.as_str());
     out.constant(classes::category_fields(class));
-    let (activity_id, activity_name) = classes::activity(class, event);
+    let (activity_id, activity_name) = classes::activity(class, plan.deed, event);
     let id = i64::from(activity_id);
     out.integer("activity_id", id);
     out.text("activity_name", activity_name);

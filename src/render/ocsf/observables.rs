@@ -3,7 +3,8 @@
 
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
-use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute, TargetKind, targets_in};
+use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute, targets_in};
+use crate::render::ocsf::target_kind::TargetKind;
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
 const MAX_OBSERVABLES: usize = 32;

@@ -90,6 +90,20 @@ impl<'e> OcsfUser<'e> {
         OcsfUser::new(&target.id, &target.name, &target.email)
     }
 
+    /// A user of whom only `text` is known: the id of an account, which has a colon or 24 letters
+    /// and digits, or else a name.
+    pub fn of_text(text: &'e str) -> OcsfUser<'e> {
+        let is_hex = || text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_id = text.contains(':') || text.len() == 24 && is_hex();
+        OcsfUser {
+            uid: Some(text).filter(|_| is_id),
+            name: Some(text).filter(|_| !is_id),
+            email: None,
+            kind: Some(ActorKind::User),
+            token: None,
+        }
+    }
+
     /// Writes the fields of the object.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.text_if_some("uid", self.uid);

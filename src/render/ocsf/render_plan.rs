@@ -6,8 +6,10 @@
 
 use crate::model::event::{ActorKind, Event, EventTarget, FieldChange};
 use crate::model::meaning::{Deed, OcsfClass};
+use crate::render::ocsf::acted_on::{find_app, find_entity, find_role_change};
 use crate::render::ocsf::endpoint::{DstEndpoint, SrcEndpoint};
 use crate::render::ocsf::people::{ActorFields, OcsfUser};
+use crate::render::ocsf::target_kind::TargetKind;
 
 /// An event and all that is decided about it before it is written.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct RenderPlan<'e> {
     pub event: &'e Event<'e>,
     /// As what.
     pub class: OcsfClass,
+    /// What was done to what the class is about.
+    pub deed: Deed,
     /// Who did it.
     pub actor: ActorFields<'e>,
     /// From where.
@@ -43,6 +47,8 @@ pub struct TargetIndices {
     pub subgroup: Option<usize>,
     /// Whatever it is that was managed.
     pub entity: Option<usize>,
+    /// The app that was installed, changed or removed.
+    pub app: Option<usize>,
     /// What a group's privileges give access to.
     pub resource: Option<usize>,
     /// What stands for the content that is acted on where no content is named: a site, a product.
@@ -55,6 +61,7 @@ impl<'e> RenderPlan<'e> {
         let mut plan = RenderPlan {
             event,
             class: OcsfClass::EntityManagement,
+            deed: event.meaning.deed,
             actor: ActorFields::of(event),
             src_endpoint: SrcEndpoint::of(event),
             dst_endpoint: None,
@@ -84,13 +91,18 @@ impl<'e> RenderPlan<'e> {
     /// - Group Management, a group: a target;
     /// - Web Resources Activity, web resources: targets that are content, else the whole site or
     ///   product;
+    /// - Application Lifecycle, an app: a target;
     /// - API Activity, an actor, an operation and the address that the call came from: the
     ///   operation is the action;
     /// - Entity Management, an entity: any target, else the organization, the site or the source
-    ///   itself, one of which is always known. So it is the last resort of all others.
+    ///   itself, one of which is always known. So it is the last resort of all others; nothing is
+    ///   then said to have been done to what only stands for the thing.
     fn choose_class(&mut self) -> OcsfClass {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
+            OcsfClass::EntityManagement | OcsfClass::UserAccess if self.use_role_change() => {
+                OcsfClass::UserAccess
+            }
             OcsfClass::AccountChange if self.find_account() => wanted,
             OcsfClass::Authentication if self.find_login_user() => wanted,
             OcsfClass::UserAccess if self.find_user() && self.find_privileges() => wanted,
@@ -103,13 +115,19 @@ impl<'e> RenderPlan<'e> {
                 wanted
             }
             OcsfClass::WebResources if self.find_content() => wanted,
+            OcsfClass::ApplicationLifecycle if find_app(event).is_some() => {
+                self.indices.app = find_app(event);
+                wanted
+            }
             OcsfClass::Api if !self.actor.is_empty() && self.src_endpoint.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
-                self.indices = TargetIndices {
-                    entity: event.targets.iter().position(TargetKind::is_named),
-                    ..TargetIndices::default()
-                };
+                let (entity, is_acted_on) = find_entity(event);
+                self.indices = TargetIndices { entity, ..TargetIndices::default() };
+                // Another class wanted another thing.
+                if !is_acted_on || !matches!(wanted, OcsfClass::EntityManagement | OcsfClass::Api) {
+                    self.deed = Deed::Other;
+                }
                 OcsfClass::EntityManagement
             }
         }
@@ -135,8 +153,26 @@ impl<'e> RenderPlan<'e> {
                 let user = target.filter(|target| TargetKind::of(target) == TargetKind::User);
                 self.entity_user = user.and_then(OcsfUser::of_target);
             }
-            OcsfClass::AccountChange | OcsfClass::UserAccess => {}
+            OcsfClass::AccountChange | OcsfClass::UserAccess | OcsfClass::ApplicationLifecycle => {}
         }
+    }
+
+    /// Whether someone was given a role of a project, or lost it; what was done is that then.
+    fn use_role_change(&mut self) -> bool {
+        let Some((deed, member)) = find_role_change(self.event) else {
+            return false;
+        };
+        self.deed = deed;
+        let is_member = |target: &EventTarget<'_>| {
+            let texts = [&target.id, &target.name, &target.login];
+            TargetKind::of(target) == TargetKind::User
+                && texts.iter().any(|text| text.as_deref() == Some(member))
+        };
+        self.indices.user = self.event.targets.iter().position(is_member);
+        let target = self.target(self.indices.user);
+        self.user = target.and_then(OcsfUser::of_target).or(Some(OcsfUser::of_text(member)));
+        self.privileges = Some(PrivilegeSource::Targets);
+        true
     }
 
     /// The account that was changed.
@@ -209,53 +245,6 @@ impl<'e> RenderPlan<'e> {
     }
 }
 
-/// What kind of thing a target is, as far as classes of OCSF care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
-    User,
-    Group,
-    Organization,
-    Site,
-    Product,
-    Policy,
-    /// Something that is granted.
-    Privilege,
-    /// Anything else: a page, a project, an app, a domain.
-    Thing,
-}
-
-impl TargetKind {
-    /// The kind of `target`.
-    pub fn of(target: &EventTarget<'_>) -> TargetKind {
-        match target.kind.as_deref().unwrap_or_default() {
-            "user" => TargetKind::User,
-            "group" => TargetKind::Group,
-            "organization" => TargetKind::Organization,
-            "site" => TargetKind::Site,
-            "product" => TargetKind::Product,
-            "role" | "roles" | "project_role" | "permission" | "permissions" | "privilege"
-            | "privileges" => TargetKind::Privilege,
-            kind if kind == "policy" || kind.ends_with("_policy") => TargetKind::Policy,
-            _ => TargetKind::Thing,
-        }
-    }
-
-    /// Whether `target` has a name or an id; an address will do for a user.
-    pub fn is_named(target: &EventTarget<'_>) -> bool {
-        let is_reachable = || target.email.is_some() && TargetKind::of(target) == TargetKind::User;
-        target.name.is_some() || target.id.is_some() || is_reachable()
-    }
-
-    /// The index of the first target of this kind that can be named, from `start` on.
-    pub fn first(self, event: &Event<'_>, start: usize) -> Option<usize> {
-        let fits = |target: &EventTarget<'_>| {
-            TargetKind::of(target) == self && TargetKind::is_named(target)
-        };
-        let mut targets = event.targets.iter().enumerate().skip(start);
-        targets.find(|(_, target)| fits(target)).map(|(at, _)| at)
-    }
-}
-
 /// The attribute that holds a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetAttribute {
@@ -263,6 +252,7 @@ pub enum TargetAttribute {
     Group,
     Subgroup,
     Entity,
+    App,
     /// In the list `policies`.
     Policy,
     /// In the list `privileges`.
@@ -287,6 +277,7 @@ impl TargetAttribute {
             _ if at(plan.indices.group) => TargetAttribute::Group,
             _ if at(plan.indices.subgroup) => TargetAttribute::Subgroup,
             _ if at(plan.indices.entity) => TargetAttribute::Entity,
+            _ if at(plan.indices.app) => TargetAttribute::App,
             OcsfClass::AccountChange if kind == TargetKind::Policy => TargetAttribute::Policy,
             OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
                 TargetAttribute::Privilege

@@ -39,6 +39,7 @@ pub fn minimal_event(class: OcsfClass, deed: Deed) -> Event<'static> {
         outcome: Outcome::Unknown,
         meaning: ActionMeaning { class, deed, ..UNKNOWN_MEANING },
         message: None,
+        summary: None,
         product: None,
         actor: EventActor::default(),
         targets: Vec::new(),

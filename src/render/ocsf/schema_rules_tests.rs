@@ -15,12 +15,13 @@ event class_uid=int! class_name=text! category_uid=int! category_name=text! acti
 3002 user=user! service=named dst_endpoint=endpoint any service dst_endpoint
 3004 entity=entity!
 3005 user=user! privileges[]=text! resources[]=resource
-3006 group=named! subgroup=named user=user privileges[]=text resource=resource
+3006 group=resource! subgroup=resource user=user privileges[]=text resource=resource
 6001 web_resources[]=web_resource! dst_endpoint=endpoint
+6002 app=product! any app
 6003 actor=actor! api=api! src_endpoint=endpoint! resources[]=resource dst_endpoint=endpoint
 metadata version=text! uid=text! original_event_uid=text event_code=text! product=product! tenant_uid=text \
     log_name=text! source=text! original_time=text logged_time=time processed_time=time!
-product name=text vendor_name=text any name
+product uid=text name=text vendor_name=text any name uid
 actor user=user app_name=text app_uid=text any user app_name app_uid
 user uid=text name=text email_addr=email type_id=0|1|2|3|4|99 type=text programmatic_credentials[]=credential any name uid
 credential uid=text! type=text
@@ -30,7 +31,7 @@ named uid=text name=text any uid name
 resource uid=text name=text type=text any uid name
 web_resource uid=text name=text type=text url_string=text any uid name
 policy uid=text name=text type=text any uid name type
-entity uid=text name=text type_id=0|1|2|3|4|5|6|7|99! type=text! user=user group=named org=named policy=policy \
+entity uid=text name=text type_id=0|1|2|3|4|5|6|7|99! type=text! user=user group=resource org=named policy=policy \
     any uid name user group org policy
 api operation=text! service=named
 observable type_id=1|2|4|5|6|10|14|31|32|33! name=text! value=text!
@@ -100,6 +101,7 @@ const ACTIVITIES: &[(u64, &[&str])] = &[
             "Remove Subgroup",
         ],
     ),
+    (6002, &["Install", "Remove", "Start", "Stop", "Restart", "Enable", "Disable", "Update"]),
     (6001, &["Create", "Read", "Update", "Delete", "Search", "Import", "Export", "Share"]),
     (6003, &["Create", "Read", "Update", "Delete"]),
 ];

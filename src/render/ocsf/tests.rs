@@ -76,6 +76,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
     let place = EventClient {
         ip: None,
         country: text("Netherlands"),
+        country_code: Some("NL"),
         region: text("Utrecht"),
         city: text("Zeist"),
         geo: text("52.09,5.12"),
@@ -87,7 +88,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
     assert_eq!(value.get("src_endpoint"), None);
     assert_eq!(
         value["unmapped"]["client"],
-        json!({"forwarded": ["203.0.113.80"], "country": "Netherlands", "region": "Utrecht", "city": "Zeist", "geo": "52.09,5.12"})
+        json!({"forwarded": ["203.0.113.80"], "country": "Netherlands", "country_code": "NL", "region": "Utrecht", "city": "Zeist", "geo": "52.09,5.12"})
     );
     event.client.ip = text("198.51.100.7");
     event.client.port = Some(8080);
@@ -117,6 +118,7 @@ fn observables_name_their_field_and_do_not_repeat() {
     event.targets = vec![target("group", "g1", "admins"), target("user", "712020:a1", "Ada")];
     event.client = client("198.51.100.7");
     event.client.country = text("Portugal");
+    event.client.country_code = Some("PT");
     let one = |type_id: u8, name: &str, value: &str| json!({"type_id": type_id, "name": name, "value": value});
     assert_eq!(
         render_valid(&event)["observables"],
@@ -218,4 +220,15 @@ fn a_targets_parent_and_address_are_kept() {
         let value = render_valid(&event);
         assert_eq!(value["unmapped"].get("targets").is_some(), is_left, "{value}");
     }
+}
+
+#[test]
+fn the_summary_is_beside_its_code() {
+    let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
+    event.action = EventText::Borrowed("users_password_changed");
+    event.summary = text("User's password changed");
+    event.message = text("User's password changed: by hand");
+    let value = render_valid(&event);
+    assert_eq!(value["metadata"]["event_code"], "users_password_changed");
+    assert_eq!(value["unmapped"]["summary"], "User's password changed");
 }

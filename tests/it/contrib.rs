@@ -1,0 +1,202 @@
+//! The configuration for SIEMs in `contrib` names fields that events have: Splunk's of normalized
+//! events, and the columns of Microsoft Sentinel's own tables of raw records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::support::Site;
+
+const PROPS: &str = include_str!("../../contrib/splunk/props.conf");
+const EVENT_TYPES: &str = include_str!("../../contrib/splunk/eventtypes.conf");
+const TAGS: &str = include_str!("../../contrib/splunk/tags.conf");
+const SENTINEL: &str = include_str!("../../contrib/sentinel/vector-raw.yaml");
+
+/// The stanzas of a file of Splunk's, with their settings. A `\` at the end joins two lines.
+fn stanzas(text: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut name = String::new();
+    let text = text.replace("\\\n", " ");
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(stanza) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            name = stanza.to_owned();
+            continue;
+        }
+        let (key, value) = line.split_once(" = ").unwrap_or_else(|| panic!("{line}"));
+        found.entry(name.clone()).or_default().insert(key.to_owned(), value.to_owned());
+    }
+    found
+}
+
+/// What an expression of `eval` is made of.
+#[derive(Debug, Default)]
+struct Eval {
+    fields: BTreeSet<String>,
+    texts: BTreeSet<String>,
+}
+
+impl Eval {
+    fn parse(text: &str) -> Eval {
+        let mut found = Eval::default();
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let is_word = |c: char| c.is_alphanumeric() || c == '_';
+            if matches!(first, '"' | '\'') {
+                let (quoted, after) = rest[1..].split_once(first).unwrap();
+                let list = if first == '"' { &mut found.texts } else { &mut found.fields };
+                list.insert(quoted.to_owned());
+                rest = after;
+            } else if is_word(first) {
+                let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                let (word, after) = rest.split_at(end);
+                let is_field = !after.starts_with('(') && !matches!(word, "AND" | "OR" | "_raw");
+                found.fields.extend(is_field.then(|| word.to_owned()));
+                rest = after;
+            } else {
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+        // What `json_extract` takes out of the line.
+        let paths = found.texts.iter().filter(|text| text.contains("{"));
+        found.fields.extend(paths.cloned().collect::<Vec<_>>());
+        found
+    }
+}
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../../src/render/event.schema.json")).unwrap()
+}
+
+/// Whether a normalized event can have this field: `client.ip`, `targets{0}.name`.
+fn is_field(schema: &Value, path: &str) -> bool {
+    let mut at = schema;
+    for step in path.split('.') {
+        let (key, is_list) = match step.split_once('{') {
+            Some((key, _)) => (key, true),
+            None => (step, false),
+        };
+        let fields = at["properties"].as_object();
+        at = match fields.and_then(|fields| fields.get(key)) {
+            Some(field) if is_list => &field["items"],
+            Some(field) => field,
+            // Labels have any name.
+            None => return at["additionalProperties"]["type"] == "string",
+        };
+    }
+    !at.is_null()
+}
+
+#[test]
+fn splunk_uses_fields_that_events_have() {
+    let (schema, props) = (schema(), &stanzas(PROPS)["atlaudit"]);
+    let mut used = BTreeSet::new();
+    for (key, value) in props {
+        if key.starts_with("EVAL-") {
+            used.extend(Eval::parse(value).fields);
+        } else if key.starts_with("FIELDALIAS-") {
+            used.insert(value.split_once(" AS ").unwrap().0.to_owned());
+        }
+    }
+    assert!(used.len() > 20, "{used:?}");
+    for field in used {
+        assert!(is_field(&schema, &field), "{field} is in no event");
+    }
+    assert!(!is_field(&schema, "client.address") && !is_field(&schema, "targets{0}.mail"));
+}
+
+#[test]
+fn splunk_fills_what_the_models_of_the_common_information_model_need() {
+    let props = &stanzas(PROPS)["atlaudit"];
+    let is_alias = |field: &&str| {
+        let alias = props.get(&format!("FIELDALIAS-{field}"));
+        alias.is_some_and(|value| value.ends_with(&format!(" AS {field}")))
+    };
+    let needed = [
+        "action",
+        "app",
+        "change_type",
+        "dest",
+        "object",
+        "object_category",
+        "object_id",
+        "result",
+        "src",
+        "src_user",
+        "status",
+        "user",
+        "vendor_product",
+    ];
+    let is_filled = |field: &&str| props.contains_key(&format!("EVAL-{field}")) || is_alias(field);
+    let missing: Vec<_> = needed.iter().filter(|field| !is_filled(field)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // The values that the models prescribe.
+    let texts = Eval::parse(&props["EVAL-action"]).texts;
+    for value in ["success", "failure", "created", "deleted", "modified", "read", "acl_modified"] {
+        assert!(texts.contains(value), "{value}");
+    }
+}
+
+#[test]
+fn splunk_tags_event_types_of_categories_that_events_have() {
+    let (schema, types, tags) = (schema(), stanzas(EVENT_TYPES), stanzas(TAGS));
+    let known = schema["properties"]["category"].to_string();
+    let actions = Eval::parse(&stanzas(PROPS)["atlaudit"]["EVAL-action"]).texts;
+    for (name, settings) in &types {
+        let search = settings["search"].replace([',', '(', ')'], " ");
+        let mut words = search.split_whitespace();
+        assert_eq!(words.next(), Some("sourcetype=atlaudit"), "{name}");
+        for word in words.filter(|word| !matches!(*word, "category" | "IN" | "NOT")) {
+            match word.split_once('=').unwrap_or(("category", word)) {
+                ("category", value) => assert!(known.contains(&format!("\"{value}\"")), "{value}"),
+                (field, value) => assert!(field == "action" && actions.contains(value), "{word}"),
+            }
+        }
+    }
+    let tagged: BTreeSet<_> =
+        tags.keys().map(|key| key.strip_prefix("eventtype=").unwrap()).collect();
+    assert_eq!(tagged, types.keys().map(String::as_str).collect());
+    let of = |name: &str| tags[&format!("eventtype={name}")].keys().cloned().collect::<Vec<_>>();
+    assert_eq!(of("atlaudit_authentication"), ["authentication"]);
+    assert_eq!(of("atlaudit_change"), ["change"]);
+    assert_eq!(of("atlaudit_account_change"), ["account", "change"]);
+}
+
+/// The keys of the records that a transform of the Sentinel configuration sends.
+fn columns(transform: &str) -> BTreeSet<String> {
+    let (_, block) = SENTINEL.split_once(&format!("\n  {transform}:\n")).unwrap();
+    let (block, _) = block.split_once("recursive: false").unwrap();
+    let rows = block.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\": ."));
+    let columns = rows.map(|(column, key)| {
+        assert_eq!(column, key.trim_end_matches(','), "a column has the name of its key");
+        column.to_owned()
+    });
+    columns.collect()
+}
+
+#[test]
+fn sentinel_gets_the_keys_of_raw_records_and_tells_their_types_apart() {
+    let site = Site::of(50, 300).with_all_sources();
+    let keys = |name: &str| {
+        let run = site.ok(&["pull", name, "--since", "60d", "--format", "raw"]);
+        let trees = run.trees();
+        assert!(trees.len() >= 40, "{name}: {}", trees.len());
+        let keys = trees.iter().flat_map(|tree| tree.as_object().unwrap().keys().cloned());
+        keys.collect::<BTreeSet<String>>()
+    };
+    let (jira, confluence) = (keys("acme-jira"), keys("acme-confluence"));
+    // The rule of Jira's table has no column for it.
+    let mut sent = columns("jira_rows");
+    assert!(sent.is_subset(&jira), "{:?}", &sent - &jira);
+    sent.insert("description".to_owned());
+    assert!(jira.is_subset(&sent), "{:?}", &jira - &sent);
+    assert_eq!(columns("confluence_rows"), confluence);
+    let (organization, datacenter) = (keys("acme"), keys("acme-dc"));
+    let sent = columns("organization_rows");
+    assert!(sent.is_subset(&organization), "{:?}", &sent - &organization);
+    // The keys by which a record is routed.
+    for (key, kind) in [("attributes", 0), ("created", 1), ("creationDate", 2)] {
+        for (at, keys) in [&organization, &jira, &confluence, &datacenter].into_iter().enumerate() {
+            assert_eq!(keys.contains(key), at == kind, "{key} in {at}");
+        }
+    }
+}
