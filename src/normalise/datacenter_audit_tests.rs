@@ -197,6 +197,14 @@ fn the_key_names_the_action_only_where_the_text_is_in_no_row() {
 }
 
 #[test]
+fn the_table_of_keys_names_the_action_whatever_the_text() {
+    let key = "bitbucket.service.user.audit.action.userrenamed";
+    for text in ["Username changed", "User renamed", "Benutzername geändert", ""] {
+        assert_eq!(meaning(text, key, "", "")[0], "username_changed", "{text}");
+    }
+}
+
+#[test]
 fn a_category_in_another_language_is_known_by_its_key() {
     let category = |text: &str, key: &str| meaning("Hat lent", "", text, key)[1].clone();
     for (key, want) in [
