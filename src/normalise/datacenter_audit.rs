@@ -7,7 +7,7 @@ use crate::normalise::fields::{
     add_labels, change, fill_action, items, join_message, known, target,
 };
 use crate::normalise::people::is_word;
-use crate::normalise::taxonomy;
+use crate::normalise::taxonomy::{self, Taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -35,13 +35,14 @@ const FIELDS: [&str; 9] = [
 pub fn fill<'a>(
     event: &mut Event<'a>,
     record: &'a Record,
+    taxonomy: &Taxonomy,
     reader: Option<&str>,
 ) -> Option<EventText<'a>> {
     let root = record.doc.root();
     let [texts @ .., author, kind, objects, changed, extra] = root.fields(FIELDS);
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
     let kind = kind.map(ActionType::of).unwrap_or_default();
-    fill_action(event, kind.action(), kind.category.as_deref());
+    fill_action(event, taxonomy, kind.action(), kind.category.as_deref());
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
     event.targets = known(items(objects).map(|node| target(node.fields(["type", "id", "name"]))));

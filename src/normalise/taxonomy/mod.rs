@@ -6,15 +6,15 @@
 //! any action a failure.
 
 mod action_words;
+mod extra_rows;
 mod table;
 
 use std::sync::LazyLock;
 
-use crate::model::meaning::{
-    ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING,
-};
+use crate::model::meaning::{ActionMeaning, Category, Outcome, UNKNOWN_MEANING};
 use crate::model::source_kind::SourceKind;
-use table::ActionPattern;
+
+pub use extra_rows::{ActionRow, COLUMNS, MeaningBasis, Taxonomy};
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
 pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
@@ -22,34 +22,11 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
         return (row.meaning, row.outcome);
     }
     if let Some(row) = table::find_pattern(action) {
-        return infer_meaning(row, action);
+        return row.infer(action);
     }
     let outcome =
         if action_words::indicates_failure(action) { Outcome::Failure } else { Outcome::Unknown };
     (UNKNOWN_MEANING, outcome)
-}
-
-/// What an action of a known kind means, by the words of its name.
-fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let (outcome, named) = action_words::infer(action);
-    let named_deed = named.map(|named| named.within(row.class));
-    let deed = row.deed.or(named_deed).unwrap_or(Deed::Other);
-    let types = action_words::ecs_types(row.ecs, row.of, deed);
-    let mut meaning = ActionMeaning {
-        category: row.category,
-        ecs: EcsKind {
-            categories: [row.ecs.filter(|_| types.iter().any(Option::is_some)), None],
-            types,
-        },
-        class: row.class,
-        deed,
-    };
-    if deed == Deed::Export {
-        // Whatever it is that leaves: an exported page is an export first.
-        meaning.category = Category::DataExport;
-        meaning.class = OcsfClass::WebResources;
-    }
-    (meaning, outcome)
 }
 
 /// The more specific of `of_action` and of the category that the source itself files a record

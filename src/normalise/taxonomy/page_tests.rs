@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::table::{self, NamedAction};
+use super::table::{self, ActionPattern, NamedAction};
 use super::*;
+use crate::model::meaning::Deed;
 
 /// With this in the environment, the test writes the page.
 const UPDATE: &str = "ATLAUDIT_UPDATE_DOCS";
@@ -36,7 +37,9 @@ fn page() -> String {
          {}.\n\n\
          The outcome of a pattern follows from words of the action: a participle proves success, unless a word such as `requested` or\n\
          `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
-         an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
+         an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n\n\
+         `atlaudit actions` prints this table, with the rows of `[taxonomy] path`; `atlaudit actions NAME` prints the actions\n\
+         that the API of a source lists, and whether the table has them.\n",
         tests::failed_words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     );
     for line in table::TEXT.lines() {

@@ -40,12 +40,12 @@ pub struct NamedAction {
 
 /// The row of actions whose names begin or end alike. The words of the name say how they ended and,
 /// where the row leaves it open, what was done.
-#[derive(Debug, Clone, Copy)]
-pub struct ActionPattern {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionPattern<S = &'static str> {
     /// The text before the star.
-    pub start: &'static str,
+    pub start: S,
     /// The text after the star.
-    pub end: &'static str,
+    pub end: S,
     /// Our own word.
     pub category: Category,
     /// The category of ECS, if one fits.
@@ -140,18 +140,20 @@ impl ActionPattern {
             },
         })
     }
+}
 
+impl<S: AsRef<str>> ActionPattern<S> {
     /// Whether `action` is one of these. Something must stand in the place of the star.
     pub fn matches(&self, action: &str) -> bool {
-        action.len() > self.start.len() + self.end.len()
-            && action.starts_with(self.start)
-            && action.ends_with(self.end)
+        let (start, end) = (self.start.as_ref(), self.end.as_ref());
+        action.len() > start.len() + end.len() && action.starts_with(start) && action.ends_with(end)
     }
 
     /// How specific it is: by its letters, of as many by those of its start. Two that fit one
     /// action are never even.
     pub fn specificity(&self) -> (usize, usize) {
-        (self.start.len() + self.end.len(), self.start.len())
+        let (start, end) = (self.start.as_ref(), self.end.as_ref());
+        (start.len() + end.len(), start.len())
     }
 }
 

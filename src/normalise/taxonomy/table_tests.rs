@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::table::{self, NamedAction, PatternIndex};
+use super::table::{self, ActionPattern, NamedAction, PatternIndex};
 use super::*;
+use crate::model::meaning::{Deed, OcsfClass};
 
 fn names() -> impl Iterator<Item = NamedAction> {
     table::TEXT.lines().filter_map(NamedAction::parse)
