@@ -1,7 +1,8 @@
 //! Dispatches the command line to a command, and returns its exit code.
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, generate};
 use crate::commands::{
-    self, auth, check, convert, demo, export, follow, pull, sandbox, status, verify,
+    self, actions, auth, check, convert, demo, export, follow, pull, sandbox, status, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -37,7 +38,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let console = Arc::new(StderrConsole::new(cli::telemetry(&args, &env), env.stderr_is_terminal));
     log_to_console(console.clone());
     let outside = HostAccess {
-        read_file: &|path: &Path| std::fs::read_to_string(path),
+        read_file: &read_text,
         keyring_names: &keyring::names,
         check_store: &|place| credentials::check_store(place, &env),
         identify: &FileIdentity::of,
@@ -73,6 +74,19 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         error.report_to(&console);
         error.exit()
     })
+}
+
+/// A configuration file and a table of actions are not larger, in bytes.
+const MAX_TEXT_BYTES: u64 = 4 << 20;
+
+/// Reads a text file that a person writes.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_TEXT_BYTES + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > MAX_TEXT_BYTES {
+        true => Err(io::Error::other("it is larger than 4 MiB")),
+        false => Ok(text),
+    }
 }
 
 /// Prints clap's output: help, the version, or what is wrong with the arguments.
@@ -158,6 +172,7 @@ async fn act(
         CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,
         CommandRequest::Check(request) => return check::run(&request, env, console).await,
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,
+        CommandRequest::Actions(request) => actions::run(*request, env, console).await?,
         CommandRequest::Status(request) => status::run(&request, console)?,
         CommandRequest::Completions(shell) => stdout::print(&generate::completions(shell))?,
         CommandRequest::Man(None) => stdout::print(&generate::man())?,

@@ -57,6 +57,7 @@ impl Load {
                 site: Some("acme.example".to_owned()),
                 workspace: None,
                 reader: None,
+                taxonomy: Default::default(),
             },
             format: validate::format(format).ok()?,
             count: texts.len(),

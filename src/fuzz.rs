@@ -103,6 +103,7 @@ fn lines(kind: SourceKind, body: &[u8]) -> Option<Lines> {
         site: Some("acme.example".to_owned()),
         workspace: None,
         reader: Some("ada".to_owned()),
+        taxonomy: Default::default(),
     };
     let mut lines = Lines::default();
     for record in page.ok()?.records {

@@ -67,6 +67,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show how far each source has been read, and how its last run ended
     Status(StatusArgs),
+    /// Print what each action means, or each action that a source's API lists
+    Actions(ActionsArgs),
     /// Convert saved events to another format
     Convert(ConvertArgs),
     /// Check that an export is complete and unchanged
@@ -219,6 +221,20 @@ pub struct StatusArgs {
     /// Exit with code 3 if a source is behind by more than this, for monitoring
     #[arg(long, value_name = "DURATION", value_parser = validate::nonzero_duration)]
     pub max_lag: Option<Duration>,
+}
+
+/// `actions`
+#[derive(Debug, ClapArgs)]
+pub struct ActionsArgs {
+    /// Request the list of actions of this source's API, and print these [default: the table]
+    #[arg(value_name = "NAME")]
+    pub name: Option<SourceName>,
+    /// Print rows for the file of `[taxonomy] path`
+    #[arg(long)]
+    pub tsv: bool,
+    /// Print only the actions that are in no row of the table
+    #[arg(long, requires = "name")]
+    pub unknown: bool,
 }
 
 /// `convert`

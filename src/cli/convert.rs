@@ -12,8 +12,8 @@ use crate::error::AppError;
 use crate::model::name::SourceName;
 use crate::model::source_kind::{GatewayUse, SourceAddress};
 
-/// The request of `convert`. The configuration is read only if `--source` names a part of
-/// it.
+/// The request of `convert`. Of the configuration only `[taxonomy]` counts, and the source that
+/// `--source` names.
 pub fn request(
     typed: ConvertArgs,
     context: &CommandContext<'_>,
@@ -38,7 +38,9 @@ pub fn request(
         None => flags,
     };
     reject_inapplicable_flags(&raw)?;
-    Ok(ConvertRequest { inputs: inputs(typed.files), raw, output, now: context.now })
+    let extra_actions = context.extra_actions(&context.load()?)?;
+    let inputs = inputs(typed.files);
+    Ok(ConvertRequest { inputs, raw, output, now: context.now, extra_actions })
 }
 
 fn inputs(files: Vec<PathBuf>) -> Vec<ConvertInput> {

@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::args::GlobalArgs;
 use crate::config::check;
@@ -11,12 +12,13 @@ use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::prompt::UserPrompt;
 use crate::config::request::KeyLocation;
-use crate::config::settings::{Settings, SourceSettings};
+use crate::config::settings::{ExtraActionsFile, Settings, SourceSettings};
 use crate::credentials::CredentialError;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::sink::location::FileIdentity;
 
 /// What a command line can depend on besides its arguments and the environment.
@@ -93,11 +95,35 @@ impl CommandContext<'_> {
         typed: &[SourceName],
     ) -> Result<Settings, ConfigError> {
         let state_dir = self.state_dir()?;
-        if file.tables.sources.is_empty() {
+        let mut settings = if file.tables.sources.is_empty() {
             check::implied_settings(file, self.env, state_dir, typed, self.host.keyring_names)
         } else {
             check::settings(file, self.env, state_dir)
+        }?;
+        let extra_actions = self.extra_actions(file)?;
+        for source in &mut settings.sources {
+            source.extra_actions.clone_from(&extra_actions);
         }
+        Ok(settings)
+    }
+
+    /// The rows that `[taxonomy] path` names, read and checked.
+    pub fn extra_actions(
+        &self,
+        file: &ConfigFile,
+    ) -> Result<Option<Arc<ExtraActionsFile>>, ConfigError> {
+        let Some(path) = file.taxonomy_path()? else {
+            return Ok(None);
+        };
+        let text = (self.host.read_file)(&self.env.at_cwd(&path)).map_err(|error| {
+            let what = format!("the file of `[taxonomy] path` cannot be read: {error}");
+            let hint = "check the path, which counts from the folder of the configuration file, \
+                        and that it is a text file that this user may read";
+            ConfigError::new(what).hint(hint).in_file(Some(&path), None)
+        })?;
+        let extra = ExtraActionsFile { path, text };
+        Taxonomy::with_extra_rows(Some(&extra))?;
+        Ok(Some(Arc::new(extra)))
     }
 
     /// The settings, and of their sources those that were typed. Without names, one implied source

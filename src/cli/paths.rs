@@ -26,6 +26,8 @@ pub enum PathRole {
         /// Whether the configuration names it already.
         is_configured: bool,
     },
+    /// The rows beside the table of actions.
+    ExtraActions,
     /// The certificates that a source trusts.
     CertificateFile(SourceName),
     /// The key that an export is signed with.
@@ -62,6 +64,7 @@ impl PathRole {
             PathRole::CredentialFile(name) => (false, "the credential", Some(name)),
             PathRole::StoredKey { .. } => (true, "the key file", None),
             PathRole::CertificateFile(name) => (false, "the `ca_file`", Some(name)),
+            PathRole::ExtraActions => (false, "the file of `[taxonomy] path`", None),
             PathRole::SigningKey => (false, "the signing key", None),
             PathRole::StateFolder => (false, "the state folder", None),
             PathRole::StateFile(name) => (false, "the state", Some(name)),
@@ -179,6 +182,10 @@ impl<'a> CommandPaths<'a> {
         // Where there is no place for them there is nothing to protect.
         if let Some(place) = context.config_file() {
             paths.add(PathRole::ConfigFile, &place.path);
+        }
+        // Also where its content, or the rest of the configuration, cannot be used.
+        if let Some(path) = context.load().ok().and_then(|file| file.taxonomy_path().ok()?) {
+            paths.add(PathRole::ExtraActions, &path);
         }
         for folder in env::quota_dirs(context.env) {
             paths.add(PathRole::QuotaFolder, &folder);
@@ -336,6 +343,7 @@ mod tests {
                 (at(Report, "/x", 7), at(Output(a()), "/y", 7)),
                 (at(Output(a()), "/x", 0), at(ConfigFile, "/x", 0)),
                 (at(Output(a()), "/x", 0), at(CertificateFile(a()), "/x", 0)),
+                (at(MetricsFile, "/x", 7), at(ExtraActions, "/y", 7)),
                 (at(MetricsFile, "/x", 0), at(CredentialFile(b()), "/x", 0)),
                 (at(MetricsFile, "/x", 0), at(ConfiguredOutput(b()), "/x", 0)),
                 (at(ConvertedOutput, "/x", 3), at(StateFile(a()), "/y", 3)),

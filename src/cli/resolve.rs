@@ -1,10 +1,12 @@
 //! Resolves arguments, environment and file into one [`CommandRequest`]. It does no I/O itself:
 //! files and keyring are behind [`HostAccess`], the time is passed in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice;
 
-use crate::cli::args::{Args, AuthCommand, CheckArgs, Command, StatusArgs, VerifyArgs};
+use crate::cli::args::{
+    ActionsArgs, Args, AuthCommand, CheckArgs, Command, StatusArgs, VerifyArgs,
+};
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::{convert, generate, login, pull};
@@ -12,7 +14,8 @@ use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::request::{
-    AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, StatusRequest, VerifyRequest,
+    ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, StatusRequest,
+    VerifyRequest,
 };
 use crate::config::settings::CredentialSpec;
 use crate::config::telemetry::{ColorMode, LogVerbosity, TelemetrySettings};
@@ -60,6 +63,7 @@ pub fn resolve(
         Command::Sandbox(request) => CommandRequest::Sandbox(request),
         Command::Schema => CommandRequest::Schema,
         Command::Check(typed) => CommandRequest::Check(check_request(&typed, context)?),
+        Command::Actions(typed) => CommandRequest::Actions(Box::new(actions(&typed, context)?)),
         Command::Status(typed) => CommandRequest::Status(status(&typed, context)?),
         Command::Verify(typed) => CommandRequest::Verify(verify(typed, context)?),
         Command::Completions { shell } => CommandRequest::Completions(shell),
@@ -78,7 +82,29 @@ fn check_request(
 ) -> Result<CheckRequest, ConfigError> {
     let (settings, sources) = context.select(&typed.names)?;
     let (config_file, state_dir) = (settings.config_file, settings.state_dir);
-    Ok(CheckRequest { sources, config_file, state_dir, json: typed.json })
+    let is_verbose = context.global.verbose > 0;
+    Ok(CheckRequest { sources, config_file, state_dir, json: typed.json, is_verbose })
+}
+
+/// Without a source no key and no source need be configured.
+fn actions(
+    typed: &ActionsArgs,
+    context: &CommandContext<'_>,
+) -> Result<ActionsRequest, ConfigError> {
+    let (source, state_dir) = match &typed.name {
+        Some(name) => {
+            let (settings, mut sources) = context.select(slice::from_ref(name))?;
+            (sources.pop(), settings.state_dir)
+        }
+        None => (None, PathBuf::new()),
+    };
+    Ok(ActionsRequest {
+        source,
+        extra_actions: context.extra_actions(&context.load()?)?,
+        state_dir,
+        is_tsv: typed.tsv,
+        is_only_unknown: typed.unknown,
+    })
 }
 
 fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequest, ConfigError> {

@@ -240,9 +240,17 @@ fn a_source_says_what_raw_lines_do_not() {
 }
 
 #[test]
-fn convert_needs_no_configuration_without_a_source() {
-    assert!(run("atlaudit convert a", Some("not TOML")).is_ok());
+fn convert_without_a_source_needs_of_the_configuration_only_the_taxonomy() {
+    let refused = run("atlaudit convert a", Some("not TOML")).unwrap_err();
+    assert_eq!(refused.exit(), Exit::Config);
+    assert!(run("atlaudit convert a", Some("[sources.acme]\ntype = 'x'\n")).is_ok());
     assert!(run_in("atlaudit convert a", None, &ProcessEnv::default(), &[]).is_ok());
+}
+
+#[test]
+fn the_table_of_actions_needs_no_home() {
+    assert!(run_in("atlaudit actions", None, &ProcessEnv::default(), &[]).is_ok());
+    assert!(run_in("atlaudit actions a", None, &ProcessEnv::default(), &[]).is_err());
 }
 
 #[test]

@@ -35,6 +35,7 @@ use crate::model::record::Fingerprint;
 use crate::model::source_kind::SourceAddress;
 use crate::model::workspace::SiteProduct;
 use crate::normalise::RecordOrigin;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::source::{Source, lookup};
 use crate::state::caches::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
@@ -257,6 +258,7 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOr
         site: settings.target.site(),
         workspace: None,
         reader: credential.account.clone().filter(|_| kind.address() == SourceAddress::Server),
+        taxonomy: Taxonomy::with_extra_rows(settings.extra_actions.as_deref())?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Collects from one or several sources at once: connections and shared limits, starts and ends,
 //! run records, messages and metrics. The commands use it; it uses the pipeline.
 
+pub mod action_catalogue;
 pub mod collector;
 pub mod connector;
 pub mod expiry;

@@ -15,6 +15,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::counted;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
 use crate::sink::atomic_create;
@@ -46,6 +47,7 @@ pub async fn run(
         console.notice("reading lines from the terminal; Ctrl-D ends them");
     }
     warn_of_no_org_id(&request.raw, console);
+    let taxonomy = Taxonomy::with_extra_rows(request.extra_actions.as_deref())?;
     let (mut sink, unnamed) = atomic_create::create(&request.output, request.now)?;
     let (signals, console_of_task) = (stop.clone(), console.clone());
     // On a thread of its own, because files and pipes block.
@@ -53,6 +55,7 @@ pub async fn run(
         let mut reporter = IssueReporter { console: &console_of_task, counts: [0; 4] };
         convert::run(ConvertContext {
             request: &request,
+            taxonomy,
             sink: sink.as_mut(),
             report: &mut |issue| reporter.report(&issue),
             is_stopped: &|| *signals.borrow() != StopRequest::NotRequested,

@@ -1,5 +1,6 @@
 //! The commands: one file or folder each, from a checked request to an exit code.
 
+pub mod actions;
 pub mod auth;
 pub mod check;
 pub mod convert;

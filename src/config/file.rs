@@ -10,7 +10,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::validate::suggest;
+use crate::config::validate::{self, suggest};
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
@@ -51,6 +51,14 @@ impl ConfigFile {
         self.tables.sources.iter().find(|(typed, _)| typed.get_ref() == name.as_str())
     }
 
+    /// `[taxonomy] path`, which counts from the folder of this file.
+    pub fn taxonomy_path(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let at = ErrorLocation { file: self, source: None };
+        let path = at.text("taxonomy.path", &self.tables.taxonomy.path, validate::path)?;
+        let folder = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        Ok(path.map(|path| folder.join(path)))
+    }
+
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
     /// value that did not come from the file: then the file is not blamed.
     pub fn locate_error(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
@@ -70,9 +78,19 @@ impl ConfigFile {
 pub struct ConfigTables {
     /// `[output]`
     pub output: OutputTable,
+    /// `[taxonomy]`
+    pub taxonomy: TaxonomyTable,
     /// `[sources.NAME]`, in the order of the file.
     #[serde(deserialize_with = "in_file_order")]
     pub sources: Vec<NamedTable>,
+}
+
+/// `[taxonomy]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct TaxonomyTable {
+    pub path: SpannedText,
 }
 
 /// `[output]`, or a source's `output.*`.
@@ -162,7 +180,7 @@ pub const NO_SPAN: Range<usize> = 0..0;
 /// The table that values are read from, for error messages.
 pub(super) struct ErrorLocation<'a> {
     pub(super) file: &'a ConfigFile,
-    /// The source's name and its position; without one it is the `[output]` table.
+    /// The source's name and its position; without one it is `[output]` or `[taxonomy]`.
     pub(super) source: Option<(&'a SourceName, &'a Range<usize>)>,
 }
 

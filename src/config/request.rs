@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -10,7 +11,7 @@ use clap_complete::Shell;
 
 use crate::config::error::ConfigError;
 use crate::config::settings::{
-    CredentialSpec, OutputFormat, OutputSettings, Settings, SourceSettings,
+    CredentialSpec, ExtraActionsFile, OutputFormat, OutputSettings, Settings, SourceSettings,
 };
 use crate::config::validate::{duration, format, nonzero_duration, word};
 use crate::model::name::{SourceKind, SourceName};
@@ -28,6 +29,8 @@ pub enum CommandRequest {
     Export(ExportRequest),
     /// `check`
     Check(CheckRequest),
+    /// `actions`
+    Actions(Box<ActionsRequest>),
     /// `status`
     Status(StatusRequest),
     /// `convert`
@@ -138,6 +141,23 @@ pub struct CheckRequest {
     pub state_dir: PathBuf,
     /// One JSON object a source.
     pub json: bool,
+    /// Name the actions that no row has.
+    pub is_verbose: bool,
+}
+
+/// The request of `actions`.
+#[derive(Debug, Clone)]
+pub struct ActionsRequest {
+    /// The source whose own list of actions is printed, instead of the table.
+    pub source: Option<SourceSettings>,
+    /// Rows beside the built-in table of actions.
+    pub extra_actions: Option<Arc<ExtraActionsFile>>,
+    /// Where looked-up values are cached.
+    pub state_dir: PathBuf,
+    /// As rows for `[taxonomy] path`.
+    pub is_tsv: bool,
+    /// Only the actions that no row has.
+    pub is_only_unknown: bool,
 }
 
 /// The request of `status`.
@@ -242,6 +262,8 @@ pub struct ConvertRequest {
     pub output: OutputSettings,
     /// The start of the run, which raw lines count as received at.
     pub now: Timestamp,
+    /// Rows beside the built-in table of actions.
+    pub extra_actions: Option<Arc<ExtraActionsFile>>,
 }
 
 /// Where lines to convert come from.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -27,6 +28,15 @@ pub struct Settings {
     pub file_mode: Option<u32>,
     /// The sources, in the order of the file.
     pub sources: Vec<SourceSettings>,
+}
+
+/// The file of rows beside the built-in table of actions (`[taxonomy] path`), as it was read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ExtraActionsFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: String,
 }
 
 /// One source, checked and with every default filled in.
@@ -60,6 +70,8 @@ pub struct SourceSettings {
     pub connection: ConnectionSettings,
     /// Where its events go.
     pub output: OutputSettings,
+    /// Rows beside the built-in table of actions.
+    pub extra_actions: Option<Arc<ExtraActionsFile>>,
 }
 
 /// How a long window of workspace events is read.

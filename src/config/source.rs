@@ -65,6 +65,8 @@ pub(super) fn check(
             output_layer(&at, &table.output)?.apply(&mut output, name);
             output
         },
+        // It is the same for all sources, and is added where files are read.
+        extra_actions: None,
     })
 }
 

@@ -20,6 +20,7 @@ use crate::model::event::{Event, EventText, UNPARSED};
 use crate::model::source_kind::RecordIdentity;
 use crate::model::time::Timestamp;
 use crate::normalise;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::render;
 use crate::sink::{LineSink, SinkError};
 use crate::source::DuplicateNumbering;
@@ -31,6 +32,8 @@ const BATCH_BYTES: usize = 256 * 1024;
 pub struct ConvertContext<'a> {
     /// What is read, and in which form it is written.
     pub request: &'a ConvertRequest,
+    /// What actions mean.
+    pub taxonomy: Taxonomy,
     /// Where the lines go.
     pub sink: &'a mut dyn LineSink,
     /// Reports what cannot be read, when it happens.
@@ -124,7 +127,7 @@ impl ConvertError {
 pub fn run(context: ConvertContext<'_>) -> Result<ConvertCounts, ConvertError> {
     let request = context.request;
     let mut run = ConvertRun {
-        reader: SavedLineReader::new(&request.raw),
+        reader: SavedLineReader::new(&request.raw, context.taxonomy.clone()),
         numbering: DuplicateNumbering::default(),
         format: request.output.format,
         now: request.now,

@@ -12,6 +12,7 @@ use crate::model::source_kind::{GatewayUse, RecordShape, SourceAddress};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::RecordOrigin;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::source;
 
 /// Recognises lines.
@@ -23,6 +24,7 @@ pub struct SavedLineReader {
     origins: [Rc<RecordOrigin>; SourceKind::ALL.len()],
     /// The `source` of the last normalized line, as text and read: most lines repeat it.
     last: (String, Rc<RecordOrigin>),
+    taxonomy: Taxonomy,
 }
 
 /// A saved record, and what was saved beside it.
@@ -66,8 +68,8 @@ pub enum UnusableLine {
 }
 
 impl SavedLineReader {
-    /// A reader of raw lines of which the user says this.
-    pub fn new(raw: &RawLines) -> SavedLineReader {
+    /// A reader of raw lines of which the user says this. Their actions mean what `taxonomy` says.
+    pub fn new(raw: &RawLines, taxonomy: Taxonomy) -> SavedLineReader {
         let origins = SourceKind::ALL.map(|kind| {
             let is_org = kind.address() == SourceAddress::Organization;
             Rc::new(RecordOrigin {
@@ -80,10 +82,12 @@ impl SavedLineReader {
                 site: raw.site.clone().filter(|_| !is_org),
                 workspace: raw.workspace.clone().filter(|_| is_workspace(kind)),
                 reader: None,
+                taxonomy: taxonomy.clone(),
             })
         });
         let [first, ..] = &origins;
-        SavedLineReader { kind: raw.kind, last: (String::new(), first.clone()), origins }
+        let last = (String::new(), first.clone());
+        SavedLineReader { kind: raw.kind, last, origins, taxonomy }
     }
 
     /// What the line that says `doc` is.
@@ -126,7 +130,7 @@ impl SavedLineReader {
         let raw = doc.part(last_value(root, "raw").ok_or(UnusableLine::MissingField("raw"))?);
         let source = root.get("source").ok_or(UnusableLine::MissingField("source"))?;
         if self.last.0 != source.raw() {
-            self.last = (source.raw().to_owned(), Rc::new(read_origin(source)?));
+            self.last = (source.raw().to_owned(), Rc::new(read_origin(source, &self.taxonomy)?));
         }
         let origin = Rc::clone(&self.last.1);
         Ok(SavedRecord {
@@ -178,7 +182,7 @@ fn last_value<'a>(object: Node<'a>, key: &str) -> Option<Node<'a>> {
     object.entries().filter_map(named).last()
 }
 
-fn read_origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
+fn read_origin(source: Node<'_>, taxonomy: &Taxonomy) -> Result<RecordOrigin, UnusableLine> {
     let text = |key| source.text_of(key).map(|text| text.into_owned());
     let kind = text("type").ok_or(UnusableLine::MissingField("source.type"))?;
     Ok(RecordOrigin {
@@ -188,6 +192,7 @@ fn read_origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
         site: text("site"),
         workspace: text("workspace").and_then(|ari| ari.parse().ok()),
         reader: None,
+        taxonomy: taxonomy.clone(),
     })
 }
 
@@ -205,11 +210,10 @@ mod tests {
     );
 
     fn reader(kind: Option<SourceKind>) -> SavedLineReader {
-        SavedLineReader::new(&RawLines {
-            kind,
-            org_id: Some("o-1".to_owned()),
-            ..RawLines::default()
-        })
+        SavedLineReader::new(
+            &RawLines { kind, org_id: Some("o-1".to_owned()), ..RawLines::default() },
+            Taxonomy::default(),
+        )
     }
 
     /// The kind, the source's name and the record's text of `line`.

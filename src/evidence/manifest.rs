@@ -31,6 +31,9 @@ pub struct RunEntry {
     pub finished: Option<Timestamp>,
     /// `finished`, `interrupted`, `killed`, or what failed.
     pub ended: String,
+    /// The SHA-256 of the file of rows beside the table of actions, in hex, where one counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_actions_sha256: Option<String>,
 }
 
 /// Who made it, with what, where.

@@ -113,11 +113,12 @@ impl SavedExportRequest {
     }
 
     /// A run begins. Should it never say how it ended, it was killed.
-    pub fn begin_run(&mut self, now: Timestamp) {
+    pub fn begin_run(&mut self, now: Timestamp, extra_actions_sha256: Option<String>) {
         self.runs.push(RunEntry {
             started: truncate_to_millis(now),
             finished: None,
             ended: KILLED.to_owned(),
+            extra_actions_sha256,
         });
     }
 
@@ -206,8 +207,8 @@ mod tests {
     #[test]
     fn a_run_without_an_end_was_killed() {
         let mut request = begun("7d", None);
-        request.begin_run(now());
-        request.begin_run(now());
+        request.begin_run(now(), None);
+        request.begin_run(now(), None);
         request.end_run(now(), "finished");
         let read = SavedExportRequest::read(&request.text()).unwrap();
         assert_eq!(read, request);

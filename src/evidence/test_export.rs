@@ -259,6 +259,7 @@ fn facts(sources: &[SourceFacts]) -> ExportFacts {
             started: at("2026-11-20T09:29:59Z"),
             finished: Some(at("2026-11-20T09:31:00Z")),
             ended: "finished".to_owned(),
+            extra_actions_sha256: None,
         }],
         made_by: MadeBy {
             program: "atlaudit".to_owned(),

@@ -205,6 +205,7 @@ mod tests {
             site: Some("acme.example".to_owned()),
             workspace: None,
             reader: None,
+            taxonomy: Default::default(),
         };
         UserDirectory::new(
             (site, Arc::new(limits), Arc::default()),

@@ -55,6 +55,7 @@ macro_rules! words {
             }
 
             /// Reads the word for it.
+            #[allow(dead_code, reason = "not all of these are read by themselves")]
             pub fn from_word(word: &str) -> Option<$name> {
                 $name::ALL.iter().copied().find(|value| value.as_str() == word)
             }

@@ -7,6 +7,7 @@ use crate::normalise::fields::{
     add_labels, change, fill_cloud, first_scalar, first_text, items, known, target,
 };
 use crate::normalise::people::is_word;
+use crate::normalise::taxonomy::Taxonomy;
 
 /// The fields that are read: those of texts first.
 const FIELDS: [&str; 10] = [
@@ -23,12 +24,16 @@ const FIELDS: [&str; 10] = [
 ];
 
 /// Fills `event` with what `record` says, and returns the node with the client's address.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
+pub fn fill<'a>(
+    event: &mut Event<'a>,
+    record: &'a Record,
+    taxonomy: &Taxonomy,
+) -> Option<EventText<'a>> {
     let root = record.doc.root();
     let [texts @ .., sys_admin, super_admin, author, object, associated, changed] =
         root.fields(FIELDS);
     let [summary, description, ip, filed_as] = texts.map(|field| field.and_then(Node::text));
-    fill_cloud(event, "confluence", [summary, description, filed_as]);
+    fill_cloud(event, taxonomy, "confluence", [summary, description, filed_as]);
     event.actor = author.map(actor).unwrap_or_default();
     event.targets = known(object.into_iter().chain(items(associated)).map(|node| {
         let [kind, name] = node.fields(["objectType", "name"]);

@@ -11,7 +11,7 @@ use crate::normalise::fields::{
 };
 use crate::normalise::people::is_word;
 use crate::normalise::stated_outcome;
-use crate::normalise::taxonomy;
+use crate::normalise::taxonomy::{self, Taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -40,6 +40,7 @@ const FIELDS: [&str; 10] = [
 pub fn fill<'a>(
     event: &mut Event<'a>,
     record: &'a Record,
+    taxonomy: &Taxonomy,
     reader: Option<&str>,
 ) -> Option<EventText<'a>> {
     let root = record.doc.root();
@@ -49,7 +50,8 @@ pub fn fill<'a>(
     let is_known = |word: &&str| taxonomy::filed_category(event.source.kind, word).is_some();
     let filed_as = kind.category.as_deref().filter(is_known).map(EventText::Borrowed);
     let filed_as = filed_as.or_else(|| kind.category_of_key());
-    fill_action(event, kind.action(), filed_as.as_deref());
+    let action = kind.action(taxonomy);
+    fill_action(event, taxonomy, action, filed_as.as_deref());
     stated_outcome::weigh_attributes(event, extra);
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
@@ -101,17 +103,17 @@ impl<'a> ActionType<'a> {
 
     /// The action, with one name in every language where the table has its key. Else that of the
     /// text if the taxonomy has it; if not, that of the key's words if these are understood.
-    fn action(&self) -> Option<String> {
+    fn action(&self, taxonomy: &Taxonomy) -> Option<String> {
         let key = self.key.as_deref();
         if let Some(action) = key.and_then(datacenter_actions::find) {
             return Some(action.to_owned());
         }
         let text = self.text.as_deref().and_then(taxonomy::snake_case);
-        if text.as_deref().is_some_and(taxonomy::has_row) {
+        if text.as_deref().is_some_and(|text| taxonomy.has_row(text)) {
             return text;
         }
-        let of_key = key.and_then(datacenter_actions::from_words);
-        let is_understood = |name: &&String| taxonomy::meaning(name).0 != UNKNOWN_MEANING;
+        let of_key = key.and_then(|key| datacenter_actions::from_words(key, taxonomy));
+        let is_understood = |name: &&String| taxonomy.meaning(name).0 != UNKNOWN_MEANING;
         let understood = [&of_key, &text].into_iter().flatten().find(is_understood).cloned();
         understood.or(of_key).or(text).or_else(|| taxonomy::snake_case(key?))
     }

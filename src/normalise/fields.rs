@@ -9,27 +9,33 @@ use crate::model::event::{Event, EventTarget, EventText, FieldChange, REMOTE_ADD
 use crate::model::json::Node;
 use crate::model::text::{bounded, decode_entities};
 use crate::normalise::countries::country_code;
-use crate::normalise::taxonomy;
+use crate::normalise::taxonomy::{self, Taxonomy};
 
 /// Fills in what the records of Jira and Confluence Cloud have alike. `filed_as` is the category
 /// that the record is filed under.
 pub fn fill_cloud<'a>(
     event: &mut Event<'a>,
+    taxonomy: &Taxonomy,
     product: &'static str,
     [summary, description, filed_as]: [Option<EventText<'a>>; 3],
 ) {
     event.product = Some(EventText::Borrowed(product));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
-    fill_action(event, action, filed_as.as_deref());
+    fill_action(event, taxonomy, action, filed_as.as_deref());
     event.summary = summary.clone();
     event.message = join_message(summary, description);
     add_labels(event, [("category", filed_as)]);
 }
 
 /// Fills in the action, what it means and the category.
-pub fn fill_action(event: &mut Event<'_>, action: Option<String>, filed_as: Option<&str>) {
+pub fn fill_action(
+    event: &mut Event<'_>,
+    taxonomy: &Taxonomy,
+    action: Option<String>,
+    filed_as: Option<&str>,
+) {
     if let Some(action) = action {
-        (event.meaning, event.outcome) = taxonomy::meaning(&action);
+        (event.meaning, event.outcome) = taxonomy.meaning(&action);
         event.action = EventText::Owned(action);
     }
     let filed = filed_as.and_then(|word| taxonomy::filed_category(event.source.kind, word));

@@ -5,6 +5,7 @@ use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::fields::{add_labels, change, fill_cloud, items, known, target};
 use crate::normalise::people::actor_kind;
+use crate::normalise::taxonomy::Taxonomy;
 
 /// The fields that are read: those of texts first.
 const FIELDS: [&str; 10] = [
@@ -21,12 +22,16 @@ const FIELDS: [&str; 10] = [
 ];
 
 /// Fills `event` with what `record` says, and returns the node with the client's address.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
+pub fn fill<'a>(
+    event: &mut Event<'a>,
+    record: &'a Record,
+    taxonomy: &Taxonomy,
+) -> Option<EventText<'a>> {
     let root = record.doc.root();
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
     let [summary, description, ip, filed_as, event_source] =
         texts.map(|field| field.and_then(Node::text));
-    fill_cloud(event, "jira", [summary, description, filed_as]);
+    fill_cloud(event, taxonomy, "jira", [summary, description, filed_as]);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     event.targets = known(object.into_iter().chain(items(associated)).map(thing));
     event.changes = known(items(changed).map(|node| {

@@ -13,7 +13,7 @@ mod jira_audit;
 mod org_events;
 pub mod people;
 mod stated_outcome;
-mod taxonomy;
+pub mod taxonomy;
 
 use crate::model::event::{
     Event, EventActor, EventClient, EventSource, EventText, PROCESSED_TIME_UNREADABLE, SCHEMA,
@@ -27,6 +27,7 @@ use crate::model::source_kind::IdScope;
 use crate::model::text::bounded;
 use crate::model::time::Timestamp;
 use crate::model::workspace::SiteWorkspace;
+use taxonomy::Taxonomy;
 
 /// The source that records come from, as events name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct RecordOrigin {
     /// The account that reads a Data Center's log, where it is known: reading that log is logged as
     /// well.
     pub reader: Option<String>,
+    /// What its actions mean.
+    pub taxonomy: Taxonomy,
 }
 
 impl RecordOrigin {
@@ -74,19 +77,21 @@ pub fn normalise<'a>(
 ) -> Event<'a> {
     let mut event = empty_event(origin, record, observed);
     if record.doc.root().is_object() {
+        let taxonomy = &origin.taxonomy;
         let address = match origin.kind {
-            SourceKind::OrgEvents => org_events::fill(&mut event, record),
-            SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
-            SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
+            SourceKind::OrgEvents => org_events::fill(&mut event, record, taxonomy),
+            SourceKind::JiraAudit => jira_audit::fill(&mut event, record, taxonomy),
+            SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record, taxonomy),
             // The common event model: all as in an organization's events, but for the product.
             SourceKind::WorkspaceEvents => {
-                let address = org_events::fill(&mut event, record);
+                let address = org_events::fill(&mut event, record, taxonomy);
                 let product = origin.workspace.as_ref().map(|workspace| workspace.product.as_str());
                 event.product = product.map(EventText::Borrowed).or(event.product);
                 address
             }
             SourceKind::DatacenterAudit => {
-                datacenter_audit::fill(&mut event, record, origin.reader.as_deref())
+                let reader = origin.reader.as_deref();
+                datacenter_audit::fill(&mut event, record, taxonomy, reader)
             }
         };
         fields::fill_client(&mut event, address);
@@ -239,6 +244,7 @@ mod testing {
             site: Some("acme.example".to_owned()),
             workspace: None,
             reader: reader.map(str::to_owned),
+            taxonomy: Taxonomy::default(),
         };
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let record = Record {

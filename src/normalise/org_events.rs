@@ -9,21 +9,25 @@ use crate::model::time::parse_api_time;
 use crate::normalise::fields::{first_text, items, known};
 use crate::normalise::people;
 use crate::normalise::stated_outcome;
-use crate::normalise::taxonomy;
+use crate::normalise::taxonomy::Taxonomy;
 
 /// Products that an action can start with.
 const PRODUCTS: [&str; 7] =
     ["jira", "confluence", "bitbucket", "loom", "guard_detect", "trello", "compass"];
 
 /// Fills `event` with what `record` says, and returns the node with the client's address.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) -> Option<EventText<'a>> {
+pub fn fill<'a>(
+    event: &mut Event<'a>,
+    record: &'a Record,
+    taxonomy: &Taxonomy,
+) -> Option<EventText<'a>> {
     let [message, attributes] = record.doc.root().fields(["message", "attributes"]);
     event.message = message.and_then(|message| message.text_of("content"));
     let attributes = attributes?;
     let [action, processed, who, context, container, location] =
         attributes.fields(["action", "processedAt", "actor", "context", "container", "location"]);
     if let Some(action) = action.and_then(Node::text) {
-        (event.meaning, event.outcome) = taxonomy::meaning(&action);
+        (event.meaning, event.outcome) = taxonomy.meaning(&action);
         event.category = event.meaning.category;
         event.action = action;
     }

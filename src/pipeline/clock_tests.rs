@@ -178,6 +178,7 @@ fn origin() -> RecordOrigin {
         site: None,
         workspace: None,
         reader: None,
+        taxonomy: Default::default(),
     }
 }
 

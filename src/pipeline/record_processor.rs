@@ -230,6 +230,7 @@ mod tests {
             site: None,
             workspace: None,
             reader: None,
+            taxonomy: Default::default(),
         };
         RecordProcessor::new(
             origin,

@@ -173,6 +173,7 @@ mod tests {
             site: Some("acme.example".to_owned()),
             workspace: None,
             reader: None,
+            taxonomy: Default::default(),
         }
     }
 

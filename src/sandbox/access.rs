@@ -32,6 +32,7 @@ pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply>
         SandboxEndpoint::Orgs
         | SandboxEndpoint::Org
         | SandboxEndpoint::ApiKeys
+        | SandboxEndpoint::EventActions(Api::OrgEvents)
         | SandboxEndpoint::Audit(Api::OrgEvents) => org_refusal(request),
         SandboxEndpoint::Audit(Api::DatacenterAudit) => {
             captcha(state).or_else(|| match datacenter_user(request) {

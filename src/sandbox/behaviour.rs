@@ -203,6 +203,8 @@ pub struct Behaviour {
     pub audit_reads: bool,
     /// Workspaces serve the oldest event first, instead of the newest.
     pub workspace_oldest_first: bool,
+    /// A list of actions comes in parts of so many. None: as a whole.
+    pub actions_per_page: Option<usize>,
     /// Where a page of a workspace names the next page.
     pub workspace_cursor_place: CursorPlace,
     /// No page of a workspace names the next page.

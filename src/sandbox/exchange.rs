@@ -92,6 +92,9 @@ fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault
         SandboxEndpoint::EventQueries(api, endpoint) => audited(state, request, api, |state| {
             event_queries::answer(state, request, api, endpoint, fault)
         }),
+        SandboxEndpoint::EventActions(Api::OrgEvents) => {
+            audited(state, request, Api::OrgEvents, |state| org::actions(state, request))
+        }
         SandboxEndpoint::EventActions(api) => {
             audited(state, request, api, |state| workspace::actions(state, request, api))
         }

@@ -12,6 +12,7 @@ use super::{
     reply::{self, AdminError, ApiReply, gateway_error},
     request::ParsedRequest,
     server_state::ServerState,
+    workspace,
 };
 
 /// Page size of events-stream when `limit` is absent (Atlassian's page: 200).
@@ -85,6 +86,21 @@ fn default_key_list(state: &ServerState) -> JsonObject {
         "createdAt": day(-60), "expiresAt": day(305), "lastActiveAt": day(0),
     };
     object! {"data": array([key]), "links": object! {}}
+}
+
+/// `GET /orgs/{org_id}/event-actions`: the actions of its events.
+pub fn actions(state: &ServerState, request: &ParsedRequest) -> ApiReply {
+    if !is_known(request) {
+        return reply::UNKNOWN_ORG.into();
+    }
+    let list = workspace::action_list(state, request, Api::OrgEvents, |(action, subject)| {
+        let [name, group] = [action, subject].map(|words| words.replace('_', " "));
+        let names = object! {
+            "displayName": name, "groupDisplayName": group.clone(), "groupDisplayNames": [group],
+        };
+        object! {"id": action, "type": "eventActions", "attributes": names}
+    });
+    list.unwrap_or_else(|| reply::INVALID_CURSOR.into())
 }
 
 /// `GET /orgs/{org_id}/events-stream`

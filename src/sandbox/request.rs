@@ -46,7 +46,7 @@ pub enum SandboxEndpoint {
     TenantInfo,
     /// One of the audited endpoints
     Audit(Api),
-    /// `/audit-log/v1/workspaces/{workspace}/event-actions`
+    /// `/admin/v1/orgs/{org_id}/event-actions`, or that of a workspace
     EventActions(Api),
     /// `/audit-log/v1/workspaces/{workspace}/event-queries` and what is below it
     EventQueries(Api, EventQueryEndpoint),
@@ -79,6 +79,7 @@ impl SandboxEndpoint {
             ("", ["admin", "v1", "orgs"]) => Self::Orgs,
             ("", ["admin", "v1", "orgs", _]) => Self::Org,
             ("", ["admin", "v1", "orgs", _, "events-stream"]) => Self::Audit(Api::OrgEvents),
+            ("", ["admin", "v1", "orgs", _, "event-actions"]) => Self::EventActions(Api::OrgEvents),
             ("", ["admin", "api-access", "v1", "orgs", _, "api-keys"]) => Self::ApiKeys,
             ("", ["_edge", "tenant_info"]) => Self::TenantInfo,
             ("" | "jira", ["rest", "api", "3", "auditing", "record"]) => {
@@ -282,6 +283,7 @@ mod tests {
             ("/admin/api-access/v1/orgs/x/api-keys", SandboxEndpoint::ApiKeys, None),
             ("/admin/v1/orgs/x/events-stream", SandboxEndpoint::Audit(Api::OrgEvents), None),
             ("/admin/v1/orgs/x/events", SandboxEndpoint::Unknown, None),
+            ("/admin/v1/orgs/x/event-actions", SandboxEndpoint::EventActions(Api::OrgEvents), None),
             ("/rest/api/3/auditing/record", jira, None),
             ("/ex/jira/c1/rest/api/3/auditing/record", jira, Some("c1")),
             ("/rest/api/3/user/bulk", SandboxEndpoint::JiraUsers, None),

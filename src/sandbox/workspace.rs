@@ -49,14 +49,37 @@ pub fn actions(state: &ServerState, request: &ParsedRequest, api: Api) -> ApiRep
         true => words.replace('_', " "),
         false => format!("{GERMAN}{}", words.replace('_', " ")),
     };
-    let action = |(action, subject): (&'static str, &'static str)| {
+    let list = action_list(state, request, api, |(action, subject)| {
         let names = object! {"displayName": text(action), "groupDisplayNames": [text(subject)]};
         object! {"id": action, "type": "event_actions", "attributes": names}
+    });
+    list.unwrap_or_else(|| error(api, 400, BAD_CURSOR))
+}
+
+/// Actions of no event, as a catalogue gains them before a collector knows them: one that says what
+/// it is, and one that does not.
+const NEW_ACTIONS: [(&str, &str); 2] =
+    [("confluence_page_moodboard_deleted", "moodboard"), ("aurora_flux", "aurora")];
+
+/// The list of actions, or the part of it that the cursor names; None if it names none.
+pub fn action_list(
+    state: &ServerState,
+    request: &ParsedRequest,
+    api: Api,
+    action: impl Fn((&'static str, &'static str)) -> JsonObject,
+) -> Option<ApiReply> {
+    let start = match request.param("cursor") {
+        None => 0,
+        Some(cursor) => cursor.strip_prefix("actions-")?.parse().ok()?,
     };
-    let actions: Vec<JsonObject> = state.actions(api).map(action).collect();
-    let (total, url) = (actions.len(), format!("{}{}", state.base_url, request.path));
-    let (links, meta) = (object! {"self": url}, object! {"total": total});
-    ApiReply::json(200, object! {"data": array(actions), "links": links, "meta": meta})
+    let actions: Vec<_> = state.actions(api).chain(NEW_ACTIONS).collect();
+    let size = state.behaviour.actions_per_page.unwrap_or(actions.len());
+    let part = actions.iter().skip(start).take(size).map(|named| action(*named));
+    let end = start.saturating_add(size);
+    let next = JsonText::when(end < actions.len(), format!("actions-{end}"));
+    let links = object! {"self": format!("{}{}", state.base_url, request.path)};
+    let meta = JsonObject(vec![("total", actions.len().into()), ("next", next)]);
+    Some(ApiReply::json(200, object! {"data": array(part), "links": links, "meta": meta}))
 }
 
 /// A page of events: of the request's own window, or of that of `query`.

@@ -24,6 +24,7 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     record,
     is_documented: true,
     has_queries: false,
+    has_event_actions: false,
 };
 
 fn add_query(url: &mut Url, asked: &PageQuery<'_>) {

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod api_reading;
 mod confluence_audit;
 mod datacenter_audit;
+pub mod event_actions;
 pub mod event_queries;
 mod jira_audit;
 pub mod lookup;
@@ -27,6 +28,7 @@ use crate::model::record::Record;
 use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use api_reading::{ApiReading, EventClock};
+use event_actions::EventActionList;
 use event_queries::QueryResource;
 use page::{ApiFormat, PageBody, PageQuery, endpoint_url};
 
@@ -77,6 +79,13 @@ impl Source {
     /// The event queries beside its events, if the API has such.
     pub fn queries(&self) -> Option<QueryResource> {
         format(self.kind).has_queries.then(|| QueryResource::beside(&self.url))
+    }
+
+    /// The list of actions beside its events, if the API has one.
+    pub fn event_actions(&self) -> Option<EventActionList> {
+        let endpoint = self.kind.descriptor().endpoint;
+        let format = format(self.kind);
+        format.has_event_actions.then(|| EventActionList::beside(&self.url, endpoint))
     }
 
     /// The same source, reading the results of the event query `id`.

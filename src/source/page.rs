@@ -35,6 +35,8 @@ pub(super) struct ApiFormat {
     pub is_documented: bool,
     /// Whether there are event queries beside it.
     pub has_queries: bool,
+    /// Whether there is a list of actions beside it.
+    pub has_event_actions: bool,
 }
 
 /// What a request asks for.

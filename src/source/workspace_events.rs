@@ -23,6 +23,7 @@ pub(super) const FORMAT: ApiFormat = ApiFormat {
     record,
     is_documented: false,
     has_queries: true,
+    has_event_actions: true,
 };
 
 fn add_query(url: &mut Url, asked: &PageQuery<'_>) {

@@ -55,7 +55,8 @@ fn assert_fails_at(run: &Run, name: &str, code: i32, words: &[&str]) {
     assert_eq!(object["error"]["step"], name, "{object}");
     let steps = object["steps"].as_array().unwrap();
     let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
-    let known: Vec<_> = names.iter().filter(|name| **name != "cloud_id").copied().collect();
+    let is_rare = |name: &str| ["cloud_id", "actions"].contains(&name);
+    let known: Vec<_> = names.iter().filter(|name| !is_rare(name)).copied().collect();
     assert_eq!(known, STEPS, "{object}");
     let at = names.iter().position(|known| *known == name).unwrap();
     for (place, step) in steps.iter().enumerate() {
@@ -94,7 +95,9 @@ fn every_source_is_checked_step_by_step() {
         let is_of_site =
             ["jira-audit", "confluence-audit"].contains(&object["type"].as_str().unwrap());
         assert_eq!(names.contains(&"workspace_events"), is_of_site);
-        let names: Vec<_> = names.into_iter().filter(|name| *name != "workspace_events").collect();
+        assert_eq!(names.contains(&"actions"), object["type"] == "org-events");
+        let is_rare = |name: &str| ["workspace_events", "actions"].contains(&name);
+        let names: Vec<_> = names.into_iter().filter(|name| !is_rare(name)).collect();
         assert_eq!(names, STEPS, "{object}");
         assert_eq!(step(object, "answered")["status"], 200);
         for timed in ["credential", "dns", "connected", "answered", "output_writable"] {
@@ -445,4 +448,56 @@ fn several_sources_end_with_the_code_of_the_worst() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let ended = site.command(&["check", "acme-dc"]).stdout(full).output();
     assert_eq!(ended.unwrap().status.code(), Some(8));
+}
+
+#[test]
+fn the_actions_of_the_api_are_compared_with_the_table() {
+    let site = site();
+    let run = site.ok(&["check", "acme"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    let line = text.lines().find(|line| line.contains(" actions ")).unwrap();
+    let words = "in the catalogue, 2 in no row (1 understood by their words, 1 not); -v names them";
+    assert!(line.starts_with("  ok ") && line.ends_with(words), "{line}");
+    assert!(!text.contains("aurora_flux"), "{text}");
+}
+
+#[test]
+fn the_actions_that_no_row_has_are_named_where_more_is_wanted() {
+    let site = site();
+    let run = site.ok(&["check", "acme", "-v"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    for line in [
+        "understood by their words: confluence_page_moodboard_deleted",
+        "not understood: aurora_flux",
+    ] {
+        assert!(text.contains(&format!("\n         {line}\n")), "{line}: {text}");
+    }
+    assert!(text.contains("hint: their events are `other`; rows of `[taxonomy] path`"), "{text}");
+    assert!(!text.contains("-v names them"), "{text}");
+}
+
+#[test]
+fn the_actions_that_no_row_has_are_in_the_json() {
+    let site = site().with_workspaces();
+    for name in ["acme", "acme-jira-ws"] {
+        let object = object(&check(&site, name));
+        let actions = step(&object, "actions");
+        assert_eq!(actions["state"], "ok", "{actions}");
+        assert!(actions["in_catalogue"].as_u64().unwrap() > 10, "{actions}");
+        let has =
+            |key: &str, id: &str| actions[key].as_array().unwrap().iter().any(|known| known == id);
+        assert!(has("by_words", "confluence_page_moodboard_deleted"), "{actions}");
+        assert!(has("not_understood", "aurora_flux"), "{actions}");
+    }
+}
+
+#[test]
+fn a_list_of_actions_that_cannot_be_read_is_a_warning() {
+    let site = site().behaving(|it| it.actions_per_page = Some(0));
+    let run = site.ok(&["check", "acme", "--json"]);
+    let object = object(&run);
+    assert_eq!(object["ok"], true);
+    let actions = step(&object, "actions");
+    assert_eq!(actions["state"], "warning", "{actions}");
+    assert!(actions["detail"].as_str().unwrap().contains("does not end"), "{actions}");
 }

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod actions;
 mod ahead;
 mod all_sources;
 mod captcha;

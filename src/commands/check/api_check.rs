@@ -3,6 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use url::Url;
 
+use crate::collect::action_catalogue::ActionCatalogue;
 use crate::collect::connector::{ApiClient, PreparedSource};
 use crate::collect::expiry::{self, CredentialExpiry, ExpirySource};
 use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
@@ -17,6 +18,7 @@ use crate::http::message::TransportErrorKind;
 use crate::model::text::{counted, printable};
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::RecordOrigin;
+use crate::normalise::taxonomy::MeaningBasis;
 use crate::source::{DeliveryOrder, Page, PageLocator, Source};
 
 /// Time ranges in which the newest event is looked for, one after the other until one has any.
@@ -169,6 +171,39 @@ impl ApiCheck {
             more = last.next.is_some();
         }
         newest_step(found, more, span, self.server_now())
+    }
+
+    /// Whether the table of actions has those that the API lists; `None` if it lists none. Nothing
+    /// is lost where it has not: such actions are understood by their words, or are `other`.
+    pub async fn actions_step(&self, is_verbose: bool) -> Option<CheckStep> {
+        let list = self.source.event_actions()?;
+        let (name, taxonomy) = (StepName::Actions, &self.origin.taxonomy);
+        let catalogue = match ActionCatalogue::fetch(&self.api, &list, taxonomy).await {
+            Ok(catalogue) => catalogue,
+            Err(failure) => {
+                let detail = format!("the list of actions cannot be read: {failure}");
+                return Some(CheckStep::ok(name, detail).warn(failure.hint()));
+            }
+        };
+        let by_words = catalogue.ids(MeaningBasis::Rule);
+        let not_understood = catalogue.ids(MeaningBasis::Nothing);
+        let mut detail = catalogue.summary();
+        if !is_verbose && by_words.len() + not_understood.len() > 0 {
+            detail.push_str("; -v names them");
+        }
+        let parts = [("understood by their words", &by_words), ("not understood", &not_understood)];
+        let parts = parts.into_iter().filter(|(_, ids)| is_verbose && !ids.is_empty());
+        let lines = parts.map(|(what, ids)| format!("{what}: {}", ids.join(", "))).collect();
+        let mut step = CheckStep::ok(name, detail)
+            .with_fact("in_catalogue", catalogue.0.len())
+            .with_fact("by_words", by_words)
+            .with_fact("not_understood", not_understood.clone());
+        if !not_understood.is_empty() {
+            step = step.with_hint(
+                "their events are `other`; rows of `[taxonomy] path` can give them a meaning",
+            );
+        }
+        Some(CheckStep { lines, ..step })
     }
 
     /// The difference between the server's clock and ours.

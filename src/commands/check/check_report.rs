@@ -42,6 +42,8 @@ pub enum StepName {
     NewestEvent,
     /// Whether the workspace events API answers for the site too.
     WorkspaceEvents,
+    /// Whether the table of actions has those that the API lists.
+    Actions,
     /// How far the clocks are apart.
     ClockSkew,
     /// What is left of the server's limit.
@@ -55,7 +57,7 @@ pub enum StepName {
 }
 
 /// All steps, with their labels in the text report.
-const STEPS: [(StepName, &str); 17] = [
+const STEPS: [(StepName, &str); 18] = [
     (StepName::Configuration, "configuration"),
     (StepName::Credential, "credential"),
     (StepName::Dns, "DNS"),
@@ -68,6 +70,7 @@ const STEPS: [(StepName, &str); 17] = [
     (StepName::PageRead, "page read"),
     (StepName::NewestEvent, "newest event"),
     (StepName::WorkspaceEvents, "workspace API"),
+    (StepName::Actions, "actions"),
     (StepName::ClockSkew, "clock"),
     (StepName::LimitLeft, "limit left"),
     (StepName::KeyExpires, "key expires"),
@@ -116,6 +119,9 @@ pub struct CheckStep {
     /// Lines for the configuration, as TOML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// Further lines for people.
+    #[serde(skip)]
+    pub lines: Vec<String>,
     /// For programs.
     #[serde(flatten)]
     pub facts: Map<String, Value>,
@@ -123,8 +129,8 @@ pub struct CheckStep {
 
 impl CheckStep {
     fn new(step: StepName, state: StepState, detail: impl Into<String>) -> CheckStep {
-        let (detail, facts) = (detail.into(), Map::new());
-        CheckStep { step, state, ms: None, detail, hint: None, config: None, facts }
+        let (detail, lines, facts) = (detail.into(), Vec::new(), Map::new());
+        CheckStep { step, state, ms: None, detail, hint: None, config: None, lines, facts }
     }
 
     /// A successful step.
@@ -282,7 +288,8 @@ impl CheckReport {
         }
         lines.push_str(&hint_line(error.hint_text()));
         // Only some sources have these.
-        let is_rare = |s| matches!(s, StepName::CloudId | StepName::WorkspaceEvents);
+        let is_rare =
+            |s| matches!(s, StepName::CloudId | StepName::WorkspaceEvents | StepName::Actions);
         let left = STEPS.iter().filter(|(s, _)| *s > current && !is_rare(*s));
         let labels: Vec<_> = left.clone().map(|(_, label)| *label).collect();
         if !labels.is_empty() {
@@ -340,6 +347,7 @@ fn format_step(step: &CheckStep) -> String {
     let (label, detail) = (step.step.label(), one_line(&step.detail));
     let line = format!("  {state:<6} {label:<13} {ms:>9}  {detail}");
     let config = step.config.as_deref().unwrap_or_default().lines();
+    let config = config.chain(step.lines.iter().map(String::as_str));
     let config: String = config.map(|line| format!("         {}\n", one_line(line))).collect();
     format!("{}\n{config}{}", line.trim_end(), hint_line(step.hint.as_deref()))
 }

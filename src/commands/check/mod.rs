@@ -95,6 +95,9 @@ impl SourceCheck<'_> {
         let page = api.check_first_page(self.report).await?;
         self.report.finish_step(api.newest_event_step(page).await);
         self.check_workspace(&credential).await;
+        if let Some(step) = api.actions_step(self.request.is_verbose).await {
+            self.report.finish_step(step);
+        }
         self.report.finish_step(api.clock_step());
         self.report.finish_step(api.rate_limit_step());
         self.report.finish_step(api.key_expiry_step(&self.source, &credential).await);

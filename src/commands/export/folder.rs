@@ -138,8 +138,12 @@ impl ExportFolder {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn begin_run(&mut self, now: Timestamp) -> Result<(), AppError> {
-        self.request.begin_run(now);
+    pub fn begin_run(
+        &mut self,
+        now: Timestamp,
+        extra_actions_sha256: Option<String>,
+    ) -> Result<(), AppError> {
+        self.request.begin_run(now, extra_actions_sha256);
         self.save_request()?;
         for name in DERIVED_FILES {
             let path = self.path.join(name);

@@ -84,7 +84,10 @@ pub async fn make(
     };
     // A checkpoint that cannot be read is reported before anything is changed.
     let unread = unread_sources(request, &folder)?;
-    folder.begin_run(request.now)?;
+    // All sources have the same.
+    let extra_actions = request.sources.first().and_then(|source| source.extra_actions.as_ref());
+    let extra_actions = extra_actions.map(|file| hex(&Sha256::digest(&file.text)));
+    folder.begin_run(request.now, extra_actions)?;
     let (reports, exit, took) = read(request, unread, &folder, env, console).await;
     let sources = facts(request, &folder, &reports)?;
     folder.end_run(chrono::Utc::now(), end_reason(&reports))?;

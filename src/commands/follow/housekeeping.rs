@@ -225,6 +225,7 @@ fn changed_keys(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str>
         ("concurrency", old.concurrency != new.concurrency),
         ("connection", old.connection != new.connection),
         ("output", old.output != new.output),
+        ("taxonomy", old.extra_actions != new.extra_actions),
     ];
     let differ = parts.into_iter().filter(|(_, differs)| *differs);
     differ.map(|(name, _)| name).collect()

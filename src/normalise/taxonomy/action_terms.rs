@@ -3,14 +3,14 @@
 use std::sync::LazyLock;
 
 use crate::model::hashing::QuickMap;
-use crate::model::meaning::{Category, Deed, OcsfClass};
+use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass};
 use crate::normalise::taxonomy::action_words::{self, NamedDeed, ecs_category, ecs_type};
 
 /// The table as people edit it.
 pub const TEXT: &str = include_str!("../action_terms.tsv");
 
 /// What actions of one kind have alike.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionKind {
     /// Our own word.
     pub category: Category,
@@ -137,6 +137,16 @@ fn line_of(term: &str) -> Option<usize> {
         None => find(term.strip_suffix('s')?),
     };
     find(term).or_else(singular)
+}
+
+impl ActionKind {
+    /// What an action of this kind means that did `deed`.
+    pub fn meaning(self, deed: Deed) -> ActionMeaning {
+        let types = action_words::ecs_types(self.ecs, self.ecs_types, deed);
+        let has_type = types.iter().any(Option::is_some);
+        let ecs = EcsKind { categories: [self.ecs.filter(|_| has_type), None], types };
+        ActionMeaning { category: self.category, ecs, class: self.class, deed }
+    }
 }
 
 impl NamedThing {

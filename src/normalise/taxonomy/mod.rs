@@ -9,27 +9,18 @@
 
 mod action_terms;
 mod action_words;
+mod extra_rows;
 mod table;
 
 use std::sync::LazyLock;
 
-use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, Outcome, UNKNOWN_MEANING};
+use crate::model::meaning::{ActionMeaning, Category, Outcome, UNKNOWN_MEANING};
 use crate::model::source_kind::SourceKind;
-use action_terms::ActionKind;
-use table::{ActionPattern, TABLE};
 
-/// What a snake_case action means, and how it ended as far as its name proves it.
-pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
-    if let Some(row) = TABLE.find_named(action) {
-        return (row.meaning, row.outcome);
-    }
-    match TABLE.find_pattern(action) {
-        Some(row) => infer_by_pattern(row, action),
-        None => infer_meaning(action),
-    }
-}
+pub use extra_rows::{ExplainedAction, MeaningBasis, Taxonomy};
+pub use table::COLUMNS;
 
-/// What an action means that no row has, by the words of its name.
+/// What an action that no row has means, and how it ended, by the words of its name.
 fn infer_meaning(action: &str) -> (ActionMeaning, Outcome) {
     let reading = action_words::read(action);
     // A thing alone (`user`) says nothing.
@@ -40,26 +31,7 @@ fn infer_meaning(action: &str) -> (ActionMeaning, Outcome) {
         return (UNKNOWN_MEANING, outcome);
     };
     let (kind, deed) = thing.meaning(reading.deed);
-    (of_kind(kind, deed), reading.outcome)
-}
-
-/// Whether a row has this very name.
-pub fn has_row(action: &str) -> bool {
-    TABLE.find_named(action).is_some()
-}
-
-/// What an action of a pattern means, by the words of its name.
-fn infer_by_pattern(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let reading = action_words::read(action);
-    let deed = row.deed.or(reading.deed.map(|named| named.deed)).unwrap_or(Deed::Other);
-    (of_kind(row.kind, deed), reading.outcome)
-}
-
-fn of_kind(kind: ActionKind, deed: Deed) -> ActionMeaning {
-    let types = action_words::ecs_types(kind.ecs, kind.ecs_types, deed);
-    let has_type = types.iter().any(Option::is_some);
-    let ecs = EcsKind { categories: [kind.ecs.filter(|_| has_type), None], types };
-    ActionMeaning { category: kind.category, ecs, class: kind.class, deed }
+    (kind.meaning(deed), reading.outcome)
 }
 
 /// The more specific of `of_action` and of the category that the source itself files a record

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::table::{self, NamedAction};
+use super::table::{self, ActionRow, NamedAction, is_row, parse_row};
 use super::*;
+use crate::model::meaning::RowEvidence;
 
 /// With this in the environment, the test writes the page.
 const UPDATE: &str = "ATLAUDIT_UPDATE_DOCS";
@@ -26,7 +27,7 @@ fn the_page_says_what_the_tables_say() {
 }
 
 fn page() -> String {
-    let names = table::TEXT.lines().filter_map(NamedAction::parse).count();
+    let names = table_tests::names().count();
     let mut out = format!(
         "# What actions mean\n\n\
          Printed from `src/normalise/taxonomy.tsv`: {names} actions. The last column says where an action is known from:\n\
@@ -42,13 +43,15 @@ fn page() -> String {
          others Atlassian's texts do: `site_rename_event` and `site_transferred` are logged when that begins, and\n\
          `bitbucket_cloud_created_repository_transfer_origin` and `_destination` when a transfer is asked for. How a call was answered\n\
          `confluence_app_api_activity` does not say, and `reuse_site_group_name` and `create_users_access_request_check` not whether\n\
-         anything was done.\n",
+         anything was done.\n\n\
+         `atlaudit actions` prints this table, with the rows of `[taxonomy] path`; `atlaudit actions NAME` prints the actions\n\
+         that the API of a source lists, and what says what each means.\n",
         tests::failed_words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     );
     for line in table::TEXT.lines() {
         if let Some(title) = line.strip_prefix("## ") {
             write!(out, "\n## {title}\n\n{HEAD}").unwrap();
-        } else if let Some(row) = NamedAction::parse(line) {
+        } else if let Some(ActionRow::Named(row)) = parse_row(line).ok().filter(|_| is_row(line)) {
             writeln!(out, "| {} |", columns(&row).join(" | ")).unwrap();
         }
     }
@@ -69,7 +72,7 @@ fn columns(row: &NamedAction) -> [String; 8] {
         list(&meaning.ecs.types),
         meaning.class.as_str().to_owned(),
         meaning.deed.as_str().to_owned(),
-        row.known_from.as_str().to_owned(),
+        row.known_from.map_or("", RowEvidence::as_str).to_owned(),
     ]
 }
 

@@ -2,31 +2,23 @@
 
 use std::collections::HashSet;
 
-use crate::model::meaning::{OcsfClass, RowEvidence};
-
-use super::table::{self, ActionTable, NamedAction};
+use super::table::{self, ActionRow, ActionTable, NamedAction, parse_row};
 use super::*;
+use crate::model::meaning::{Deed, OcsfClass, RowEvidence};
 
-fn names() -> impl Iterator<Item = NamedAction> {
-    table::TEXT.lines().filter_map(NamedAction::parse)
-}
-
-fn patterns() -> impl Iterator<Item = ActionPattern> {
-    table::TEXT.lines().filter_map(ActionPattern::parse)
-}
-
-fn pattern_text(row: &ActionPattern) -> String {
-    [row.start, "*", row.end].concat()
+/// The rows of the table, all of which are of exact names.
+pub fn names() -> impl Iterator<Item = NamedAction> {
+    let rows = table::TEXT.lines().filter(|line| table::is_row(line)).map(parse_row);
+    rows.map(|row| match row {
+        Ok(ActionRow::Named(row)) => row,
+        other => panic!("{other:?}"),
+    })
 }
 
 #[test]
 fn every_line_is_a_row_or_a_comment() {
-    for (at, line) in table::TEXT.lines().enumerate() {
-        let is_row = NamedAction::parse(line).is_some() || ActionPattern::parse(line).is_some();
-        let is_comment = line.is_empty() || line.starts_with('#');
-        assert!(is_row != is_comment, "line {} of taxonomy.tsv: {line}", at + 1);
-    }
     assert!(names().count() >= 900, "{}", names().count());
+    assert!(names().all(|row| row.known_from.is_some()));
     assert!(!table::TEXT.contains('\r'));
 }
 
@@ -61,78 +53,43 @@ fn every_line_of_the_smaller_tables_is_a_row_or_a_comment() {
 }
 
 #[test]
-fn a_row_with_an_unknown_word_or_another_number_of_columns_is_not_read() {
-    let name = "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tseen";
-    assert!(NamedAction::parse(name).is_some());
-    let pattern = "a_*\taccount\tby its words\tiam\tuser\tAccount Change\tOther\tseen";
-    assert!(ActionPattern::parse(pattern).is_some());
-    for bad in [
-        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tseen\t",
-        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther",
-        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tdreamt",
-        "a_b\taccount\tby its words\tiam\tuser\tAccount Change\tOther\tseen",
-        "a_b\taccount\tsuccess\tiam\tuser,info\tAccount Change\tOther\tseen",
-        "a_b\taccount\tsuccess\tiam\tuser, info, start, end\tAccount Change\tOther\tseen",
-        "a_b\taccount\tsuccess\t\tuser\tAccount Change\tOther\tseen",
-        "a_*\taccount\tsuccess\tiam\tuser\tAccount Change\tOther\tseen",
-        "a_*\tcount\tby its words\tiam\tuser\tAccount Change\tOther\tseen",
-        "# a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\tseen",
-        "",
-    ] {
-        assert!(NamedAction::parse(bad).is_none(), "{bad}");
-        assert!(ActionPattern::parse(bad).is_none(), "{bad}");
-    }
-}
-
-#[test]
 fn rows_are_unique_and_in_snake_case() {
     let mut seen = HashSet::new();
-    let names = names().map(|row| row.name.to_owned());
-    for text in names.chain(patterns().map(|row| pattern_text(&row))) {
-        assert!(seen.insert(text.clone()), "{text} is there twice");
-        let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        let plain = text.replacen('*', "", 1);
-        assert!(plain.chars().all(sound) && !text.contains("__"), "{text}");
-    }
-    for row in patterns() {
-        let (start, end, text) = (row.start, row.end, pattern_text(&row));
-        let whole_words = |part: &str, edge: fn(&str) -> bool| part.is_empty() || edge(part);
-        assert!(whole_words(start, |start| start.ends_with('_')), "{text}");
-        assert!(whole_words(end, |end| end.starts_with('_')), "{text}");
-        assert!(start.len() + end.len() > 3, "{text}");
+    for name in names().map(|row| row.name) {
+        assert!(seen.insert(name.clone()), "{name} is there twice");
+        assert_eq!(snake_case(&name).as_ref(), Some(&name));
     }
 }
 
 #[test]
 fn of_several_patterns_that_fit_the_one_with_the_most_letters_counts() {
-    let patterns = ["hat_*", "*_lent", "hat_*_lent", "big_hat_*"].map(|text| {
-        let row =
-            format!("{text}\tcontent\tby its words\tfile\t-\tWeb Resources Activity\tRead\tseen");
-        ActionPattern::parse(row.leak()).unwrap()
-    });
-    let mut table = ActionTable { patterns: patterns.to_vec(), ..ActionTable::default() };
-    table.sort();
-    let found = |action| table.find_pattern(action).map(pattern_text);
+    let mut table = ActionTable::default();
+    for (pattern, deed) in
+        [("hat_*", "Read"), ("*_lent", "Create"), ("hat_*_lent", "Share"), ("big_hat_*", "Delete")]
+    {
+        let row = format!("{pattern}\tcontent\tby its words\t-\t-\tWeb Resources Activity\t{deed}");
+        table.add(parse_row(&row).unwrap());
+    }
     for (action, want) in [
-        ("hat_seen", Some("hat_*")),
-        ("hat_is_lent", Some("hat_*_lent")),
-        ("coat_lent", Some("*_lent")),
-        ("hat_lent", Some("*_lent")),
-        ("big_hat_lent", Some("big_hat_*")),
+        ("hat_seen", Some(Deed::Read)),
+        ("hat_is_lent", Some(Deed::Share)),
+        ("coat_lent", Some(Deed::Create)),
+        ("hat_lent", Some(Deed::Create)),
+        ("big_hat_lent", Some(Deed::Delete)),
         ("hat_", None),
         ("hat", None),
     ] {
-        assert_eq!(found(action).as_deref(), want, "{action}");
+        assert_eq!(table.find(action).map(|(meaning, _)| meaning.deed), want, "{action}");
     }
 }
 
 #[test]
 fn outcomes_match_the_words_of_the_name() {
-    for row in names().filter(|row| tests::indicates_failure(row.name)) {
+    for row in names().filter(|row| tests::indicates_failure(&row.name)) {
         assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
     }
-    let otherwise = names().filter(|row| row.outcome != action_words::read(row.name).outcome);
-    let mut otherwise: Vec<&str> = otherwise.map(|row| row.name).collect();
+    let otherwise = names().filter(|row| row.outcome != action_words::read(&row.name).outcome);
+    let mut otherwise: Vec<String> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
     assert_eq!(otherwise, NOT_INFERRED);
 }
@@ -159,9 +116,10 @@ const NOT_INFERRED: &[&str] = &[
 #[test]
 fn the_rule_alone_gives_nearly_all_rows_their_category() {
     let of = |known: RowEvidence| {
-        let rows: Vec<NamedAction> = names().filter(|row| row.known_from == known).collect();
-        let told = |row: &&NamedAction| infer_meaning(row.name).0.category != row.meaning.category;
-        let wrong: Vec<&str> = rows.iter().filter(told).map(|row| row.name).collect();
+        let rows: Vec<NamedAction> = names().filter(|row| row.known_from == Some(known)).collect();
+        let is_wrong =
+            |row: &&NamedAction| infer_meaning(&row.name).0.category != row.meaning.category;
+        let wrong: Vec<&str> = rows.iter().filter(is_wrong).map(|row| &*row.name).collect();
         let share = 1.0 - wrong.len() as f64 / rows.len() as f64;
         assert!(share >= 0.97, "{known:?}: only {share:.3}, not {wrong:?}");
         rows.len()
@@ -191,12 +149,6 @@ fn ecs_allows_every_type_with_one_of_the_categories() {
         }
         let distinct: HashSet<_> = types.iter().collect();
         assert_eq!(distinct.len(), types.len(), "{}", row.name);
-    }
-    for row in patterns() {
-        for (of, category) in row.kind.ecs_types.iter().flatten().zip(row.kind.ecs) {
-            let text = pattern_text(&row);
-            assert!(action_words::allowed_types(category).contains(of), "{text}");
-        }
     }
 }
 
@@ -244,12 +196,6 @@ fn every_deed_is_an_activity_of_its_class_or_written_out() {
         let is_known = deed == Deed::Other || activities(class).contains(&deed);
         assert!(is_known != has_none, "{}: {class:?} {deed:?}", row.name);
     }
-    for row in patterns() {
-        let is_known = row
-            .deed
-            .is_none_or(|deed| deed == Deed::Other || activities(row.kind.class).contains(&deed));
-        assert!(is_known, "{}", pattern_text(&row));
-    }
 }
 
 #[test]
@@ -269,7 +215,7 @@ fn every_sandbox_action_is_understood() {
             continue;
         }
         let action = snake_case(said).unwrap();
-        let category = meaning(&action).0.category;
+        let category = Taxonomy::default().meaning(&action).0.category;
         assert_ne!(category, Category::Other, "{said}: {action} is not understood");
         count += 1;
     }

@@ -5,6 +5,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::meaning::{Category, Deed, OcsfClass, Outcome};
 
+fn meaning(action: &str) -> (ActionMeaning, Outcome) {
+    Taxonomy::default().meaning(action)
+}
+
 #[test]
 fn categories_of_known_actions_and_of_none_else() {
     use Category::*;

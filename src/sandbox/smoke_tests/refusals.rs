@@ -6,15 +6,17 @@ use super::*;
 async fn admin_credentials_are_judged_as_documented() {
     let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
-    let org = format!("{base}/admin/v1/orgs/{ORG_ID}/events-stream");
     let get = |url: &str| bench.client.get(url);
-    let refused = get(&org).bearer_auth("other").send().await.unwrap();
-    assert_eq!(refused.status(), 401);
-    assert_eq!(refused.text().await.unwrap(), r#"{"code":401,"message":"Unauthorized"}"#);
-    let scope = get(&org).bearer_auth(API_KEY_NO_SCOPE).send().await.unwrap();
-    assert_eq!(scope.headers()["x-failure-category"], "FAILURE_CLIENT_SCOPE_CHECK");
-    let other = format!("{base}/admin/v1/orgs/other/events-stream");
-    assert_eq!(get(&other).bearer_auth(API_KEY).send().await.unwrap().status(), 404);
+    for path in ["events-stream", "event-actions"] {
+        let org = format!("{base}/admin/v1/orgs/{ORG_ID}/{path}");
+        let refused = get(&org).bearer_auth("other").send().await.unwrap();
+        assert_eq!(refused.status(), 401, "{path}");
+        assert_eq!(refused.text().await.unwrap(), r#"{"code":401,"message":"Unauthorized"}"#);
+        let scope = get(&org).bearer_auth(API_KEY_NO_SCOPE).send().await.unwrap();
+        assert_eq!(scope.headers()["x-failure-category"], "FAILURE_CLIENT_SCOPE_CHECK");
+        let other = format!("{base}/admin/v1/orgs/other/{path}");
+        assert_eq!(get(&other).bearer_auth(API_KEY).send().await.unwrap().status(), 404);
+    }
     let orgs = get(&format!("{base}/admin/v1/orgs")).bearer_auth(API_KEY).send().await.unwrap();
     assert_eq!(json(orgs).await["data"][0]["id"], ORG_ID);
     let tenant = get(&format!("{base}/_edge/tenant_info")).send().await.unwrap();

@@ -168,6 +168,20 @@ impl Site {
         output.insert(key.to_owned(), value.into());
     }
 
+    /// Writes rows for the table of actions beside the configuration, which names their file.
+    pub fn set_extra_actions(&mut self, rows: &str) {
+        let folder = self.path("home/.config/atlaudit");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("extra.tsv"), rows).unwrap();
+        self.set_taxonomy("path", "extra.tsv");
+    }
+
+    /// Sets a key of `[taxonomy]`.
+    pub fn set_taxonomy(&mut self, key: &str, value: &str) {
+        let table = self.config.entry("taxonomy").or_insert(Table::new().into());
+        table.as_table_mut().unwrap().insert(key.to_owned(), value.into());
+    }
+
     /// Sets a variable of the program's environment.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);
