@@ -416,7 +416,7 @@ fn a_line_from_before_countries_had_codes_gets_one() {
         r#"{{"schema":"atlaudit/1","id":"org:e1","source":{{"name":"acme","type":"org-events"}},"observed_time":"2026-11-21T00:00:00.000Z","action":"user_login","category":"authentication","outcome":"success","client":{{"ip":"198.51.100.7","country":"Korea, Republic of"}},"raw":{raw}}}"#
     );
     let site = Site::of(0, 0);
-    std::fs::write(site.path("old"), old + "\n").unwrap();
+    fs::write(site.path("old"), old + "\n").unwrap();
     for (format, path) in [
         ("normalized", "/client/country_code"),
         ("ecs", "/source/geo/country_iso_code"),
