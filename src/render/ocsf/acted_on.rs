@@ -8,10 +8,6 @@ use crate::model::event::{Event, EventTarget, EventText, FieldChange};
 use crate::model::meaning::{Category, Deed};
 use crate::render::ocsf::target_kind::TargetKind;
 
-/// What holds other things. It is what was acted on only where the action is about nothing in it.
-const CONTAINERS: [&str; 8] =
-    ["organization", "site", "product", "workspace", "directory", "project", "space", "repository"];
-
 /// What a container has that is no thing of its own.
 const ATTRIBUTES: [&str; 8] =
     ["settings", "configuration", "details", "name", "description", "lead", "avatar", "category"];
@@ -31,7 +27,6 @@ pub fn find_entity(event: &Event<'_>) -> (Option<usize>, bool) {
         let mut targets = event.targets.iter();
         targets.position(|it| TargetKind::is_named(it) && fits(it.kind.as_deref().unwrap_or("")))
     };
-    let is_container = |kind: &str| is_one_of(kind, &CONTAINERS);
     let action_names = |kind: &str| words(&event.action).any(|word| is_noun_of(word, kind));
     let owned = |things: &[&str]| {
         let is_owner = |kind: &str| is_container(kind) || matches!(kind, "user" | "group");
@@ -82,6 +77,24 @@ pub fn find_role_change<'e>(event: &'e Event<'_>) -> Option<(Deed, &'e str)> {
 fn members<'e>(list: &'e Option<EventText<'_>>) -> impl Iterator<Item = &'e str> {
     let members = list.as_deref().unwrap_or_default().split(',').map(str::trim);
     members.filter(|member| !member.is_empty())
+}
+
+/// Whether things of this kind hold others. Such a thing is what was acted on only where the action
+/// is about nothing in it.
+fn is_container(kind: &str) -> bool {
+    matches!(
+        kind,
+        "organization"
+            | "site"
+            | "product"
+            | "project"
+            | "space"
+            | "workspace"
+            | "workspaces"
+            | "directory"
+            | "repository"
+            | "repositories"
+    )
 }
 
 /// Whether `action` is about a container of this kind and nothing in it: `space_created`, not
