@@ -8,9 +8,9 @@ use crate::model::event::{Event, EventTarget, EventText, FieldChange};
 use crate::model::meaning::{Category, Deed};
 use crate::render::ocsf::target_kind::TargetKind;
 
-/// What holds other things. It is what was acted on only where the action names it.
-const CONTAINERS: [&str; 8] =
-    ["organization", "site", "product", "workspace", "directory", "project", "space", "repository"];
+/// What a container has that is no thing of its own.
+const ATTRIBUTES: [&str; 8] =
+    ["settings", "configuration", "details", "name", "description", "lead", "avatar", "category"];
 
 /// Words for what a token is.
 const TOKENS: [&str; 6] = ["token", "key", "password", "credential", "secret", "certificate"];
@@ -24,23 +24,20 @@ const APPS: [&str; 7] =
 /// only such a target is the thing: who or what has it was not changed.
 pub fn find_entity(event: &Event<'_>) -> (Option<usize>, bool) {
     let find = |fits: &dyn Fn(&str) -> bool| {
-        event
-            .targets
-            .iter()
-            .position(|it| TargetKind::is_named(it) && fits(it.kind.as_deref().unwrap_or("")))
+        let mut targets = event.targets.iter();
+        targets.position(|it| TargetKind::is_named(it) && fits(it.kind.as_deref().unwrap_or("")))
     };
-    let is_container = |kind: &str| CONTAINERS.contains(&kind);
-    let action_names = |kind: &str| names_kind(&event.action, kind);
+    let action_names = |kind: &str| words(&event.action).any(|word| is_noun_of(word, kind));
     let owned = |things: &[&str]| {
         let is_owner = |kind: &str| is_container(kind) || matches!(kind, "user" | "group");
-        find(&|kind| is_kind_of(kind, things))
+        find(&|kind| is_one_of(kind, things))
             .or_else(|| find(&|kind| !is_owner(kind) && action_names(kind)))
     };
     let thing = match event.category {
         Category::Token => owned(&TOKENS),
         Category::App => owned(&APPS),
         _ => find(&|kind| !is_container(kind) && action_names(kind))
-            .or_else(|| find(&action_names))
+            .or_else(|| find(&|kind| is_container(kind) && is_all_that(&event.action, kind)))
             .or_else(|| find(&|kind| !is_container(kind))),
     };
     let any = || find(&|kind| !is_container(kind)).or_else(|| find(&|_| true));
@@ -49,7 +46,7 @@ pub fn find_entity(event: &Event<'_>) -> (Option<usize>, bool) {
 
 /// The index of the app.
 pub fn find_app(event: &Event<'_>) -> Option<usize> {
-    let is_app = |it: &EventTarget<'_>| is_kind_of(it.kind.as_deref().unwrap_or(""), &APPS);
+    let is_app = |it: &EventTarget<'_>| is_one_of(it.kind.as_deref().unwrap_or_default(), &APPS);
     event.targets.iter().position(|it| TargetKind::is_named(it) && is_app(it))
 }
 
@@ -82,22 +79,116 @@ fn members<'e>(list: &'e Option<EventText<'_>>) -> impl Iterator<Item = &'e str>
     members.filter(|member| !member.is_empty())
 }
 
-/// Whether a kind is one of `things`, or has one of them among its words.
-fn is_kind_of(kind: &str, things: &[&str]) -> bool {
-    things.contains(&kind) || words(kind).any(|word| things.contains(&word))
+/// Whether things of this kind hold others. Such a thing is what was acted on only where the action
+/// is about nothing in it.
+fn is_container(kind: &str) -> bool {
+    matches!(
+        kind,
+        "organization"
+            | "site"
+            | "product"
+            | "project"
+            | "space"
+            | "workspace"
+            | "workspaces"
+            | "directory"
+            | "repository"
+            | "repositories"
+    )
 }
 
-/// Whether `action` names things of this kind: by the last word of the kind, in the singular or in
-/// the plural.
-fn names_kind(action: &str, kind: &str) -> bool {
-    let Some(noun) = words(kind).last().filter(|noun| !noun.is_empty()) else {
-        return false;
+/// Whether `action` is about a container of this kind and nothing in it: `space_created`, not
+/// `space_permission_added` and not `page_moved_to_space`.
+fn is_all_that(action: &str, kind: &str) -> bool {
+    let (mut words, mut before) = (words(action), "");
+    while let Some(word) = words.next() {
+        if is_noun_of(word, kind) && !matches!(before, "to" | "from" | "in" | "of" | "for") {
+            return words.all(|word| word.ends_with("ed") || ATTRIBUTES.contains(&word));
+        }
+        before = word;
+    }
+    false
+}
+
+/// Whether things of this kind are one of `things`.
+fn is_one_of(kind: &str, things: &[&str]) -> bool {
+    things.iter().any(|thing| ends_with_noun(kind, thing))
+}
+
+/// Whether `word`, of an action, is what things of this kind are called.
+fn is_noun_of(word: &str, kind: &str) -> bool {
+    let noun = if matches!(word, "org" | "orgs") { "organization" } else { word };
+    ends_with_noun(kind, noun)
+        || noun.strip_suffix('s').is_some_and(|noun| ends_with_noun(kind, noun))
+}
+
+/// Whether `noun` or its plural is the last word of `kind`: of `api_token`, of `apiTokens`.
+fn ends_with_noun(kind: &str, noun: &str) -> bool {
+    let is_end = |kind: &str, noun: &str| {
+        let start = kind.len().checked_sub(noun.len()).filter(|_| !noun.is_empty());
+        let parts = start.and_then(|start| kind.split_at_checked(start));
+        parts.is_some_and(|(before, end)| {
+            end.eq_ignore_ascii_case(noun)
+                && (!before.ends_with(char::is_alphanumeric) || end.starts_with(char::is_uppercase))
+        })
     };
-    let short = if kind == "organization" { "org" } else { noun };
-    let is_noun = |word: &str| word == noun || word == short;
-    words(action).any(|word| is_noun(word) || word.strip_suffix('s').is_some_and(is_noun))
+    let plural = kind.strip_suffix("ies").zip(noun.strip_suffix('y'));
+    is_end(kind, noun)
+        || kind.strip_suffix('s').is_some_and(|kind| is_end(kind, noun))
+        || plural.is_some_and(|(kind, noun)| is_end(kind, noun))
 }
 
-fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
-    text.split(['_', '-', ' '])
+fn words(action: &str) -> impl Iterator<Item = &str> {
+    action.split('_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_ends_with_a_noun() {
+        for (kind, noun) in [
+            ("token", "token"),
+            ("api_token", "token"),
+            ("apiTokens", "token"),
+            ("Personal access token", "token"),
+            ("repositories", "repository"),
+            ("add_on", "add_on"),
+        ] {
+            assert!(ends_with_noun(kind, noun), "{kind} {noun}");
+        }
+        for (kind, noun) in [
+            ("", "token"),
+            ("tokens_policy", "token"),
+            ("website", "site"),
+            ("monkey", "key"),
+            ("é", "site"),
+            ("x", ""),
+        ] {
+            assert!(!ends_with_noun(kind, noun), "{kind} {noun}");
+        }
+    }
+
+    #[test]
+    fn an_action_is_about_a_container_or_something_in_it() {
+        for (action, kind) in [
+            ("jira_project_created", "project"),
+            ("org_settings_updated", "organization"),
+            ("updated_orgs", "organization"),
+            ("bitbucket_repository_deleted", "repositories"),
+        ] {
+            assert!(is_all_that(action, kind), "{action}");
+        }
+        for (action, kind) in [
+            ("space_permission_updated", "space"),
+            ("page_moved_to_space", "space"),
+            ("added_org_admin", "organization"),
+            ("org_audit_log_exported", "organization"),
+            ("webhook_created", "site"),
+            ("project_updated", "site"),
+        ] {
+            assert!(!is_all_that(action, kind), "{action}");
+        }
+    }
 }

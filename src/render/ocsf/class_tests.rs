@@ -367,15 +367,18 @@ fn the_entity_is_what_was_acted_on_and_not_what_holds_it() {
     let got = entity_and_activity(webhook, &[site, ("webhook", "ci")]);
     assert_eq!(got, (json!("ci"), "Create".to_owned()));
     let token = ("api_token_created", Category::Token, Deed::Create);
-    let targets = [("user", "Bo"), ("api_token", "ci"), org];
-    assert_eq!(entity_and_activity(token, &targets), (json!("ci"), "Create".to_owned()));
+    for kind in ["api_token", "apiTokens"] {
+        let got = entity_and_activity(token, &[("user", "Bo"), (kind, "ci"), org]);
+        assert_eq!(got, (json!("ci"), "Create".to_owned()));
+    }
 }
 
 #[test]
 fn what_stands_for_an_unknown_thing_is_not_said_to_be_changed() {
     let org = ("organization", "Acme");
     for (action, category, deed, targets, stands_in) in [
-        ("webhook_created", Category::Configuration, Deed::Create, &[org][..], "Acme"),
+        ("space_permission_added", Category::Permission, Deed::Create, &[("space", "S")][..], "S"),
+        ("webhook_created", Category::Configuration, Deed::Create, &[org], "Acme"),
         ("api_token_revoked", Category::Token, Deed::Delete, &[org, ("user", "Bo")], "Bo"),
         ("app_enabled", Category::App, Deed::Enable, &[("site", "acme")], "acme"),
     ] {
