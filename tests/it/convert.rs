@@ -404,14 +404,20 @@ fn a_signal_ends_it_at_once_and_leaves_nothing() {
 #[test]
 fn nothing_but_the_lines_is_touched() {
     let site = with("in", RAW);
-    // Neither a configuration that cannot be read, nor a HOME, nor a state is its concern.
+    // Neither a HOME nor a state is its concern.
     let mut command = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
-    command.env_clear().args(["convert", "in"]);
-    command.env("ATLAUDIT_CONFIG", "nowhere").current_dir(site.path("."));
+    command.env_clear().args(["convert", "in"]).current_dir(site.path("."));
     let run = Run::from(command.output().unwrap());
     assert_eq!((run.code, run.ids()), (0, vec!["org:1".to_owned()]), "{}", run.stderr);
     assert!(!site.state().exists());
     site.run(&["convert", "in", "--source", "nobody"]).refused(6, &["`nobody`"]);
+}
+
+#[test]
+fn a_configuration_that_is_named_and_not_there_is_refused() {
+    // It may name rows that say what actions mean.
+    let site = with("in", RAW);
+    site.run(&["convert", "in", "--config", "nowhere"]).refused(6, &["nowhere", "--config"]);
 }
 
 #[test]
