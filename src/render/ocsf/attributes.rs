@@ -252,6 +252,7 @@ fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget
 fn unmapped_client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut ObjectWriter<'_>) {
     let has_place = plan.src_endpoint.ip.is_some();
     if !has_place {
+        out.text_if_some("ip", client.ip.as_deref());
         client.write_forwarded(out);
     }
     if plan.src_endpoint.country.is_none() {

@@ -418,6 +418,22 @@ fn an_app_has_a_lifecycle() {
 }
 
 #[test]
+fn an_app_has_no_endpoint_and_the_address_is_kept_beside_it() {
+    let mut event = minimal_event(OcsfClass::ApplicationLifecycle, Deed::Install);
+    event.targets = vec![target("app", "com.example.x", "X")];
+    event.client.ip = text("198.51.100.7");
+    event.client.country = text("Portugal");
+    event.client.country_code = Some("PT");
+    let value = render_valid(&event);
+    assert_eq!(kind(&value), (6002, 1));
+    assert_eq!(value.get("src_endpoint"), None);
+    let client = json!({"ip": "198.51.100.7", "country": "Portugal", "country_code": "PT"});
+    assert_eq!(value["unmapped"]["client"], client);
+    let observable = json!({"type_id": 2, "name": "unmapped.client.ip", "value": "198.51.100.7"});
+    assert_eq!(value["observables"][0], observable);
+}
+
+#[test]
 fn a_changed_project_role_is_given_or_taken_where_it_names_someone() {
     let event = |users: &str, from: &str, to: &str| {
         let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);

@@ -4,8 +4,8 @@ use crate::model::address::{NetworkAddress, host_and_port};
 use crate::model::event::{Event, EventClient};
 use crate::model::json::write::ObjectWriter;
 
-/// From where the actor came. Empty without an IP address: an endpoint must have one, or a name,
-/// and a place alone is neither.
+/// From where the actor came. Empty without an IP address (an endpoint must have one, or a name,
+/// and a place alone is neither), and in a class without the object.
 #[derive(Debug, Clone, Copy)]
 pub struct SrcEndpoint<'e> {
     /// Its address.

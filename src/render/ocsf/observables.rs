@@ -38,6 +38,7 @@ macro_rules! group_spots {
 }
 
 const SOURCE_IP: ObservablePath = spot!(2, "src_endpoint.ip");
+const UNMAPPED_IP: ObservablePath = spot!(2, "unmapped.client.ip");
 const PROXY_IP: ObservablePath = spot!(2, "src_endpoint.intermediate_ips[]");
 const SOURCE_COUNTRY: ObservablePath = spot!(14, "src_endpoint.location.country");
 const HOSTNAME: ObservablePath = spot!(1, "dst_endpoint.hostname");
@@ -72,7 +73,10 @@ struct ObservableList<'e> {
 
 impl<'e> ObservableList<'e> {
     fn gather(&mut self, plan: &'e RenderPlan<'_>) {
-        self.add(SOURCE_IP, plan.src_endpoint.ip);
+        match plan.src_endpoint.ip {
+            Some(ip) => self.add(SOURCE_IP, Some(ip)),
+            None => self.add(UNMAPPED_IP, plan.event.client.ip.as_deref()),
+        }
         self.add(SOURCE_COUNTRY, plan.src_endpoint.country);
         for (user, spots) in
             [(&plan.actor.user, ACTOR), (&plan.user, USER), (&plan.entity_user, ENTITY_USER)]

@@ -153,7 +153,11 @@ impl<'e> RenderPlan<'e> {
                 let user = target.filter(|target| TargetKind::of(target) == TargetKind::User);
                 self.entity_user = user.and_then(OcsfUser::of_target);
             }
-            OcsfClass::AccountChange | OcsfClass::UserAccess | OcsfClass::ApplicationLifecycle => {}
+            // The class has no such object.
+            OcsfClass::ApplicationLifecycle => {
+                (self.src_endpoint.ip, self.src_endpoint.country) = (None, None);
+            }
+            OcsfClass::AccountChange | OcsfClass::UserAccess => {}
         }
     }
 

@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 const RULES: &str = "
 event class_uid=int! class_name=text! category_uid=int! category_name=text! activity_id=int! activity_name=text! \
     type_uid=int! type_name=text! severity_id=1! severity=text! status_id=0|1|2! status=text! time=time! message=text \
-    metadata=metadata! actor=actor src_endpoint=endpoint observables[]=observable unmapped=any raw_data=text!
-3001 user=user! policies[]=policy
-3002 user=user! service=named dst_endpoint=endpoint any service dst_endpoint
-3004 entity=entity!
-3005 user=user! privileges[]=text! resources[]=resource
-3006 group=resource! subgroup=resource user=user privileges[]=text resource=resource
-6001 web_resources[]=web_resource! dst_endpoint=endpoint
+    metadata=metadata! actor=actor observables[]=observable unmapped=any raw_data=text!
+3001 user=user! src_endpoint=endpoint policies[]=policy
+3002 user=user! service=named src_endpoint=endpoint dst_endpoint=endpoint any service dst_endpoint
+3004 entity=entity! src_endpoint=endpoint
+3005 user=user! src_endpoint=endpoint privileges[]=text! resources[]=resource
+3006 group=resource! src_endpoint=endpoint subgroup=resource user=user privileges[]=text resource=resource
+6001 web_resources[]=web_resource! src_endpoint=endpoint dst_endpoint=endpoint
 6002 app=product! any app
 6003 actor=actor! api=api! src_endpoint=endpoint! resources[]=resource dst_endpoint=endpoint
 metadata version=text! uid=text! original_event_uid=text event_code=text! product=product! tenant_uid=text \
