@@ -126,6 +126,9 @@ pub struct EventActor<'a> {
     pub on_behalf_of: RelatedPerson<'a>,
 }
 
+/// The id that Atlassian gives an actor who could not be told.
+pub const UNIDENTIFIED: &str = "unidentified";
+
 /// What an actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]

@@ -1,12 +1,12 @@
 //! Reads the fields of a Confluence audit record (Confluence Cloud REST API v1, audit).
 
-use crate::model::event::{ActorKind, Event, EventActor, EventText};
+use crate::model::event::{ActorKind, Event, EventActor, EventText, UNIDENTIFIED};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::fields::{
     add_labels, change, fill_cloud, first_scalar, first_text, items, known, target,
 };
-use crate::normalise::people::is_word;
+use crate::normalise::people::{INTERNAL_SYSTEM, is_word};
 use crate::normalise::taxonomy::Taxonomy;
 
 /// The fields that are read: those of texts first.
@@ -88,7 +88,10 @@ fn actor(author: Node<'_>) -> EventActor<'_> {
         _ if is_word(account_kind, "app") => Some(ActorKind::App),
         _ if has_account => Some(ActorKind::User),
         _ if is_called("anonymous") => Some(ActorKind::Anonymous),
-        _ if is_called("system") => Some(ActorKind::System),
+        _ if is_called("system") || is_word(name.as_deref(), INTERNAL_SYSTEM) => {
+            Some(ActorKind::System)
+        }
+        _ if is_called(UNIDENTIFIED) => None,
         Some(_) if is_word(said, "user") || is_word(said, "known") => Some(ActorKind::User),
         _ => None,
     };

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::event::{ActorKind, Event, EventTarget, EventText, UserProfile};
+use crate::model::event::{ActorKind, Event, EventTarget, EventText, UNIDENTIFIED, UserProfile};
 use crate::model::text::split_at_byte;
 
 /// The ways in which an app, and nobody else, proves who it is (Admin API, `authType`).
@@ -15,7 +15,7 @@ const OWN_ACTOR: &str = "Atlassian app";
 
 /// The name under which Atlassian's own work is logged (Microsoft Defender for Cloud Apps, how to
 /// protect Atlassian).
-const INTERNAL_SYSTEM: &str = "Atlassian Internal System";
+pub const INTERNAL_SYSTEM: &str = "Atlassian Internal System";
 
 /// The type of an actor with this id, name, text in the field of its address and way to prove who
 /// it is, perhaps with an app that acted for it; `None` if none of these says.
@@ -39,8 +39,7 @@ pub fn actor_kind([id, name, email, auth]: [Option<&str>; 4], has_app: bool) -> 
         return Some(ActorKind::User);
     }
     // Whose id says nothing may be anyone.
-    id.filter(|id| !is_uuid(id) && !id.eq_ignore_ascii_case("unidentified"))
-        .map(|_| ActorKind::System)
+    id.filter(|id| !is_uuid(id) && !is_word(Some(id), UNIDENTIFIED)).map(|_| ActorKind::System)
 }
 
 /// Whether `id` is a bare UUID: 32 hex digits in five groups.

@@ -472,7 +472,7 @@ fn the_actions_that_no_row_has_are_named_where_more_is_wanted() {
     ] {
         assert!(text.contains(&format!("\n         {line}\n")), "{line}: {text}");
     }
-    assert!(text.contains("hint: their events are `other`; rows of `[taxonomy] path`"), "{text}");
+    assert!(text.contains("hint: events of an action that is not understood are `other`; a row of `[taxonomy] path`"), "{text}");
     assert!(!text.contains("-v names them"), "{text}");
 }
 

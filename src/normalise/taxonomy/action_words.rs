@@ -8,11 +8,11 @@ use crate::model::meaning::{Deed, Outcome};
 /// The table as people edit it.
 pub const TEXT: &str = include_str!("../action_words.tsv");
 
-/// What one word says of the outcome; of several words, the first of these decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What one word says of the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutcomeProof {
     Failed,
-    Settled,
+    Doubt,
     Open,
     Done,
 }
@@ -56,7 +56,7 @@ pub fn parse_line(line: &'static str) -> Option<impl Iterator<Item = (&'static s
     let [proof, deed, told, named] = columns;
     let proof = match proof {
         "failed" => OutcomeProof::Failed,
-        "settled" => OutcomeProof::Settled,
+        "doubt" => OutcomeProof::Doubt,
         "open" => OutcomeProof::Open,
         "done" => OutcomeProof::Done,
         _ => return None,
@@ -74,26 +74,37 @@ pub fn parse_line(line: &'static str) -> Option<impl Iterator<Item = (&'static s
 /// How `action` ended and what was done, as far as the words of its name tell.
 ///
 /// Words that tell count before those that only name; where there are none of the first, an
-/// imperative that begins the name counts alone (`modify_access_request_settings`). Of several that
-/// say what was done the last counts.
+/// imperative that begins the name counts alone (`modify_access_request_settings`). Of several the
+/// last counts (`scheduled_export_deleted`, `deletion_scheduled`).
 pub fn read(action: &str) -> WordReading {
     let words: Vec<&str> = split(action).collect();
     let known = words.iter().enumerate().filter_map(|(at, word)| Some((at, *WORDS.get(word)?)));
     let known: Vec<(usize, WordMeaning)> = known.collect();
     let is_told = known.iter().any(|(_, word)| word.is_told);
-    let counting: &[_] = match known.first() {
-        Some((0, _)) if !is_told => &known[..1],
-        _ => &known,
+    let is_imperative = !is_told && known.first().is_some_and(|(at, _)| *at == 0);
+    let counts = |at: usize, word: WordMeaning| {
+        word.is_told
+            || word.proof == OutcomeProof::Failed
+            || !is_told && (at == 0 || !is_imperative)
     };
-    let counting = || counting.iter().filter(|(_, word)| word.is_told == is_told);
-    let ending = known.iter().map(|(_, word)| word.proof).filter(|it| *it < OutcomeProof::Open);
-    let outcome = match counting().map(|(_, word)| word.proof).chain(ending).min() {
+    let telling = known.iter().filter(|(at, word)| counts(*at, *word)).map(|(_, word)| word.proof);
+    let proof = telling.reduce(|before, proof| match (before, proof) {
+        (OutcomeProof::Failed, OutcomeProof::Open) => before,
+        _ => proof,
+    });
+    let is_doubtful = known.iter().any(|(_, word)| word.proof == OutcomeProof::Doubt);
+    let outcome = match proof {
         Some(OutcomeProof::Failed) => Outcome::Failure,
-        Some(OutcomeProof::Settled | OutcomeProof::Done) => Outcome::Success,
-        Some(OutcomeProof::Open) | None => Outcome::Unknown,
+        Some(OutcomeProof::Done) if !is_doubtful => Outcome::Success,
+        _ => Outcome::Unknown,
     };
-    let deed = counting().filter_map(|(at, word)| Some((*at, word.deed?))).next_back();
-    let deed = deed.map(|(at, deed)| NamedDeed {
+    let of_deed = |(at, word): &(usize, WordMeaning)| Some((*at, word.deed?));
+    let told = known.iter().filter(|(_, word)| word.is_told).filter_map(of_deed).next_back();
+    let named = || match is_imperative {
+        true => known.first().and_then(of_deed),
+        false => known.iter().filter_map(of_deed).next_back(),
+    };
+    let deed = told.or_else(named).map(|(at, deed)| NamedDeed {
         deed,
         at,
         is_part: words[at].starts_with("add") || words[at].starts_with("remov"),

@@ -114,8 +114,7 @@ impl Taxonomy {
     /// All rows: those of the user, then the built-in ones that they do not replace.
     pub fn rows(&self) -> Vec<ExplainedAction> {
         let extra = self.extra.as_ref().map_or(&[][..], |extra| &extra.lines);
-        let is_replaced =
-            |row: &ExplainedAction| extra.iter().any(|own| own.column(0) == row.column(0));
+        let is_replaced = |row: &ExplainedAction| self.extra_meaning(row.column(0)).is_some();
         let built_in = built_in_rows().filter(|row| !is_replaced(row));
         extra.iter().cloned().chain(built_in).collect()
     }

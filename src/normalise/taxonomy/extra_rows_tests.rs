@@ -85,10 +85,11 @@ fn a_refusal_names_file_line_column_and_the_words_that_are_known() {
     for (from, to, words, known) in [
         ("\tsuccess", "\tmaybe", "column 3 (outcome): unknown word `maybe`", "`failure`"),
         ("\tiam", "\tima", "column 4 (ECS categories): unknown word `ima`", "`iam`"),
-        ("user, info", "user, infos", "column 5 (ECS types): unknown word `infos`", "or `-`"),
+        ("user, info", "user, infos", "column 5 (ECS types): unknown word `infos`", "`-`"),
         ("user, info", "user, start", "column 5 (ECS types): unknown word `start`", "`admin`"),
         ("user, info", "-", "column 5 (ECS types): a category has no type", "`admin`"),
-        ("\tiam", "\t-", "column 5 (ECS types): unknown word `user`", "or `-`"),
+        ("\tiam", "\t-", "column 5 (ECS types): unknown word `user`", "`-`"),
+        ("user, info", "user, user", "column 5 (ECS types): a word stands there twice", "take"),
         ("\tiam", "\tiam, web, file", "column 4 (ECS categories): too many words", "2 at most"),
         ("Account Change", "Accounts", "column 6 (OCSF class): unknown word", "`Account Change`"),
         ("\tOther", "\tOthers", "column 7 (OCSF activity): unknown word `Others`", "`Logon`"),

@@ -24,7 +24,8 @@ pub use table::COLUMNS;
 fn infer_meaning(action: &str) -> (ActionMeaning, Outcome) {
     let reading = action_words::read(action);
     // A thing alone (`user`) says nothing.
-    let is_told = reading.deed.is_some() || action.contains('_');
+    let words = action_words::split(action).filter(|word| !word.is_empty()).count();
+    let is_told = reading.deed.is_some() || words > 1;
     let Some(thing) = action_terms::find_thing(action).filter(|_| is_told) else {
         let is_failure = reading.outcome == Outcome::Failure;
         let outcome = if is_failure { Outcome::Failure } else { Outcome::Unknown };

@@ -35,9 +35,9 @@ fn page() -> String {
          answer of an API, `documented` Atlassian's documentation; `unconfirmed` is none of these.\n\n\
          The list grows. An action that is not here is understood by the words of its name, in whatever order and tense: the\n\
          thing it is about (`src/normalise/action_terms.tsv`) gives the category, and what was done (`src/normalise/action_words.tsv`) the outcome\n\
-         and the activity. A word such as `requested` or `started` leaves the outcome `unknown`. An action that names no thing\n\
-         that is known is `other`, its outcome `unknown`, and it has no ECS category and no OCSF activity; but one with one of\n\
-         these words failed, known or not: {}.\n\
+         and the activity. The last word that tells decides: `requested` or `started` leaves the outcome `unknown`, and so does `not`\n\
+         anywhere. An action that names no thing that is known is `other`, its outcome `unknown`, and it has no ECS category and no\n\
+         OCSF activity; but where one of these words tells last, the action failed, known or not: {}.\n\
          An OCSF class without the activity that was done gets 99, with the word as its label.\n\n\
          An outcome is `unknown` where something was only asked for, attempted, begun or scheduled. Most names say so; of the\n\
          others Atlassian's texts do: `site_rename_event` and `site_transferred` are logged when that begins, and\n\

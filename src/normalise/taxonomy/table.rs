@@ -160,7 +160,9 @@ pub fn parse_row(line: &str) -> Result<ActionRow, HintedError> {
     if end.contains('*') {
         return Err(in_column(0, "a pattern has one star").hint("write a row for each"));
     }
-    choose(2, outcome, &[BY_ITS_WORDS], |word| word)?;
+    choose(2, outcome, &[BY_ITS_WORDS], |word| word).map_err(|error| {
+        error.hint(format!("a row with a star has `{BY_ITS_WORDS}` there: each action's own tell"))
+    })?;
     let [ecs] = choose_list(3, ecs, &ECS.map(|(word, _)| word))?;
     let ecs_types = choose_list(4, types, ecs.map_or(&[], action_words::allowed_types))?;
     let deed = match *deed {
@@ -196,10 +198,9 @@ fn choose<T: Copy>(
     as_str: fn(T) -> &'static str,
 ) -> Result<T, HintedError> {
     known.iter().copied().find(|value| as_str(*value) == text).ok_or_else(|| {
-        let none = if matches!(at, 3 | 4) { ", or `-` for none" } else { "" };
-        let words = quoted(known.iter().map(|value| as_str(*value)));
-        in_column(at, &format!("unknown word `{}`", printable(text)))
-            .hint(format!("use {words}{none}"))
+        let none = ["-"].into_iter().filter(|_| matches!(at, 3 | 4));
+        let words = quoted(known.iter().map(|value| as_str(*value)).chain(none));
+        in_column(at, &format!("unknown word `{}`", printable(text))).hint(format!("use {words}"))
     })
 }
 
@@ -215,6 +216,9 @@ fn choose_list<const N: usize>(
         let place = place
             .ok_or_else(|| in_column(at, "too many words").hint(format!("name {N} at most")))?;
         *place = Some(choose(at, word.trim(), known, |word| word)?);
+    }
+    if (1..N).any(|at| chosen[at].is_some() && chosen[..at].contains(&chosen[at])) {
+        return Err(in_column(at, "a word stands there twice").hint("take one of them out"));
     }
     Ok(chosen)
 }

@@ -85,9 +85,6 @@ fn of_several_patterns_that_fit_the_one_with_the_most_letters_counts() {
 
 #[test]
 fn outcomes_match_the_words_of_the_name() {
-    for row in names().filter(|row| tests::indicates_failure(&row.name)) {
-        assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
-    }
     let otherwise = names().filter(|row| row.outcome != action_words::read(&row.name).outcome);
     let mut otherwise: Vec<String> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
@@ -101,9 +98,9 @@ const NOT_INFERRED: &[&str] = &[
     "bitbucket_pipeline_run",
     "create_users_access_request_check",
     "jira_sprint_started",
-    "mail_queue_flushed",
     "maintenance_mode",
     "maintenance_mode_banner",
+    "page_hierarchy_start_copy",
     "reuse_site_group_name",
     "secure_administrator_session_started",
     "site_rename_event",
@@ -111,6 +108,7 @@ const NOT_INFERRED: &[&str] = &[
     "space_export",
     "space_import",
     "sprint_started",
+    "update_not_allowed_note",
 ];
 
 #[test]

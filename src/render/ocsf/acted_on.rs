@@ -44,6 +44,11 @@ pub fn find_entity(event: &Event<'_>) -> (Option<usize>, bool) {
     (thing.or_else(any), thing.is_some())
 }
 
+/// Whether things of this kind can be what `action` was done to, and not only hold that.
+pub fn can_be_acted_on(action: &str, kind: &str) -> bool {
+    !is_container(kind) || is_all_that(action, kind)
+}
+
 /// The index of the app.
 pub fn find_app(event: &Event<'_>) -> Option<usize> {
     let is_app = |it: &EventTarget<'_>| is_one_of(it.kind.as_deref().unwrap_or_default(), &APPS);

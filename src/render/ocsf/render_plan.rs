@@ -4,9 +4,9 @@
 //! The class is the one that the action means where the event has all that it requires, else one
 //! that requires less.
 
-use crate::model::event::{ActorKind, Event, EventTarget, FieldChange};
+use crate::model::event::{ActorKind, Event, EventTarget, FieldChange, UNIDENTIFIED};
 use crate::model::meaning::{Deed, OcsfClass};
-use crate::render::ocsf::acted_on::{find_app, find_entity, find_role_change};
+use crate::render::ocsf::acted_on::{can_be_acted_on, find_app, find_entity, find_role_change};
 use crate::render::ocsf::endpoint::{DstEndpoint, SrcEndpoint};
 use crate::render::ocsf::people::{ActorFields, OcsfUser};
 use crate::render::ocsf::target_kind::TargetKind;
@@ -193,8 +193,10 @@ impl<'e> RenderPlan<'e> {
     /// target.
     fn find_login_user(&mut self) -> bool {
         let is_own = self.event.meaning.deed == Deed::Logon;
-        let can_sign_in =
-            !matches!(self.event.actor.kind, Some(ActorKind::System | ActorKind::Anonymous));
+        let actor = &self.event.actor;
+        let is_unidentified = actor.id.as_deref().is_some_and(|id| id == UNIDENTIFIED);
+        let can_sign_in = !is_unidentified
+            && !matches!(actor.kind, Some(ActorKind::System | ActorKind::Anonymous));
         if is_own && can_sign_in && self.use_actor_as_user() {
             return true;
         }
@@ -235,17 +237,25 @@ impl<'e> RenderPlan<'e> {
         self.privileges.is_some()
     }
 
+    /// The content, or what holds it. That was read, searched or exported from; nothing else was
+    /// done to it.
     fn find_content(&mut self) -> bool {
-        let whole = || {
-            let product = TargetKind::Product.first(self.event, 0);
-            product.or_else(|| TargetKind::Site.first(self.event, 0))
+        let event = self.event;
+        let is_content = |target: &EventTarget<'_>| {
+            let kind = target.kind.as_deref().unwrap_or_default();
+            TargetKind::of(target) == TargetKind::Thing
+                && TargetKind::is_named(target)
+                && can_be_acted_on(&event.action, kind)
         };
-        let content = TargetKind::Thing.first(self.event, 0);
-        self.indices.container = match content {
-            Some(_) => None,
-            None => whole(),
-        };
-        content.or(self.indices.container).is_some()
+        if event.targets.iter().any(is_content) {
+            return true;
+        }
+        let places = [TargetKind::Thing, TargetKind::Product, TargetKind::Site];
+        self.indices.container = places.into_iter().find_map(|kind| kind.first(event, 0));
+        if !matches!(self.deed, Deed::Read | Deed::Search | Deed::Export) {
+            self.deed = Deed::Other;
+        }
+        self.indices.container.is_some()
     }
 }
 
