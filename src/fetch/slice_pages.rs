@@ -24,7 +24,7 @@ use crate::fetch::slice_scan::SliceEdge;
 use crate::fetch::types::{FetchError, SLICE_READS};
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
-use crate::model::time::{floor, format_millis};
+use crate::model::time::{Window, floor, format_millis};
 use crate::source::{Page, PageLocator, RecordIdentity};
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
@@ -360,7 +360,7 @@ impl<T: Transport> SlicePager<T> {
             let at = so_far.scan.reached().unwrap_or(self.span.from);
             return Err(FetchError::UnclearEnd { at: format_millis(at) });
         }
-        match self.check_end(&so_far).await? {
+        match self.check_end(&so_far, false).await? {
             EndCheck::MorePast(edge) => return Ok(so_far.into_cut(edge)),
             // Pages that repeat, instead of being empty, may go on repeating.
             EndCheck::Confirmed if so_far.last.is_empty() => {}
@@ -408,8 +408,13 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// Requests what is as old as the oldest record, or older; where the oldest came first, what is
-    /// as new as the newest, or newer; both while the order is not known.
-    async fn check_end(&self, so_far: &SliceProgress) -> Result<EndCheck, FetchError> {
+    /// as new as the newest, or newer; both while the order is not known. With `follows_page`, also
+    /// the page after it: where no page showed the end, a short page of known records is none.
+    async fn check_end(
+        &self,
+        so_far: &SliceProgress,
+        follows_page: bool,
+    ) -> Result<EndCheck, FetchError> {
         if so_far.scan.ignores_dates() {
             return Ok(EndCheck::OneInstant);
         }
@@ -422,7 +427,9 @@ impl<T: Transport> SlicePager<T> {
             let start = &PageLocator::Start;
             let asked = self.reader.page_with_limit(&window, start, so_far.limit, None);
             let (page, _) = asked.await.map_err(|failure| self.facts.original_failure(failure))?;
-            if !so_far.scan.contains_all(&page.records) {
+            if !so_far.scan.contains_all(&page.records)
+                || (follows_page && self.has_page_after(&page, &window, so_far).await?)
+            {
                 return Ok(EndCheck::MorePast(edge));
             }
             let is_full = page.records.len() >= so_far.largest_page;
@@ -432,6 +439,25 @@ impl<T: Transport> SlicePager<T> {
             };
         }
         Ok(found)
+    }
+
+    /// Whether there is a page after `page`, the first of `window`. A cursor says so; an offset is
+    /// only counted, and where it fails, nothing is known of it.
+    async fn has_page_after(
+        &self,
+        page: &Page,
+        window: &Window,
+        so_far: &SliceProgress,
+    ) -> Result<bool, FetchError> {
+        let Some(next) = &page.next else { return Ok(false) };
+        if next.cursor().is_some() {
+            return Ok(true);
+        }
+        match self.reader.page_with_limit(window, next, so_far.limit, None).await {
+            Ok((page, _)) => Ok(!page.records.is_empty() || page.next.is_some()),
+            Err(failure) if is_page_specific(failure.kind) => Ok(false),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// Decides what a slice is that cannot be paged any further: whole if nothing is left, else it
@@ -448,7 +474,9 @@ impl<T: Transport> SlicePager<T> {
             PagingStop::KnownFailure(_) | PagingStop::UnclearCursor => false,
         };
         if may_be_end {
-            match self.check_end(&so_far).await? {
+            // Where offsets are ignored, the next page is the same page.
+            let follows_page = !matches!(stop, PagingStop::OffsetIgnored);
+            match self.check_end(&so_far, follows_page).await? {
                 EndCheck::Confirmed => return Ok(so_far.into_whole()),
                 // It has no page after the last record; or it has one page, with fewer than were
                 // requested.
