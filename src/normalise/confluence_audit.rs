@@ -7,6 +7,7 @@ use crate::normalise::fields::{
     add_labels, change, fill_cloud, first_scalar, first_text, items, known, target,
 };
 use crate::normalise::people::{INTERNAL_SYSTEM, is_word};
+use crate::normalise::stated_outcome;
 use crate::normalise::taxonomy::Taxonomy;
 
 /// The fields that are read: those of texts first.
@@ -33,7 +34,8 @@ pub fn fill<'a>(
     let [texts @ .., sys_admin, super_admin, author, object, associated, changed] =
         root.fields(FIELDS);
     let [summary, description, ip, filed_as] = texts.map(|field| field.and_then(Node::text));
-    fill_cloud(event, taxonomy, "confluence", [summary, description, filed_as]);
+    fill_cloud(event, taxonomy, "confluence", [summary, description.clone(), filed_as]);
+    stated_outcome::weigh_description(event, description.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
     event.targets = known(object.into_iter().chain(items(associated)).map(|node| {
         let [kind, name] = node.fields(["objectType", "name"]);

@@ -28,6 +28,9 @@ const PREFIXES: [&str; 5] = [
     "audit.event.action.",
 ];
 
+/// The longest key without a prefix whose ends are looked up, in bytes.
+const LONGEST: usize = 200;
+
 fn without_prefix(key: &str) -> Option<&str> {
     let (_, action) = PREFIXES.iter().find_map(|prefix| key.split_once(prefix))?;
     (!action.is_empty()).then_some(action)
@@ -44,7 +47,7 @@ pub fn from_words(key: &str, taxonomy: &Taxonomy) -> Option<String> {
     if let Some(action) = without_prefix(key) {
         return taxonomy::snake_case(&part_camel_case(action));
     }
-    let name = taxonomy::snake_case(key)?;
+    let name = taxonomy::snake_case(key).filter(|name| name.len() <= LONGEST)?;
     let starts = name.match_indices('_').map(|(at, _)| at + 1);
     let mut ends = [0].into_iter().chain(starts).filter_map(|start| name.get(start..));
     ends.find(|end| end.contains('_') && taxonomy.has_row(end)).map(str::to_owned)
@@ -115,7 +118,8 @@ mod tests {
     fn of_a_key_without_a_prefix_the_longest_known_end_counts() {
         let known = words_of("example.app.audit.log.search.performed");
         assert_eq!(known.as_deref(), Some("audit_log_search_performed"));
-        for unknown in ["example.hat.lent", "created", "jira.auditing.", "...", ""] {
+        let long = format!("{}audit.log.search.performed", "a.".repeat(100));
+        for unknown in [long.as_str(), "example.hat.lent", "created", "jira.auditing.", "...", ""] {
             assert_eq!(words_of(unknown), None, "{unknown}");
         }
     }

@@ -46,7 +46,9 @@ pub fn fill<'a>(
     let root = record.doc.root();
     let [texts @ .., author, kind, file_kind, objects, changed, extra] = root.fields(FIELDS);
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
-    let kind = kind.or(file_kind).map(ActionType::of).unwrap_or_default();
+    let kinds = [kind, file_kind].map(|node| node.map(ActionType::of).unwrap_or_default());
+    let [kind, file_kind] = kinds;
+    let kind = if file_kind.names_action() && !kind.names_action() { file_kind } else { kind };
     let is_known = |word: &&str| taxonomy::filed_category(event.source.kind, word).is_some();
     let filed_as = kind.category.as_deref().filter(is_known).map(EventText::Borrowed);
     let filed_as = filed_as.or_else(|| kind.category_of_key());
@@ -101,6 +103,10 @@ impl<'a> ActionType<'a> {
         ActionType { text, key, category, category_key }
     }
 
+    fn names_action(&self) -> bool {
+        self.text.is_some() || self.key.is_some()
+    }
+
     /// The action, with one name in every language where the table has its key. Else that of the
     /// text if the taxonomy has it; if not, that of the key's words if these are understood.
     fn action(&self, taxonomy: &Taxonomy) -> Option<String> {
@@ -119,9 +125,11 @@ impl<'a> ActionType<'a> {
     }
 
     /// The category by the end of its key (`audit.logging.category.user.management`), which is the
-    /// same in every language.
+    /// same in every language; where nothing is after `.category`, by what is before it.
     fn category_of_key(&self) -> Option<EventText<'static>> {
-        let (_, words) = self.category_key.as_deref()?.split_once(".category.")?;
+        let key = self.category_key.as_deref()?;
+        let end = key.split_once(".category.").map(|(_, end)| end);
+        let words = end.or_else(|| key.strip_suffix(".category"))?;
         Some(EventText::Owned(words.replace('.', " ")))
     }
 

@@ -327,3 +327,35 @@ fn nothing_is_invented_for_what_is_missing_or_of_another_type() {
         assert_eq!(keys, expected, "{text}");
     }
 }
+
+#[test]
+fn the_log_files_type_counts_where_the_other_names_no_action() {
+    for kind in ["{}", "[]", r#""AUDIT""#, r#"{"category":"Apps"}"#] {
+        let text = format!(r#"{{"type":{kind},"auditType":{{"action":"User created"}}}}"#);
+        assert_eq!(part(&text, "action"), "user_created", "{kind}");
+    }
+}
+
+#[test]
+fn a_category_is_known_by_its_key_or_by_its_text() {
+    for (key, category) in [
+        ("personal.access.tokens.audit.log.category", "token"),
+        ("jira.auditing.category", "configuration"),
+        ("jira.auditing.category.boards", "configuration"),
+        ("jira.auditing.category.filters", "configuration"),
+        ("jira.auditing.category.issuetypes", "configuration"),
+        ("audit.logging.category.auth", "authentication"),
+        ("audit.logging.category.import.export", "configuration"),
+        ("audit.logging.category.search", "content"),
+        ("audit.logging.category.page", "content"),
+        ("audit.logging.category.users.groups", "account"),
+    ] {
+        let text = format!(r#"{{"type":{{"action":"Hat lent","categoryI18nKey":"{key}"}}}}"#);
+        assert_eq!(part(&text, "category"), category, "{key}");
+    }
+    for (word, category) in [("Authentication", "authentication"), ("Issue types", "configuration")]
+    {
+        let text = format!(r#"{{"type":{{"action":"Hat lent","category":"{word}"}}}}"#);
+        assert_eq!(part(&text, "category"), category, "{word}");
+    }
+}

@@ -5,6 +5,7 @@ use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::fields::{add_labels, change, fill_cloud, items, known, target};
 use crate::normalise::people::actor_kind;
+use crate::normalise::stated_outcome;
 use crate::normalise::taxonomy::Taxonomy;
 
 /// The fields that are read: those of texts first.
@@ -31,7 +32,8 @@ pub fn fill<'a>(
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
     let [summary, description, ip, filed_as, event_source] =
         texts.map(|field| field.and_then(Node::text));
-    fill_cloud(event, taxonomy, "jira", [summary, description, filed_as]);
+    fill_cloud(event, taxonomy, "jira", [summary, description.clone(), filed_as]);
+    stated_outcome::weigh_description(event, description.as_deref());
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     event.targets = known(object.into_iter().chain(items(associated)).map(thing));
     event.changes = known(items(changed).map(|node| {

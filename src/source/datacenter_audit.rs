@@ -93,8 +93,17 @@ fn time(value: Node<'_>) -> Option<Timestamp> {
     if let Some(text) = value.text() {
         return parse_api_time(&text);
     }
-    let [seconds, nanos] = value.fields(["epochSecond", "nano"]).map(|part| part.map(Node::raw));
-    from_epoch(seconds?.parse().ok()?, nanos.unwrap_or("0").parse().ok()?)
+    let [seconds, nanos] = value.fields(["epochSecond", "nano"]);
+    let nanos = nanos.map_or(Some(0), integer)?;
+    from_epoch(integer(seconds?)?, nanos.try_into().ok()?)
+}
+
+/// A whole number, also as a text or as other programs print it again (`1.795167e9`).
+fn integer(value: Node<'_>) -> Option<i64> {
+    let text = value.scalar()?;
+    let whole = |number: &f64| number.fract() == 0.0;
+    let printed = || Some(format!("{:.0}", text.parse().ok().filter(whole)?));
+    text.parse().ok().or_else(|| printed()?.parse().ok())
 }
 
 #[cfg(test)]
@@ -144,6 +153,12 @@ mod tests {
         };
         let exact = parse_api_time("2026-11-20T09:30:00.154000001Z");
         assert_eq!(time(r#"{"epochSecond":1795167000,"nano":154000001}"#), exact);
+        for same in [
+            r#"{"epochSecond":"1795167000","nano":"154000001"}"#,
+            r#"{"epochSecond":1.795167e9,"nano":154000001.0}"#,
+        ] {
+            assert_eq!(time(same), exact, "{same}");
+        }
         assert_eq!(time(r#"{"epochSecond":1795167000}"#), parse_api_time("2026-11-20T09:30:00Z"));
         assert_eq!(time(r#"{"epochSecond":-1,"nano":0}"#), parse_api_time("1969-12-31T23:59:59Z"));
         for none in [

@@ -49,7 +49,7 @@ fn every_line_of_the_smaller_tables_is_a_row_or_a_comment() {
     for line in FILED_CATEGORIES_TEXT.lines() {
         assert!(parse_filed_category(line).is_some() != is_comment(line), "{line}");
     }
-    assert_eq!(FILED_CATEGORIES.len(), 51);
+    assert_eq!(FILED_CATEGORIES.len(), 66);
 }
 
 #[test]
