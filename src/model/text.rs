@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use html_escape::NAMED_ENTITIES;
+
 /// The longest piece of a server's text that a message quotes, in characters.
 const QUOTED_CHARS: usize = 300;
 
@@ -36,42 +38,43 @@ pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The longest entity that is read, without its `&`: `#x10ffff;`.
-const MAX_ENTITY: usize = 9;
+/// The longest entity that is read, without its `&`: `CounterClockwiseContourIntegral;`.
+const MAX_ENTITY: usize = 32;
 
-/// `text` with the entities of XML, and those by number, decoded once: `&amp;lt;` is `&lt;`.
+/// `text` with the entities of HTML, by name and by number, decoded once: `&amp;lt;` is `&lt;`.
+/// Those of control characters stay.
 pub fn decode_entities(text: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        let (c, tail) = decode_entity(after).unwrap_or(('&', after));
-        out.push(c);
-        rest = tail;
+        rest = append_entity(after, &mut out).unwrap_or_else(|| {
+            out.push('&');
+            after
+        });
     }
     out + rest
 }
 
-/// The character of the entity that `text` begins with, after its `&`, and what follows it.
-fn decode_entity(text: &str) -> Option<(char, &str)> {
+/// Appends what the entity stands for that `text` begins with, after its `&`. Returns what follows.
+fn append_entity<'t>(text: &'t str, out: &mut String) -> Option<&'t str> {
     let end = text.bytes().take(MAX_ENTITY).position(|byte| byte == b';')?;
     let (name, rest) = (text.get(..end)?, text.get(end + 1..)?);
-    let c = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => {
-            let digits = name.strip_prefix('#')?;
+    let mut own = [0; 4];
+    let decoded: &str = match name.strip_prefix('#') {
+        Some(digits) => {
             let (digits, base) =
                 digits.strip_prefix(['x', 'X']).map_or((digits, 10), |digits| (digits, 16));
             // `from_str_radix` would take a sign.
             let code = digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(digits)?;
-            let c = char::from_u32(u32::from_str_radix(code, base).ok()?)?;
-            (!c.is_control()).then_some(c)?
+            char::from_u32(u32::from_str_radix(code, base).ok()?)?.encode_utf8(&mut own)
+        }
+        None => {
+            let found = NAMED_ENTITIES.binary_search_by_key(&name.as_bytes(), |(name, _)| *name);
+            NAMED_ENTITIES.get(found.ok()?)?.1
         }
     };
-    Some((c, rest))
+    (!decoded.contains(char::is_control)).then(|| out.push_str(decoded))?;
+    Some(rest)
 }
 
 /// `text` in which each character that a terminal obeys is a space, in its whole length.
@@ -135,13 +138,23 @@ mod tests {
             ("O&#39;Hara O&#x27;Hara O&#X2019;Hara", "O'Hara O'Hara O’Hara"),
             ("&amp;lt;", "&lt;"),
             ("&#x10ffff;&é;&amp;", "\u{10ffff}&é;&"),
+            ("Ren&eacute;e, Zo&euml;&nbsp;F &copy;", "Renée, Zoë\u{a0}F ©"),
+            ("&Eacute;&eacute;&CounterClockwiseContourIntegral;", "Éé∳"),
         ] {
             assert_eq!(decode_entities(text), want);
         }
         for none in [
-            "&", "a & b;", "&amp", "&copy;", "&#;", "&#x;", "&#+65;", "&#xd800;", "&#10;", "&#65a;",
+            "&", "a & b;", "&amp", "&nosuch;", "&EACUTE;", "&;", "&#;", "&#x;", "&#+65;",
+            "&#xd800;", "&#65a;",
         ] {
             assert_eq!(decode_entities(none), none);
+        }
+    }
+
+    #[test]
+    fn no_entity_brings_a_control_character() {
+        for text in ["&#10;", "&#x1b;", "&#0;", "&#127;", "&#x9b;", "&Tab;", "&NewLine;"] {
+            assert_eq!(decode_entities(text), text);
         }
     }
 

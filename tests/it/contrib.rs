@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use jsonschema::Validator;
+use serde_json::{Value, json};
 
 use crate::support::Site;
 
 const PROPS: &str = include_str!("../../contrib/splunk/props.conf");
 const EVENT_TYPES: &str = include_str!("../../contrib/splunk/eventtypes.conf");
+const TAXONOMY: &str = include_str!("../../src/normalise/taxonomy.tsv");
 const TAGS: &str = include_str!("../../contrib/splunk/tags.conf");
 const SENTINEL: &str = include_str!("../../contrib/sentinel/vector-raw.yaml");
 
@@ -159,6 +161,108 @@ fn splunk_tags_event_types_of_categories_that_events_have() {
     assert_eq!(of("atlaudit_authentication"), ["authentication"]);
     assert_eq!(of("atlaudit_change"), ["change"]);
     assert_eq!(of("atlaudit_account_change"), ["account", "change"]);
+}
+
+/// What a term of a condition in `EVAL-action` asks.
+enum EvalTerm {
+    Matches(Validator),
+    Category(String),
+    HasOutcome,
+    Always,
+}
+
+impl EvalTerm {
+    fn parse(text: &str) -> EvalTerm {
+        let quoted = || text.split('"').nth(1).unwrap().to_owned();
+        match text.split_once([' ', '(']).unwrap() {
+            // JSON Schema has regular expressions of the same kind.
+            ("match", _) => {
+                EvalTerm::Matches(jsonschema::validator_for(&json!({"pattern": quoted()})).unwrap())
+            }
+            ("category", _) => EvalTerm::Category(quoted()),
+            ("in", rest) if rest.starts_with("outcome,") => EvalTerm::HasOutcome,
+            ("true", _) => EvalTerm::Always,
+            _ => panic!("{text}"),
+        }
+    }
+
+    fn holds(&self, action: &str, category: &str, outcome: &str) -> bool {
+        match self {
+            EvalTerm::Matches(pattern) => pattern.is_valid(&json!(action)),
+            EvalTerm::Category(wanted) => wanted == category,
+            EvalTerm::HasOutcome => matches!(outcome, "success" | "failure"),
+            EvalTerm::Always => true,
+        }
+    }
+}
+
+/// `EVAL-action`: a branch a line, each with terms of which all of one group must hold.
+struct ActionEval(Vec<(Vec<Vec<EvalTerm>>, String)>);
+
+impl ActionEval {
+    fn read() -> ActionEval {
+        let (_, text) = PROPS.split_once("EVAL-action = case(\\\n").unwrap();
+        let (text, _) = text.split_once("\n#").unwrap();
+        let branches = text.lines().map(|line| {
+            let line = line.trim().trim_end_matches(['\\', ',', ')']);
+            let (condition, value) = line.rsplit_once(", ").unwrap();
+            let all = |group: &str| group.split(" AND ").map(EvalTerm::parse).collect();
+            let groups = condition.split(" OR ").map(all).collect();
+            (groups, value.trim_matches('"').to_owned())
+        });
+        ActionEval(branches.collect())
+    }
+
+    fn value(&self, action: &str, category: &str, outcome: &str) -> &str {
+        let holds = |term: &EvalTerm| term.holds(action, category, outcome);
+        let found =
+            self.0.iter().find(|(groups, _)| groups.iter().any(|all| all.iter().all(holds)));
+        &found.unwrap().1
+    }
+}
+
+#[test]
+fn splunk_says_created_and_deleted_of_what_begins_and_ceases_to_exist() {
+    let eval = ActionEval::read();
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for row in TAXONOMY.lines().filter(|row| !row.is_empty() && !row.starts_with('#')) {
+        let cells: Vec<_> = row.split('\t').collect();
+        let [action, category, outcome, .., activity, _] = cells[..] else { panic!("{row}") };
+        // Both have values of their own.
+        if matches!(category, "authentication" | "permission") {
+            continue;
+        }
+        let value = eval.value(action, category, outcome);
+        let expected = match activity {
+            "Create" | "Install" | "Import" => "created",
+            "Delete" | "Remove" => "deleted",
+            "Read" | "Search" | "Export" => "read",
+            // An access that is no more than a count of calls.
+            _ if value == "read" && action.contains("accessed") => "read",
+            _ => "modified",
+        };
+        assert_eq!(value, expected, "{action}, {activity}");
+        *counts.entry(value).or_default() += 1;
+    }
+    assert!(counts.len() == 4 && counts.values().all(|count| *count > 50), "{counts:?}");
+}
+
+#[test]
+fn splunk_reads_an_action_that_is_in_no_row_by_its_verb() {
+    let eval = ActionEval::read();
+    for (action, category, value) in [
+        ("harbour_chart_created", "configuration", "created"),
+        ("jira_created_harbour_chart", "configuration", "created"),
+        ("deleted_harbour_chart", "configuration", "deleted"),
+        ("harbour_chart_uninstalled", "app", "deleted"),
+        ("deleted_harbour_chart_archived", "configuration", "modified"),
+        ("harbour_chart_deletion_cancelled", "configuration", "modified"),
+        ("harbour_member_removed", "group", "modified"),
+        ("harbour_chart_removed_from_pier", "configuration", "modified"),
+        ("harbour_charts_viewed", "configuration", "read"),
+    ] {
+        assert_eq!(eval.value(action, category, "success"), value, "{action}");
+    }
 }
 
 /// The keys of the records that a transform of the Sentinel configuration sends.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::text::counted;
+use crate::model::text::{counted, printable_line};
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
 
@@ -284,7 +284,7 @@ impl CheckReport {
         let step = CheckStep::new(current, StepState::Failed, text);
         let mut lines = format_step(&step);
         for cause in error.causes() {
-            lines.push_str(&format!("         because: {}\n", one_line(cause)));
+            lines.push_str(&format!("         because: {}\n", printable_line(cause)));
         }
         lines.push_str(&hint_line(error.hint_text()));
         // Only some sources have these.
@@ -344,24 +344,19 @@ fn format_step(step: &CheckStep) -> String {
         StepState::Failed => "FAILED",
     };
     let ms = step.ms.map_or(String::new(), |ms| format!("{ms:.1} ms"));
-    let (label, detail) = (step.step.label(), one_line(&step.detail));
+    let (label, detail) = (step.step.label(), printable_line(&step.detail));
     let line = format!("  {state:<6} {label:<13} {ms:>9}  {detail}");
     let config = step.config.as_deref().unwrap_or_default().lines();
     let config = config.chain(step.lines.iter().map(String::as_str));
-    let config: String = config.map(|line| format!("         {}\n", one_line(line))).collect();
+    let config: String =
+        config.map(|line| format!("         {}\n", printable_line(line))).collect();
     format!("{}\n{config}{}", line.trim_end(), hint_line(step.hint.as_deref()))
 }
 
 /// The line below a step that says what to do; nothing where there is no hint.
 fn hint_line(hint: Option<&str>) -> String {
     let hint = hint.filter(|hint| !hint.is_empty());
-    hint.map_or(String::new(), |hint| format!("         hint: {}\n", one_line(hint)))
-}
-
-/// Foreign text must neither break the line nor control a terminal.
-fn one_line(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(safe).collect()
+    hint.map_or(String::new(), |hint| format!("         hint: {}\n", printable_line(hint)))
 }
 
 #[cfg(test)]
@@ -386,6 +381,18 @@ mod tests {
         assert_eq!(
             format_step(&CheckStep::unknown(StepName::LimitLeft, "")),
             "  -      limit left\n"
+        );
+    }
+
+    #[test]
+    fn no_text_of_a_server_steers_a_terminal() {
+        let lines = vec!["not understood: a\u{202e}b\nc".to_owned()];
+        let step =
+            CheckStep { lines, ..CheckStep::ok(StepName::Actions, "x\u{2066}y").warn("\u{9b}") };
+        let shown = format_step(&step);
+        assert!(
+            shown.ends_with("x y\n         not understood: a b c\n         hint:  \n"),
+            "{shown}"
         );
     }
 

@@ -38,7 +38,7 @@ fn page() -> String {
          and the activity. The last word that tells decides: `requested` or `started` leaves the outcome `unknown`, and so does `not`\n\
          anywhere. An action that names no thing that is known is `other`, its outcome `unknown`, and it has no ECS category and no\n\
          OCSF activity; but where one of these words tells last, the action failed, known or not: {}.\n\
-         An OCSF class without the activity that was done gets 99, with the word as its label.\n\n\
+         An OCSF class without the activity that was done gets 99, with the name of the action as its label.\n\n\
          An outcome is `unknown` where something was only asked for, attempted, begun or scheduled. Most names say so; of the\n\
          others Atlassian's texts do: `site_rename_event` and `site_transferred` are logged when that begins, and\n\
          `bitbucket_cloud_created_repository_transfer_origin` and `_destination` when a transfer is asked for. How a call was answered\n\

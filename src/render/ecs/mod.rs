@@ -100,7 +100,15 @@ fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         SourceAddress::Organization | SourceAddress::Site => r#""type":"saas""#,
         SourceAddress::Server => r#""type":"application""#,
     });
-    out.text("product", event.product.as_deref().unwrap_or(descriptor.product));
+    out.text(
+        "product",
+        match event.product.as_deref() {
+            None => descriptor.product,
+            // Else one source would have two names for the administration.
+            Some("organization") => "Atlassian Administration",
+            Some(product) => product,
+        },
+    );
     // The name that the user gave it.
     out.text("name", event.source.name);
     out.text_if_some("hostname", event.source.site.and_then(host));

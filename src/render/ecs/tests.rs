@@ -392,6 +392,8 @@ fn the_observer_is_a_service_or_a_server_and_always_a_product() {
     use SourceKind::*;
     assert_eq!(observer(JiraAudit, text("jira")), ["saas", "jira"]);
     assert_eq!(observer(OrgEvents, None), ["saas", "Atlassian Administration"]);
+    let organization = observer(OrgEvents, text("organization"));
+    assert_eq!(organization, ["saas", "Atlassian Administration"]);
     assert_eq!(observer(WorkspaceEvents, None), ["saas", "Atlassian Cloud"]);
     assert_eq!(observer(DatacenterAudit, None), ["application", "Atlassian Data Center"]);
 }
