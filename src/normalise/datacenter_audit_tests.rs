@@ -214,7 +214,6 @@ fn a_category_in_another_language_is_known_by_its_key() {
         ("audit.logging.category.plugins", "app"),
         ("bitbucket.service.audit.category.repositories", "content"),
         ("atlassian.audit.event.category.audit", "configuration"),
-        ("jira.auditing.category", "other"),
         ("example.category.hats", "other"),
     ] {
         assert_eq!(category("Etwas", key), want, "{key}");
