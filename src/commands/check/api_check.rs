@@ -200,8 +200,8 @@ impl ApiCheck {
             .with_fact("not_understood", not_understood.clone());
         if !not_understood.is_empty() {
             step = step.with_hint(
-                "events of an action that is not understood are `other`; a row of `[taxonomy] path` can give it a \
-                 meaning",
+                "events of an action that is not understood are `other`; a row of `[taxonomy] \
+                 path` can give it a meaning",
             );
         }
         Some(CheckStep { lines, ..step })
