@@ -16,6 +16,9 @@ const RESULTS: &str = "result outcome";
 const SUCCESSES: &str = "success successful";
 const REASONS: &str = "failurereason failure_reason errorcode error_code";
 
+/// The last letters of all of these.
+const ENDS: [&[u8; 4]; 7] = [b"atus", b"code", b"sult", b"come", b"cess", b"sful", b"ason"];
+
 /// The words of such a field, of which one is enough.
 const FAILED: &str = "fail fails failed failure error deny denied reject rejected block blocked \
     refused unsuccessful unsuccessfully unauthorized unauthorised unauthenticated forbidden \
@@ -59,6 +62,11 @@ impl OutcomeField {
     /// The field that is called `name`, in an event (`is_login`) or in a thing of it (`is_thing`).
     fn of(name: &str, is_login: bool, is_thing: bool) -> Option<OutcomeField> {
         let name = name.trim_matches(|c: char| !c.is_alphanumeric());
+        // Nearly all fields of nearly all events end here.
+        let end = name.as_bytes().last_chunk::<4>()?.map(|byte| byte.to_ascii_lowercase());
+        if !ENDS.contains(&&end) {
+            return None;
+        }
         let ends_with_one = |list: &str| list.split(' ').any(|word| ends_with_word(name, word));
         Some(match (is_login, is_thing) {
             _ if ends_with_one(RESULTS) => OutcomeField::Result,
@@ -146,15 +154,17 @@ pub fn weigh_description(event: &mut Event<'_>, text: Option<&str>) {
 
 /// Whether `text` begins with a word for a failure or, of a login, ends with one.
 fn says_failed(text: &str, category: Category) -> bool {
-    let is_one = |word: &str, list: &str| has_word(list, &word.to_ascii_lowercase());
+    let is_one = |word: &str, list: &[&str]| list.iter().any(|it| it.eq_ignore_ascii_case(word));
     let mut words = text.split(|c: char| !c.is_alphanumeric());
-    if words.next().is_some_and(|word| is_one(word, "failed failure unsuccessful")) {
+    if words.next().is_some_and(|word| is_one(word, &["failed", "failure", "unsuccessful"])) {
         return true;
     }
+    if category != Category::Authentication {
+        return false;
+    }
     let mut last = words.rev().filter(|word| !word.is_empty());
-    category == Category::Authentication
-        && last.next().is_some_and(|word| is_one(word, "failed"))
-        && !last.next().is_some_and(|word| is_one(word, NEGATIONS))
+    last.next().is_some_and(|word| is_one(word, &["failed"]))
+        && !last.next().is_some_and(|word| has_word(NEGATIONS, &word.to_ascii_lowercase()))
 }
 
 /// Changes the outcome to what is `stated`: a failure before anything else, then what is unknown.
@@ -231,9 +241,18 @@ fn has_word(list: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::name::SourceKind;
     use crate::normalise::testing::normalised;
     use serde_json::{Value, json};
+
+    #[test]
+    fn each_name_of_a_field_has_one_of_the_ends() {
+        for name in [STATUSES, RESULTS, SUCCESSES, REASONS].iter().flat_map(|list| list.split(' '))
+        {
+            assert!(OutcomeField::of(name, false, false).is_some(), "{name}");
+        }
+    }
 
     /// The outcome of an organization's event with these attributes beside its action.
     fn outcome(action: &str, attributes: Value) -> String {
