@@ -56,8 +56,8 @@ struct TermTable {
     lines: Vec<TermLine>,
     /// The line of each term.
     of_term: QuickMap<&'static str, usize>,
-    /// The most words that a term has.
-    longest: usize,
+    /// The most words that a term has, by its first one.
+    longest: QuickMap<&'static str, usize>,
 }
 
 static TABLE: LazyLock<TermTable> = LazyLock::new(|| {
@@ -65,7 +65,11 @@ static TABLE: LazyLock<TermTable> = LazyLock::new(|| {
     let numbered = lines.iter().enumerate();
     let of_term: QuickMap<_, _> =
         numbered.flat_map(|(at, line)| line.terms.iter().map(move |term| (*term, at))).collect();
-    let longest = of_term.keys().map(|term| term.split('_').count()).max().unwrap_or_default();
+    let mut longest: QuickMap<&str, usize> = QuickMap::default();
+    for term in of_term.keys() {
+        let most = longest.entry(term.split('_').next().unwrap_or_default()).or_default();
+        *most = term.split('_').count().max(*most);
+    }
     TermTable { lines, of_term, longest }
 });
 
@@ -117,10 +121,14 @@ fn find_terms(action: &str) -> Vec<FoundTerm> {
         if !found.is_empty() && action_words::is_failure(words[start]) {
             break;
         }
-        let ends = (start + 1..=words.len().min(start + TABLE.longest)).rev();
+        let most = TABLE.longest.get(words[start]).copied().unwrap_or(1);
+        let ends = (start + 1..=words.len().min(start + most)).rev();
         let term = ends.filter_map(|end| {
-            let line = line_of(&words[start..end].join("_"))?;
-            Some(FoundTerm { line, start, end })
+            let line = match &words[start..end] {
+                [word] => line_of(word),
+                several => line_of(&several.join("_")),
+            };
+            Some(FoundTerm { line: line?, start, end })
         });
         let term = { term }.next();
         start = term.map_or(start + 1, |term| term.end);
