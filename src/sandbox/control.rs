@@ -86,6 +86,11 @@ impl SandboxControl {
         max_in_window(&self.shared.state().arrivals(api), window)
     }
 
+    /// The most requests to `api` that waited for their answers at the same time.
+    pub fn most_in_flight(&self, api: Api) -> usize {
+        self.shared.state().of(api).most_in_flight
+    }
+
     /// Forgets the requests so far.
     pub fn forget_requests(&self) {
         self.shared.state().requests.clear();

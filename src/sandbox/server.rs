@@ -21,7 +21,7 @@ use super::{
     delivery::ReplyDelivery,
     exchange,
     request::ParsedRequest,
-    server_state::{LoggedRequest, ServerState, SharedServerState},
+    server_state::{LoggedRequest, RequestInFlight, ServerState, SharedServerState},
 };
 
 /// Bytes of a request's body that are read at most.
@@ -89,6 +89,7 @@ async fn handle(
     }
     let request = parsed;
     let api = request.endpoint.api();
+    let _in_flight = api.map(|api| RequestInFlight::new(&shared, api));
     let (delivery, latency) = {
         let mut state = shared.state();
         let (reply, fault) = exchange::answer(&mut state, &request);

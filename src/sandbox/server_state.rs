@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -81,6 +81,10 @@ pub struct ApiState {
     pub throttle: ThrottleState,
     /// The last 200 body, for a fault that repeats it.
     pub last_page: Bytes,
+    /// Requests that wait for their answer.
+    pub requests_in_flight: usize,
+    /// The most there were.
+    pub most_in_flight: usize,
 }
 
 /// The server's state, under one lock that is never held across an await.
@@ -112,6 +116,8 @@ impl ServerState {
                 script: FaultQueue::default(),
                 throttle: ThrottleState::default(),
                 last_page: Bytes::new(),
+                requests_in_flight: 0,
+                most_in_flight: 0,
             }
         });
         Self {
@@ -214,6 +220,31 @@ pub fn max_in_window(arrivals: &[Instant], span: Duration) -> usize {
         most = most.max(last - first + 1);
     }
     most
+}
+
+/// A request that waits for its answer, counted until it is dropped: answered, or given up by the
+/// client.
+#[derive(Debug)]
+pub struct RequestInFlight {
+    shared: Arc<SharedServerState>,
+    api: Api,
+}
+
+impl RequestInFlight {
+    /// Counts a request to `api`.
+    pub fn new(shared: &Arc<SharedServerState>, api: Api) -> Self {
+        let mut state = shared.state();
+        let of_api = state.of(api);
+        of_api.requests_in_flight += 1;
+        of_api.most_in_flight = of_api.most_in_flight.max(of_api.requests_in_flight);
+        Self { shared: Arc::clone(shared), api }
+    }
+}
+
+impl Drop for RequestInFlight {
+    fn drop(&mut self) {
+        self.shared.state().of(self.api).requests_in_flight -= 1;
+    }
 }
 
 /// What the handlers, the [`super::SandboxControl`] and the [`super::Sandbox`] share.

@@ -4,12 +4,12 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use atlaudit::sandbox::{Api, JIRA_SITE, ORG_ID};
 use flate2::write::GzEncoder;
 
-use crate::support::{Run, Running, Site, eventually};
+use crate::support::{PROMPT, Run, Running, Site, eventually};
 
 /// A line of each kind that needs nothing to be known beside it.
 const RAW: &str =
@@ -395,7 +395,7 @@ fn a_signal_ends_it_at_once_and_leaves_nothing() {
         running.signal(signal);
         let run = running.end();
         run.refused(3, &["interrupted"]);
-        assert!(start.elapsed() < Duration::from_secs(1));
+        assert!(start.elapsed() < PROMPT);
         assert!(leftovers(&site).is_empty(), "{:?}", leftovers(&site));
         drop(stdin);
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use atlaudit::sandbox::{API_KEY, Api, Fault};
 
 use crate::support::{
-    Run, Running, Samples, Site, assert_file_complete, eventually, small, status,
+    PROMPT, Run, Running, Samples, Site, assert_file_complete, eventually, small, status,
 };
 
 const ORG: [&str; 2] = ["acme", "org-events"];
@@ -34,7 +34,7 @@ fn ends(mut running: Running) -> Run {
     let start = Instant::now();
     let run = running.end();
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < PROMPT);
     assert!(run.stderr.contains("stopped; the next run resumes here"), "{}", run.stderr);
     run
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Running, Site, assert_file_complete, eventually, org_ids, status};
+use crate::support::{PROMPT, Running, Site, assert_file_complete, eventually, org_ids, status};
 
 /// Both sources, into a file each, ten records a page.
 fn site(events: usize, records: usize) -> Site {
@@ -39,7 +39,7 @@ fn ends(mut running: Running, signal: &str) {
     let took = start.elapsed();
     assert_eq!(run.code, 3, "{signal}: {}", run.stderr);
     assert!(run.stderr.contains("interrupted"), "{}", run.stderr);
-    assert!(took < Duration::from_secs(1), "{signal} took {took:?}");
+    assert!(took < PROMPT, "{signal} took {took:?}");
 }
 
 /// The next run makes the file whole.
@@ -273,7 +273,7 @@ fn a_reader_that_never_reads_is_given_five_seconds() {
     let start = Instant::now();
     eventually("the end", || running.has_ended());
     let took = start.elapsed().as_secs();
-    assert!((4..8).contains(&took), "{took} s");
+    assert!((4..15).contains(&took), "{took} s");
     assert_eq!(running.end().code, 3);
     goes_on(&site);
 }
@@ -297,7 +297,7 @@ fn a_second_signal_ends_a_program_whose_messages_nobody_reads() {
     running.signal("TERM");
     let start = Instant::now();
     eventually("the end", || running.has_ended());
-    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(start.elapsed() < PROMPT);
     assert_eq!(running.end().code, 3);
     goes_on(&site);
 }

@@ -1,8 +1,9 @@
 //! Exports that nothing disturbs.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use atlaudit::sandbox::Api;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Case, SOURCES, site, without_observed_time, words};
@@ -95,17 +96,17 @@ fn a_slow_server_is_read_in_several_segments_at_once_and_each_is_recorded() {
         behaviour.org_latency = Duration::from_millis(150);
         behaviour.jira_latency = Duration::from_millis(150);
     });
-    let began = Instant::now();
     site.ok(&words(&["acme", "acme-jira"], "case", &["--keep-bodies"]));
-    let took = began.elapsed();
     let case = Case::read(site.path("case"));
     case.is_sound("slow");
     for source in ["acme", "acme-jira"] {
         whole("slow", &site, source, &case.events(source));
     }
-    let pages = case.pages("acme-jira");
-    let waited: u64 = pages.iter().filter_map(|page| page["took_ms"].as_u64()).sum();
-    assert!(u128::from(waited) > took.as_millis(), "one after the other: {waited} ms, {took:?}");
+    assert!(site.control.most_in_flight(Api::OrgEvents) > 1);
+    assert!(site.control.most_in_flight(Api::JiraAudit) > 1);
+    for page in case.pages("acme-jira") {
+        assert!(page["took_ms"].as_u64() >= Some(150), "{page}");
+    }
 }
 
 #[test]

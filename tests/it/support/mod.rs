@@ -154,6 +154,9 @@ pub fn kill_seed() -> u64 {
     seed
 }
 
+/// What does not wait for anything ends within this, on a busy machine too.
+pub const PROMPT: Duration = Duration::from_secs(10);
+
 /// Waits until `it_holds`, a few milliseconds at a time; panics when it never does.
 pub fn eventually(what: &str, mut it_holds: impl FnMut() -> bool) {
     let start = Instant::now();
