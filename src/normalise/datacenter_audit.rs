@@ -157,11 +157,10 @@ fn product<'a>(kind: &ActionType<'_>, system: Option<&str>) -> Option<EventText<
 }
 
 fn product_in(text: &str) -> Option<&'static str> {
-    let is_in = |name: &str| {
-        text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case(name))
-    };
-    let mut named = PRODUCTS.into_iter().filter(|name| is_in(name));
-    named.next().filter(|_| named.next().is_none())
+    let product = |word: &str| PRODUCTS.into_iter().find(|name| word.eq_ignore_ascii_case(name));
+    let mut named = text.split(|c: char| !c.is_alphanumeric()).filter_map(product);
+    let first = named.next()?;
+    named.all(|other| other == first).then_some(first)
 }
 
 fn actor(author: Node<'_>) -> EventActor<'_> {

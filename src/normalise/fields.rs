@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use memchr::memchr;
+
 use crate::model::address::NetworkAddress;
 use crate::model::event::{Event, EventTarget, EventText, FieldChange, REMOTE_ADDRESS};
 use crate::model::json::Node;
@@ -119,13 +121,19 @@ pub fn items<'a>(list: Option<Node<'a>>) -> impl Iterator<Item = Node<'a>> {
 /// Decodes the HTML entities in the names of `event`, which some sources write as for a page.
 pub fn decode_names(event: &mut Event<'_>) {
     let actor = &mut event.actor;
-    let names = [&mut actor.name, &mut actor.login, &mut actor.on_behalf_of.name];
-    let of_targets = event.targets.iter_mut();
-    let of_targets = of_targets.flat_map(|it| [&mut it.name, &mut it.login, &mut it.parent.name]);
-    for name in names.into_iter().chain(of_targets).flatten() {
-        if name.contains('&') {
-            *name = decode_entities(name).into();
-        }
+    [&mut actor.name, &mut actor.login, &mut actor.on_behalf_of.name]
+        .into_iter()
+        .for_each(decode_name);
+    for it in &mut event.targets {
+        [&mut it.name, &mut it.login, &mut it.parent.name].into_iter().for_each(decode_name);
+    }
+}
+
+fn decode_name(name: &mut Option<EventText<'_>>) {
+    if let Some(text) = name
+        && memchr(b'&', text.as_bytes()).is_some()
+    {
+        *text = decode_entities(text).into();
     }
 }
 

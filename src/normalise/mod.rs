@@ -15,6 +15,8 @@ pub mod people;
 mod stated_outcome;
 pub mod taxonomy;
 
+use memchr::memchr2;
+
 use crate::model::event::{
     Event, EventActor, EventClient, EventSource, EventText, PROCESSED_TIME_UNREADABLE, SCHEMA,
     TIME_UNREADABLE, UNPARSED,
@@ -96,7 +98,10 @@ pub fn normalise<'a>(
         };
         fields::fill_client(&mut event, address);
         stated_outcome::weigh_message(&mut event);
-        fields::decode_names(&mut event);
+        // An entity begins with `&`, which JSON may write as `\u0026`; most records have neither.
+        if memchr2(b'&', b'\\', record.doc.text()).is_some() {
+            fields::decode_names(&mut event);
+        }
         fields::remove_repeated(&mut event.targets);
     }
     label_unreadable_times(&mut event, origin.kind, record);

@@ -17,7 +17,7 @@ const SUCCESSES: &str = "success successful";
 const REASONS: &str = "failurereason failure_reason errorcode error_code";
 
 /// The last letters of all of these.
-const ENDS: [&[u8; 4]; 7] = [b"atus", b"code", b"sult", b"come", b"cess", b"sful", b"ason"];
+const ENDS: [[u8; 4]; 7] = [*b"atus", *b"code", *b"sult", *b"come", *b"cess", *b"sful", *b"ason"];
 
 /// The words of such a field, of which one is enough.
 const FAILED: &str = "fail fails failed failure error deny denied reject rejected block blocked \
@@ -78,8 +78,10 @@ impl OutcomeField {
 /// Whether a key of an object, as it is written, ends as a field may that says how an event ended.
 /// Nearly none does, and every event has many keys.
 fn may_state(key: Node<'_>) -> bool {
-    let end = key.raw().trim_end_matches('"').as_bytes().last_chunk::<4>();
-    end.is_some_and(|end| ENDS.contains(&&end.map(|byte| byte.to_ascii_lowercase())))
+    let [.., a, b, c, d, b'"'] = key.raw().as_bytes() else {
+        return false;
+    };
+    ENDS.contains(&[a, b, c, d].map(u8::to_ascii_lowercase))
 }
 
 /// Whether the last word of `name` is `word`, also where camelCase begins it.
@@ -94,24 +96,34 @@ fn ends_with_word(name: &str, word: &str) -> bool {
 /// Weighs the fields of an organization's event: those of `attributes`, and those of each item of
 /// `context` and of its attributes. Where Atlassian puts them is not documented.
 pub fn weigh_context<'a>(event: &mut Event<'_>, attributes: Node<'a>, context: Option<Node<'a>>) {
-    let is_login = event.category == Category::Authentication;
-    let action = &*event.action;
-    let read = |node: Node<'a>, is_thing| {
-        node.entries().filter(|(key, _)| may_state(*key)).filter_map(move |(name, value)| {
-            let field = OutcomeField::of(&name.text()?, is_login, is_thing)?;
-            Some((field, stated(field, value, action)?))
-        })
-    };
-    let things = context.filter(|one| one.is_object()).into_iter().chain(items(context));
-    let of_things = things.flat_map(|item| {
-        let inner = item.get("attributes").into_iter().flat_map(move |inner| read(inner, true));
-        read(item, true).chain(inner).filter(move |(field, _)| {
-            let is_status = matches!(field, OutcomeField::LoginStatus | OutcomeField::ThingStatus);
-            !is_status || !is_workflow_thing(item)
-        })
-    });
-    let stated = read(attributes, false).chain(of_things).map(|(_, outcome)| outcome).collect();
+    let mut stated = read_fields(event, attributes, None);
+    for item in context.filter(|one| one.is_object()).into_iter().chain(items(context)) {
+        stated.extend(read_fields(event, item, Some(item)));
+        if let Some(attributes) = item.get("attributes") {
+            stated.extend(read_fields(event, attributes, Some(item)));
+        }
+    }
     settle(event, stated);
+}
+
+/// What the fields of `node` say: of the event itself, or of the thing `item` of its context.
+fn read_fields(event: &Event<'_>, node: Node<'_>, item: Option<Node<'_>>) -> Vec<Outcome> {
+    let is_login = event.category == Category::Authentication;
+    let mut stated_there = Vec::new();
+    for (name, value) in node.entries() {
+        if !may_state(name) {
+            continue;
+        }
+        let name = name.text().unwrap_or_default();
+        let Some(field) = OutcomeField::of(&name, is_login, item.is_some()) else {
+            continue;
+        };
+        let is_status = matches!(field, OutcomeField::LoginStatus | OutcomeField::ThingStatus);
+        if !(is_status && item.is_some_and(is_workflow_thing)) {
+            stated_there.extend(stated(field, value, &event.action));
+        }
+    }
+    stated_there
 }
 
 fn is_workflow_thing(item: Node<'_>) -> bool {
@@ -156,17 +168,22 @@ pub fn weigh_description(event: &mut Event<'_>, text: Option<&str>) {
 
 /// Whether `text` begins with a word for a failure or, of a login, ends with one.
 fn says_failed(text: &str, category: Category) -> bool {
-    let is_one = |word: &str, list: &[&str]| list.iter().any(|it| it.eq_ignore_ascii_case(word));
-    let mut words = text.split(|c: char| !c.is_alphanumeric());
-    if words.next().is_some_and(|word| is_one(word, &["failed", "failure", "unsuccessful"])) {
+    if ["failed", "failure", "unsuccessful"].iter().any(|word| begins_with_word(text, word)) {
         return true;
     }
     if category != Category::Authentication {
         return false;
     }
-    let mut last = words.rev().filter(|word| !word.is_empty());
-    last.next().is_some_and(|word| is_one(word, &["failed"]))
+    let mut last = text.rsplit(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    last.next().is_some_and(|word| word.eq_ignore_ascii_case("failed"))
         && !last.next().is_some_and(|word| has_word(NEGATIONS, &word.to_ascii_lowercase()))
+}
+
+fn begins_with_word(text: &str, word: &str) -> bool {
+    let parts = text.split_at_checked(word.len());
+    parts.is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(word) && !rest.starts_with(char::is_alphanumeric)
+    })
 }
 
 /// Changes the outcome to what is `stated`: a failure before anything else, then what is unknown.
