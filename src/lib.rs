@@ -18,7 +18,7 @@
 //! collect
 //! error
 //! convert   pipeline   sandbox
-//! fetch
+//! fetch   saved
 //! evidence
 //! source   normalise   render   sink   state   report
 //! credentials   http
@@ -54,6 +54,7 @@ mod pipeline;
 mod render;
 mod report;
 pub mod sandbox;
+mod saved;
 mod sink;
 mod source;
 mod state;

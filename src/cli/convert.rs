@@ -6,7 +6,7 @@ use crate::cli::args::ConvertArgs;
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::output::{self, PathTemplate};
-use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
+use crate::config::request::{ConvertRequest, EventInput, RawLines};
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
@@ -43,13 +43,13 @@ pub fn request(
     Ok(ConvertRequest { inputs, raw, output, now: context.now, extra_actions })
 }
 
-fn inputs(files: Vec<PathBuf>) -> Vec<ConvertInput> {
+fn inputs(files: Vec<PathBuf>) -> Vec<EventInput> {
     if files.is_empty() {
-        return vec![ConvertInput::Stdin];
+        return vec![EventInput::Stdin];
     }
     let input = |file: PathBuf| match file == Path::new("-") {
-        true => ConvertInput::Stdin,
-        false => ConvertInput::File(file),
+        true => EventInput::Stdin,
+        false => EventInput::File(file),
     };
     files.into_iter().map(input).collect()
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use super::*;
 use crate::cli::parse::parse;
-use crate::config::request::{ConvertInput, ConvertRequest, LoginRequest, PullRequest, RawLines};
+use crate::config::request::{ConvertRequest, EventInput, LoginRequest, PullRequest, RawLines};
 use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
@@ -210,11 +210,11 @@ fn convert(line: &str, file: Option<&str>) -> ConvertRequest {
 #[test]
 fn convert_reads_stdin_or_files_and_writes_to_stdout() {
     let request = convert("atlaudit convert", None);
-    assert_eq!(request.inputs, [ConvertInput::Stdin]);
+    assert_eq!(request.inputs, [EventInput::Stdin]);
     assert_eq!(request.raw, RawLines::default());
     assert_eq!(request.output.path, OutputPath::Stdout);
     let request = convert("atlaudit convert a - -o x-%d.jsonl --format raw", None);
-    assert_eq!(request.inputs, [ConvertInput::File("a".into()), ConvertInput::Stdin]);
+    assert_eq!(request.inputs, [EventInput::File("a".into()), EventInput::Stdin]);
     assert_eq!(request.output.path, OutputPath::File("x-%d.jsonl".to_owned()));
     assert_eq!(request.output.format, OutputFormat::Raw);
     let error = refuse("atlaudit convert -o {source}.jsonl", None);

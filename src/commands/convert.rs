@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use crate::collect::signals;
 use crate::collect::summary::seconds;
 use crate::config::env::ProcessEnv;
-use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
-use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
+use crate::config::request::{ConvertRequest, EventInput, RawLines};
+use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::source_kind::SourceAddress;
@@ -18,6 +18,7 @@ use crate::model::text::counted;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
+use crate::saved::ReadIssue;
 use crate::sink::atomic_create;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -43,7 +44,7 @@ pub async fn run(
 ) -> Result<Exit, AppError> {
     let stop = signals::watch_signals();
     let began = Instant::now();
-    if env.stdin_is_terminal && request.inputs.contains(&ConvertInput::Stdin) {
+    if env.stdin_is_terminal && request.inputs.contains(&EventInput::Stdin) {
         console.notice("reading lines from the terminal; Ctrl-D ends them");
     }
     warn_of_no_org_id(&request.raw, console);
@@ -63,11 +64,11 @@ pub async fn run(
     });
     let tally = wait_for_task(working, stop).await?;
     // If no input could be opened, not even an empty file is left.
-    if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
+    if let Some(unnamed) = unnamed.filter(|_| tally.read.opened > 0) {
         unnamed.publish()?;
     }
     console.notice(summary(&tally, began.elapsed()));
-    Ok(match tally.lines_lost + tally.inputs_lost {
+    Ok(match tally.read.lines_lost + tally.read.inputs_lost {
         0 => Exit::Done,
         _ => Exit::Incomplete,
     })
@@ -112,46 +113,46 @@ struct IssueReporter<'a> {
 }
 
 impl IssueReporter<'_> {
-    fn report(&mut self, issue: &ConvertIssue<'_>) {
+    fn report(&mut self, issue: &ReadIssue<'_>) {
         let [lines, invalid_utf8, unparsed, unreadable_times] = &mut self.counts;
         let count = match issue {
-            ConvertIssue::UnreadableInput(..) | ConvertIssue::UnreadableRest(..) => &mut 0,
-            ConvertIssue::UnreadableLine(..) => lines,
-            ConvertIssue::InvalidUtf8(..) => invalid_utf8,
-            ConvertIssue::Unparsed(..) => unparsed,
-            ConvertIssue::UnreadableTime(..) => unreadable_times,
+            ReadIssue::UnreadableInput(..) | ReadIssue::UnreadableRest(..) => &mut 0,
+            ReadIssue::UnreadableLine(..) => lines,
+            ReadIssue::InvalidUtf8(..) => invalid_utf8,
+            ReadIssue::Unparsed(..) => unparsed,
+            ReadIssue::UnreadableTime(..) => unreadable_times,
         };
         *count += 1;
         // Warns of the first of its kind, reports the others with `-v`.
         let first = if *count == 1 { Level::Warning } else { Level::Info };
         let (level, message) = match issue {
-            ConvertIssue::UnreadableInput(input, why) => {
+            ReadIssue::UnreadableInput(input, why) => {
                 let message = ConsoleMessage::new(format!("cannot read {input}"));
                 let hint = "check the name, and that this user may read it";
                 (Level::Error, message.because(why.to_string()).hint(hint))
             }
-            ConvertIssue::UnreadableRest(input, number, why) => {
+            ReadIssue::UnreadableRest(input, number, why) => {
                 let what = format!("cannot read {input} from line {number} on");
                 let hint = "everything before it is converted; get an undamaged copy for the rest";
                 (Level::Error, ConsoleMessage::new(what).because(why).hint(hint))
             }
-            ConvertIssue::UnreadableLine(input, number, why) => {
+            ReadIssue::UnreadableLine(input, number, why) => {
                 let what = format!("cannot read line {number} of {input}");
                 let hint = (*count == 1).then(|| CONVERTIBLE_FORMATS.to_owned());
                 let level = if *count <= MAX_LINE_ERRORS { Level::Error } else { Level::Info };
                 (level, ConsoleMessage { hint, ..ConsoleMessage::new(what).because(why) })
             }
-            ConvertIssue::InvalidUtf8(input, number) => {
+            ReadIssue::InvalidUtf8(input, number) => {
                 let what = "contains invalid UTF-8; replaced with U+FFFD in the output";
                 (first, ConsoleMessage::new(format!("line {number} of {input} {what}")))
             }
-            ConvertIssue::Unparsed(input, number) => {
+            ReadIssue::Unparsed(input, number) => {
                 let what =
                     "could not be understood; it is written as `unparsed`, with its raw text";
                 let text = format!("the record in line {number} of {input} {what}");
                 (first, ConsoleMessage::new(text))
             }
-            ConvertIssue::UnreadableTime(input, number) => {
+            ReadIssue::UnreadableTime(input, number) => {
                 let what = "has a time that cannot be read; its event has no time, and \
                             `labels.time_unreadable` (or `processed_time_unreadable`) holds what \
                             the source wrote";
@@ -160,7 +161,7 @@ impl IssueReporter<'_> {
             }
         };
         self.console.say(level, &message);
-        let is_line = matches!(issue, ConvertIssue::UnreadableLine(..));
+        let is_line = matches!(issue, ReadIssue::UnreadableLine(..));
         if is_line && *count == MAX_LINE_ERRORS + 1 {
             let text = "more lines cannot be read; `-v` shows each, the summary has their count";
             self.console.warn(text);
@@ -179,7 +180,7 @@ fn summary(tally: &ConvertCounts, elapsed: Duration) -> String {
             line.push_str(&format!(", {count} {what}"));
         }
     }
-    let lost = [(tally.lines_lost, "line"), (tally.inputs_lost, "file")];
+    let lost = [(tally.read.lines_lost, "line"), (tally.read.inputs_lost, "file")];
     let lost = lost.iter().filter(|(count, _)| *count > 0);
     let lost: Vec<_> = lost.map(|(count, what)| counted(*count, what)).collect();
     if !lost.is_empty() {
@@ -199,8 +200,8 @@ mod tests {
         assert_eq!(line(&tally), "converted 2,980 events in 1.3s");
         tally.unparsed = 3;
         tally.unreadable_times = 1;
-        tally.lines_lost = 2;
-        tally.inputs_lost = 1;
+        tally.read.lines_lost = 2;
+        tally.read.inputs_lost = 1;
         assert_eq!(
             line(&tally),
             "converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; \

@@ -255,7 +255,7 @@ pub struct AgainstRequest {
 #[derive(Debug, Clone)]
 pub struct ConvertRequest {
     /// Where lines come from, in this order; at least one.
-    pub inputs: Vec<ConvertInput>,
+    pub inputs: Vec<EventInput>,
     /// What raw lines do not say themselves.
     pub raw: RawLines,
     /// Where the new lines go, in which form.
@@ -266,20 +266,20 @@ pub struct ConvertRequest {
     pub extra_actions: Option<Arc<ExtraActionsFile>>,
 }
 
-/// Where lines to convert come from.
+/// Where saved events are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConvertInput {
+pub enum EventInput {
     /// Standard input.
     Stdin,
-    /// A file.
+    /// A file, or a folder of files.
     File(PathBuf),
 }
 
-impl fmt::Display for ConvertInput {
+impl fmt::Display for EventInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConvertInput::Stdin => f.write_str("standard input"),
-            ConvertInput::File(path) => write!(f, "`{}`", path.display()),
+            EventInput::Stdin => f.write_str("standard input"),
+            EventInput::File(path) => write!(f, "`{}`", path.display()),
         }
     }
 }

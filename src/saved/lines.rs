@@ -1,4 +1,4 @@
-//! Opens what is converted, splits it into lines and checks that each is JSON. Memory is bounded.
+//! Opens what is read, splits it into lines and checks that each is JSON. Memory is bounded.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Cursor, ErrorKind, Read};
@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use bytestring::ByteString;
 use memchr::memchr;
 
-use crate::config::request::ConvertInput;
+use crate::config::request::EventInput;
 use crate::model::json::Document;
 use crate::sink::pack::{MAGIC_LENGTH, detect_compression, unpack};
 
@@ -102,11 +102,11 @@ impl<R: Read> LineReader<R> {
 ///
 /// # Errors
 /// It cannot be opened or read.
-pub fn open(input: &ConvertInput) -> io::Result<Box<dyn Read>> {
+pub fn open(input: &EventInput) -> io::Result<Box<dyn Read>> {
     let mut file = match input {
-        ConvertInput::File(path) => File::open(path)?,
+        EventInput::File(path) => File::open(path)?,
         // Past std's own handle, whose small buffer would only be copied through.
-        ConvertInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+        EventInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
     };
     let first = first_bytes(&mut file)?;
     let packing = detect_compression(&first);
