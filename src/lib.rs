@@ -17,14 +17,14 @@
 //! cli   commands
 //! collect
 //! error
-//! convert   pipeline   sandbox
+//! convert   search   pipeline   sandbox
 //! fetch   saved
 //! evidence
 //! source   normalise   render   sink   state   report
 //! credentials   http
 //! telemetry
 //! config
-//! files
+//! files   filter
 //! model   exit   crash
 //! ```
 
@@ -44,6 +44,7 @@ mod evidence;
 mod exit;
 mod fetch;
 mod files;
+mod filter;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
@@ -55,6 +56,7 @@ mod render;
 mod report;
 pub mod sandbox;
 mod saved;
+mod search;
 mod sink;
 mod source;
 mod state;

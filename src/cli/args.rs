@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::check::LoginFlags;
 use crate::config::output::{self, PathTemplate};
-use crate::config::request::{DemoRequest, SandboxRequest};
+use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
 use crate::config::settings::{Compression, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
 use crate::config::validate::{self, compression, format, nonzero_duration, source_kind, word};
+use crate::filter::{AddressRange, FieldPath, WhereExpression};
+use crate::model::meaning::{Category, Outcome};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
 use crate::model::workspace::SiteWorkspace;
@@ -69,6 +72,12 @@ pub enum Command {
     Status(StatusArgs),
     /// Print what each action means, or each action that a source's API lists
     Actions(ActionsArgs),
+    /// Show the events that fit, as a table or as lines, in the order of time
+    Search(Box<SearchArgs>),
+    /// Count the values of a field: who did most, from where, ...
+    Top(Box<TopArgs>),
+    /// Summarise events: how many, when, by whom, what
+    Stats(Box<StatsArgs>),
     /// Convert saved events to another format
     Convert(ConvertArgs),
     /// Check that an export is complete and unchanged
@@ -235,6 +244,175 @@ pub struct ActionsArgs {
     /// Print only the actions that are in no row of the table
     #[arg(long, requires = "name")]
     pub unknown: bool,
+}
+
+/// `search`
+#[derive(Debug, ClapArgs)]
+pub struct SearchArgs {
+    /// Where events come from.
+    #[command(flatten)]
+    pub inputs: QueryInputs,
+    /// table, csv, normalized, raw, ecs or ocsf [default: a table on a terminal, else normalized]
+    #[arg(long, value_name = "FORMAT", value_parser = ["table", "csv", "normalized", "raw", "ecs", "ocsf"])]
+    #[arg(hide_possible_values = true)]
+    pub format: Option<String>,
+    /// Fields to write as CSV, such as time,actor.name,client.ip
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', value_parser = FieldPath::parse)]
+    pub columns: Vec<FieldPath>,
+    /// Show at most N events
+    #[arg(long, short = 'n', value_name = "N")]
+    pub limit: Option<u64>,
+    /// The latest first
+    #[arg(long, conflicts_with = "unsorted")]
+    pub reverse: bool,
+    /// In the order in which they are saved, each as soon as it is found
+    #[arg(long)]
+    pub unsorted: bool,
+    /// Only print how many there are
+    #[arg(long, conflicts_with_all = ["format", "columns", "limit", "reverse"])]
+    pub count: bool,
+    /// Which of them are shown.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+}
+
+/// `top`
+#[derive(Debug, ClapArgs)]
+pub struct TopArgs {
+    /// Field to count: action, actor, target, ip, country, ... or a path such as actor.auth.type
+    #[arg(value_name = "FIELD", value_parser = FieldPath::parse)]
+    pub field: FieldPath,
+    /// Where events come from.
+    #[command(flatten)]
+    pub inputs: QueryInputs,
+    /// Show the N most frequent values
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Print one JSON object for each value
+    #[arg(long)]
+    pub json: bool,
+    /// Which of them are counted.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+}
+
+/// `stats`
+#[derive(Debug, ClapArgs)]
+pub struct StatsArgs {
+    /// Where events come from.
+    #[command(flatten)]
+    pub inputs: QueryInputs,
+    /// Count by hour or day [default: as fits the time range]
+    #[arg(long, value_name = "UNIT")]
+    pub by: Option<HistogramUnit>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Which of them are counted.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+}
+
+/// Where the events of a query come from.
+#[derive(Debug, Default, ClapArgs)]
+pub struct QueryInputs {
+    /// Files or folders of saved events, also exports; - is stdin [default: -]
+    #[arg(value_name = "FILE|DIR")]
+    pub files: Vec<PathBuf>,
+    /// Read these sources now instead, from --since on; no checkpoint is touched
+    #[arg(long = "source", value_name = "NAME", num_args = 1.., conflicts_with = "files")]
+    pub sources: Vec<SourceName>,
+}
+
+/// Which events are chosen. Flags that are repeated are alternatives; different ones must all fit.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Filters (each but --since, --until and --where also as --not-...)")]
+pub struct FilterFlags {
+    /// Start of the time range, inclusive
+    #[arg(long, value_name = "T")]
+    pub since: Option<TypedTime>,
+    /// End of the time range, exclusive
+    #[arg(long, value_name = "T")]
+    pub until: Option<TypedTime>,
+    /// What was done, such as user_login or 'user_*'
+    #[arg(long, value_name = "GLOB")]
+    pub action: Vec<String>,
+    /// Kind of act: authentication, account, group, permission, token, app, policy, ...
+    #[arg(long, hide_possible_values = true, value_parser = category_words())]
+    pub category: Vec<String>,
+    /// success, failure or unknown
+    #[arg(long, hide_possible_values = true, value_parser = outcome_words())]
+    pub outcome: Vec<String>,
+    /// Who did it: part of a name, email or id
+    #[arg(long, value_name = "TEXT")]
+    pub actor: Vec<String>,
+    /// What was acted on: part of a name, email or id
+    #[arg(long, value_name = "TEXT")]
+    pub target: Vec<String>,
+    /// Address or network, such as 203.0.113.80 or 203.0.113.0/24
+    #[arg(long, value_name = "ADDR|CIDR")]
+    pub ip: Vec<AddressRange>,
+    /// Name of a country, or its code
+    #[arg(long, value_name = "NAME|CODE")]
+    pub country: Vec<String>,
+    /// jira, confluence, bitbucket, ...
+    #[arg(long, value_name = "NAME")]
+    pub product: Vec<String>,
+    /// Id of an event
+    #[arg(long, value_name = "ID")]
+    pub id: Vec<String>,
+    /// Text anywhere in the event, also in Atlassian's own record
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Expression, such as 'targets.type = group and not actor.name ~ "svc-*"'
+    #[arg(long = "where", value_name = "EXPR", value_parser = WhereExpression::parse)]
+    pub expressions: Vec<WhereExpression>,
+    /// The opposites.
+    #[command(flatten)]
+    pub not: NotFilterFlags,
+}
+
+/// The opposites of the filters.
+#[derive(Debug, Default, ClapArgs)]
+pub struct NotFilterFlags {
+    /// Not this action
+    #[arg(long, hide = true)]
+    pub not_action: Vec<String>,
+    /// Not this category
+    #[arg(long, hide = true, value_parser = category_words())]
+    pub not_category: Vec<String>,
+    /// Not this outcome
+    #[arg(long, hide = true, value_parser = outcome_words())]
+    pub not_outcome: Vec<String>,
+    /// Not this actor
+    #[arg(long, hide = true)]
+    pub not_actor: Vec<String>,
+    /// Not this target
+    #[arg(long, hide = true)]
+    pub not_target: Vec<String>,
+    /// Not this address
+    #[arg(long, hide = true)]
+    pub not_ip: Vec<AddressRange>,
+    /// Not this country
+    #[arg(long, hide = true)]
+    pub not_country: Vec<String>,
+    /// Not this product
+    #[arg(long, hide = true)]
+    pub not_product: Vec<String>,
+    /// Not this id
+    #[arg(long, hide = true)]
+    pub not_id: Vec<String>,
+    /// Not this text
+    #[arg(long, hide = true)]
+    pub not_text: Vec<String>,
+}
+
+fn category_words() -> PossibleValuesParser {
+    Category::ALL.iter().map(|category| category.as_str()).collect::<Vec<_>>().into()
+}
+
+fn outcome_words() -> PossibleValuesParser {
+    Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>().into()
 }
 
 /// `convert`

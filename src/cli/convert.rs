@@ -1,12 +1,11 @@
 //! Resolves the flags of `convert`.
 
-use std::path::{Path, PathBuf};
-
 use crate::cli::args::ConvertArgs;
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
+use crate::cli::query::event_inputs;
 use crate::config::output::{self, PathTemplate};
-use crate::config::request::{ConvertRequest, EventInput, RawLines};
+use crate::config::request::{ConvertRequest, RawLines};
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
@@ -39,19 +38,8 @@ pub fn request(
     };
     reject_inapplicable_flags(&raw)?;
     let extra_actions = context.extra_actions(&context.load()?)?;
-    let inputs = inputs(typed.files);
+    let inputs = event_inputs(typed.files);
     Ok(ConvertRequest { inputs, raw, output, now: context.now, extra_actions })
-}
-
-fn inputs(files: Vec<PathBuf>) -> Vec<EventInput> {
-    if files.is_empty() {
-        return vec![EventInput::Stdin];
-    }
-    let input = |file: PathBuf| match file == Path::new("-") {
-        true => EventInput::Stdin,
-        false => EventInput::File(file),
-    };
-    files.into_iter().map(input).collect()
 }
 
 fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, AppError> {

@@ -8,6 +8,7 @@ mod login;
 pub mod parse;
 mod paths;
 mod pull;
+mod query;
 pub mod resolve;
 
 pub use load::HostAccess;

@@ -9,7 +9,7 @@ use crate::cli::args::{
 };
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
-use crate::cli::{convert, generate, login, pull};
+use crate::cli::{convert, generate, login, pull, query};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
@@ -50,6 +50,9 @@ pub fn resolve(
         Command::Follow(typed) => CommandRequest::Follow(pull::follow(typed, context)?),
         Command::Export(typed) => CommandRequest::Export(pull::export(typed, context)?),
         Command::Convert(typed) => CommandRequest::Convert(convert::request(typed, context)?),
+        Command::Search(typed) => CommandRequest::Search(Box::new(query::search(*typed, context)?)),
+        Command::Top(typed) => CommandRequest::Top(Box::new(query::top(*typed, context)?)),
+        Command::Stats(typed) => CommandRequest::Stats(Box::new(query::stats(*typed, context)?)),
         Command::Auth { command: AuthCommand::Login(typed) } => {
             CommandRequest::AuthLogin(Box::new(login::request(*typed, context)?))
         }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::collect::signals;
 use crate::collect::summary::seconds;
+use crate::commands::issue_reporter::IssueReporter;
 use crate::config::env::ProcessEnv;
 use crate::config::request::{ConvertRequest, EventInput, RawLines};
 use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError};
@@ -18,20 +19,11 @@ use crate::model::text::counted;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
-use crate::saved::ReadIssue;
 use crate::sink::atomic_create;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// How long the current line may take after a signal: a read or a write may block forever.
 const STOP_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// Up to so many unreadable lines are reported each, the others with `-v`: the file may not be a
-/// log at all.
-const MAX_LINE_ERRORS: u64 = 20;
-
-/// The hint for the first line that cannot be read.
-const CONVERTIBLE_FORMATS: &str = "`convert` reads lines that were written as normalized or raw, \
-     one JSON object a line; ecs and ocsf lead to no other form";
 
 /// Converts, and returns whether all of it could be read.
 ///
@@ -53,7 +45,7 @@ pub async fn run(
     let (signals, console_of_task) = (stop.clone(), console.clone());
     // On a thread of its own, because files and pipes block.
     let working = tokio::task::spawn_blocking(move || {
-        let mut reporter = IssueReporter { console: &console_of_task, counts: [0; 4] };
+        let mut reporter = IssueReporter::new(&console_of_task);
         convert::run(ConvertContext {
             request: &request,
             taxonomy,
@@ -103,70 +95,6 @@ async fn wait_for_task(
         }
     };
     Ok(result.map_err(RunError::TaskDied)??)
-}
-
-/// Reports what cannot be read.
-struct IssueReporter<'a> {
-    console: &'a StderrConsole,
-    /// How many lines had each kind of issue.
-    counts: [u64; 4],
-}
-
-impl IssueReporter<'_> {
-    fn report(&mut self, issue: &ReadIssue<'_>) {
-        let [lines, invalid_utf8, unparsed, unreadable_times] = &mut self.counts;
-        let count = match issue {
-            ReadIssue::UnreadableInput(..) | ReadIssue::UnreadableRest(..) => &mut 0,
-            ReadIssue::UnreadableLine(..) => lines,
-            ReadIssue::InvalidUtf8(..) => invalid_utf8,
-            ReadIssue::Unparsed(..) => unparsed,
-            ReadIssue::UnreadableTime(..) => unreadable_times,
-        };
-        *count += 1;
-        // Warns of the first of its kind, reports the others with `-v`.
-        let first = if *count == 1 { Level::Warning } else { Level::Info };
-        let (level, message) = match issue {
-            ReadIssue::UnreadableInput(input, why) => {
-                let message = ConsoleMessage::new(format!("cannot read {input}"));
-                let hint = "check the name, and that this user may read it";
-                (Level::Error, message.because(why.to_string()).hint(hint))
-            }
-            ReadIssue::UnreadableRest(input, number, why) => {
-                let what = format!("cannot read {input} from line {number} on");
-                let hint = "everything before it is converted; get an undamaged copy for the rest";
-                (Level::Error, ConsoleMessage::new(what).because(why).hint(hint))
-            }
-            ReadIssue::UnreadableLine(input, number, why) => {
-                let what = format!("cannot read line {number} of {input}");
-                let hint = (*count == 1).then(|| CONVERTIBLE_FORMATS.to_owned());
-                let level = if *count <= MAX_LINE_ERRORS { Level::Error } else { Level::Info };
-                (level, ConsoleMessage { hint, ..ConsoleMessage::new(what).because(why) })
-            }
-            ReadIssue::InvalidUtf8(input, number) => {
-                let what = "contains invalid UTF-8; replaced with U+FFFD in the output";
-                (first, ConsoleMessage::new(format!("line {number} of {input} {what}")))
-            }
-            ReadIssue::Unparsed(input, number) => {
-                let what =
-                    "could not be understood; it is written as `unparsed`, with its raw text";
-                let text = format!("the record in line {number} of {input} {what}");
-                (first, ConsoleMessage::new(text))
-            }
-            ReadIssue::UnreadableTime(input, number) => {
-                let what = "has a time that cannot be read; its event has no time, and \
-                            `labels.time_unreadable` (or `processed_time_unreadable`) holds what \
-                            the source wrote";
-                let text = format!("the record in line {number} of {input} {what}");
-                (first, ConsoleMessage::new(text))
-            }
-        };
-        self.console.say(level, &message);
-        let is_line = matches!(issue, ReadIssue::UnreadableLine(..));
-        if is_line && *count == MAX_LINE_ERRORS + 1 {
-            let text = "more lines cannot be read; `-v` shows each, the summary has their count";
-            self.console.warn(text);
-        }
-    }
 }
 
 /// `converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could

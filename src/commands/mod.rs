@@ -7,9 +7,14 @@ pub mod convert;
 pub mod demo;
 pub mod export;
 pub mod follow;
+mod issue_reporter;
 pub mod pull;
+mod query;
 pub mod sandbox;
+pub mod search;
+pub mod stats;
 pub mod status;
+pub mod top;
 pub mod verify;
 
 use std::fs;

@@ -14,6 +14,7 @@ use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, OutputFormat, OutputSettings, Settings, SourceSettings,
 };
 use crate::config::validate::{duration, format, nonzero_duration, word};
+use crate::filter::{EventFilter, FieldPath};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
 use crate::model::workspace::SiteWorkspace;
@@ -35,6 +36,12 @@ pub enum CommandRequest {
     Status(StatusRequest),
     /// `convert`
     Convert(ConvertRequest),
+    /// `search`
+    Search(Box<SearchRequest>),
+    /// `top`
+    Top(Box<TopRequest>),
+    /// `stats`
+    Stats(Box<StatsRequest>),
     /// `verify`
     Verify(VerifyRequest),
     /// `auth login`
@@ -264,6 +271,87 @@ pub struct ConvertRequest {
     pub now: Timestamp,
     /// Rows beside the built-in table of actions.
     pub extra_actions: Option<Arc<ExtraActionsFile>>,
+}
+
+/// Which events are asked for.
+#[derive(Debug, Clone)]
+pub struct EventQuery {
+    /// Where saved events come from, in this order; empty where they are pulled.
+    pub inputs: Vec<EventInput>,
+    /// The sources that they are pulled from instead, for a one-off time range.
+    pub pull: Option<Box<PullRequest>>,
+    /// What raw lines do not say themselves.
+    pub raw: RawLines,
+    /// Which of them are chosen.
+    pub filter: EventFilter,
+    /// The start of the run, which raw lines count as received at.
+    pub now: Timestamp,
+    /// Rows beside the built-in table of actions.
+    pub extra_actions: Option<Arc<ExtraActionsFile>>,
+}
+
+/// The request of `search`.
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    /// Which events are shown.
+    pub query: EventQuery,
+    /// How they are shown.
+    pub format: SearchFormat,
+    /// At most so many are shown.
+    pub limit: Option<u64>,
+    /// The latest comes first.
+    pub is_reversed: bool,
+    /// In the order in which they are saved, and at once.
+    pub is_unsorted: bool,
+    /// Only their number is shown.
+    pub is_count: bool,
+}
+
+/// The request of `top`.
+#[derive(Debug, Clone)]
+pub struct TopRequest {
+    /// Which events are counted.
+    pub query: EventQuery,
+    /// By what.
+    pub field: FieldPath,
+    /// So many values are shown.
+    pub limit: usize,
+    /// One JSON object a value.
+    pub json: bool,
+}
+
+/// The request of `stats`.
+#[derive(Debug, Clone)]
+pub struct StatsRequest {
+    /// Which events are counted.
+    pub query: EventQuery,
+    /// By which length of time.
+    pub by: Option<HistogramUnit>,
+    /// One JSON object.
+    pub json: bool,
+}
+
+/// The length of time that events are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum HistogramUnit {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+}
+
+/// How `search` shows events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SearchFormat {
+    /// As a table for people.
+    Table {
+        /// With colours.
+        is_coloured: bool,
+    },
+    /// As lines in a format of `pull`.
+    Lines(OutputFormat),
+    /// As rows of these fields, with commas between them.
+    Csv(Vec<FieldPath>),
 }
 
 /// Where saved events are read from.

@@ -89,6 +89,21 @@ fn harmless(c: char) -> char {
     if is_unsafe { ' ' } else { c }
 }
 
+/// `text` in which each character that a terminal obeys is shown instead: `␛` for an escape, and a
+/// code for what has no sign (`\u{202e}`).
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match u32::from(c) {
+            _ if harmless(c) == c => out.push(c),
+            code @ 0..=0x1f => out.extend(char::from_u32(0x2400 + code)),
+            0x7f => out.push('␡'),
+            _ => out.extend(c.escape_unicode()),
+        }
+    }
+    out
+}
+
 /// `1234567` as `1,234,567`.
 pub fn group_digits(number: u64) -> String {
     let digits = number.to_string();

@@ -14,8 +14,8 @@ use maud::Markup;
 use crate::model::time::Timestamp;
 
 pub use page::html_page;
-pub use report_event::ReportSource;
-pub use statistics::EventStatistics;
+pub use report_event::{CountedValue, ReportSource};
+pub use statistics::{EventStatistics, FrequencyCounter};
 pub use text::{
     TableColumn, TruncatedText, counted_noun, date_time, duration, duration_between, events,
     minute, or_dash, size, table, text, time,

@@ -139,12 +139,13 @@ pub struct ValueCount {
 }
 
 impl FrequencyCounter {
-    fn new(capacity: usize) -> FrequencyCounter {
+    /// Counts up to so many values exactly.
+    pub fn new(capacity: usize) -> FrequencyCounter {
         FrequencyCounter { counts: HashMap::new(), capacity, max_error: 0, counted: 0, without: 0 }
     }
 
     /// Counts an event with this value, or without one.
-    fn add(&mut self, value: Option<&CountedValue>, time: Option<Timestamp>, failed: bool) {
+    pub fn add(&mut self, value: Option<&CountedValue>, time: Option<Timestamp>, failed: bool) {
         let Some(CountedValue { key, label }) = value else {
             self.without += 1;
             return;

@@ -254,6 +254,11 @@ impl TruncatedText {
         short
     }
 
+    /// The text, without what is said of one that is not whole.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Of a sentence.
     pub fn sentence(text: &str) -> TruncatedText {
         TruncatedText::cut(text, MAX_SENTENCE)

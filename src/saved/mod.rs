@@ -205,6 +205,14 @@ impl SavedRecordReader {
         SavedRecordReader { lines, numbering: DuplicateNumbering::default(), now }
     }
 
+    /// Whether a line holds a normalized event, and no raw record.
+    ///
+    /// # Errors
+    /// It is an event of another version.
+    pub fn is_normalized(doc: &Document) -> Result<bool, UnusableLine> {
+        SavedLineReader::is_normalized(doc)
+    }
+
     /// The record of a line.
     ///
     /// # Errors

@@ -95,10 +95,21 @@ impl SavedLineReader {
     /// # Errors
     /// It is nothing that can be rendered again.
     pub fn read(&mut self, doc: Document) -> Result<SavedRecord, UnusableLine> {
+        match SavedLineReader::is_normalized(&doc)? {
+            true => self.read_event(&doc),
+            false => self.read_raw(doc),
+        }
+    }
+
+    /// Whether the line that says `doc` is a normalized event.
+    ///
+    /// # Errors
+    /// It is one of another version.
+    pub fn is_normalized(doc: &Document) -> Result<bool, UnusableLine> {
         let schema = doc.root().get("schema").and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
-            None => self.read_raw(doc),
-            Some(schema) if schema == SCHEMA => self.read_event(&doc),
+            None => Ok(false),
+            Some(schema) if schema == SCHEMA => Ok(true),
             Some(schema) => Err(UnusableLine::UnsupportedSchema(printable(&schema))),
         }
     }

@@ -1,0 +1,193 @@
+//! Resolves the flags of `search` and its relatives: where events come from, and which are chosen.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::{FilterFlags, PullArgs, QueryInputs, SearchArgs, StatsArgs, TopArgs};
+use crate::cli::load::{CommandContext, usage_error};
+use crate::cli::pull;
+use crate::config::request::{
+    EventInput, EventQuery, PullRequest, RawLines, SearchFormat, SearchRequest, StatsRequest,
+    TopRequest,
+};
+use crate::config::settings::OutputFormat;
+use crate::config::telemetry::ColorMode;
+use crate::error::AppError;
+use crate::filter::{
+    AddressRange, EventFilter, FieldCondition, FieldPath, FilterField, ValuePattern,
+};
+use crate::model::time::{Timestamp, TypedTime};
+
+/// The columns of CSV where none are named.
+const CSV_COLUMNS: [&str; 12] = [
+    "time",
+    "source.name",
+    "action",
+    "category",
+    "outcome",
+    "actor.name",
+    "actor.email",
+    "actor.id",
+    "targets.name",
+    "client.ip",
+    "client.country",
+    "message",
+];
+
+/// The request of `search`.
+pub fn search(typed: SearchArgs, context: &CommandContext<'_>) -> Result<SearchRequest, AppError> {
+    let format = search_format(&typed, context)?;
+    Ok(SearchRequest {
+        query: query(typed.inputs, typed.filter, context)?,
+        format,
+        limit: typed.limit,
+        is_reversed: typed.reverse,
+        is_unsorted: typed.unsorted,
+        is_count: typed.count,
+    })
+}
+
+/// The request of `top`.
+pub fn top(typed: TopArgs, context: &CommandContext<'_>) -> Result<TopRequest, AppError> {
+    let query = query(typed.inputs, typed.filter, context)?;
+    Ok(TopRequest { query, field: typed.field, limit: typed.limit, json: typed.json })
+}
+
+/// The request of `stats`.
+pub fn stats(typed: StatsArgs, context: &CommandContext<'_>) -> Result<StatsRequest, AppError> {
+    let query = query(typed.inputs, typed.filter, context)?;
+    Ok(StatsRequest { query, by: typed.by, json: typed.json })
+}
+
+fn search_format(
+    typed: &SearchArgs,
+    context: &CommandContext<'_>,
+) -> Result<SearchFormat, AppError> {
+    let CommandContext { global, env, .. } = *context;
+    let is_coloured = ColorMode::choose(global.color, env).enabled(env.stdout_is_terminal);
+    let format = match typed.format.as_deref() {
+        None if !typed.columns.is_empty() => "csv",
+        None if env.stdout_is_terminal => "table",
+        None => "normalized",
+        Some(format) => format,
+    };
+    if !typed.columns.is_empty() && format != "csv" {
+        return Err(usage_error(
+            format!("`--columns` does not belong to `--format {format}`"),
+            "leave one of them out: columns are those of CSV",
+        ));
+    }
+    Ok(match format {
+        "table" => SearchFormat::Table { is_coloured },
+        "csv" if typed.columns.is_empty() => {
+            let columns = CSV_COLUMNS.iter().filter_map(|column| FieldPath::parse(column).ok());
+            SearchFormat::Csv(columns.collect())
+        }
+        "csv" => SearchFormat::Csv(typed.columns.clone()),
+        "raw" => SearchFormat::Lines(OutputFormat::Raw),
+        "ecs" => SearchFormat::Lines(OutputFormat::Ecs),
+        "ocsf" => SearchFormat::Lines(OutputFormat::Ocsf),
+        _ => SearchFormat::Lines(OutputFormat::Normalized),
+    })
+}
+
+/// Where events come from, and which are chosen.
+pub fn query(
+    inputs: QueryInputs,
+    filter: FilterFlags,
+    context: &CommandContext<'_>,
+) -> Result<EventQuery, AppError> {
+    let CommandContext { env, now, .. } = *context;
+    let pull = match inputs.sources.is_empty() {
+        true => None,
+        false => Some(Box::new(pull_request(&inputs, &filter, context)?)),
+    };
+    let inputs = match (&pull, inputs.files) {
+        (Some(_), _) => Vec::new(),
+        (None, files) if files.is_empty() && env.stdin_is_terminal => {
+            return Err(usage_error(
+                "nothing says where the events are",
+                "name files or folders of saved events, or read a source now with \
+                 `--source NAME --since 24h`",
+            ));
+        }
+        (None, files) => event_inputs(files),
+    };
+    let extra_actions = context.extra_actions(&context.load()?)?;
+    let filter = event_filter(filter, now)?;
+    Ok(EventQuery { inputs, pull, raw: RawLines::default(), filter, now, extra_actions })
+}
+
+/// The files that are typed; standard input where there are none.
+pub fn event_inputs(files: Vec<PathBuf>) -> Vec<EventInput> {
+    if files.is_empty() {
+        return vec![EventInput::Stdin];
+    }
+    let input = |file: PathBuf| match file == Path::new("-") {
+        true => EventInput::Stdin,
+        false => EventInput::File(file),
+    };
+    files.into_iter().map(input).collect()
+}
+
+/// The pull of a time range of the named sources.
+fn pull_request(
+    inputs: &QueryInputs,
+    filter: &FilterFlags,
+    context: &CommandContext<'_>,
+) -> Result<PullRequest, AppError> {
+    if filter.since.is_none() {
+        return Err(usage_error(
+            "`--source` reads a source now, and nothing says from when on",
+            "add `--since`, such as `--since 24h`",
+        ));
+    }
+    let typed = PullArgs {
+        names: inputs.sources.clone(),
+        since: filter.since,
+        until: filter.until,
+        ..PullArgs::default()
+    };
+    pull::pull(typed, context)
+}
+
+fn event_filter(typed: FilterFlags, now: Timestamp) -> Result<EventFilter, AppError> {
+    let [since, until] =
+        [typed.since, typed.until].map(|time| time.map(|time: TypedTime| time.resolve(now)));
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(usage_error(
+            "`--since` is not before `--until`, so that no event can fit",
+            "a time range holds since <= time < until",
+        ));
+    }
+    let whole = |texts: Vec<String>| texts.iter().map(|it| ValuePattern::whole(it)).collect();
+    let part = |texts: Vec<String>| texts.iter().map(|it| ValuePattern::part(it)).collect();
+    let address =
+        |ranges: Vec<AddressRange>| ranges.into_iter().map(ValuePattern::Address).collect();
+    let not = typed.not;
+    let conditions: [(FilterField, Vec<ValuePattern>, Vec<ValuePattern>); 10] = [
+        (FilterField::Action, whole(typed.action), whole(not.not_action)),
+        (FilterField::Category, whole(typed.category), whole(not.not_category)),
+        (FilterField::Outcome, whole(typed.outcome), whole(not.not_outcome)),
+        (FilterField::Actor, part(typed.actor), part(not.not_actor)),
+        (FilterField::Target, part(typed.target), part(not.not_target)),
+        (FilterField::Ip, address(typed.ip), address(not.not_ip)),
+        (FilterField::Country, whole(typed.country), whole(not.not_country)),
+        (FilterField::Product, whole(typed.product), whole(not.not_product)),
+        (FilterField::Id, whole(typed.id), whole(not.not_id)),
+        (FilterField::Text, part(typed.text), part(not.not_text)),
+    ];
+    let conditions = conditions.into_iter().flat_map(|(field, wanted, unwanted)| {
+        let condition = |any_of: Vec<ValuePattern>, is_negated| {
+            (!any_of.is_empty()).then_some(FieldCondition { field, any_of, is_negated })
+        };
+        [condition(wanted, false), condition(unwanted, true)].into_iter().flatten()
+    });
+    Ok(EventFilter {
+        since,
+        until,
+        conditions: conditions.collect(),
+        expressions: typed.expressions,
+    })
+}

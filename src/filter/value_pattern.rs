@@ -1,0 +1,173 @@
+//! Compares a value of an event with what a user typed.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wildmatch::WildMatch;
+
+/// What a value must look like. Upper and lower case are the same.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ValuePattern {
+    /// The whole value, in which `*` stands for any characters and `?` for one.
+    Whole(WildMatch),
+    /// A part of the value, in lower case.
+    Part(String),
+    /// An address in this range.
+    Address(AddressRange),
+}
+
+impl ValuePattern {
+    /// The whole value must be `text`, in which `*` and `?` stand for others.
+    pub fn whole(text: &str) -> ValuePattern {
+        ValuePattern::Whole(WildMatch::new_case_insensitive(text))
+    }
+
+    /// `text` must be somewhere in the value; with a `*` or `?` it is the whole value.
+    pub fn part(text: &str) -> ValuePattern {
+        match text.contains(['*', '?']) {
+            true => ValuePattern::whole(text),
+            false => ValuePattern::Part(text.to_lowercase()),
+        }
+    }
+
+    /// A text that every value has that fits, if there is one.
+    pub fn literal(&self) -> Option<String> {
+        match self {
+            ValuePattern::Address(range) => range.literal(),
+            ValuePattern::Whole(_) | ValuePattern::Part(_) => None,
+        }
+    }
+
+    /// Whether `value` fits.
+    pub fn fits(&self, value: &str) -> bool {
+        match self {
+            ValuePattern::Whole(pattern) => pattern.matches(value),
+            ValuePattern::Part(part) => contains_ignoring_case(value, part),
+            ValuePattern::Address(range) => range.contains(value),
+        }
+    }
+}
+
+/// Whether `part`, in lower case, is in `value` in any case.
+fn contains_ignoring_case(value: &str, part: &str) -> bool {
+    if !value.is_ascii() {
+        return value.to_lowercase().contains(part);
+    }
+    let (value, part) = (value.as_bytes(), part.as_bytes());
+    let Some((first, rest)) = part.split_first() else {
+        return true;
+    };
+    let last_start = value.len().checked_sub(part.len());
+    let starts = last_start.map_or(&[][..], |last| value.get(..=last).unwrap_or_default());
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), starts).any(|at| {
+        let end = value.get(at + 1..at + part.len());
+        end.is_some_and(|end| end.eq_ignore_ascii_case(rest))
+    })
+}
+
+/// An address, or all addresses of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRange(IpNet);
+
+impl AddressRange {
+    /// How an IPv4 address is written. An IPv6 one may be written in several ways.
+    fn literal(self) -> Option<String> {
+        match self.0 {
+            IpNet::V4(network) if network.prefix_len() == 32 => Some(network.addr().to_string()),
+            IpNet::V4(_) | IpNet::V6(_) => None,
+        }
+    }
+
+    /// Whether the address that `text` writes is in it. An IPv4 address is the same when it is
+    /// written as an IPv6 one (`::ffff:203.0.113.80`).
+    fn contains(self, text: &str) -> bool {
+        text.parse::<IpAddr>().is_ok_and(|address| self.0.contains(&address.to_canonical()))
+    }
+}
+
+impl std::str::FromStr for AddressRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let network = match text.parse::<IpAddr>() {
+            Ok(address) => Ok(IpNet::from(address.to_canonical())),
+            Err(_) => text.parse::<IpNet>(),
+        };
+        network.map(AddressRange).map_err(|_| {
+            "expected an address (`203.0.113.80`, `2001:db8::1`) or a network in CIDR form \
+             (`203.0.113.0/24`)"
+                .to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_whole_value_may_have_stars() {
+        for (pattern, value, fits) in [
+            ("user_login", "user_login", true),
+            ("USER_LOGIN", "user_login", true),
+            ("user_login", "user_login_failed", false),
+            ("user_login*", "user_login_failed", true),
+            ("*login*", "user_login_failed", true),
+            ("user_?ogin", "user_login", true),
+            ("", "x", false),
+            ("*", "", true),
+            ("münchen", "MÜNCHEN", true),
+        ] {
+            assert_eq!(ValuePattern::whole(pattern).fits(value), fits, "{pattern} {value}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_found_in_any_case() {
+        for (part, value, fits) in [
+            ("mei", "Mei Tanaka", true),
+            ("TANAKA", "Mei Tanaka", true),
+            ("tanakas", "Mei Tanaka", false),
+            ("ü", "MÜNCHEN", true),
+            ("", "x", true),
+            ("mei*", "Mei Tanaka", true),
+            ("tan*", "Mei Tanaka", false),
+        ] {
+            assert_eq!(ValuePattern::part(part).fits(value), fits, "{part} {value}");
+        }
+    }
+
+    #[test]
+    fn a_network_contains_its_addresses_however_they_are_written() {
+        for (range, value, fits) in [
+            ("203.0.113.80", "203.0.113.80", true),
+            ("203.0.113.80", "203.0.113.8", false),
+            ("203.0.113.80", "::ffff:203.0.113.80", true),
+            ("::ffff:203.0.113.80", "203.0.113.80", true),
+            ("203.0.113.0/24", "203.0.113.255", true),
+            ("203.0.113.77/24", "203.0.113.1", true),
+            ("0.0.0.0/0", "::1", false),
+            ("2001:db8::/32", "2001:DB8:0::1", true),
+            ("2001:db8::1", "2001:db8:0:0:0:0:0:1", true),
+            ("10.0.0.0/8", "host.example", false),
+        ] {
+            let range: AddressRange = range.parse().unwrap();
+            assert_eq!(range.contains(value), fits, "{range:?} {value}");
+        }
+        for bad in ["", "203.0.113", "203.0.113.0/33", "host", "1.2.3.4/x", "1.2.3.4-5"] {
+            assert!(bad.parse::<AddressRange>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_found_as_by_comparing_lower_case(
+            value in "[aAbBäÄ ]{0,8}", part in "[aAbBäÄ]{0,3}",
+        ) {
+            let expected = value.to_lowercase().contains(&part.to_lowercase());
+            prop_assert_eq!(ValuePattern::part(&part).fits(&value), expected);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Answers questions of saved events: reads them, chooses some, and shows these in the order of
+//! time.
+//!
+//! `saved (lines) -> normalized event -> filter -> time_order -> event_table, CSV or lines`
+
+mod csv_rows;
+mod event_table;
+mod time_order;
+mod value_table;
+
+use crate::config::request::EventQuery;
+use crate::config::settings::OutputFormat;
+use crate::filter::{self, EventFilter};
+use crate::model::json::Document;
+use crate::model::time::Timestamp;
+use crate::normalise::taxonomy::Taxonomy;
+use crate::render;
+use crate::saved::{IssueReport, ReadCounts, SavedLines, SavedRecordReader, UnusableLine};
+
+pub use csv_rows::CsvRows;
+pub use event_table::{EventTable, TableStyle};
+pub use time_order::TimeSorter;
+pub use value_table::{CountedRow, TimeHistogram, value_table};
+
+/// An event that was chosen.
+#[derive(Debug)]
+pub struct ChosenEvent {
+    /// When it happened, if that is known.
+    pub time: Option<Timestamp>,
+    /// As a normalized event.
+    pub doc: Document,
+}
+
+/// What became of the events of a query.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct QueryCounts {
+    /// Events read.
+    pub events: u64,
+    /// Events chosen.
+    pub chosen: u64,
+    /// Events that would have been chosen by everything but their time, which is not known.
+    pub undated: u64,
+    /// What could not be read.
+    pub read: ReadCounts,
+}
+
+/// Whether more events are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextStep {
+    /// Read on.
+    Continue,
+    /// That was enough.
+    Stop,
+}
+
+/// Hands the events that `query` chooses to `take`, in the order in which they are saved, until
+/// that wants no more. `wait` is called before a line that may have to be waited for.
+///
+/// # Errors
+/// What `take` and `wait` return.
+pub fn choose_events<E>(
+    query: &EventQuery,
+    taxonomy: Taxonomy,
+    report: &mut IssueReport<'_>,
+    mut wait: impl FnMut() -> Result<(), E>,
+    mut take: impl FnMut(ChosenEvent) -> Result<NextStep, E>,
+) -> Result<QueryCounts, E> {
+    let mut reader = NormalizedReader {
+        records: SavedRecordReader::new(&query.raw, taxonomy, query.now),
+        line: Vec::new(),
+    };
+    let mut lines = SavedLines::new(&query.inputs, report);
+    let mut counts = QueryCounts::default();
+    let filter = &query.filter;
+    loop {
+        if lines.must_wait() {
+            wait()?;
+        }
+        let Some(line) = lines.next() else {
+            break;
+        };
+        let normalized = reader.normalized(&line.doc, filter);
+        if let Err(unusable) = &normalized {
+            lines.reject(&line, unusable);
+            continue;
+        }
+        counts.events += 1;
+        let Ok(Some(doc)) = normalized else {
+            continue;
+        };
+        let time = filter::time_of(&doc);
+        if time.is_some_and(|time| !filter.accepts_time(time)) || !filter.accepts_fields(&doc) {
+            continue;
+        }
+        if time.is_none() && filter.has_time_range() {
+            counts.undated += 1;
+            continue;
+        }
+        counts.chosen += 1;
+        if take(ChosenEvent { time, doc })? == NextStep::Stop {
+            break;
+        }
+    }
+    Ok(QueryCounts { read: lines.counts, ..counts })
+}
+
+/// Makes a normalized event of whatever was saved.
+struct NormalizedReader {
+    records: SavedRecordReader,
+    /// Reused.
+    line: Vec<u8>,
+}
+
+impl NormalizedReader {
+    /// Nothing where `filter` surely does not accept it.
+    fn normalized(
+        &mut self,
+        doc: &Document,
+        filter: &EventFilter,
+    ) -> Result<Option<Document>, UnusableLine> {
+        if SavedRecordReader::is_normalized(doc)? {
+            return Ok(Some(doc.clone()));
+        }
+        let saved = self.records.read(doc.clone())?;
+        if !filter.may_accept(doc.text()) {
+            return Ok(None);
+        }
+        let event = self.records.event(&saved);
+        self.line.clear();
+        render::append_line(OutputFormat::Normalized, &event, &saved.record, &mut self.line);
+        let text = String::from_utf8_lossy(&self.line).into_owned();
+        // What was just written is JSON.
+        Document::parse(text.into()).map(Some).map_err(|_| UnusableLine::UnknownShape)
+    }
+}
+
+/// Writes events in the formats of a pull.
+#[derive(Debug)]
+pub struct FormatLines {
+    records: SavedRecordReader,
+    format: OutputFormat,
+}
+
+impl FormatLines {
+    /// Lines in `format`; actions mean what `taxonomy` says.
+    pub fn new(query: &EventQuery, taxonomy: Taxonomy, format: OutputFormat) -> FormatLines {
+        FormatLines { records: SavedRecordReader::new(&query.raw, taxonomy, query.now), format }
+    }
+
+    /// Appends the line of a normalized event, as it was saved or in another format.
+    ///
+    /// # Errors
+    /// A part of the event is missing that the format needs.
+    pub fn append(&mut self, event: &Document, out: &mut Vec<u8>) -> Result<(), UnusableLine> {
+        if self.format == OutputFormat::Normalized {
+            out.extend_from_slice(event.text());
+            out.push(b'\n');
+            return Ok(());
+        }
+        let saved = self.records.read(event.clone())?;
+        let made = self.records.event(&saved);
+        render::append_line(self.format, &made, &saved.record, out);
+        Ok(())
+    }
+}
