@@ -246,6 +246,9 @@ pub struct ActionsArgs {
     pub unknown: bool,
 }
 
+/// What `search --format` takes.
+const SEARCH_FORMATS: [&str; 6] = ["table", "csv", "normalized", "raw", "ecs", "ocsf"];
+
 /// `search`
 #[derive(Debug, ClapArgs)]
 pub struct SearchArgs {
@@ -253,7 +256,7 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub inputs: QueryInputs,
     /// table, csv, normalized, raw, ecs or ocsf [default: a table on a terminal, else normalized]
-    #[arg(long, value_name = "FORMAT", value_parser = ["table", "csv", "normalized", "raw", "ecs", "ocsf"])]
+    #[arg(long, value_name = "FORMAT", value_parser = SEARCH_FORMATS)]
     #[arg(hide_possible_values = true)]
     pub format: Option<String>,
     /// Fields to write as CSV, such as time,actor.name,client.ip

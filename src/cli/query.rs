@@ -6,7 +6,7 @@ use crate::cli::args::{FilterFlags, PullArgs, QueryInputs, SearchArgs, StatsArgs
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::pull;
 use crate::config::request::{
-    EventInput, EventQuery, PullRequest, RawLines, SearchFormat, SearchRequest, StatsRequest,
+    EventInput, PullRequest, RawLines, SavedEventQuery, SearchFormat, SearchRequest, StatsRequest,
     TopRequest,
 };
 use crate::config::settings::OutputFormat;
@@ -95,7 +95,7 @@ pub fn query(
     inputs: QueryInputs,
     filter: FilterFlags,
     context: &CommandContext<'_>,
-) -> Result<EventQuery, AppError> {
+) -> Result<SavedEventQuery, AppError> {
     let CommandContext { env, now, .. } = *context;
     let pull = match inputs.sources.is_empty() {
         true => None,
@@ -114,7 +114,7 @@ pub fn query(
     };
     let extra_actions = context.extra_actions(&context.load()?)?;
     let filter = event_filter(filter, now)?;
-    Ok(EventQuery { inputs, pull, raw: RawLines::default(), filter, now, extra_actions })
+    Ok(SavedEventQuery { inputs, pull, raw: RawLines::default(), filter, now, extra_actions })
 }
 
 /// The files that are typed; standard input where there are none.

@@ -13,7 +13,7 @@ use crate::collect::connector::SourceConnector;
 use crate::collect::{signals, summary};
 use crate::commands::issue_reporter::IssueReporter;
 use crate::config::env::ProcessEnv;
-use crate::config::request::{EventInput, EventQuery, PullRequest};
+use crate::config::request::{EventInput, PullRequest, SavedEventQuery};
 use crate::config::settings::{Compression, OutputFormat, OutputPath, OutputSettings};
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 /// What the work of a query gets.
 pub struct QueryWork<'a> {
     /// Which events are asked for; all of them are in its inputs now.
-    pub query: &'a EventQuery,
+    pub query: &'a SavedEventQuery,
     /// What actions mean.
     pub taxonomy: Taxonomy,
     /// Reports what cannot be read.
@@ -46,7 +46,7 @@ pub struct QueryWork<'a> {
 /// # Errors
 /// What `work` returns, or a signal came.
 pub async fn run<T: Send + 'static>(
-    mut query: EventQuery,
+    mut query: SavedEventQuery,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
     work: impl FnOnce(QueryWork<'_>) -> Result<(T, QueryCounts), AppError> + Send + 'static,
@@ -106,7 +106,8 @@ async fn wait_for<T: Send + 'static>(
     result.map_err(RunError::TaskDied)?
 }
 
-/// Pulls the time range of `request` into files of `folder`, and returns how the worst source ended.
+/// Pulls the time range of `request` into files of `folder`, and returns how the worst source
+/// ended.
 async fn pull(
     mut request: PullRequest,
     folder: &Path,

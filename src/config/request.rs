@@ -275,7 +275,7 @@ pub struct ConvertRequest {
 
 /// Which events are asked for.
 #[derive(Debug, Clone)]
-pub struct EventQuery {
+pub struct SavedEventQuery {
     /// Where saved events come from, in this order; empty where they are pulled.
     pub inputs: Vec<EventInput>,
     /// The sources that they are pulled from instead, for a one-off time range.
@@ -294,7 +294,7 @@ pub struct EventQuery {
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
     /// Which events are shown.
-    pub query: EventQuery,
+    pub query: SavedEventQuery,
     /// How they are shown.
     pub format: SearchFormat,
     /// At most so many are shown.
@@ -311,7 +311,7 @@ pub struct SearchRequest {
 #[derive(Debug, Clone)]
 pub struct TopRequest {
     /// Which events are counted.
-    pub query: EventQuery,
+    pub query: SavedEventQuery,
     /// By what.
     pub field: FieldPath,
     /// So many values are shown.
@@ -324,7 +324,7 @@ pub struct TopRequest {
 #[derive(Debug, Clone)]
 pub struct StatsRequest {
     /// Which events are counted.
-    pub query: EventQuery,
+    pub query: SavedEventQuery,
     /// By which length of time.
     pub by: Option<HistogramUnit>,
     /// One JSON object.

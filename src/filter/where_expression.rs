@@ -10,9 +10,9 @@
 //! value       = word | 'text' | "text"
 //! ```
 //!
-//! A field with several values (`targets.name`) fulfils a test when one of them does; `!=`, `!~` and
-//! `not in` are the opposite of `=`, `~` and `in`. Numbers are compared as numbers, times as times,
-//! all else as text.
+//! A field with several values (`targets.name`) fulfils a test when one of them does; `!=`, `!~`
+//! and `not in` are the opposite of `=`, `~` and `in`. Numbers are compared as numbers, times as
+//! times, all else as text.
 
 use std::cmp::Ordering;
 

@@ -10,8 +10,9 @@ use crate::config::request::EventInput;
 const MAX_DEPTH: usize = 16;
 
 /// The files in `folder` and its subfolders that hold events by their names, in the order of their
-/// paths: `*.jsonl` and `*.ndjson`, plain or packed. Of an export only its `events` are taken, since
-/// its other files describe pages. Links to folders are not followed, so that the search ends.
+/// paths: `*.jsonl` and `*.ndjson`, plain or packed. Of an export only its `events` are taken,
+/// since its other files describe pages. Links to folders are not followed, so that the search
+/// ends.
 ///
 /// # Errors
 /// A folder cannot be read, folders are nested too deeply, or there is no such file.

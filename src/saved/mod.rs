@@ -1,6 +1,6 @@
 //! Reads saved events: opens files, folders and standard input, packed or plain, splits them into
-//! lines, checks that each is JSON, and recognises what it is. Memory is bounded, and what cannot be
-//! read is reported and counted, and does not stop the rest.
+//! lines, checks that each is JSON, and recognises what it is. Memory is bounded, and what cannot
+//! be read is reported and counted, and does not stop the rest.
 //!
 //! `lines (I/O) -> JSON -> saved_line (a normalized event or a raw record?)`
 

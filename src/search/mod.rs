@@ -8,7 +8,7 @@ mod event_table;
 mod time_order;
 mod value_table;
 
-use crate::config::request::EventQuery;
+use crate::config::request::SavedEventQuery;
 use crate::config::settings::OutputFormat;
 use crate::filter::{self, EventFilter};
 use crate::model::json::Document;
@@ -59,7 +59,7 @@ pub enum NextStep {
 /// # Errors
 /// What `take` and `wait` return.
 pub fn choose_events<E>(
-    query: &EventQuery,
+    query: &SavedEventQuery,
     taxonomy: Taxonomy,
     report: &mut IssueReport<'_>,
     mut wait: impl FnMut() -> Result<(), E>,
@@ -143,7 +143,7 @@ pub struct FormatLines {
 
 impl FormatLines {
     /// Lines in `format`; actions mean what `taxonomy` says.
-    pub fn new(query: &EventQuery, taxonomy: Taxonomy, format: OutputFormat) -> FormatLines {
+    pub fn new(query: &SavedEventQuery, taxonomy: Taxonomy, format: OutputFormat) -> FormatLines {
         FormatLines { records: SavedRecordReader::new(&query.raw, taxonomy, query.now), format }
     }
 

@@ -62,6 +62,7 @@ mod people;
 mod refusals;
 mod resume;
 mod retention;
+mod search;
 mod secrets;
 mod shared_limits;
 mod shippers;

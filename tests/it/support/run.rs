@@ -50,6 +50,11 @@ impl Run {
         text.lines().collect()
     }
 
+    /// Standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).unwrap()
+    }
+
     /// What every line has.
     pub fn events(&self) -> Vec<Line<'_>> {
         let lines = self.lines().into_iter();
@@ -71,6 +76,14 @@ impl Run {
     pub fn ids_of(&self, prefix: &str) -> Vec<String> {
         let ids = self.ids().into_iter();
         ids.filter(|id| id.starts_with(prefix)).collect()
+    }
+
+    /// Ends with this code, and says these words.
+    pub fn fails(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "{word} in {}", self.stderr);
+        }
     }
 
     /// It was refused with `code`: one error with a hint that says `words`, and not a byte of

@@ -1,0 +1,270 @@
+//! `search`, `top` and `stats`: questions to saved events and to sources, answered without jq.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use atlaudit::sandbox::Api;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+use crate::support::{Run, Running, Site, files, org_ids, stdout_on_terminal};
+
+/// A site with 120 organization events and 60 Jira records, pulled into `acme.jsonl` and
+/// `acme-jira.jsonl`.
+fn pulled() -> Site {
+    let site = Site::of(120, 60);
+    site.ok(&["pull", "--since", "60d", "--output", "{source}.jsonl"]);
+    site
+}
+
+/// A normalized event with these fields instead.
+fn event(id: &str, time: &str, more: Value) -> String {
+    let mut event = serde_json::json!({
+        "schema": "atlaudit/1", "id": id, "time": time, "action": "user_login",
+        "source": {"name": "acme", "type": "org-events"}, "category": "authentication",
+        "observed_time": "2026-11-21T00:00:00.000Z", "outcome": "success", "raw": {},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        event[key] = value.clone();
+    }
+    event.to_string() + "\n"
+}
+
+/// A site that serves nothing, with a file.
+fn with(name: &str, content: impl AsRef<[u8]>) -> Site {
+    let site = Site::of(0, 0);
+    fs::write(site.path(name), content).unwrap();
+    site
+}
+
+fn run_with_input(site: &Site, args: &[&str], input: &[u8]) -> Run {
+    let mut command = site.command(args);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::as_it_is(command);
+    let mut stdin = running.child().stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || stdin.write_all(&input));
+    let run = running.end();
+    let _ = feeding.join();
+    run
+}
+
+fn times(run: &Run) -> Vec<String> {
+    let time = |event: &Value| event["time"].as_str().unwrap().to_owned();
+    run.trees().iter().map(time).collect()
+}
+
+#[test]
+fn all_sources_come_in_the_order_of_time_and_as_they_are_saved() {
+    let site = pulled();
+    let found = site.ok(&["search", "acme.jsonl", "acme-jira.jsonl"]);
+    let mut saved = site.read("acme.jsonl").text() + &site.read("acme-jira.jsonl").text();
+    let of = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert!(of(&found.text()) == of(&saved), "other lines are found");
+    assert!(times(&found).is_sorted());
+    assert!(!times(&site.read("acme.jsonl")).is_sorted(), "organization events come as processed");
+    let reversed = site.ok(&["search", "--reverse", "acme.jsonl", "acme-jira.jsonl"]);
+    assert!(times(&reversed).iter().rev().is_sorted());
+    let unsorted = site.ok(&["search", "--unsorted", "acme.jsonl", "acme-jira.jsonl"]);
+    assert!(unsorted.text() == saved, "another order");
+    let first = site.ok(&["search", "-n", "7", "acme.jsonl", "acme-jira.jsonl"]);
+    assert!(first.lines() == found.lines()[..7], "not the first");
+    saved = site.ok(&["search", "--count", "acme.jsonl", "acme-jira.jsonl"]).text();
+    assert_eq!(saved, "180\n");
+}
+
+#[test]
+fn whatever_was_saved_is_found_alike() {
+    let site = pulled();
+    let raw = ["--format", "raw", "--output", "raw/{source}.jsonl.zst"];
+    site.ok(&[&["pull", "acme", "--since", "60d"], &raw[..]].concat());
+    site.ok(&["export", "acme", "--since", "60d", "--output", "case"]);
+    let wanted = ["--action", "user_login", "--outcome", "failure", "--columns", "time,action,ip"];
+    let search = |from: &str| site.ok(&[&["search", from], &wanted[..]].concat()).text();
+    let found = search("acme.jsonl");
+    assert!(found.lines().count() > 2, "{found}");
+    for other in ["raw", "raw/acme.jsonl.zst", "case"] {
+        assert_eq!(search(other), found, "{other}");
+    }
+    let piped = fs::read(site.path("acme.jsonl")).unwrap();
+    let args = [&["search"], &wanted[..]].concat();
+    assert_eq!(run_with_input(&site, &args, &piped).text(), found);
+}
+
+#[test]
+fn filters_of_one_kind_are_alternatives_and_others_must_all_fit() {
+    let ip = |ip: &str| serde_json::json!({"client": {"ip": ip}});
+    let mut text = event("a", "2026-11-20T09:00:00.000Z", ip("203.0.113.8"));
+    text += &event("b", "2026-11-20T09:01:00.000Z", ip("203.0.113.9"));
+    text += &event(
+        "c",
+        "2026-11-20T09:02:00.000Z",
+        serde_json::json!({"action": "user_logout", "actor": {"name": "Mei"}}),
+    );
+    text += &event("d", "never", serde_json::json!({"action": "user_logout"}));
+    let site = with("in.jsonl", text);
+    for (args, expected) in [
+        (&["--ip", "203.0.113.8", "--ip", "203.0.113.9"][..], &["a", "b"][..]),
+        (&["--ip", "203.0.113.0/24", "--not-ip", "203.0.113.8"], &["b"]),
+        (&["--action", "user_log*", "--not-action", "user_login"], &["c", "d"]),
+        (&["--actor", "mei"], &["c"]),
+        (&["--not-actor", "mei"], &["a", "b", "d"]),
+        (&["--where", "actor.name = Mei or ip ~ '*.9'"], &["b", "c"]),
+        (&["--where", "ip", "--where", "id != a"], &["b"]),
+        (&["--id", "a", "--category", "authentication"], &["a"]),
+        (&["--since", "2026-11-20T09:01:00Z"], &["b", "c"]),
+        (&["--until", "2026-11-20T09:01:00Z"], &["a"]),
+        (&["--text", "203.0.113"], &["a", "b"]),
+        (&["--product", "jira"], &[]),
+    ] {
+        let run = site.ok(&[&["search", "in.jsonl"], args].concat());
+        assert_eq!(run.ids(), expected, "{args:?}");
+        let undated = args.contains(&"--since") || args.contains(&"--until");
+        assert_eq!(run.stderr.contains("no time that can be read"), undated, "{}", run.stderr);
+        assert_eq!(run.stderr.contains("no event fits, of 4"), expected.is_empty());
+    }
+}
+
+#[test]
+fn a_typo_in_a_filter_is_refused_with_what_was_meant() {
+    let site = with("in.jsonl", "");
+    for (args, said) in [
+        (&["--where", "actr = x"][..], "did you mean `actor`"),
+        (&["--where", "action ="], "expected a value"),
+        (&["--category", "tokens"], "'token'"),
+        (&["--outcome", "failed"], "failure"),
+        (&["--ip", "203.0.113"], "expected an address"),
+        (&["--columns", "clientip"], "did you mean `client`"),
+        (&["--since", "2026-11-20", "--until", "2026-11-20"], "no event can fit"),
+        (&["--columns", "ip", "--format", "raw"], "`--columns` does not belong"),
+        (&["--actr", "x"], "--actor"),
+    ] {
+        site.run(&[&["search", "in.jsonl"], args].concat()).fails(2, &[said]);
+    }
+    site.run(&["top", "acton", "in.jsonl"]).fails(2, &["did you mean `action`"]);
+    site.run(&["search", "--source", "acme"]).fails(2, &["add `--since`"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_found() {
+    let good = event("a", "2026-11-20T09:00:00.000Z", serde_json::json!({}));
+    let site = with("in.jsonl", format!("{good}{{\"torn\n{{}}\n{good}"));
+    let run = site.run(&["search", "in.jsonl"]);
+    run.fails(3, &["line 2 of `in.jsonl`", "line 3 of `in.jsonl`"]);
+    assert_eq!(run.lines().len(), 2);
+    let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(good.repeat(2_000).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    fs::write(site.path("torn.jsonl.gz"), &packed[..packed.len() / 2]).unwrap();
+    let run = site.run(&["search", "torn.jsonl.gz", "in.jsonl"]);
+    run.fails(3, &["cannot read `torn.jsonl.gz` from line", "breaks off"]);
+    assert!(run.lines().len() > 2);
+    fs::create_dir(site.path("empty")).unwrap();
+    site.run(&["search", "empty"]).fails(3, &["`empty`", "no file with events"]);
+    site.run(&["search", "missing.jsonl"]).fails(3, &["cannot read `missing.jsonl`"]);
+    fs::write(site.path("binary.jsonl"), [0, 255, 1, 254].repeat(1_000)).unwrap();
+    let run = site.run(&["search", "binary.jsonl"]);
+    run.fails(3, &["line 1 of `binary.jsonl`"]);
+    assert_eq!(site.run(&["top", "action", "in.jsonl"]).code, 3);
+    assert_eq!(site.run(&["stats", "in.jsonl"]).code, 3);
+}
+
+#[test]
+fn a_source_is_asked_directly_and_no_checkpoint_is_touched() {
+    let site = Site::of(50, 20);
+    let (home, before) = (site.path(""), files(&site.state()));
+    let found = site.ok(&["search", "--source", "acme", "acme-jira", "--since", "60d"]);
+    assert_eq!(found.ids_of("org:").len(), 50);
+    assert_eq!(found.ids_of("jira:").len(), 20);
+    assert!(times(&found).is_sorted());
+    let checkpoints = |files: &[(String, Vec<u8>)]| {
+        let is_checkpoint = |name: &&String| name.ends_with("acme.json");
+        files.iter().map(|(name, _)| name).filter(is_checkpoint).count()
+    };
+    assert_eq!(checkpoints(&files(&site.state())), checkpoints(&before));
+    assert!(!files(&home).iter().any(|(name, _)| name.contains(".jsonl")));
+    // The next pull begins at the beginning.
+    let pulled = site.ok(&["pull", "acme"]).ids();
+    assert_eq!(pulled, org_ids(&site.control.ids(Api::OrgEvents)));
+}
+
+#[test]
+fn a_source_that_cannot_be_read_is_not_a_success() {
+    let site = Site::of(50, 0);
+    site.control.inject_always(Api::OrgEvents, crate::support::status(401, None, "{}"));
+    let run = site.run(&["search", "--source", "acme", "--since", "60d"]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+}
+
+#[test]
+fn a_terminal_gets_a_table_and_a_pipe_lines() {
+    let site = pulled();
+    let shown = stdout_on_terminal(site.command(&["search", "acme.jsonl", "-n", "5"]));
+    assert!(shown.text().contains("TIME (UTC)"), "{}", shown.text());
+    assert_eq!(shown.text().lines().count(), 6, "{}", shown.text());
+    let piped = site.ok(&["search", "acme.jsonl", "-n", "5"]);
+    assert_eq!(piped.trees().len(), 5);
+    let table = site.ok(&["search", "acme.jsonl", "-n", "5", "--format", "table"]);
+    assert!(table.text().starts_with("TIME (UTC)"), "{}", table.text());
+    assert!(!table.text().contains('\u{1b}'));
+    let run = stdout_on_terminal(site.command(&["search"]));
+    assert_eq!(run.code, 0, "standard input is no terminal here: {}", run.stderr);
+}
+
+#[test]
+fn every_format_of_a_pull_can_be_made() {
+    let site = pulled();
+    for format in ["raw", "ecs", "ocsf"] {
+        let found = site.ok(&["search", "acme.jsonl", "--unsorted", "--format", format]);
+        let converted = site.ok(&["convert", "acme.jsonl", "--format", format]);
+        assert!(found.stdout == converted.stdout, "{format}");
+    }
+    let raw = site.ok(&["search", "acme.jsonl", "--format", "raw"]).stdout;
+    fs::write(site.path("raw.jsonl"), raw).unwrap();
+    assert_eq!(site.ok(&["search", "raw.jsonl", "--count"]).text(), "120\n");
+}
+
+#[test]
+fn values_are_counted_with_their_first_and_last_time() {
+    let login = |id: &str, minute: u32, outcome: &str, name: &str| {
+        let time = format!("2026-11-20T09:{minute:02}:00.000Z");
+        event(id, &time, serde_json::json!({"outcome": outcome, "actor": {"name": name}}))
+    };
+    let mut text = login("a", 5, "failure", "Mei") + &login("b", 1, "success", "Mei");
+    text += &login("c", 3, "success", "Bo");
+    text += &event("d", "2026-11-20T09:00:00.000Z", serde_json::json!({}));
+    let site = with("in.jsonl", text);
+    let run = site.ok(&["top", "actor", "in.jsonl", "--json", "-n", "1"]);
+    let expected = serde_json::json!({
+        "field": "actor", "value": "Mei", "events": 2, "failed": 1,
+        "first": "2026-11-20T09:01:00.000Z", "last": "2026-11-20T09:05:00.000Z",
+    });
+    assert_eq!(run.trees(), [expected]);
+    assert!(run.stderr.contains("1 value more; 1 event without it"), "{}", run.stderr);
+    let table = site.ok(&["top", "actor", "in.jsonl"]).text();
+    assert!(table.starts_with("ACTOR  EVENTS  FAILED"), "{table}");
+    let stats = site.ok(&["stats", "in.jsonl", "--by", "hour"]).text();
+    for words in ["4 events, 2026-11-20T09:00:00.000Z to", "1 failed", "2 actors", "09:00       4"]
+    {
+        assert!(stats.contains(words), "{words} in {stats}");
+    }
+    let stats = &site.ok(&["stats", "in.jsonl", "--json"]).trees()[0];
+    assert_eq!((&stats["events"], &stats["failed"]), (&4.into(), &1.into()));
+    assert_eq!(stats["fields"][2]["top"][0]["value"], "Mei");
+    assert_eq!(stats["histogram"][0]["events"], 4);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it() {
+    let site = pulled();
+    let script = r#""$PROGRAM" search --unsorted acme.jsonl acme.jsonl | head -1"#;
+    let run = Run::from(site.shell(script).output().unwrap());
+    assert_eq!(run.lines().len(), 1);
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+}
