@@ -176,9 +176,9 @@ fn resolved(
     typed: TypedTime,
     context: &CommandContext<'_>,
 ) -> Result<ResolvedTime, AppError> {
-    typed
-        .with_meaning(context.now, context.zone)
-        .map_err(|error| usage_error(format!("`{flag}`: {error}"), "give a time before or after"))
+    typed.with_meaning(context.now, context.zone).map_err(|error| {
+        usage_error(format!("`{flag}`: {error}"), "give a time before or after it")
+    })
 }
 
 const HALF_OPEN: &str = "a window holds since <= time < until";

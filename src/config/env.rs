@@ -185,7 +185,8 @@ fn local_zone(env: &ProcessEnv) -> Result<UserZone, HintedError> {
     let known = name.rsplit_once("zoneinfo/").map_or(name.trim_start_matches(':'), |(_, end)| end);
     known.parse().map_err(|_| {
         let name = printable(name);
-        let what = format!("the time zone that `local` means, `{name}` ({place}), is not a name");
+        let what =
+            format!("the time zone that `local` means, `{name}` ({place}), is no name of one");
         HintedError::new(what).hint("name it, such as `--tz Europe/Berlin`")
     })
 }
