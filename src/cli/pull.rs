@@ -171,7 +171,7 @@ fn one_off(
 }
 
 /// What the time of a flag means now, in the zone of the command.
-fn resolved(
+pub fn resolved(
     flag: &str,
     typed: TypedTime,
     context: &CommandContext<'_>,

@@ -78,6 +78,11 @@ impl UserZone {
         }
     }
 
+    /// What clocks show at `time`.
+    pub fn wall_clock(self, time: Timestamp) -> NaiveDateTime {
+        self.local(time).naive_local()
+    }
+
     /// `2026-11-27T02:00:30.000+01:00`, with `Z` where the offset is zero.
     pub fn millis(self, time: Timestamp) -> String {
         self.local(time).to_rfc3339_opts(SecondsFormat::Millis, true)
