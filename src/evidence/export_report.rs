@@ -15,8 +15,8 @@ use crate::model::source_kind::SourceAddress;
 use crate::model::text::group_digits;
 use crate::report::{
     EventStatistics, ReportInput, ReportSection, ReportSource, SourceSpan, TableColumn,
-    TruncatedText, counted_noun, date_time, duration, duration_between, events, html_page, minute,
-    or_dash, size, table, text, time,
+    TruncatedText, VerdictTone, counted_noun, date_time, duration, duration_between, events,
+    html_page, minute, or_dash, size, table, text, time, verdict_section,
 };
 
 /// Files that are listed.
@@ -77,13 +77,14 @@ pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
                 }
             }
         },
+        all_events: Some(html! { "are in the files under " code { "events/" } "." }),
         sections: vec![arguments(manifest), flow(manifest), proof(manifest)],
         footer: html! {
             "Made by " (text(&made_by.program)) " " (text(&made_by.version))
             " from the files of this export. Every time on this page is UTC."
         },
     };
-    Ok(html_page(input, &statistics))
+    Ok(html_page(input, statistics))
 }
 
 fn gaps(manifest: &Manifest) -> impl Iterator<Item = (&str, &GapEntry)> {
@@ -115,27 +116,20 @@ fn is_complete(manifest: &Manifest) -> bool {
 /// Whether the export is complete, in words that need no other page.
 fn verdict(manifest: &Manifest, event_count: u64) -> Markup {
     let is_complete = is_complete(manifest);
-    let (class, title, body) = match (is_complete, manifest.is_limited()) {
+    let (tone, title, body) = match (is_complete, manifest.is_limited()) {
         (true, false) => {
             let body = complete(manifest, event_count, "For the whole window, everything");
-            ("good", "This export is complete", body)
+            (VerdictTone::Good, "This export is complete", body)
         }
         (true, true) => {
             let body = complete(manifest, event_count, "Everything");
-            ("part", "This export is complete within what its sources keep", body)
+            (VerdictTone::Neutral, "This export is complete within what its sources keep", body)
         }
-        (false, _) => ("bad", "This export is incomplete", incomplete(manifest, event_count)),
+        (false, _) => {
+            (VerdictTone::Bad, "This export is incomplete", incomplete(manifest, event_count))
+        }
     };
-    let sign = if is_complete { "M7 12.5l3.4 3.4L17 9" } else { "M12 6v8M12 17.2v.6" };
-    html! {
-        section class={ "verdict " (class) } {
-            svg class="sign" viewBox="0 0 24 24" width="28" height="28" aria-hidden="true" {
-                circle cx="12" cy="12" r="11" {}
-                path d=(sign) {}
-            }
-            div { h2 { (title) } (body) }
-        }
-    }
+    verdict_section(tone, title, &body)
 }
 
 fn complete(manifest: &Manifest, event_count: u64, what: &str) -> Markup {

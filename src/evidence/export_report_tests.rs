@@ -173,6 +173,8 @@ fn no_event_at_all() {
         "No event has a time",
         "There is no event",
         "No event is recorded as a failure",
+        "No login succeeded like this",
+        "Nothing can be called new",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -204,6 +206,140 @@ fn inexact_counts_are_reported() {
     // Each count is too low by what was taken from all to make room.
     assert!(page.contains("<bdi>often</bdi>"));
     assert!(!page.contains("10,501 other actors"));
+    let rare =
+        "There are more than 10,000 different actors, too many to say which of them are rare.";
+    assert!(page.contains(rare));
+    let spread = (0..10_500).map(|at| {
+        event_at(at / 8, "page_viewed", &json!({"client": {"ip": format!("2001:db8::{at:x}")}}))
+    });
+    let (dir, manifest) = export(&[("acme", &spread.collect::<Vec<_>>())]);
+    let new = section(&html(dir.path(), &manifest).unwrap(), "new");
+    assert!(new.contains("10,000 different addresses, too many to say which of them are new."));
+    assert!(!new.contains("2001:db8"));
+}
+
+/// An event of minute `minute` of the window.
+fn event_at(minute: usize, action: &str, of: &Value) -> String {
+    let mut event = json!({
+        "schema": "atlaudit/1", "action": action, "category": "content", "outcome": "success",
+        "time": format!("2026-11-02T{:02}:{:02}:00Z", minute / 60, minute % 60),
+        "actor": {"type": "user", "id": "712020:1", "name": "Mei Tanaka"},
+        "client": {"ip": "192.0.2.1", "country": "Austria", "country_code": "AT"},
+    });
+    for (key, value) in of.as_object().unwrap() {
+        event[key] = value.clone();
+    }
+    event.to_string()
+}
+
+/// A section of a page, without its tags.
+fn section(page: &str, id: &str) -> String {
+    let (_, rest) = page.split_once(&format!("<section id=\"{id}\">")).unwrap();
+    let (section, _) = rest.split_once("</section>").unwrap();
+    let texts = section.split('<').filter_map(|part| part.split_once('>'));
+    let texts = texts.map(|(_, text)| text.trim()).filter(|text| !text.is_empty());
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_intrusion_is_seen() {
+    let mut lines: Vec<_> =
+        (0..990).map(|minute| event_at(minute, "page_viewed", &json!({}))).collect();
+    let iceland = json!({"ip": "192.0.2.177", "country": "Iceland", "country_code": "IS"});
+    let henk = json!({"type": "user", "id": "712020:2", "name": "Henk Dijkstra"});
+    let by_henk = |minute, action, category, outcome, more: Value| {
+        let mut of = json!({"category": category, "outcome": outcome, "actor": henk,
+            "client": iceland});
+        for (key, value) in more.as_object().unwrap() {
+            of[key] = value.clone();
+        }
+        event_at(minute, action, &of)
+    };
+    let guess =
+        |minute, outcome| by_henk(minute, "user_login", "authentication", outcome, json!({}));
+    // Lines are in the order of processing, which is not quite that of time.
+    lines.push(guess(1_005, "success"));
+    lines.extend((1_000..1_005).rev().map(|minute| guess(minute, "failure")));
+    let token = json!({"actor": {"type": "user", "id": "712020:2", "name": "Henk Dijkstra",
+        "auth": {"type": "api-token", "token_id": "t9", "token_label": "backup"}}});
+    for (minute, action, category, more) in [
+        (1_010, "user_logged_in_as_user", "authentication", json!({})),
+        (1_011, "ts_api_token_creation", "token", json!({})),
+        (1_012, "export_audit_log", "data_export", token),
+        (1_013, "app_installed", "app", json!({"targets": [{"type": "app", "name": "Bot"}]})),
+    ] {
+        lines.push(by_henk(minute, action, category, "success", more));
+    }
+    let (dir, manifest) = export(&[("acme", &lines)]);
+    let page = page(dir.path(), &manifest);
+    let logins = section(&page, "logins");
+    let found = "Henk Dijkstra 712020:2 5 5 2026-11-02 16:40:00 2026-11-02 16:45:00 192.0.2.177 \
+                 Iceland";
+    assert!(logins.ends_with(found), "{logins}");
+    let new = section(&page, "new");
+    for text in [
+        ": before 2 November 2026, 01:45 UTC.",
+        "Countries Country Events First (UTC) First action By Iceland 10 2026-11-02 16:40:00",
+        "Administrators Administrator Events First (UTC) First action Henk Dijkstra 712020:2 4 \
+         2026-11-02 16:50:00 user_ logged_ in_ as_ user",
+        "backup t9 1 2026-11-02 16:52:00",
+        "Bot 1 2026-11-02 16:53:00",
+        "192.0.2.177 10 2026-11-02 16:40:00",
+    ] {
+        assert!(new.contains(text), "{text}: {new}");
+    }
+    let changes = section(&page, "changes");
+    assert!(changes.contains("Impersonation 1 Tokens 1 Data exports 1 Apps 1"), "{changes}");
+    let (_, sensitive) = changes.split_once("Impersonation, tokens and data exports").unwrap();
+    assert!(sensitive.contains("All 3 events, the oldest first."), "{changes}");
+    let rare = section(&page, "rare");
+    for text in [
+        "Henk Dijkstra 712020:2 10 5 2026-11-02 16:40:00",
+        "Countries Country Events Failed First (UTC) Last (UTC) Iceland 10 5 2026-11-02 16:40:00",
+        "export_audit_log 1 – 2026-11-02 16:52:00",
+    ] {
+        assert!(rare.contains(text), "{text}: {rare}");
+    }
+    assert!(!rare.contains("page_viewed") && !rare.contains("Austria"), "{rare}");
+}
+
+#[test]
+fn the_last_events_are_shown_as_well_as_the_first() {
+    let lines: Vec<_> = (0..2_500)
+        .map(|at| event_at(at / 2, &format!("action_{at}"), &json!({"category": "token"})))
+        .collect();
+    let (dir, manifest) = export(&[("acme", &lines)]);
+    let page = page(dir.path(), &manifest);
+    let events = section(&page, "events");
+    assert!(events.starts_with("Events The first 1,000 and the last 1,000 of 2,500 events"));
+    assert!(events.contains("500 events between these are in the files under events/ ."));
+    let changes = section(&page, "changes");
+    for at in [0, 999, 1_000, 1_499, 1_500, 2_499] {
+        let is_shown = events.contains(&format!(" action_ {at} "));
+        assert_eq!(is_shown, !(1_000..1_500).contains(&at), "{at}");
+    }
+    assert!(changes.contains("The first 100 and the last 100 of 2,500 events"));
+    assert!(changes.contains(" action_ 2400 ") && !changes.contains(" action_ 2399 "));
+}
+
+#[test]
+fn each_of_several_sources_has_a_picture() {
+    let lines: Vec<_> = (0..300).map(|minute| event_at(minute, "a", &json!({}))).collect();
+    let failed = event_at(0, "b", &json!({"outcome": "failure"}));
+    let (dir, mut manifest) = export(&[("acme", &lines), ("beta", &[failed])]);
+    let gap = json!({"from": "2026-11-02T01:00:00Z", "to": "2026-11-02T03:00:00Z", "why": "503"});
+    manifest.sources[1].facts.gaps.push(serde_json::from_value(gap).unwrap());
+    let several = page(dir.path(), &manifest);
+    let time = section(&several, "time");
+    assert!(time.contains("acme 300 events, at most 15 in a bar (from 2026-11-02 00:00 UTC)"));
+    assert!(time.contains("beta 1 event, 1 failed, at most 1 in a bar"), "{time}");
+    assert_eq!(several.matches("class=\"spark\"").count(), 2);
+    assert_eq!(several.matches("class=\"gap\" x=\"4.00\" width=\"8.00\"").count(), 1);
+    let new = section(&several, "new");
+    assert!(new.contains("acme until 2026-11-02 01:45"), "{new}");
+    assert!(new.contains("What was first seen in beta is not called new"), "{new}");
+    let (dir, manifest) = export(&[("acme", &lines)]);
+    assert!(!page(dir.path(), &manifest).contains("By source"));
 }
 
 /// The tags of a page, by their names, without those that stand for a hidden character.

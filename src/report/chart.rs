@@ -1,6 +1,7 @@
 //! Events over time: how many fall into each bar, the picture of the bars, and its words for those
 //! who do not see it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
@@ -62,7 +63,7 @@ pub struct ChartBar {
 }
 
 /// Events by time, over a window.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TimeBuckets {
     /// The window, in milliseconds.
     pub window: Range<i64>,
@@ -78,6 +79,89 @@ pub struct TimeBuckets {
     pub outside: u64,
     /// Events without a time.
     pub undated: u64,
+}
+
+impl ChartBar {
+    fn add(&mut self, other: ChartBar) {
+        self.events += other.events;
+        self.failed += other.failed;
+    }
+}
+
+/// The most bars of events whose time range is not known yet. Bars of the final width are wider, as
+/// long as this is a few times as many as they are.
+const MAX_FINE_BARS: usize = 4_096;
+
+/// Counts events by time, whether the window is known from the start or only at the end.
+#[derive(Debug)]
+pub enum TimeCounter {
+    /// The window is known.
+    Window(TimeBuckets),
+    /// It is not: bars by their number, of a width that grows with the time between them.
+    Growing {
+        /// Which of [`WIDTHS`] they have.
+        width: usize,
+        /// The bars with an event.
+        bars: BTreeMap<i64, ChartBar>,
+        /// Events without a time.
+        undated: u64,
+    },
+}
+
+impl TimeCounter {
+    /// For events of any time.
+    pub fn growing() -> TimeCounter {
+        TimeCounter::Growing { width: 0, bars: BTreeMap::new(), undated: 0 }
+    }
+
+    /// Counts an event.
+    pub fn add(&mut self, time: Option<Timestamp>, failed: bool) {
+        match self {
+            TimeCounter::Window(buckets) => buckets.add(time, failed),
+            TimeCounter::Growing { undated, .. } if time.is_none() => *undated += 1,
+            TimeCounter::Growing { width, bars, .. } => {
+                let time = time.unwrap_or_default().timestamp_millis();
+                let bar = ChartBar { events: 1, failed: u64::from(failed) };
+                bars.entry(number_of(time, *width)).or_default().add(bar);
+                while bars.len() > MAX_FINE_BARS && *width + 1 < WIDTHS.len() {
+                    let narrow = std::mem::take(bars);
+                    for (number, bar) in narrow {
+                        let start = start_of(number, *width);
+                        bars.entry(number_of(start, *width + 1)).or_default().add(bar);
+                    }
+                    *width += 1;
+                }
+            }
+        }
+    }
+
+    /// The bars for the window from `since` to before `until`, which is that of the counter where
+    /// this has one.
+    pub fn buckets(&self, since: Timestamp, until: Timestamp) -> TimeBuckets {
+        match self {
+            TimeCounter::Window(buckets) => buckets.clone(),
+            TimeCounter::Growing { width, bars, undated } => {
+                let mut buckets = TimeBuckets::new(since, until);
+                buckets.undated = *undated;
+                for (number, bar) in bars {
+                    buckets.add_bar(start_of(*number, *width), *bar);
+                }
+                buckets
+            }
+        }
+    }
+}
+
+fn width_at(index: usize) -> i64 {
+    WIDTHS.get(index).map_or(MINUTE, |(width, _)| *width)
+}
+
+fn number_of(millis: i64, width: usize) -> i64 {
+    (millis - MONDAY).div_euclid(width_at(width))
+}
+
+fn start_of(number: i64, width: usize) -> i64 {
+    number * width_at(width) + MONDAY
 }
 
 impl TimeBuckets {
@@ -125,6 +209,17 @@ impl TimeBuckets {
         }
     }
 
+    /// Counts the events of a finer bar that begins at `start`, which is in the window or, for the
+    /// first one, a little before it.
+    fn add_bar(&mut self, start: i64, bar: ChartBar) {
+        let time = start.max(self.window.start);
+        let index = usize::try_from((time - self.start).div_euclid(self.width)).ok();
+        match index.and_then(|index| self.bars.get_mut(index)) {
+            Some(own) if time < self.window.end => own.add(bar),
+            _ => self.outside += bar.events,
+        }
+    }
+
     /// The bars with an event, and the runs of bars without one, in order; each with its span in
     /// milliseconds, cut to the window.
     pub fn runs(&self) -> Vec<(Range<i64>, ChartBar)> {
@@ -141,8 +236,8 @@ impl TimeBuckets {
     }
 }
 
-/// The section.
-pub fn section(buckets: &TimeBuckets, input: &ReportInput<'_>) -> ReportSection {
+/// The section; `more` comes after the chart.
+pub fn section(buckets: &TimeBuckets, input: &ReportInput<'_>, more: &Markup) -> ReportSection {
     let gaps = clip(buckets, &input.unread);
     let removed = clip(buckets, &input.removed);
     let description = describe(buckets, input, !gaps.is_empty(), !removed.is_empty());
@@ -163,6 +258,7 @@ pub fn section(buckets: &TimeBuckets, input: &ReportInput<'_>) -> ReportSection 
             figcaption { (description) }
         }
         (bar_table(buckets))
+        (more)
     };
     ReportSection { id: "time", link: "Over time", title: "Events over time", body }
 }
@@ -553,6 +649,38 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_window_that_is_known_only_at_the_end_has_the_same_bars(
+            from in -30_000_000_000_000_i64..30_000_000_000_000,
+            log_span in 4.0_f64..13.5,
+            shares in prop::collection::vec((0_f64..1.0, any::<bool>()), 1..40),
+            is_many: bool,
+        ) {
+            let span = 10_f64.powf(log_span);
+            // Enough to make the bars wider on the way.
+            let more = (0..if is_many { 6_000 } else { 0 }).map(|at| (f64::from(at) / 6_000.0, false));
+            let time = |share: f64| from + (span * share) as i64;
+            let events: Vec<_> = shares.into_iter().chain(more)
+                .map(|(share, failed)| (Timestamp::from_timestamp_millis(time(share)), failed))
+                .collect();
+            let first = events.iter().filter_map(|event| event.0).min().unwrap();
+            let last = events.iter().filter_map(|event| event.0).max().unwrap();
+            let until = last + chrono::TimeDelta::milliseconds(1);
+            let (mut growing, mut fixed) = (TimeCounter::growing(), TimeBuckets::new(first, until));
+            for (time, failed) in events {
+                growing.add(time, failed);
+                fixed.add(time, failed);
+            }
+            growing.add(None, false);
+            fixed.add(None, false);
+            if let TimeCounter::Growing { bars, .. } = &growing {
+                prop_assert!(bars.len() <= MAX_FINE_BARS);
+            }
+            let grown = growing.buckets(first, until);
+            prop_assert_eq!((&grown.bars, grown.outside, grown.undated),
+                (&fixed.bars, fixed.outside, fixed.undated));
+        }
+
         #[test]
         fn any_window_has_few_bars_and_each_event_one_place(
             since in -62_000_000_000_000_i64..253_000_000_000_000,

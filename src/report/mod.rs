@@ -4,18 +4,26 @@
 //! events make the same bytes, so that the page can be made again and compared.
 
 mod chart;
+mod event_rows;
+mod event_tables;
+mod frequency;
+mod guessed_logins;
+mod newcomers;
 mod page;
 mod report_event;
+mod source_charts;
 mod statistics;
 mod text;
+mod value_tables;
 
 use maud::Markup;
 
 use crate::model::time::Timestamp;
 
-pub use page::html_page;
+pub use frequency::FrequencyCounter;
+pub use page::{html_page, verdict_section};
 pub use report_event::{CountedValue, ReportSource};
-pub use statistics::{EventStatistics, FrequencyCounter};
+pub use statistics::EventStatistics;
 pub use text::{
     TableColumn, TruncatedText, counted_noun, date_time, duration, duration_between, events,
     minute, or_dash, size, table, text, time,
@@ -39,12 +47,28 @@ pub struct ReportInput<'a> {
     pub unread: Vec<SourceSpan<'a>>,
     /// What the sources no longer kept: the chart shades it.
     pub removed: Vec<SourceSpan<'a>>,
-    /// What comes first: whether anything is missing.
+    /// What comes first: whether anything is missing, or what the events are of.
     pub verdict: Markup,
+    /// Where all events are, for tables that leave some out: `in the files under events/`.
+    pub all_events: Option<Markup>,
     /// Further sections, between the administrative changes and the events.
     pub sections: Vec<ReportSection>,
     /// The last line.
     pub footer: Markup,
+}
+
+/// What a verdict is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerdictTone {
+    /// Nothing is missing.
+    Good,
+    /// Nothing is missing of what there was.
+    Neutral,
+    /// It says what the events are of; what is missing is not known.
+    #[allow(dead_code, reason = "of an export it is known")]
+    Information,
+    /// Something is missing.
+    Bad,
 }
 
 /// A time range of one source.

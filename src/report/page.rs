@@ -2,29 +2,39 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::report_event::{ADMINISTRATIVE, EVENT_COLUMNS};
-use super::statistics::{EventStatistics, FirstN, FrequencyCounter, ValueCount};
+use super::event_tables::{all_events, changes, failures};
+use super::guessed_logins::{GuessedLogin, MIN_FAILURES};
+use super::statistics::EventStatistics;
 use super::text::{
-    counted_noun, date_time, duration_between, events, list, or_dash, table_of_rows, text, time,
+    TableColumn, counted_noun, date_time, duration_between, list, or_dash, table, text, time,
 };
-use super::{ReportInput, ReportSection, chart};
+use super::value_tables::{most_frequent, rare};
+use super::{ReportInput, ReportSection, VerdictTone, chart, newcomers, source_charts};
 use crate::model::text::group_digits;
-
-/// Rows in a table of the most frequent values.
-const TOP_ROWS: usize = 10;
 
 /// Nothing is loaded and nothing runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'";
 
 /// The page of these events.
-pub fn html_page(input: ReportInput<'_>, statistics: &EventStatistics) -> String {
+pub fn html_page(input: ReportInput<'_>, mut statistics: EventStatistics) -> String {
+    statistics.logins.finish();
+    let statistics = &statistics;
     let title = text(&list(&input.heading));
-    let over_time = chart::section(&statistics.buckets, &input);
-    let mut sections =
-        vec![over_time, most_frequent(statistics), failures(statistics), changes(statistics)];
+    let buckets = statistics.over_time.buckets(input.shown_since, input.until);
+    let by_source = source_charts::pictures(statistics, &input);
+    let mut sections = vec![
+        chart::section(&buckets, &input, &by_source),
+        logins(statistics),
+        newcomers::section(statistics, &input),
+        changes(statistics, &input),
+        failures(statistics, &input),
+        most_frequent(statistics),
+        rare(statistics),
+    ];
+    let events = all_events(statistics, &input);
     sections.extend(input.sections);
-    sections.push(first_events(statistics));
+    sections.push(events);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -71,12 +81,14 @@ pub fn html_page(input: ReportInput<'_>, statistics: &EventStatistics) -> String
 /// The figures that people look for first.
 fn figures(statistics: &EventStatistics) -> Markup {
     let (first, last) = statistics.span.unzip();
-    let failures = group_digits(statistics.failures.offered);
-    let changes = group_digits(statistics.changes.offered);
+    let failures = group_digits(statistics.failures.offered());
+    let changes = group_digits(statistics.changes.offered());
+    let logins = group_digits(statistics.logins.found.offered);
     html! {
         dl class="figures" {
             div { dt { "Events" } dd { (group_digits(statistics.events)) } }
             div { dt { "Failures" } dd { a href="#failures" { (failures) } } }
+            div { dt { "Logins after failures" } dd { a href="#logins" { (logins) } } }
             div { dt { "Administrative changes" } dd { a href="#changes" { (changes) } } }
             div class="when" { dt { "First event (UTC)" } dd { (or_dash(first.map(time))) } }
             div class="when" { dt { "Last event (UTC)" } dd { (or_dash(last.map(time))) } }
@@ -84,218 +96,120 @@ fn figures(statistics: &EventStatistics) -> Markup {
     }
 }
 
-/// A table of the most frequent values of some kind among all events.
-const fn value_table(
-    title: &'static str,
-    one: &'static str,
-    many: &'static str,
-    without: &'static str,
-    has_times: bool,
-) -> ValueTable {
-    ValueTable { title, one, many, without, is_mixed: true, has_times }
-}
-
-const ACTORS: ValueTable = value_table("Actors", "actor", "actors", "without an actor", true);
-const ADDRESSES: ValueTable =
-    value_table("Addresses", "address", "addresses", "without an address", true);
-const ACTIONS: ValueTable = value_table("Actions", "action", "actions", "without an action", false);
-const COUNTRIES: ValueTable =
-    value_table("Countries", "country", "countries", "without a country", false);
-
-fn most_frequent(statistics: &EventStatistics) -> ReportSection {
+/// Logins that succeeded after others had failed.
+fn logins(statistics: &EventStatistics) -> ReportSection {
+    let found = &statistics.logins.found;
+    let more = found.offered - found.row_count();
+    let forgotten = statistics.logins.forgotten();
     let body = html! {
-        (ACTORS.render(&statistics.actors))
-        (ADDRESSES.render(&statistics.addresses))
-        div class="pair" {
-            (ACTIONS.render(&statistics.actions))
-            (COUNTRIES.render(&statistics.countries))
-        }
-    };
-    ReportSection { id: "most", link: "Most frequent", title: "Most frequent", body }
-}
-
-fn failures(statistics: &EventStatistics) -> ReportSection {
-    let rows = &statistics.failures;
-    let table = ValueTable { title: "What failed", is_mixed: false, has_times: true, ..ACTIONS };
-    let summary = html! {
         p {
-            (counted_noun(rows.offered, "event is", "events are"))
-            " recorded as a failure: what was tried and refused, or did not succeed. \
-              Not every source says how an event ended."
+            "Logins that succeeded after at least " (MIN_FAILURES) " failed in a row, of the same \
+             actor or from the same address in one source, each at most an hour after the one \
+             before: somebody who mistypes a password, or who guesses one. Not every source logs \
+             failed logins."
         }
-        (table.render(&statistics.failed_actions))
-    };
-    let body = selected_events(rows, "No event is recorded as a failure.", &summary, "");
-    ReportSection { id: "failures", link: "Failures", title: "Failures", body }
-}
-
-fn changes(statistics: &EventStatistics) -> ReportSection {
-    let rows = &statistics.changes;
-    let table = ValueTable { title: "Who made them", is_mixed: false, ..ACTORS };
-    let summary = html! {
-        p {
-            (counted_noun(rows.offered, "event is a change", "events are changes"))
-            " of accounts, groups, permissions, tokens, apps, policies or configuration, \
-              or took data out. Attempts that failed are not among them."
-        }
-        ul class="kinds" {
-            @for ((_, kind), count) in ADMINISTRATIVE.iter().zip(statistics.changes_by_kind) {
-                @if count > 0 { li { (kind) " " b { (group_digits(count)) } } }
-            }
-        }
-        (table.render(&statistics.changers))
-    };
-    let nothing = "No event is an administrative change.";
-    let body = selected_events(rows, nothing, &summary, ", oldest first");
-    ReportSection { id: "changes", link: "Changes", title: "Administrative changes", body }
-}
-
-fn selected_events(rows: &FirstN<Markup>, nothing: &str, summary: &Markup, order: &str) -> Markup {
-    html! {
-        @if rows.offered == 0 {
-            p class="nothing" { (nothing) }
+        @if found.offered == 0 {
+            p class="nothing" { "No login succeeded like this." }
         } @else {
-            (summary)
-            h3 { "The first " (group_digits(rows.row_count())) (order) }
-            (event_table(rows))
+            (table("plain logins", LOGIN_COLUMNS, found.rows().map(login_row)))
         }
-    }
-}
-
-fn first_events(statistics: &EventStatistics) -> ReportSection {
-    let shown = statistics.first.row_count();
-    let what = match statistics.events {
-        1 => "One event.".to_owned(),
-        all if all == shown => format!("All {}, the oldest first.", events(all)),
-        all => {
-            let (shown, all) = (group_digits(shown), events(all));
-            format!("The first {shown} of {all}, the oldest first.")
-        }
-    };
-    let body = html! {
-        @if shown == 0 {
-            p class="nothing" { "There is no event." }
-        } @else {
-            p { (what) " A dash means that the source does not say." }
-            (event_table(&statistics.first))
-        }
-    };
-    ReportSection { id: "events", link: "Events", title: "Events", body }
-}
-
-/// What a table of values says around them.
-struct ValueTable {
-    /// Its title.
-    title: &'static str,
-    /// What one value is called.
-    one: &'static str,
-    /// What several are called.
-    many: &'static str,
-    /// What is said of events without a value: `without an actor`.
-    without: &'static str,
-    /// Whether some of the events failed and some did not.
-    is_mixed: bool,
-    /// Whether the first and the last time are shown.
-    has_times: bool,
-}
-
-impl ValueTable {
-    /// The most frequent values.
-    fn render(&self, counter: &FrequencyCounter) -> Markup {
-        let rows = counter.top(TOP_ROWS);
-        let class = if self.has_times { "values timed" } else { "values" };
-        let most = rows.first().map_or(1, |row| row.events.max(1));
-        html! {
-            div class="top" {
-                h3 { (self.title) }
-                @if rows.is_empty() {
-                    p class="nothing" { "None. " (self.rest(counter, &rows)) }
-                } @else {
-                    div class="scroll" {
-                        table class=(class) {
-                            thead {
-                                tr {
-                                    th { (capital(self.one)) }
-                                    th class="n" { "Events" }
-                                    @if self.is_mixed { th class="n" { "Failed" } }
-                                    @if self.has_times {
-                                        th class="t" { "First (UTC)" }
-                                        th class="t" { "Last (UTC)" }
-                                    }
-                                }
-                            }
-                            tbody { @for row in &rows { (self.row(row, most)) } }
-                        }
-                    }
-                    p class="rest" { (self.rest(counter, &rows)) }
-                }
-            }
-        }
-    }
-
-    fn row(&self, row: &ValueCount, most: u64) -> Markup {
-        let width = |count: u64| format!("{:.2}%", 100.0 * (count as f64 / most as f64));
-        let failed = (row.failed > 0).then(|| group_digits(row.failed));
-        html! {
-            tr {
-                td {
-                    div class="d" { (row.label) }
-                    svg class="bar" width="100%" height="4" {
-                        rect width=(width(row.events)) height="4" class="ok" {}
-                        rect width=(width(row.failed)) height="4" class="bad" {}
-                    }
-                }
-                td class="n" { (group_digits(row.events)) }
-                @if self.is_mixed { td class="n" { (or_dash(failed)) } }
-                @if self.has_times {
-                    td class="t" { (or_dash(row.first.map(time))) }
-                    td class="t" { (or_dash(row.last.map(time))) }
-                }
-            }
-        }
-    }
-
-    /// What the rows leave out.
-    fn rest(&self, counter: &FrequencyCounter, rows: &[&ValueCount]) -> String {
-        let mut parts = Vec::new();
-        let others = counter.value_count() - rows.len();
-        if counter.max_error > 0 {
-            parts.push(format!(
-                "There are more than {} different {}, too many to count each: a count may be too \
-                 low, by {} at most, and a first time too late.",
-                group_digits(counter.capacity as u64),
-                self.many,
-                group_digits(counter.max_error)
-            ));
-        } else if others > 0 {
-            let shown: u64 = rows.iter().map(|row| row.events).sum();
-            let [one, many] = [self.one, self.many].map(|word| ["other ", word].concat());
-            let others = counted_noun(others as u64, &one, &many);
-            parts.push(format!("{others} in {}.", events(counter.counted - shown)));
-        }
-        if counter.without > 0 {
-            parts.push(format!("{} {}.", events(counter.without), self.without));
-        }
-        parts.join(" ")
-    }
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    let first = chars.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(chars).collect()
-}
-
-/// Events row by row, and how many more there are.
-fn event_table(rows: &FirstN<Markup>) -> Markup {
-    let more = rows.offered - rows.row_count();
-    html! {
-        (table_of_rows("events", &EVENT_COLUMNS, rows.rows()))
         @if more > 0 {
             p class="rest" {
-                (group_digits(more)) " more, later than these, in the files under "
-                code { "events/" } "."
+                (group_digits(more)) " more, after fewer failures, or after as many and later."
             }
+        }
+        @if forgotten > 0 {
+            p class="rest" {
+                "Too many actors and addresses failed within an hour to remember each: "
+                (counted_noun(forgotten, "series of failures was", "series of failures were"))
+                " forgotten, and what followed is not here."
+            }
+        }
+    };
+    let title = "Logins after failures";
+    ReportSection { id: "logins", link: title, title, body }
+}
+
+const LOGIN_COLUMNS: [TableColumn; 7] = [
+    ("Actor", "d"),
+    ("Failed (actor)", "n"),
+    ("Failed (address)", "n"),
+    ("First failure (UTC)", "t"),
+    ("Success (UTC)", "t"),
+    ("Address", "d"),
+    ("Country", "d"),
+];
+
+fn login_row(login: &GuessedLogin) -> [Markup; 7] {
+    let failures = |count: u64| or_dash((count > 0).then(|| group_digits(count)));
+    [
+        or_dash(login.actor.as_ref()),
+        failures(login.by_actor),
+        failures(login.from_address),
+        time(login.first_failure),
+        time(login.success),
+        or_dash(login.address.as_ref()),
+        or_dash(login.country.as_ref()),
+    ]
+}
+
+/// What stands first on the page: in a few words whether it can be relied on.
+pub fn verdict_section(tone: VerdictTone, title: &str, body: &Markup) -> Markup {
+    let (class, sign) = match tone {
+        VerdictTone::Good => ("good", "M7 12.5l3.4 3.4L17 9"),
+        VerdictTone::Neutral => ("part", "M7 12.5l3.4 3.4L17 9"),
+        VerdictTone::Information => ("part", "M12 11v7M12 6.4v.6"),
+        VerdictTone::Bad => ("bad", "M12 6v8M12 17.2v.6"),
+    };
+    html! {
+        section class={ "verdict " (class) } {
+            svg class="sign" viewBox="0 0 24 24" width="28" height="28" aria-hidden="true" {
+                circle cx="12" cy="12" r="11" {}
+                path d=(sign) {}
+            }
+            div { h2 { (title) } (body) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::ReportSource;
+
+    #[test]
+    fn events_that_are_no_export_make_a_page_too() {
+        let mut statistics = EventStatistics::of_any_time();
+        for number in 0..2_100_u64 {
+            let (day, minute) = (1 + number / 1_000, number % 1_000);
+            let time = format!("2026-11-{day:02}T{:02}:{:02}:00Z", minute / 60, minute % 60);
+            let line = format!(r#"{{"time":"{time}","action":"page_viewed"}}"#);
+            statistics.add_line(line.into(), ReportSource::default(), number);
+        }
+        let (since, until) = statistics.time_range().unwrap();
+        let input = ReportInput {
+            kind: "Audit log report",
+            heading: vec!["events.jsonl"],
+            since,
+            until,
+            shown_since: since,
+            source_count: 1,
+            unread: Vec::new(),
+            removed: Vec::new(),
+            verdict: verdict_section(VerdictTone::Information, "Events from files", &html! {}),
+            all_events: None,
+            sections: Vec::new(),
+            footer: html! {},
+        };
+        let page = html_page(input, statistics);
+        for text in [
+            "Atlassian audit log report",
+            "1 November 2026, 00:00 UTC",
+            "Events from files",
+            "2,100 events, no failure.",
+            "100 events between these</td>",
+        ] {
+            assert!(page.contains(text), "{text}");
         }
     }
 }

@@ -102,6 +102,13 @@ pub fn list(names: &[&str]) -> String {
     }
 }
 
+/// `word` with a capital letter.
+pub fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
 /// `12.3 MB`.
 pub fn size(bytes: u64) -> String {
     if bytes < 1_000 {
