@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, generate};
 use crate::commands::{
-    self, actions, auth, check, convert, demo, export, follow, pull, sandbox, search, stats,
-    status, top, verify,
+    self, actions, auth, check, convert, demo, export, follow, pull, report, sandbox, search,
+    stats, status, top, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -165,6 +165,7 @@ async fn act(
         CommandRequest::Export(request) => return export::run(request, env, console).await,
         CommandRequest::Convert(request) => return convert::run(request, env, console).await,
         CommandRequest::Search(request) => return search::run(*request, env, console).await,
+        CommandRequest::Report(request) => return report::run(*request, env, console).await,
         CommandRequest::Top(request) => return top::run(*request, env, console).await,
         CommandRequest::Stats(request) => return stats::run(*request, env, console).await,
         CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,

@@ -81,6 +81,8 @@ pub enum Command {
     Top(Box<TopArgs>),
     /// Summarise events: how many, when, by whom, what
     Stats(Box<StatsArgs>),
+    /// Make a page of events for people: what, when, who, from where, and what stands out
+    Report(Box<ReportArgs>),
     /// Convert saved events to another format
     Convert(ConvertArgs),
     /// Check that an export is complete and unchanged
@@ -315,6 +317,20 @@ pub struct StatsArgs {
     #[arg(long)]
     pub json: bool,
     /// Which of them are counted.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+}
+
+/// `report`
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// Where events come from.
+    #[command(flatten)]
+    pub inputs: QueryInputs,
+    /// The page to write, an HTML file; - is stdout
+    #[arg(long, short, value_name = "FILE", value_parser = validate::path)]
+    pub output: PathBuf,
+    /// Which of them are on it.
     #[command(flatten)]
     pub filter: FilterFlags,
 }

@@ -46,6 +46,8 @@ pub enum PathRole {
     ConvertedOutput,
     /// What `--report` names.
     Report,
+    /// The page that `report` writes.
+    ReportPage,
     /// What `--metrics-file` names.
     MetricsFile,
     /// The folder of an export.
@@ -73,6 +75,7 @@ impl PathRole {
             PathRole::ConfiguredOutput(name) => (false, "the output", Some(name)),
             PathRole::ConvertedOutput => (true, "the output", None),
             PathRole::Report => (true, "`--report`", None),
+            PathRole::ReportPage => (true, "the page", None),
             PathRole::MetricsFile => (true, "`--metrics-file`", None),
             PathRole::ExportFolder => (true, "the export folder", None),
             PathRole::ManualPage => (true, "a manual page", None),

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{FilterFlags, PullArgs, QueryInputs, SearchArgs, StatsArgs, TopArgs};
+use crate::cli::args::{
+    FilterFlags, PullArgs, QueryInputs, ReportArgs, SearchArgs, StatsArgs, TopArgs,
+};
 use crate::cli::load::{CommandContext, usage_error};
+use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::pull;
 use crate::config::request::{
-    EventInput, PullRequest, RawLines, SavedEventQuery, SearchFormat, SearchRequest, StatsRequest,
-    TopRequest,
+    EventInput, PullRequest, RawLines, ReportRequest, ReportTarget, SavedEventQuery, SearchFormat,
+    SearchRequest, StatsRequest, TopRequest,
 };
 use crate::config::settings::OutputFormat;
 use crate::config::telemetry::ColorMode;
@@ -44,6 +47,20 @@ pub fn search(typed: SearchArgs, context: &CommandContext<'_>) -> Result<SearchR
         is_unsorted: typed.unsorted,
         is_count: typed.count,
     })
+}
+
+/// The request of `report`.
+pub fn report(typed: ReportArgs, context: &CommandContext<'_>) -> Result<ReportRequest, AppError> {
+    let output = match typed.output == Path::new("-") {
+        true => ReportTarget::Stdout,
+        false => {
+            let mut paths = CommandPaths::reserved_if_configured(context);
+            paths.add(PathRole::ReportPage, &typed.output);
+            paths.refuse_clashes()?;
+            ReportTarget::File(context.env.at_cwd(&typed.output))
+        }
+    };
+    Ok(ReportRequest { query: query(typed.inputs, typed.filter, context)?, output })
 }
 
 /// The request of `top`.

@@ -11,19 +11,24 @@ use serde_json::Value;
 use crate::collect::collector::{CollectOptions, SourceCollector, SourceToRead};
 use crate::collect::connector::SourceConnector;
 use crate::collect::{signals, summary};
+use crate::commands::issue_reporter::IssueReporter;
+use crate::commands::query::QueryWork;
+use crate::commands::report;
 use crate::commands::sandbox::{configuration, start};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
-use crate::config::request::DemoRequest;
+use crate::config::request::{DemoRequest, EventInput, RawLines, SavedEventQuery};
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::filter::EventFilter;
 use crate::http::quota::QuotaDir;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::run::RunMode;
 use crate::sandbox::{self, SandboxOptions};
 use crate::sink::stdout;
@@ -48,7 +53,10 @@ pub async fn run(
     })?;
     let sandbox = start(SandboxOptions::default()).await?;
     let is_watched = env.stdout_is_terminal;
-    let events = is_watched.then_some(folder.path());
+    if let Some(page) = &request.report {
+        report::refuse_other_file(page)?;
+    }
+    let events = (is_watched || request.report.is_some()).then_some(folder.path());
     let sources = sources(&sandbox.base_url(), events, &request)?;
     let state_dir = folder.path().join("state");
     let options = CollectOptions::new(&state_dir, signals::watch_signals(), console);
@@ -56,8 +64,14 @@ pub async fn run(
     let mut connector = SourceConnector::new(QuotaDir::off());
     let collection = SourceCollector::start(options, &mut connector, sources);
     let (mut reports, exit, elapsed) = collection.finish().await;
-    if is_watched {
-        print_events(folder.path(), reports.iter().map(|report| report.source.as_str()))?;
+    let names: Vec<&str> = reports.iter().map(|report| report.source.as_str()).collect();
+    if let Some(page) = &request.report {
+        make_page(page, folder.path(), &names, console)?;
+    }
+    match (is_watched, events) {
+        (true, _) => print_events(folder.path(), &names)?,
+        (false, Some(folder)) => names.iter().try_for_each(|name| print_file(folder, name))?,
+        (false, None) => {}
     }
     for report in &mut reports {
         // There will be no later pull, and the files are about to be removed.
@@ -108,8 +122,45 @@ fn file_of(folder: &Path, source: &str) -> String {
     folder.join(format!("{source}.jsonl")).display().to_string()
 }
 
+/// Makes a page of the events of `sources`.
+fn make_page(
+    page: &Path,
+    folder: &Path,
+    sources: &[&str],
+    console: &StderrConsole,
+) -> Result<(), AppError> {
+    let inputs = sources.iter().map(|name| EventInput::File(file_of(folder, name).into()));
+    let query = SavedEventQuery {
+        inputs: inputs.collect(),
+        pull: None,
+        raw: RawLines::default(),
+        filter: EventFilter::default(),
+        now: chrono::Utc::now(),
+        extra_actions: None,
+    };
+    let mut reporter = IssueReporter::new(console);
+    let (made, _) = report::page_of(QueryWork {
+        query: &query,
+        taxonomy: Taxonomy::default(),
+        report: &mut |issue| reporter.report(&issue),
+        is_stopped: &|| false,
+    })?;
+    report::write_page(page, &made.html)?;
+    console.notice(format!("wrote a page of the events to `{}`", page.display()));
+    Ok(())
+}
+
+fn print_file(folder: &Path, source: &str) -> Result<(), AppError> {
+    let text = fs::read_to_string(file_of(folder, source)).map_err(|error| {
+        AppError::new(Exit::Output, "cannot read the events of the demo again")
+            .because(&error)
+            .hint("look at the temporary folder that TMPDIR names")
+    })?;
+    Ok(stdout::print(&text)?)
+}
+
 /// Prints a readable few of the events of `sources` and how to see the rest.
-fn print_events<'n>(folder: &Path, sources: impl Iterator<Item = &'n str>) -> Result<(), AppError> {
+fn print_events(folder: &Path, sources: &[&str]) -> Result<(), AppError> {
     let mut events = Vec::new();
     for source in sources {
         let text = fs::read_to_string(file_of(folder, source)).unwrap_or_default();

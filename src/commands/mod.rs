@@ -10,6 +10,7 @@ pub mod follow;
 mod issue_reporter;
 pub mod pull;
 mod query;
+pub mod report;
 pub mod sandbox;
 pub mod search;
 pub mod stats;

@@ -13,7 +13,7 @@ use crate::config::error::ConfigError;
 use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, OutputFormat, OutputSettings, Settings, SourceSettings,
 };
-use crate::config::validate::{duration, format, nonzero_duration, word};
+use crate::config::validate::{duration, format, nonzero_duration, path, word};
 use crate::filter::{EventFilter, FieldPath};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, Window};
@@ -39,6 +39,8 @@ pub enum CommandRequest {
     Convert(ConvertRequest),
     /// `search`
     Search(Box<SearchRequest>),
+    /// `report`
+    Report(Box<ReportRequest>),
     /// `top`
     Top(Box<TopRequest>),
     /// `stats`
@@ -308,6 +310,15 @@ pub struct SearchRequest {
     pub is_count: bool,
 }
 
+/// The request of `report`.
+#[derive(Debug, Clone)]
+pub struct ReportRequest {
+    /// Which events are on the page.
+    pub query: SavedEventQuery,
+    /// Where it goes.
+    pub output: ReportTarget,
+}
+
 /// The request of `top`.
 #[derive(Debug, Clone)]
 pub struct TopRequest {
@@ -416,6 +427,9 @@ pub struct DemoRequest {
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
+    /// Also make a page of the events, an HTML file
+    #[arg(long, value_name = "FILE", value_parser = path, conflicts_with = "format")]
+    pub report: Option<PathBuf>,
 }
 
 /// `sandbox`

@@ -65,7 +65,6 @@ pub enum VerdictTone {
     /// Nothing is missing of what there was.
     Neutral,
     /// It says what the events are of; what is missing is not known.
-    #[allow(dead_code, reason = "of an export it is known")]
     Information,
     /// Something is missing.
     Bad,

@@ -10,6 +10,7 @@ use super::event_rows::{EventRows, KeptEvent, RowPosition};
 use super::frequency::{CountedEvent, FrequencyCounter};
 use super::guessed_logins::{LoginAttempt, LoginWatch};
 use super::report_event::{CHANGE_KINDS, CountedValue, ReportEvent, ReportSource, event_object};
+use crate::model::json::Document;
 use crate::model::meaning::Outcome;
 use crate::model::time::Timestamp;
 
@@ -85,7 +86,6 @@ impl EventStatistics {
     }
 
     /// Counts nothing yet; the charts are of the time range of the events themselves.
-    #[allow(dead_code, reason = "an export says what its time range is")]
     pub fn of_any_time() -> EventStatistics {
         EventStatistics::with_window(None)
     }
@@ -116,7 +116,6 @@ impl EventStatistics {
     }
 
     /// The time range of the charts, the end not included: the window, or that of the events.
-    #[allow(dead_code, reason = "an export says what its time range is")]
     pub fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
         let own = self.span.map(|(first, last)| (first, last + TimeDelta::milliseconds(1)));
         self.window.or(own)
@@ -124,8 +123,14 @@ impl EventStatistics {
 
     /// Counts the event in line `number` of its source, if the line holds one.
     pub fn add_line(&mut self, line: Bytes, source: ReportSource<'_>, number: u64) {
-        let Some(object) = event_object(line) else { return };
-        let event = ReportEvent::of(&object);
+        if let Some(event) = event_object(line) {
+            self.add_event(&event, source, number);
+        }
+    }
+
+    /// Counts the event in line `number` of its source.
+    pub fn add_event(&mut self, object: &Document, source: ReportSource<'_>, number: u64) {
+        let event = ReportEvent::of(object);
         let time = event.time();
         let failed = event.outcome() == Outcome::Failure;
         let position =

@@ -60,6 +60,7 @@ mod page_errors;
 mod paths;
 mod people;
 mod refusals;
+mod report;
 mod resume;
 mod retention;
 mod search;

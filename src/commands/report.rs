@@ -1,0 +1,216 @@
+//! Runs `report`: makes a page of events.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use maud::{Markup, html};
+
+use crate::commands::query::{self, QueryWork};
+use crate::config::env::ProcessEnv;
+use crate::config::request::{ReportRequest, ReportTarget, SavedEventQuery};
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::files::{Durability, FileReplacement};
+use crate::model::json::Node;
+use crate::model::name::SourceKind;
+use crate::model::source_kind::SourceAddress;
+use crate::model::text::counted;
+use crate::model::time::Timestamp;
+use crate::report::{
+    EventStatistics, ReportInput, ReportSource, VerdictTone, counted_noun, date_time, html_page,
+    text, verdict_section,
+};
+use crate::search::{self, NextStep, QueryCounts};
+use crate::sink::stdout;
+use crate::telemetry::console::StderrConsole;
+
+/// Sources that are told apart; the events of further ones count as those of the last.
+const MAX_SOURCES: usize = 200;
+
+/// What every page begins with.
+const PAGE_START: &[u8] = b"<!DOCTYPE html>";
+
+/// Makes the page, and returns whether everything could be read.
+///
+/// # Errors
+/// The page cannot be written, or a signal came.
+pub async fn run(
+    request: ReportRequest,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
+) -> Result<Exit, AppError> {
+    let ReportRequest { query, output } = request;
+    if let ReportTarget::File(path) = &output {
+        refuse_other_file(path)?;
+    }
+    let (page, exit) = query::run(query, env, console, page_of).await?;
+    match &output {
+        ReportTarget::Stdout => stdout::print(&page.html)?,
+        ReportTarget::File(path) => {
+            write_page(path, &page.html)?;
+            console.notice(format!(
+                "wrote a page of {} to `{}`",
+                counted(page.events, "event"),
+                path.display()
+            ));
+        }
+    }
+    Ok(exit)
+}
+
+/// A page that is made.
+pub struct EventPage {
+    /// Its text.
+    pub html: String,
+    events: u64,
+}
+
+/// Refuses to replace a file that is no page: it may hold events.
+///
+/// # Errors
+/// It is there, and does not begin like a page.
+pub fn refuse_other_file(path: &Path) -> Result<(), AppError> {
+    let mut start = [0; PAGE_START.len()];
+    match File::open(path).and_then(|mut file| file.read_exact(&mut start)) {
+        Ok(()) if start.eq_ignore_ascii_case(PAGE_START) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        _ => {
+            let what = format!("`{}` is there already, and is no page", path.display());
+            let hint = "name another file; only a page is replaced by a newer one";
+            Err(AppError::new(Exit::Output, what).hint(hint))
+        }
+    }
+}
+
+/// Writes a page, in place of an older one.
+///
+/// # Errors
+/// The file system's.
+pub fn write_page(path: &Path, html: &str) -> Result<(), AppError> {
+    let replacement = FileReplacement::new(path, Durability::None);
+    let written = replacement.write(|out| out.write_all(html.as_bytes()));
+    written.map_err(|error: io::Error| {
+        AppError::new(Exit::Output, format!("cannot write the page `{}`", path.display()))
+            .because(&error)
+            .hint("check the folder, and that this user may write to it")
+    })
+}
+
+/// Counts the events of a query, and makes their page.
+pub fn page_of(work: QueryWork<'_>) -> Result<(EventPage, QueryCounts), AppError> {
+    let QueryWork { query, taxonomy, report, is_stopped } = work;
+    let mut statistics = match (query.filter.since, query.filter.until) {
+        (Some(since), until) => EventStatistics::new(since, until.unwrap_or(query.now)),
+        (None, _) => EventStatistics::of_any_time(),
+    };
+    let mut sources = SourceNumbers::default();
+    let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
+    let mut number = 0;
+    let counts = search::choose_events(query, taxonomy, report, wait, |event| {
+        number += 1;
+        statistics.add_event(&event.doc, sources.source_of(event.doc.root()), number);
+        Ok(NextStep::Continue)
+    })?;
+    let events = counts.chosen;
+    Ok((EventPage { html: page(query, &counts, &sources, statistics), events }, counts))
+}
+
+/// The sources of events, numbered as they come.
+#[derive(Default)]
+struct SourceNumbers {
+    of_name: HashMap<String, usize>,
+}
+
+impl SourceNumbers {
+    fn source_of<'s>(&mut self, event: Node<'s>) -> ReportSource<'s> {
+        let source = event.get("source");
+        let name = source.and_then(|source| borrowed(source, "name")).unwrap_or("no source");
+        let known = self.of_name.get(name).copied();
+        let index = known.unwrap_or_else(|| {
+            let next = self.of_name.len().min(MAX_SOURCES - 1);
+            if self.of_name.len() < MAX_SOURCES {
+                self.of_name.insert(name.to_owned(), next);
+            }
+            next
+        });
+        let kind = source.and_then(|source| borrowed(source, "type"));
+        let kind = kind.and_then(|kind| kind.parse::<SourceKind>().ok());
+        // Each server numbers its own users.
+        let has_own_users = kind.is_some_and(|kind| kind.address() == SourceAddress::Server);
+        ReportSource { index, label: Some(name), realm: has_own_users.then_some(name) }
+    }
+}
+
+/// The text of a field, where it stands in the line as it is; our own names do.
+fn borrowed<'s>(object: Node<'s>, key: &str) -> Option<&'s str> {
+    match object.text_of(key)? {
+        std::borrow::Cow::Borrowed(text) => Some(text),
+        std::borrow::Cow::Owned(_) => None,
+    }
+}
+
+fn page(
+    query: &SavedEventQuery,
+    counts: &QueryCounts,
+    sources: &SourceNumbers,
+    statistics: EventStatistics,
+) -> String {
+    let (since, until) = statistics.time_range().unwrap_or((query.now, query.now));
+    let mut names: Vec<&str> = sources.of_name.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let input = ReportInput {
+        kind: "Audit log report",
+        heading: names,
+        since,
+        until,
+        shown_since: since,
+        source_count: sources.of_name.len(),
+        unread: Vec::new(),
+        removed: Vec::new(),
+        verdict: verdict(query, counts),
+        all_events: None,
+        sections: Vec::new(),
+        footer: html! {
+            "Made by atlaudit " (env!("CARGO_PKG_VERSION")) " at " (date_time(query.now))
+            ". Every time on this page is UTC."
+        },
+    };
+    html_page(input, statistics)
+}
+
+/// What the page is of, and what could not be read.
+fn verdict(query: &SavedEventQuery, counts: &QueryCounts) -> Markup {
+    let lost = counts.read.lines_lost + counts.read.inputs_lost;
+    let (tone, title) = match lost {
+        0 => (VerdictTone::Information, "A page of saved events"),
+        _ => (VerdictTone::Bad, "Not everything could be read"),
+    };
+    let range = |time: Option<Timestamp>, word: &str| {
+        time.map(|time| format!(" {word} {}", date_time(time))).unwrap_or_default()
+    };
+    let body = html! {
+        p {
+            "Of " (counted(counts.events, "event")) " that were read, "
+            (counted(counts.chosen, "event"))
+            @if counts.chosen == counts.events { " are on this page" } @else { " fit the filters" }
+            (text(&range(query.filter.since, "from"))) (text(&range(query.filter.until, "until")))
+            ". What was never saved cannot be on it."
+        }
+        @if lost > 0 {
+            p {
+                (counted_noun(counts.read.lines_lost, "line", "lines")) " and "
+                (counted_noun(counts.read.inputs_lost, "file", "files"))
+                " could not be read, so that events may be missing."
+            }
+        }
+        @if counts.undated > 0 {
+            p {
+                (counts.undated) " more fit, but for a time that can be read."
+            }
+        }
+    };
+    verdict_section(tone, title, &body)
+}
