@@ -17,7 +17,7 @@ use crate::config::validate::{self, compression, format, nonzero_duration, sourc
 use crate::filter::{AddressRange, FieldPath, WhereExpression};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::name::{SourceKind, SourceName};
-use crate::model::time::TypedTime;
+use crate::model::typed_time::TypedTime;
 use crate::model::workspace::SiteWorkspace;
 
 /// Collects Atlassian audit logs, completely and exactly once, as JSON lines
@@ -55,6 +55,9 @@ pub struct GlobalArgs {
     /// When to colour messages [default: auto]
     #[arg(long, global = true, value_name = "WHEN")]
     pub color: Option<ColorMode>,
+    /// Time zone of typed and shown times: a name (Europe/Berlin), local or UTC [default: UTC]
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub tz: Option<String>,
 }
 
 /// What to do.

@@ -18,6 +18,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
+use crate::model::user_zone::UserZone;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::sink::location::FileIdentity;
 
@@ -45,6 +46,8 @@ pub struct CommandContext<'a> {
     pub env: &'a ProcessEnv,
     /// The start of the run.
     pub now: Timestamp,
+    /// The zone of typed times.
+    pub zone: UserZone,
     /// Files, keyring and terminal.
     pub host: &'a HostAccess<'a>,
 }

@@ -97,7 +97,7 @@ mod tests {
             ("atlaudit", 2),
             ("atlaudit pul", 2),
             ("atlaudit pull --max-events 0", 2),
-            ("atlaudit pull --since yesterday", 2),
+            ("atlaudit pull --since yesterdy", 2),
             ("atlaudit pull ../x", 2),
             ("atlaudit pull --format cef", 2),
             ("atlaudit sandbox --rate-limit 0", 2),

@@ -12,12 +12,13 @@ use crate::config::request::{
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
-use crate::model::time::{Timestamp, format_millis};
+use crate::model::time::Timestamp;
+use crate::model::typed_time::{ResolvedTime, TypedTime};
 
 /// The request of `pull`.
 pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest, AppError> {
     let CommandContext { env, now, .. } = *context;
-    let one_off = one_off(&typed, now)?;
+    let one_off = one_off(&typed, context)?;
     let (settings, mut sources) = context.select(&typed.names)?;
     let flags = OutputLayer {
         // A name that is typed says how the file is packed, where nothing else typed does.
@@ -86,10 +87,12 @@ pub fn follow(typed: FollowArgs, context: &CommandContext<'_>) -> Result<FollowR
 /// The request of `export`.
 pub fn export(typed: ExportArgs, context: &CommandContext<'_>) -> Result<ExportRequest, AppError> {
     let CommandContext { env, now, .. } = *context;
+    let since = resolved("--since", typed.since, context)?;
+    let until = typed.until.map(|until| resolved("--until", until, context)).transpose()?;
     check_window(
-        Some(typed.since.resolve(now)),
-        typed.until.map(|until| until.resolve(now)),
-        now,
+        context,
+        Some(since.at),
+        until.map(|until| until.at),
         "leave it out: an export ends now, when its first run begins",
         HALF_OPEN,
     )?;
@@ -109,8 +112,8 @@ pub fn export(typed: ExportArgs, context: &CommandContext<'_>) -> Result<ExportR
         sources,
         state_dir: settings.state_dir,
         now,
-        since: typed.since,
-        until: typed.until,
+        since,
+        until,
         folder: env.at_cwd(&typed.output),
         keep_bodies: typed.keep_bodies,
         sign: typed.sign.map(|path| env.at_cwd(&path)),
@@ -152,13 +155,30 @@ fn report_target(
 }
 
 /// The window of `--since` and `--until`.
-fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOffWindow>, AppError> {
-    let since = typed.since.map(|time| time.resolve(now));
-    let until = typed.until.map(|time| time.resolve(now));
+fn one_off(
+    typed: &PullArgs,
+    context: &CommandContext<'_>,
+) -> Result<Option<OneOffWindow>, AppError> {
+    let resolved = |flag, typed: Option<TypedTime>| {
+        typed.map(|typed| resolved(flag, typed, context)).transpose()
+    };
+    let since = resolved("--since", typed.since)?.map(|since| since.at);
+    let until = resolved("--until", typed.until)?.map(|until| until.at);
     let future_hint = "leave it out: a window without `--until` ends now";
-    check_window(since, until, now, future_hint, "give a time in the past, such as `7d`")?;
+    check_window(context, since, until, future_hint, "give a time in the past, such as `7d`")?;
     let is_typed = since.is_some() || until.is_some();
     Ok(is_typed.then_some(OneOffWindow { since, until }))
+}
+
+/// What the time of a flag means now, in the zone of the command.
+pub fn resolved(
+    flag: &str,
+    typed: TypedTime,
+    context: &CommandContext<'_>,
+) -> Result<ResolvedTime, AppError> {
+    typed.with_meaning(context.now, context.zone).map_err(|error| {
+        usage_error(format!("`{flag}`: {error}"), "give a time before or after it")
+    })
 }
 
 const HALF_OPEN: &str = "a window holds since <= time < until";
@@ -166,15 +186,16 @@ const HALF_OPEN: &str = "a window holds since <= time < until";
 /// Refuses a window that is empty, or ends in the future: nobody can hold what has not happened
 /// yet. The hints are for an end, and for a start, that is not in the past.
 fn check_window(
+    context: &CommandContext<'_>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-    now: Timestamp,
     end_hint: &str,
     start_hint: &str,
 ) -> Result<(), AppError> {
+    let CommandContext { now, zone, .. } = *context;
     let (name, end, hint) = match until {
         Some(until) if until > now => {
-            let what = format!("`--until` ({}) is in the future", format_millis(until));
+            let what = format!("`--until` ({}) is in the future", zone.millis(until));
             return Err(usage_error(what, end_hint));
         }
         Some(until) => ("`--until`", until, HALF_OPEN),
@@ -182,7 +203,7 @@ fn check_window(
     };
     match since {
         Some(since) if since >= end => {
-            let (since, end) = (format_millis(since), format_millis(end));
+            let (since, end) = (zone.millis(since), zone.millis(end));
             let what = format!("`--since` ({since}) is not before {name} ({end})");
             Err(usage_error(what, hint))
         }

@@ -15,7 +15,7 @@ use crate::error::AppError;
 use crate::filter::{
     AddressRange, EventFilter, FieldCondition, FieldPath, FilterField, ValuePattern,
 };
-use crate::model::time::{Timestamp, TypedTime};
+use crate::model::typed_time::TypedTime;
 
 /// The columns of CSV where none are named.
 const CSV_COLUMNS: [&str; 12] = [
@@ -113,7 +113,7 @@ pub fn query(
         (None, files) => event_inputs(files),
     };
     let extra_actions = context.extra_actions(&context.load()?)?;
-    let filter = event_filter(filter, now)?;
+    let filter = event_filter(filter, context)?;
     Ok(SavedEventQuery { inputs, pull, raw: RawLines::default(), filter, now, extra_actions })
 }
 
@@ -150,9 +150,12 @@ fn pull_request(
     pull::pull(typed, context)
 }
 
-fn event_filter(typed: FilterFlags, now: Timestamp) -> Result<EventFilter, AppError> {
-    let [since, until] =
-        [typed.since, typed.until].map(|time| time.map(|time: TypedTime| time.resolve(now)));
+fn event_filter(typed: FilterFlags, context: &CommandContext<'_>) -> Result<EventFilter, AppError> {
+    let resolved = |flag, typed: Option<TypedTime>| {
+        typed.map(|typed| pull::resolved(flag, typed, context)).transpose()
+    };
+    let since = resolved("--since", typed.since)?.map(|since| since.at);
+    let until = resolved("--until", typed.until)?.map(|until| until.at);
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {

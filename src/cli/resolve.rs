@@ -11,7 +11,7 @@ use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::{convert, generate, login, pull, query};
 use crate::config::check;
-use crate::config::env::ProcessEnv;
+use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::request::{
     ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, StatusRequest,
@@ -29,6 +29,8 @@ pub fn telemetry(args: &Args, env: &ProcessEnv) -> TelemetrySettings {
         verbosity: LogVerbosity::new(args.global.quiet, args.global.verbose),
         log_format: args.global.log_format.unwrap_or_default(),
         color: ColorMode::choose(args.global.color, env),
+        // `resolve` reports one that is wrong.
+        zone: env::user_zone(args.global.tz.as_deref(), env).unwrap_or_default(),
     }
 }
 
@@ -44,7 +46,9 @@ pub fn resolve(
         let what = "`--quiet` and `--verbose` contradict each other";
         return Err(usage_error(what, "use one of them"));
     }
-    let context = &CommandContext { global: &args.global, env, now, host };
+    let zone = env::user_zone(args.global.tz.as_deref(), env)
+        .map_err(|error| usage_error(error.what, error.hint.as_deref().unwrap_or_default()))?;
+    let context = &CommandContext { global: &args.global, env, now, zone, host };
     Ok(match args.command {
         Command::Pull(typed) => CommandRequest::Pull(pull::pull(typed, context)?),
         Command::Follow(typed) => CommandRequest::Follow(pull::follow(typed, context)?),

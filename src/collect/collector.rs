@@ -213,7 +213,8 @@ impl<'c> SourceCollector<'c> {
         let name = &job.settings.name;
         options.registry.run_started(name, meter.clone());
         let bars = options.console.bars().filter(|_| self.shared.may_show_progress);
-        let progress = bars.map(|bars| ProgressLine::start(bars, name.as_str(), meter));
+        let zone = options.console.zone();
+        let progress = bars.map(|bars| ProgressLine::start(bars, name.as_str(), meter, zone));
         let span = tracing::error_span!("pull", source = name.as_str());
         let own = job.clone();
         let pulling = async move {

@@ -1,7 +1,7 @@
 //! What a run says: the messages at the end of each source, and the summary at the end of all.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::text::{counted, group_digits, printable};
-use crate::model::time::{format_millis, in_words};
+use crate::model::time::{in_words, parse_api_time};
+use crate::model::user_zone::UserZone;
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -20,21 +21,37 @@ const MAX_SOURCE_LINES: usize = 20;
 /// Up to so many files are named.
 const NAMED_FILES: usize = 3;
 
+/// Where the person is who reads a summary.
+struct ReaderPlace {
+    /// The working directory, which paths are shown from.
+    cwd: PathBuf,
+    /// The zone of times.
+    zone: UserZone,
+}
+
+impl ReaderPlace {
+    /// The minute of a time as a report has it.
+    fn minute(&self, time: &str) -> String {
+        parse_api_time(time).map_or(time.to_owned(), |time| self.zone.minute(time))
+    }
+}
+
 /// Reports how a run ended, at `level`; nothing if the reader of all output went away.
 pub fn report(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.output_closed) {
         let cwd = std::env::current_dir().unwrap_or_default();
-        let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);
-        for message in firsts.chain(source_messages(reports, &cwd)) {
+        let reader = ReaderPlace { cwd, zone: console.zone() };
+        let firsts = first_pulls(reports, reader.zone).into_iter().map(ConsoleMessage::new);
+        for message in firsts.chain(source_messages(reports, &reader)) {
             console.say(level, &message);
         }
-        console.say(level, &total_message(reports, elapsed, &cwd));
+        console.say(level, &total_message(reports, elapsed, &reader));
     }
 }
 
 /// A line for each source that was read for the first time: nothing else says that older events
 /// stay unread.
-fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
+fn first_pulls(reports: &[SourceReport], zone: UserZone) -> Vec<String> {
     let firsts = reports.iter().filter(|report| report.pages > 0);
     let firsts = firsts.filter_map(|report| Some((report, report.first_pull?)));
     let mut lines: Vec<_> = firsts
@@ -42,7 +59,7 @@ fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
             format!(
                 "first pull of {}: it begins at {} ({}), and no later pull reads older events",
                 report.source,
-                minute(&format_millis(first.from)),
+                zone.minute(first.from),
                 match first.initial_lookback {
                     Some(span) => format!("`initial_lookback` is {}", in_words(span)),
                     None => "`initial_from`".to_owned(),
@@ -63,16 +80,16 @@ fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
 /// Where the events of a source went and when they happened: `, 2026-11-21 14:03Z … 2026-11-28
 /// 09:12Z, to ./acme.jsonl`. Empty without events, and without files if they went to standard
 /// output.
-fn time_range_and_files(report: &SourceReport, cwd: &Path) -> String {
+fn time_range_and_files(report: &SourceReport, reader: &ReaderPlace) -> String {
     let mut text = String::new();
     if let (Some(first), Some(last)) = (&report.first_event, &report.last_event) {
-        let (first, last) = (minute(first), minute(last));
+        let (first, last) = (reader.minute(first), reader.minute(last));
         text.push_str(&match first == last {
             true => format!(", {first}"),
             false => format!(", {first} … {last}"),
         });
     }
-    let shown = |path: &String| match Path::new(path).strip_prefix(cwd) {
+    let shown = |path: &String| match Path::new(path).strip_prefix(&reader.cwd) {
         Ok(inside) => printable(&format!("./{}", inside.display())),
         Err(_) => printable(path),
     };
@@ -92,18 +109,14 @@ fn time_range_and_files(report: &SourceReport, cwd: &Path) -> String {
     text
 }
 
-/// `2026-11-21 14:03Z` of `2026-11-21T14:03:25.000Z`.
-fn minute(time: &str) -> String {
-    match time.get(..16) {
-        Some(minute) => format!("{}Z", minute.replace('T', " ")),
-        None => time.to_owned(),
-    }
-}
-
 /// The line of the whole run, with its numbers for programs. Those of a single source carry its
 /// name.
-fn total_message(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessage {
-    let message = ConsoleMessage::new(total_line(reports, elapsed, cwd));
+fn total_message(
+    reports: &[SourceReport],
+    elapsed: Duration,
+    reader: &ReaderPlace,
+) -> ConsoleMessage {
+    let message = ConsoleMessage::new(total_line(reports, elapsed, reader));
     let message = with_counts(message.fact("sources", reports.len()), reports, elapsed);
     match reports {
         [only] => message.fact("source", only.source.as_str()),
@@ -135,7 +148,7 @@ pub fn worst_exit(reports: &[SourceReport]) -> Exit {
 }
 
 /// A line for each source if there are several; of many, only of those with events or problems.
-fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
+fn source_messages(reports: &[SourceReport], reader: &ReaderPlace) -> Vec<ConsoleMessage> {
     if reports.len() < 2 {
         return Vec::new();
     }
@@ -144,7 +157,7 @@ fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> 
         reports.len() <= MAX_SOURCE_LINES || is_news
     };
     let named = reports.iter().filter(is_shown);
-    let mut lines: Vec<_> = named.map(|report| source_message(report, cwd)).collect();
+    let mut lines: Vec<_> = named.map(|report| source_message(report, reader)).collect();
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
         let text = format!("and {} without news", counted(others, "other"));
@@ -155,12 +168,12 @@ fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> 
 
 /// `acme: 2,400 events, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, 5 requests, 1.3s`,
 /// and the exit code that a failure alone would give.
-fn source_message(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
+fn source_message(report: &SourceReport, reader: &ReaderPlace) -> ConsoleMessage {
     let mut line = format!(
         "{}: {}{}, {}, {}",
         report.source,
         counted(report.events, "event"),
-        time_range_and_files(report, cwd),
+        time_range_and_files(report, reader),
         counted(report.requests, "request"),
         seconds(report.duration),
     );
@@ -195,9 +208,9 @@ fn reason(report: &SourceReport) -> Option<String> {
 
 /// `2,980 events from 2 sources in 1.3s, 8 requests`, and anomalies. A single source is named, with
 /// its files.
-fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
+fn total_line(reports: &[SourceReport], elapsed: Duration, reader: &ReaderPlace) -> String {
     let from = match reports {
-        [report] => format!("{}{}", report.source, time_range_and_files(report, cwd)),
+        [report] => format!("{}{}", report.source, time_range_and_files(report, reader)),
         several => counted(several.len() as u64, "source"),
     };
     // Separates the files from the time that it took.
@@ -348,8 +361,12 @@ mod tests {
     use super::*;
     use crate::pipeline::report::FirstPull;
 
+    fn in_w() -> ReaderPlace {
+        ReaderPlace { cwd: "/w".into(), zone: UserZone::UTC }
+    }
+
     fn texts(reports: &[SourceReport]) -> Vec<String> {
-        source_messages(reports, Path::new("/w")).into_iter().map(|message| message.text).collect()
+        source_messages(reports, &in_w()).into_iter().map(|message| message.text).collect()
     }
 
     #[test]
@@ -362,7 +379,7 @@ mod tests {
         };
         let mut reports = vec![report("acme", 2400), report("jira", 1)];
         assert_eq!(
-            total_line(&reports, Duration::from_millis(1340), Path::new("/w")),
+            total_line(&reports, Duration::from_millis(1340), &in_w()),
             "2,401 events from 2 sources in 1.3s, 8 requests"
         );
         assert_eq!(
@@ -374,18 +391,18 @@ mod tests {
         reports[0].unparsed = 1;
         reports[0].error = Some("no".to_owned());
         assert_eq!(
-            total_line(&reports, Duration::from_secs(125), Path::new("/w")),
+            total_line(&reports, Duration::from_secs(125), &in_w()),
             "1 event from acme in 2m 5s, 4 requests, 1 unparsed; incomplete: 1 source"
         );
         assert!(texts(&reports).is_empty());
         reports[0].exit_code = 4;
-        let line = total_line(&reports, Duration::ZERO, Path::new("/w"));
+        let line = total_line(&reports, Duration::ZERO, &in_w());
         assert!(line.ends_with("; failed: credentials (exit 4)"), "{line}");
         let mut other = report("jira", 0);
         other.error = Some("no".to_owned());
         other.exit_code = 3;
         reports.push(other);
-        let line = total_line(&reports, Duration::ZERO, Path::new("/w"));
+        let line = total_line(&reports, Duration::ZERO, &in_w());
         let end = "; incomplete: 1 source; failed: 1 source";
         assert!(line.ends_with(end), "{line}");
     }
@@ -419,7 +436,7 @@ mod tests {
         report.files = vec!["/w/acme.jsonl".to_owned()];
         let said = |report: &SourceReport| {
             let report = std::slice::from_ref(report);
-            total_line(report, Duration::from_secs(1), Path::new("/w"))
+            total_line(report, Duration::from_secs(1), &in_w())
         };
         assert_eq!(
             said(&report),
@@ -429,14 +446,14 @@ mod tests {
         report.last_event = report.first_event.clone();
         report.files = (1..4).map(|n| format!("/x/{n}\n")).collect();
         assert_eq!(
-            time_range_and_files(&report, Path::new("/w")),
+            time_range_and_files(&report, &in_w()),
             ", 2026-11-21 14:03Z, to /x/1, /x/2, /x/3"
         );
         report.omitted_files = 1_000;
-        let many = time_range_and_files(&report, Path::new("/w"));
+        let many = time_range_and_files(&report, &in_w());
         assert!(many.ends_with(", to 1,003 files, the last of them /x/3"), "{many}");
         assert_eq!(
-            source_message(&report, Path::new("/w")).text,
+            source_message(&report, &in_w()).text,
             format!("acme: 2,400 events{many}, 5 requests, 0.0s")
         );
     }
@@ -449,16 +466,19 @@ mod tests {
             initial_lookback: Some(Duration::from_secs(7 * 86_400)),
         });
         let reports = vec![report; MAX_SOURCE_LINES + 1];
-        assert!(first_pulls(&reports).is_empty(), "nothing was read");
+        assert!(first_pulls(&reports, UserZone::UTC).is_empty(), "nothing was read");
         let reports: Vec<_> =
             reports.into_iter().map(|report| SourceReport { pages: 1, ..report }).collect();
         assert_eq!(
-            first_pulls(&reports[..1]),
+            first_pulls(&reports[..1], UserZone::UTC),
             ["first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is \
                  7 days), and no later pull reads older events"]
         );
-        assert_eq!(first_pulls(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
-        let many = first_pulls(&reports);
+        assert_eq!(
+            first_pulls(&reports[..MAX_SOURCE_LINES], UserZone::UTC).len(),
+            MAX_SOURCE_LINES
+        );
+        let many = first_pulls(&reports, UserZone::UTC);
         assert!(many.len() == 1 && many[0].contains("21 sources"), "{many:?}");
     }
 

@@ -22,6 +22,7 @@ use crate::model::output_file_state::OutputFileState;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::group_digits;
 use crate::model::time::{Timestamp, format_millis, in_words};
+use crate::model::user_zone::UserZone;
 use crate::pipeline::checkpoint_writer::{self, scope_of};
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run::refuse_unfinished;
@@ -194,7 +195,7 @@ pub async fn dry_run(request: &PullRequest, env: &ProcessEnv, console: &StderrCo
     let store = StateStore::new(&request.state_dir);
     let mut exit = Exit::Done;
     for settings in &request.sources {
-        match describe_plan(settings, request, &store, env).await {
+        match describe_plan(settings, request, &store, env, console.zone()).await {
             Ok(text) => console.show(&text),
             Err(error) => {
                 let error = error.for_settings(settings);
@@ -236,6 +237,7 @@ async fn describe_plan(
     request: &PullRequest,
     store: &StateStore,
     env: &ProcessEnv,
+    zone: UserZone,
 ) -> Result<String, AppError> {
     let order = settings.target.kind().descriptor().order;
     let scope = scope(settings, env).await?;
@@ -261,7 +263,7 @@ async fn describe_plan(
     refuse_unfinished(settings, store)?;
     let is_first = request.one_off.is_none() && checkpoint.is_none();
     let pages = checkpoint.and_then(|known| estimate_pages(&plan, &known, settings.page_size, now));
-    Ok(describe(settings, &plan, is_first, pages))
+    Ok(describe(settings, &plan, is_first, pages, zone))
 }
 
 /// The organization or site that the checkpoint must belong to, as far as it can be known here: the
@@ -285,6 +287,7 @@ fn describe(
     plan: &ReadPlan,
     is_first: bool,
     pages: Option<u64>,
+    zone: UserZone,
 ) -> String {
     let order = settings.target.kind().descriptor().order;
     let mut lines = vec![
@@ -293,20 +296,20 @@ fn describe(
         format!("  asks        {}", settings.target.base_url()),
     ];
     for open in &plan.windows {
-        let until = open.to.map_or("the end of the stream".to_owned(), format_millis);
+        let until = open.to.map_or("the end of the stream".to_owned(), |to| zone.millis(to));
         let how = match (&open.cursor, order) {
             (Some(_), _) => ", behind the saved cursor",
             (None, DeliveryOrder::Unspecified) => ", in time slices",
             (None, DeliveryOrder::Ascending) => "",
         };
-        lines.push(format!("  reads       {} to {until}{how}", format_millis(open.from)));
+        lines.push(format!("  reads       {} to {until}{how}", zone.millis(open.from)));
     }
     if plan.windows.is_empty() {
         lines.push("  reads       nothing: the window is shorter than a millisecond".to_owned());
     }
     if is_first {
         let begins = match settings.initial_from {
-            Some(time) => format!("`initial_from` is {}", format_millis(time)),
+            Some(time) => format!("`initial_from` is {}", zone.millis(time)),
             None => format!("`initial_lookback` is {}", in_words(settings.initial_lookback)),
         };
         lines.push(format!("  first pull  {begins}; no later pull reads older events"));

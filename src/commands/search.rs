@@ -11,6 +11,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::json::Document;
 use crate::model::text::group_digits;
+use crate::model::user_zone::UserZone;
 use crate::search::{
     self, CsvRows, EventTable, FormatLines, NextStep, QueryCounts, TableStyle, TimeSorter,
 };
@@ -34,9 +35,9 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let SearchRequest { query, .. } = request.clone();
-    let width = terminal_width(env);
+    let (width, zone) = (terminal_width(env), console.zone());
     let (counts, exit) = query::run(query, env, console, move |work| {
-        let counts = search(&request, width, work)?;
+        let counts = search(&request, (width, zone), work)?;
         Ok((counts.clone(), counts))
     })
     .await?;
@@ -49,14 +50,14 @@ pub async fn run(
 
 fn search(
     request: &SearchRequest,
-    width: usize,
+    (width, zone): (usize, UserZone),
     work: QueryWork<'_>,
 ) -> Result<QueryCounts, AppError> {
     let QueryWork { query, taxonomy, report, is_stopped } = work;
     let format = match (&request.format, request.is_count) {
         (_, true) => EventFormat::Count,
         (SearchFormat::Table { is_coloured }, _) => {
-            let style = TableStyle { width, is_coloured: *is_coloured };
+            let style = TableStyle { width, zone, is_coloured: *is_coloured };
             EventFormat::Table(EventTable::new(style))
         }
         (SearchFormat::Lines(format), _) => {

@@ -14,6 +14,7 @@ use crate::filter::FieldPath;
 use crate::model::meaning::Outcome;
 use crate::model::text::{counted, group_digits, plural};
 use crate::model::time::{Timestamp, format_millis};
+use crate::model::user_zone::UserZone;
 use crate::search::{self, ChosenEvent, NextStep, TimeHistogram, value_table};
 use crate::sink::stdout;
 use crate::telemetry::console::StderrConsole;
@@ -41,9 +42,11 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let StatsRequest { query, by, json } = request;
+    // Programs read times in UTC.
+    let zone = if json { UserZone::UTC } else { console.zone() };
     let (stats, exit) = query::run(query, env, console, move |work| {
         let QueryWork { query, taxonomy, report, is_stopped } = work;
-        let mut stats = QueryStatistics::new(by);
+        let mut stats = QueryStatistics::new(by, zone);
         let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
         let counts = search::choose_events(query, taxonomy, report, wait, |event| {
             stats.add(&event);
@@ -52,7 +55,7 @@ pub async fn run(
         Ok((stats, counts))
     })
     .await?;
-    stdout::print(&if json { stats.json()? } else { stats.text() })?;
+    stdout::print(&if json { stats.json()? } else { stats.text(zone) })?;
     Ok(exit)
 }
 
@@ -67,14 +70,14 @@ struct QueryStatistics {
 }
 
 impl QueryStatistics {
-    fn new(by: Option<HistogramUnit>) -> QueryStatistics {
+    fn new(by: Option<HistogramUnit>, zone: UserZone) -> QueryStatistics {
         let fields = FIELDS.iter().filter_map(|(path, ..)| FieldPath::parse(path).ok());
         QueryStatistics {
             events: 0,
             failed: 0,
             unknown: 0,
             span: None,
-            histogram: TimeHistogram::new(by),
+            histogram: TimeHistogram::new(by, zone),
             fields: fields.map(FieldCounter::new).collect(),
         }
     }
@@ -93,10 +96,10 @@ impl QueryStatistics {
         self.fields.iter_mut().for_each(|field| field.add(event));
     }
 
-    fn text(self) -> String {
+    fn text(self, zone: UserZone) -> String {
         let mut out = counted(self.events, "event");
         if let Some((first, last)) = self.span {
-            out.push_str(&format!(", {} to {}", format_millis(first), format_millis(last)));
+            out.push_str(&format!(", {} to {}", zone.seconds(first), zone.seconds(last)));
         }
         let (failed, unknown) = (group_digits(self.failed), group_digits(self.unknown));
         out.push_str(&format!("\n{failed} failed, of {unknown} the outcome is not known\n"));
@@ -115,7 +118,7 @@ impl QueryStatistics {
             let rows = field.rows(SHOWN);
             if !rows.is_empty() {
                 out.push('\n');
-                out.push_str(&value_table(&path.to_uppercase(), &rows));
+                out.push_str(&value_table(&path.to_uppercase(), &rows, zone));
             }
         }
         out

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::model::source_kind::LogRetention;
 use crate::model::text::{group_digits, printable_line};
 use crate::model::time::{Timestamp, Window, abbreviated, format_millis, in_words};
+use crate::model::user_zone::UserZone;
 use crate::pipeline::report::ReportedWindow;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::stdout;
@@ -39,7 +40,7 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppEr
             let bug = |error| AppError::new(Exit::Unexpected, "a bug in atlaudit").because(&error);
             lines.map_err(bug)?.into_iter().map(|line| line + "\n").collect()
         }
-        false => text(&sources, request),
+        false => text(&sources, request, console.zone()),
     };
     stdout::print(&text)?;
     let behind = request.max_lag.and_then(|most| behind(&sources, most));
@@ -292,10 +293,10 @@ enum CellStyle {
 type TableCell = (String, CellStyle);
 
 /// The table of `sources`, then errors and gaps; with `-v` also the ranges that have been read.
-fn text(sources: &[SourceStatus], request: &StatusRequest) -> String {
-    let rows = sources.iter().map(|source| row(source, request.now));
+fn text(sources: &[SourceStatus], request: &StatusRequest, zone: UserZone) -> String {
+    let rows = sources.iter().map(|source| row(source, request.now, zone));
     let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
-    let below: Vec<_> = sources.iter().flat_map(|source| notes(source, request)).collect();
+    let below: Vec<_> = sources.iter().flat_map(|source| notes(source, request, zone)).collect();
     if !below.is_empty() {
         text.push('\n');
     }
@@ -306,13 +307,13 @@ fn text(sources: &[SourceStatus], request: &StatusRequest) -> String {
     text
 }
 
-fn row(source: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
+fn row(source: &SourceStatus, now: Timestamp, zone: UserZone) -> [TableCell; 7] {
     let plain = |text: Option<String>| (text.unwrap_or("-".to_owned()), CellStyle::Plain);
     let history = source.history.as_ref();
     let until = history.and_then(|history| history.complete_until);
     [
         plain(Some(source.name.clone())),
-        plain(until.map(|until| format_seconds(until.0))),
+        plain(until.map(|until| zone.seconds(until.0))),
         plain(source.lag.map(abbreviated)),
         plain(history.map(|history| group_digits(history.events))),
         last_run(source, now),
@@ -366,7 +367,7 @@ fn silence(history: &ReadHistory) -> Option<TableCell> {
 }
 
 /// What needs attention, and what has been read.
-fn notes(source: &SourceStatus, request: &StatusRequest) -> Vec<String> {
+fn notes(source: &SourceStatus, request: &StatusRequest, zone: UserZone) -> Vec<String> {
     let (name, mut notes) = (&source.name, Vec::new());
     let failed = source.last_run.as_ref().filter(|run| run.exit_code != 0 && !run.interrupted);
     if let Some(run) = failed {
@@ -377,7 +378,7 @@ fn notes(source: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         let error = run.error.as_deref().unwrap_or("no reason is known");
         let prefix = format!("source `{name}`: ");
         let error = error.strip_prefix(&prefix).unwrap_or(error);
-        notes.push(format!("{name}: failed at {}{times}: {error}", format_seconds(run.finished.0)));
+        notes.push(format!("{name}: failed at {}{times}: {error}", zone.seconds(run.finished.0)));
         notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
         notes.extend(run.hint.iter().map(|hint| format!("  hint: {hint}")));
     }
@@ -392,7 +393,7 @@ fn notes(source: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     if request.is_verbose {
         notes.extend(history.coverage.iter().map(|span| {
             let events = group_digits(span.events);
-            let (from, to) = (format_seconds(span.from.0), format_seconds(span.to.0));
+            let (from, to) = (zone.seconds(span.from.0), zone.seconds(span.to.0));
             format!("{name}: read {from} to {to}, {events} events")
         }));
     }
@@ -401,16 +402,16 @@ fn notes(source: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         let span = in_words((to - hole.from).to_std().unwrap_or_default());
         notes.push(format!(
             "{name}: NOT READ {} to {}, {span}{}",
-            format_seconds(hole.from),
-            format_seconds(to),
-            removed_since(hole.from, source.retention, request.now)
+            zone.seconds(hole.from),
+            zone.seconds(to),
+            removed_since(hole.from, source.retention, request.now, zone)
         ));
     }
     // The next pull starts here, and the source has removed part of it.
     if let Some(MillisTime(until)) = history.complete_until {
-        let removed = removed_since(until, source.retention, request.now);
+        let removed = removed_since(until, source.retention, request.now, zone);
         if !removed.is_empty() {
-            notes.push(format!("{name}: read up to {}{removed}", format_seconds(until)));
+            notes.push(format!("{name}: read up to {}{removed}", zone.seconds(until)));
         }
     }
     let older: u64 = history.coverage.iter().map(|span| span.holes).sum();
@@ -421,12 +422,17 @@ fn notes(source: &SourceStatus, request: &StatusRequest) -> Vec<String> {
 }
 
 /// What of a time range from `since` on can no longer be read at `now`; empty where all of it can.
-fn removed_since(since: Timestamp, retention: Option<LogRetention>, now: Timestamp) -> String {
+fn removed_since(
+    since: Timestamp,
+    retention: Option<LogRetention>,
+    now: Timestamp,
+    zone: UserZone,
+) -> String {
     match retention.and_then(|kept| kept.limit(since, now)) {
         Some(limit) => format!(
             "; this source keeps at most {} days, so nothing before {} can be read any more",
             limit.days,
-            format_seconds(limit.earliest)
+            zone.seconds(limit.earliest)
         ),
         None => String::new(),
     }
@@ -459,11 +465,6 @@ fn table(rows: &[[TableCell; 7]], is_coloured: bool) -> String {
         text.push('\n');
     }
     text
-}
-
-/// `2026-11-20 09:30:00Z`
-fn format_seconds(time: Timestamp) -> String {
-    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub async fn run(
     let name = field.to_string();
     match json {
         true => stdout::print(&rows.iter().map(|row| row.json(&name)).collect::<String>())?,
-        false => stdout::print(&value_table(&name.to_uppercase(), &rows))?,
+        false => stdout::print(&value_table(&name.to_uppercase(), &rows, console.zone()))?,
     }
     if let Some(note) = counter.note(rows.len()) {
         console.notice(note);

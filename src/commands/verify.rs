@@ -19,7 +19,6 @@ use crate::evidence::survey;
 use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
 use crate::model::text::{counted, group_digits, plural, printable};
-use crate::model::time::TypedTime;
 use crate::sink::stdout;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -290,8 +289,8 @@ async fn compare(
         sources,
         state_dir: request.state_dir.clone(),
         now: request.now,
-        since: TypedTime::At(manifest.asked.since),
-        until: Some(TypedTime::At(manifest.asked.until)),
+        since: manifest.asked.since.into(),
+        until: Some(manifest.asked.until.into()),
         folder: folder.path().join("again"),
         keep_bodies: false,
         sign: None,

@@ -13,10 +13,10 @@ use crate::config::file::{
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source;
-use crate::config::validate::{self, source_kind, suggest, word};
+use crate::config::validate::{self, source_kind, word};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::SourceAddress;
-use crate::model::text::printable;
+use crate::model::text::{printable, suggest};
 use crate::model::workspace::SiteProduct;
 
 /// The source's name when nothing names it. It is in every event and names the checkpoint, so

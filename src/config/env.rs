@@ -7,12 +7,16 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use crate::config::error::ConfigError;
+use crate::config::error::{ConfigError, HintedError};
+use crate::model::text::printable;
+use crate::model::user_zone::UserZone;
 
 /// The configuration file, when no `--config` is given.
 pub const CONFIG: &str = "ATLAUDIT_CONFIG";
 /// The state directory, when no `--state-dir` is given.
 pub const STATE_DIR: &str = "ATLAUDIT_STATE_DIR";
+/// The time zone of typed and shown times, when no `--tz` is given.
+pub const TIME_ZONE: &str = "ATLAUDIT_TZ";
 /// The organization of the one organization source.
 pub const ORG_ID: &str = "ATLAUDIT_ORG_ID";
 /// The API key of the one organization source.
@@ -31,6 +35,8 @@ pub struct ProcessEnv {
     cwd: PathBuf,
     /// Who runs the process: the number of the effective user.
     pub user: u32,
+    /// The name of the system's time zone, as far as the system has one.
+    pub system_zone: Option<String>,
     /// Whether a person types on stdin.
     pub stdin_is_terminal: bool,
     /// Whether stdout is shown to a person.
@@ -49,6 +55,7 @@ impl ProcessEnv {
             // the path in the message; that is no reason to refuse absolute ones.
             cwd: std::env::current_dir().unwrap_or_default(),
             user: rustix::process::geteuid().as_raw(),
+            system_zone: iana_time_zone::get_timezone().ok(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
@@ -144,6 +151,46 @@ pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, Confi
     Ok(folder.join("atlaudit"))
 }
 
+/// The time zone of typed and shown times: `--tz`, `ATLAUDIT_TZ`, UTC. `local` is what `TZ` names,
+/// else the system's.
+pub fn user_zone(flag: Option<&str>, env: &ProcessEnv) -> Result<UserZone, HintedError> {
+    let (name, place) = match (flag, env.var_text(TIME_ZONE)) {
+        (Some(name), _) => (name, "--tz"),
+        (None, Some(name)) => (name, TIME_ZONE),
+        (None, None) => return Ok(UserZone::UTC),
+    };
+    if name.eq_ignore_ascii_case("local") {
+        return local_zone(env);
+    }
+    name.parse().map_err(|meant: Option<&str>| {
+        let what = format!("`{place}`: there is no time zone `{}`", printable(name));
+        HintedError::new(what).hint(match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "use a name such as `Europe/Berlin`, `local` or `UTC`".to_owned(),
+        })
+    })
+}
+
+fn local_zone(env: &ProcessEnv) -> Result<UserZone, HintedError> {
+    let (name, place) = match (env.var_text("TZ"), &env.system_zone) {
+        (Some(name), _) => (name, "TZ"),
+        (None, Some(name)) => (name.as_str(), "the system's setting"),
+        (None, None) => {
+            let what = "the time zone that `local` means cannot be found out: TZ is not set, and \
+                        the system names none";
+            return Err(HintedError::new(what).hint("name it, such as `--tz Europe/Berlin`"));
+        }
+    };
+    // TZ may be a file, perhaps after a colon.
+    let known = name.rsplit_once("zoneinfo/").map_or(name.trim_start_matches(':'), |(_, end)| end);
+    known.parse().map_err(|_| {
+        let name = printable(name);
+        let what =
+            format!("the time zone that `local` means, `{name}` ({place}), is no name of one");
+        HintedError::new(what).hint("name it, such as `--tz Europe/Berlin`")
+    })
+}
+
 /// Where the limits may be shared with the user's other processes, the best place first. It depends
 /// on the user alone: what runs from cron and what runs in a shell have to meet there.
 pub fn quota_dirs(env: &ProcessEnv) -> Vec<PathBuf> {
@@ -173,6 +220,35 @@ mod tests {
     fn debug_shows_no_value() {
         let env = ProcessEnv::with([(API_KEY, "ATATTsecret")], "/");
         assert!(!format!("{env:?}").contains("secret"));
+    }
+
+    #[test]
+    fn the_zone_is_the_flags_then_that_of_the_environment() {
+        let zone = |flag, vars: &[(&str, &str)]| {
+            let env = ProcessEnv::with(vars.iter().copied(), "/");
+            user_zone(flag, &env).map(|zone| zone.to_string()).map_err(|error| error.to_string())
+        };
+        let tokyo = [(TIME_ZONE, "Asia/Tokyo"), ("TZ", "Europe/Rome")];
+        assert_eq!(zone(None, &[("TZ", "Europe/Rome")]).as_deref(), Ok("UTC"));
+        assert_eq!(zone(None, &tokyo).as_deref(), Ok("Asia/Tokyo"));
+        assert_eq!(zone(Some("europe/berlin"), &tokyo).as_deref(), Ok("Europe/Berlin"));
+        for name in ["Europe/Rome", ":Europe/Rome", "/usr/share/zoneinfo/Europe/Rome"] {
+            assert_eq!(zone(Some("Local"), &[("TZ", name)]).as_deref(), Ok("Europe/Rome"));
+        }
+        assert_eq!(
+            zone(Some("Berlin"), &[]).unwrap_err(),
+            "`--tz`: there is no time zone `Berlin`; did you mean `Europe/Berlin`?"
+        );
+        let unknown = zone(None, &[(TIME_ZONE, "Middle-earth")]).unwrap_err();
+        assert!(unknown.starts_with("`ATLAUDIT_TZ`: there is no time zone"), "{unknown}");
+        assert!(unknown.ends_with("use a name such as `Europe/Berlin`, `local` or `UTC`"));
+        for vars in [&[][..], &[("TZ", "CET-1CEST")]] {
+            let error = zone(Some("local"), vars).unwrap_err();
+            assert!(error.ends_with("; name it, such as `--tz Europe/Berlin`"), "{error}");
+        }
+        let mut env = ProcessEnv::with([("A", "")], "/");
+        env.system_zone = Some("Etc/UTC".to_owned());
+        assert_eq!(user_zone(Some("local"), &env).unwrap().to_string(), "Etc/UTC");
     }
 
     #[test]

@@ -10,9 +10,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::validate::{self, suggest};
+use crate::config::validate;
 use crate::model::name::SourceName;
-use crate::model::text::printable;
+use crate::model::text::{printable, suggest};
 
 /// A text value and its position. The tables have no `Debug`: any value may be a misplaced secret.
 pub type SpannedText = Option<Spanned<String>>;

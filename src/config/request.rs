@@ -16,7 +16,8 @@ use crate::config::settings::{
 use crate::config::validate::{duration, format, nonzero_duration, word};
 use crate::filter::{EventFilter, FieldPath};
 use crate::model::name::{SourceKind, SourceName};
-use crate::model::time::{Timestamp, TypedTime, Window};
+use crate::model::time::{Timestamp, Window};
+use crate::model::typed_time::ResolvedTime;
 use crate::model::workspace::SiteWorkspace;
 
 /// What to do.
@@ -125,10 +126,10 @@ pub struct ExportRequest {
     pub state_dir: PathBuf,
     /// The start of the run.
     pub now: Timestamp,
-    /// `--since`, as it was typed.
-    pub since: TypedTime,
+    /// `--since`
+    pub since: ResolvedTime,
     /// `--until`
-    pub until: Option<TypedTime>,
+    pub until: Option<ResolvedTime>,
     /// The folder to make, or to go on with.
     pub folder: PathBuf,
     /// Keep the bodies of answers.

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use crate::config::env::ProcessEnv;
+use crate::model::user_zone::UserZone;
 
 /// What the flags say about log lines and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +14,8 @@ pub struct TelemetrySettings {
     pub log_format: LogFormat,
     /// Whether to colour.
     pub color: ColorMode,
+    /// The zone of the times in texts for people.
+    pub zone: UserZone,
 }
 
 /// How much is said on stderr.

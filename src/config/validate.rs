@@ -17,7 +17,8 @@ use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::LogRetention;
 use crate::model::text::printable;
-use crate::model::time::{Timestamp, TypedTime, parse_span};
+use crate::model::time::{Timestamp, parse_span};
+use crate::model::typed_time::TypedTime;
 use crate::model::workspace::{SiteProduct, SiteWorkspace};
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
@@ -50,13 +51,13 @@ pub fn lookback(text: &str) -> Result<Duration, HintedError> {
     require(span <= most.span(), span, what, &format!("use at most `{}d`", most.days))
 }
 
-/// An instant: a time with its zone, or a day, which begins at midnight UTC.
+/// An instant: a time with its zone, or a day, which begins at midnight UTC, whatever `--tz` says:
+/// a file must mean the same to everyone who reads it.
 pub fn instant(text: &str) -> Result<Timestamp, HintedError> {
-    match text.parse() {
-        Ok(TypedTime::At(time)) => Ok(time),
-        Ok(TypedTime::Ago(_)) | Err(_) => Err(HintedError::new("not a point in time")
-            .hint("write it like `2026-12-01T00:00:00Z` or `2026-12-01` (UTC)")),
-    }
+    text.parse().ok().and_then(TypedTime::fixed).ok_or_else(|| {
+        HintedError::new("not a point in time")
+            .hint("write it like `2026-12-01T00:00:00Z` or `2026-12-01` (UTC)")
+    })
 }
 
 /// `value` if it is valid.
@@ -362,21 +363,6 @@ fn size(text: &str) -> Result<u64, HintedError> {
 
 fn unknown(of: &str, text: &str, known: &str) -> HintedError {
     HintedError::new(format!("unknown {of} `{}`", printable(text))).hint(format!("use {known}"))
-}
-
-/// The one of `known` that is most similar to `typed`, if a letter or so is wrong, or it is a part.
-pub fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed = typed.to_ascii_lowercase().replace('-', "_");
-    let far = 2 + typed.chars().count() / 4;
-    let steps = |word: &str| {
-        let word = word.to_ascii_lowercase().replace('-', "_");
-        match typed.len() > 3 && word.contains(&typed) {
-            true => 0,
-            false => strsim::damerau_levenshtein(&typed, &word),
-        }
-    };
-    let near = known.into_iter().map(|word| (steps(word), word));
-    near.filter(|(steps, _)| *steps < far).min_by_key(|(steps, _)| *steps).map(|(_, word)| word)
 }
 
 #[cfg(test)]

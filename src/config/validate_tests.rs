@@ -205,21 +205,3 @@ fn other_words_are_unknown() {
     assert!(format("xml").unwrap_err().what.contains("unknown format `xml`"));
     assert!(compression("lz4").is_err() && rotate("weekly").is_err() && source_kind("x").is_err());
 }
-
-#[test]
-fn close_words_and_substrings_are_suggested() {
-    let known = ["page_size", "output", "acme-jira", "ecs"];
-    for (typed, meant) in [
-        ("pagesize", Some("page_size")),
-        ("page-size", Some("page_size")),
-        ("outptu", Some("output")),
-        ("Acme_Jria", Some("acme-jira")),
-        ("jira", Some("acme-jira")),
-        ("esc", Some("ecs")),
-        ("normalised", None),
-        ("zzz", None),
-        ("", None),
-    ] {
-        assert_eq!(suggest(typed, known), meant, "{typed}");
-    }
-}

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{ExportParameters, RunEntry};
-use crate::model::time::{Timestamp, TypedTime, truncate_to_millis};
+use crate::model::time::{Timestamp, truncate_to_millis};
+use crate::model::typed_time::ResolvedTime;
 
 /// The format of what is remembered.
 const SCHEMA: &str = "atlaudit/export/1";
@@ -16,9 +17,9 @@ const KILLED: &str = "killed";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportSpec {
     /// `--since`
-    pub since: TypedTime,
+    pub since: ResolvedTime,
     /// `--until`; without it the export ends where its first run began.
-    pub until: Option<TypedTime>,
+    pub until: Option<ResolvedTime>,
     /// The sources' names, in the order of the configuration.
     pub sources: Vec<String>,
     /// `--keep-bodies`
@@ -28,13 +29,9 @@ pub struct ExportSpec {
 impl ExportSpec {
     /// What that means for an export that begins `now`.
     fn resolve(&self, now: Timestamp) -> ExportParameters {
-        let at = |typed: TypedTime| match typed {
-            TypedTime::At(time) => time,
-            TypedTime::Ago(_) => truncate_to_millis(typed.resolve(now)),
-        };
         ExportParameters {
-            since: at(self.since),
-            until: self.until.map_or(truncate_to_millis(now), at),
+            since: self.since.at,
+            until: self.until.map_or(truncate_to_millis(now), |until| until.at),
             sources: self.sources.clone(),
             keep_bodies: self.keep_bodies,
         }
@@ -92,7 +89,7 @@ impl SavedExportRequest {
         }
         match (&self.until, wanted.until) {
             (None, None) => {}
-            (_, Some(TypedTime::At(time))) if time == asked.until => {}
+            (_, Some(now)) if now.at == asked.until => {}
             (Some(then), Some(now)) if is_same_time(then, asked.until, now) => {}
             (then, now) => {
                 let now = now.map(|until| until.to_string());
@@ -139,21 +136,28 @@ fn sorted(names: &[String]) -> Vec<&String> {
 }
 
 /// Whether `now` means the time that `then` meant: by its words, or by what they meant then.
-fn is_same_time(then: &str, meant: Timestamp, now: TypedTime) -> bool {
-    now == TypedTime::At(meant) || then.parse() == Ok(now)
+fn is_same_time(then: &str, meant: Timestamp, now: ResolvedTime) -> bool {
+    now.at == meant || then == now.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
+    use crate::model::typed_time::TypedTime;
+    use crate::model::user_zone::UserZone;
     use proptest::prelude::*;
 
-    fn typed(text: &str) -> TypedTime {
-        text.parse().unwrap()
+    fn wanted(since: &str, until: Option<&str>) -> ExportSpec {
+        wanted_at(now(), "UTC", since, until)
     }
 
-    fn wanted(since: &str, until: Option<&str>) -> ExportSpec {
+    /// What is wanted with the zone `zone`.
+    fn wanted_at(now: Timestamp, zone: &str, since: &str, until: Option<&str>) -> ExportSpec {
+        let typed = |text: &str| {
+            let typed: TypedTime = text.parse().unwrap();
+            typed.with_meaning(now, zone.parse().unwrap()).unwrap()
+        };
         ExportSpec {
             since: typed(since),
             until: until.map(typed),
@@ -185,6 +189,28 @@ mod tests {
         assert_eq!(begun_7d.difference(&turned), None);
         let both = begun("2026-11-01", Some("2d"));
         assert_eq!(both.difference(&wanted("2026-11-01T00:00:00Z", Some("48h"))), None);
+    }
+
+    #[test]
+    fn words_mean_what_they_meant_first() {
+        let later = parse_api_time("2026-12-01T09:00:00Z").unwrap();
+        let first = wanted_at(now(), "Europe/Berlin", "monday", Some("yesterday 14:00"));
+        let begun = SavedExportRequest::new(&first, now());
+        assert_eq!(begun.asked.since, parse_api_time("2026-11-15T23:00:00Z").unwrap());
+        let same = wanted_at(later, "europe/berlin", "Mon", Some("YESTERDAY  14:00:00"));
+        assert_eq!(begun.difference(&same), None);
+        let resolved = wanted_at(later, "Asia/Tokyo", "2026-11-16 08:00", Some("1763643600000"));
+        let until = begun.difference(&resolved).unwrap();
+        assert!(until.starts_with("`--until` was yesterday 14:00 (Europe/Berlin), and is 2025-"));
+        let elsewhere = wanted_at(later, "UTC", "monday", Some("yesterday 14:00"));
+        assert_eq!(
+            begun.difference(&elsewhere).unwrap(),
+            "`--since` was monday (Europe/Berlin), and is monday (UTC) now"
+        );
+        // A day of the calendar is in a zone, too.
+        let begun = SavedExportRequest::new(&wanted("2026-11-01", None), now());
+        assert_eq!(begun.difference(&wanted_at(later, "UTC", "2026-11-1", None)), None);
+        assert!(begun.difference(&wanted_at(later, "Asia/Tokyo", "2026-11-1", None)).is_some());
     }
 
     #[test]
@@ -234,9 +260,12 @@ mod tests {
             is_ago: bool,
             later_ms in 0_i64..1_000_000_000,
         ) {
-            let time = |ms: u64| match is_ago {
-                true => TypedTime::Ago(std::time::Duration::from_millis(ms)),
-                false => TypedTime::At(Timestamp::from_timestamp_millis(ms as i64).unwrap()),
+            let time = |ms: u64| {
+                let typed = match is_ago {
+                    true => TypedTime::Ago(std::time::Duration::from_millis(ms)),
+                    false => TypedTime::At(Timestamp::from_timestamp_millis(ms as i64).unwrap()),
+                };
+                typed.with_meaning(now(), UserZone::UTC).unwrap()
             };
             let (since, until) = (time(since_ms), until_ms.map(time));
             let wanted = ExportSpec { since, until, ..wanted("7d", None) };
@@ -244,20 +273,14 @@ mod tests {
             let read = SavedExportRequest::read(&request.text()).unwrap();
             prop_assert_eq!(read.difference(&wanted), None);
             let fixed = ExportSpec {
-                since: TypedTime::At(read.asked.since),
-                until: Some(TypedTime::At(read.asked.until)),
+                since: read.asked.since.into(),
+                until: Some(read.asked.until.into()),
                 ..wanted.clone()
             };
             prop_assert_eq!(read.difference(&fixed), None);
             let later = read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1);
-            let other = ExportSpec { since: TypedTime::At(later), ..wanted };
-            let moved = read.difference(&other).is_some();
-            // But for a time that is the very words.
-            prop_assert!(moved || other.since == wanted_since(&read));
+            let other = ExportSpec { since: later.into(), ..wanted };
+            prop_assert!(read.difference(&other).is_some());
         }
-    }
-
-    fn wanted_since(request: &SavedExportRequest) -> TypedTime {
-        request.since.parse().unwrap()
     }
 }

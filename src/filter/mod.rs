@@ -5,7 +5,10 @@ mod field_path;
 mod value_pattern;
 mod where_expression;
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::Finder;
 
 use crate::model::json::{Document, Node};
 use crate::model::time::{Timestamp, parse_api_time};
@@ -107,12 +110,14 @@ impl FieldCondition {
     /// A value stands in its line as it is, unless it is escaped. An IPv4 address may also be
     /// written as an IPv6 one, in hexadecimal digits (`::ffff:cb00:7150`).
     fn may_be_fulfilled(&self, line: &[u8]) -> bool {
-        let literals: Option<Vec<String>> = self.any_of.iter().map(ValuePattern::literal).collect();
-        let Some(literals) = literals.filter(|_| !self.is_negated) else {
-            return true;
-        };
-        let has = |text: &str| memmem::find(line, text.as_bytes()).is_some();
-        literals.iter().any(|literal| has(literal)) || has("\\u") || has("ffff:") || has("FFFF:")
+        static MAPPED: LazyLock<[Finder<'_>; 2]> =
+            LazyLock::new(|| ["ffff:", "FFFF:"].map(Finder::new));
+        let may_have =
+            |it: &ValuePattern| it.literal().is_none_or(|literal| literal.find(line).is_some());
+        self.is_negated
+            || self.any_of.iter().any(may_have)
+            || memchr(b'\\', line).is_some()
+            || MAPPED.iter().any(|mapped| mapped.find(line).is_some())
     }
 }
 

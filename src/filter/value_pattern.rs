@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use memchr::memmem::Finder;
 use wildmatch::WildMatch;
 
 /// What a value must look like. Upper and lower case are the same.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum ValuePattern {
     /// The whole value, in which `*` stands for any characters and `?` for one.
     Whole(WildMatch),
@@ -30,10 +31,10 @@ impl ValuePattern {
         }
     }
 
-    /// A text that every value has that fits, if there is one.
-    pub fn literal(&self) -> Option<String> {
+    /// Finds a text that every value has that fits, if there is one.
+    pub fn literal(&self) -> Option<&Finder<'static>> {
         match self {
-            ValuePattern::Address(range) => range.literal(),
+            ValuePattern::Address(range) => range.literal.as_ref(),
             ValuePattern::Whole(_) | ValuePattern::Part(_) => None,
         }
     }
@@ -66,22 +67,18 @@ fn contains_ignoring_case(value: &str, part: &str) -> bool {
 }
 
 /// An address, or all addresses of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AddressRange(IpNet);
+#[derive(Debug, Clone)]
+pub struct AddressRange {
+    network: IpNet,
+    /// Finds an IPv4 address. An IPv6 one may be written in several ways.
+    literal: Option<Finder<'static>>,
+}
 
 impl AddressRange {
-    /// How an IPv4 address is written. An IPv6 one may be written in several ways.
-    fn literal(self) -> Option<String> {
-        match self.0 {
-            IpNet::V4(network) if network.prefix_len() == 32 => Some(network.addr().to_string()),
-            IpNet::V4(_) | IpNet::V6(_) => None,
-        }
-    }
-
     /// Whether the address that `text` writes is in it. An IPv4 address is the same when it is
     /// written as an IPv6 one (`::ffff:203.0.113.80`).
-    fn contains(self, text: &str) -> bool {
-        text.parse::<IpAddr>().is_ok_and(|address| self.0.contains(&address.to_canonical()))
+    fn contains(&self, text: &str) -> bool {
+        text.parse::<IpAddr>().is_ok_and(|address| self.network.contains(&address.to_canonical()))
     }
 }
 
@@ -94,11 +91,18 @@ impl std::str::FromStr for AddressRange {
             Ok(address) => Ok(IpNet::from(address.to_canonical())),
             Err(_) => text.parse::<IpNet>(),
         };
-        network.map(AddressRange).map_err(|_| {
+        let network = network.map_err(|_| {
             "expected an address (`203.0.113.80`, `2001:db8::1`) or a network in CIDR form \
              (`203.0.113.0/24`)"
                 .to_owned()
-        })
+        })?;
+        let literal = match network {
+            IpNet::V4(one) if one.prefix_len() == 32 => {
+                Some(Finder::new(&one.addr().to_string()).into_owned())
+            }
+            IpNet::V4(_) | IpNet::V6(_) => None,
+        };
+        Ok(AddressRange { network, literal })
     }
 }
 

@@ -13,4 +13,6 @@ pub mod record;
 pub mod source_kind;
 pub mod text;
 pub mod time;
+pub mod typed_time;
+pub mod user_zone;
 pub mod workspace;

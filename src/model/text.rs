@@ -1,5 +1,6 @@
 //! Makes text from outside safe to print, so that nothing that a server sent may steer a terminal,
-//! splits short texts, and writes numbers, counts and bytes for people.
+//! splits short texts, finds the word that was meant, and writes numbers, counts and bytes for
+//! people.
 
 use std::borrow::Cow;
 
@@ -128,6 +129,21 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {word}", group_digits(number))
 }
 
+/// The one of `known` that is most similar to `typed`, if a letter or so is wrong, or it is a part.
+pub fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_ascii_lowercase().replace('-', "_");
+    let far = 2 + typed.chars().count() / 4;
+    let steps = |word: &str| {
+        let word = word.to_ascii_lowercase().replace('-', "_");
+        match typed.len() > 3 && word.contains(&typed) {
+            true => 0,
+            false => strsim::damerau_levenshtein(&typed, &word),
+        }
+    };
+    let near = known.into_iter().map(|word| (steps(word), word));
+    near.filter(|(steps, _)| *steps < far).min_by_key(|(steps, _)| *steps).map(|(_, word)| word)
+}
+
 /// `bytes` in lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
@@ -205,5 +221,23 @@ mod tests {
     #[test]
     fn hex_has_two_lower_case_digits_a_byte() {
         assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
+    }
+
+    #[test]
+    fn close_words_and_substrings_are_suggested() {
+        let known = ["page_size", "output", "acme-jira", "ecs"];
+        for (typed, meant) in [
+            ("pagesize", Some("page_size")),
+            ("page-size", Some("page_size")),
+            ("outptu", Some("output")),
+            ("Acme_Jria", Some("acme-jira")),
+            ("jira", Some("acme-jira")),
+            ("esc", Some("ecs")),
+            ("normalised", None),
+            ("zzz", None),
+            ("", None),
+        ] {
+            assert_eq!(suggest(typed, known), meant, "{typed}");
+        }
     }
 }

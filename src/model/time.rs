@@ -1,10 +1,10 @@
 //! Points in time, half-open windows and lengths of time: the tolerant reading of the APIs'
-//! timestamps, the way ours are written, and what a user types, such as `36h`, `7d` or `1y`.
+//! timestamps, the way ours are written, and spans as a user types them: `36h`, `7d` or `1y`.
 
 use std::time::Duration;
 
 use chrono::{
-    DateTime, Datelike as _, DurationRound as _, NaiveDate, NaiveTime, SecondsFormat, TimeDelta,
+    DateTime, Datelike as _, DurationRound as _, NaiveDate, SecondsFormat, TimeDelta,
     Timelike as _, Utc,
 };
 
@@ -54,7 +54,7 @@ pub fn from_epoch(seconds: i64, nanos: u32) -> Option<Timestamp> {
 }
 
 /// RFC 3339 has four digits for the year.
-fn can_be_written(time: &Timestamp) -> bool {
+pub(super) fn can_be_written(time: &Timestamp) -> bool {
     (0..=9999).contains(&time.year())
 }
 
@@ -93,7 +93,7 @@ fn pair(text: &[u8; 19], at: usize) -> Option<u32> {
 }
 
 /// The number that one to nine digits write.
-fn number(digits: &[u8]) -> Option<u32> {
+pub(super) fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;
     }
@@ -168,63 +168,6 @@ pub fn after(time: Timestamp, span: Duration) -> Timestamp {
         .ok()
         .and_then(|span| time.checked_add_signed(span))
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-/// A time as a user types it: RFC 3339, a date (midnight UTC), or a span back from now (`36h`,
-/// `7d`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TypedTime {
-    /// A point in time.
-    At(Timestamp),
-    /// So long before now.
-    Ago(Duration),
-}
-
-impl TypedTime {
-    /// The point in time meant, `now` being the start of the run.
-    pub fn resolve(self, now: Timestamp) -> Timestamp {
-        match self {
-            TypedTime::At(time) => time,
-            TypedTime::Ago(span) => before(now, span),
-        }
-    }
-}
-
-impl std::fmt::Display for TypedTime {
-    /// As it can be typed again.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            TypedTime::At(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-            TypedTime::Ago(span) => {
-                let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-                let seconds = span.as_secs();
-                let whole = units.iter().find(|(unit, _)| seconds % unit == 0);
-                match whole.filter(|_| span.subsec_nanos() == 0) {
-                    Some((unit, name)) => write!(f, "{}{name}", seconds / unit),
-                    // Not in months: `humantime` counts other ones than `parse_span`.
-                    None => write!(f, "{seconds}s {}ns", span.subsec_nanos()),
-                }
-            }
-        }
-    }
-}
-
-impl std::str::FromStr for TypedTime {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(time) = parse_api_time(text) {
-            return Ok(TypedTime::At(time));
-        }
-        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            return Ok(TypedTime::At(date.and_time(NaiveTime::MIN).and_utc()));
-        }
-        parse_span(text).map(TypedTime::Ago).ok_or_else(|| {
-            "expected RFC 3339 with a zone (`2026-11-01T08:00:00Z`), a date (`2026-11-01`) or a \
-                span back from now (`36h`, `7d`)"
-                .to_owned()
-        })
-    }
 }
 
 /// What a unit of the calendar stands for, in whole days: nobody who types `1y` expects the 365.25
@@ -351,26 +294,6 @@ mod tests {
                 append_millis(time, &mut text);
                 prop_assert_eq!(String::from_utf8(text).unwrap(), format_millis(time));
             }
-        }
-    }
-
-    #[test]
-    fn typed_times() {
-        let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
-        let resolve =
-            |text: &str| text.parse::<TypedTime>().map(|time| format_millis(time.resolve(now)));
-        assert_eq!(resolve("2026-11-01").as_deref(), Ok("2026-11-01T00:00:00.000Z"));
-        assert_eq!(resolve("36h").as_deref(), Ok("2026-11-19T00:00:00.000Z"));
-        assert_eq!(resolve("7d").as_deref(), Ok("2026-11-13T12:00:00.000Z"));
-        assert_eq!(resolve("2026-11-01T08:00:00+02:00").as_deref(), Ok("2026-11-01T06:00:00.000Z"));
-        for text in ["7d", "36h", "90s 5ms", "2026-11-01", "2026-11-01T08:00:00.0001+02:00"] {
-            let typed: TypedTime = text.parse().unwrap();
-            assert_eq!(typed.to_string().parse(), Ok(typed), "{text}");
-        }
-        let shown = |text: &str| text.parse::<TypedTime>().unwrap().to_string();
-        assert_eq!([shown("40d"), shown("48h"), shown("36h")], ["40d", "2d", "36h"]);
-        for bad in ["", "soon", "2026-13-01", "2026-11-01T08:00:00", "-3h", "7"] {
-            assert!(resolve(bad).is_err(), "{bad}");
         }
     }
 

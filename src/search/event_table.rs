@@ -9,19 +9,21 @@ use crate::model::json::{Document, Node};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::text::visible;
 use crate::model::time::parse_api_time;
+use crate::model::user_zone::UserZone;
 
 /// How a table looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableStyle {
     /// The columns of the terminal.
     pub width: usize,
+    /// The zone of the times.
+    pub zone: UserZone,
     /// Whether failures and administrative acts have colours.
     pub is_coloured: bool,
 }
 
 /// The columns of the table.
-const HEADS: [&str; 7] =
-    ["TIME (UTC)", "SOURCE", "ACTOR", "ACTION", "TARGET", "ADDRESS", "OUTCOME"];
+const HEADS: [&str; 7] = ["TIME", "SOURCE", "ACTOR", "ACTION", "TARGET", "ADDRESS", "OUTCOME"];
 const TIME: usize = 0;
 const SOURCE: usize = 1;
 const ACTION: usize = 3;
@@ -74,7 +76,7 @@ impl EventTable {
 
     /// Takes an event, and appends what can be shown to `out`.
     pub fn push(&mut self, event: &Document, out: &mut String) {
-        let row = EventRow::new(event.root());
+        let row = EventRow::new(event.root(), self.style.zone);
         match self.widths {
             Some(widths) => self.append_row(&row, &widths, out),
             None => {
@@ -94,7 +96,8 @@ impl EventTable {
         }
         let widths = lay_out(self.style.width, &sample);
         if self.widths.replace(widths).is_none() {
-            let heads = HEADS.map(str::to_owned);
+            let mut heads = HEADS.map(str::to_owned);
+            heads[TIME] = format!("{} ({})", HEADS[TIME], self.style.zone);
             let head = EventRow { cells: heads, is_failure: false, is_administrative: false };
             let mut line = String::new();
             self.append_row(&head, &widths, &mut line);
@@ -196,11 +199,11 @@ fn lay_out(width: usize, rows: &[EventRow]) -> [Option<usize>; 7] {
 }
 
 impl EventRow {
-    fn new(event: Node<'_>) -> EventRow {
+    fn new(event: Node<'_>, zone: UserZone) -> EventRow {
         let text = |key: &str| event.scalar_of(key).map(|text| visible(&text)).unwrap_or_default();
         let is = |key: &str, word: &str| event.get(key).is_some_and(|value| value.is(word));
         let time = event.text_of("time").and_then(|text| parse_api_time(&text));
-        let time = time.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string());
+        let time = time.map(|time| zone.wall_clock(time).format("%Y-%m-%d %H:%M:%S").to_string());
         let source = event.get("source").and_then(|source| source.scalar_of("name"));
         let is_failure = is("outcome", Outcome::Failure.as_str());
         let outcome = match is("outcome", Outcome::Unknown.as_str()) {
@@ -308,7 +311,8 @@ mod tests {
     }
 
     fn table(width: usize, events: &[Document]) -> String {
-        let mut table = EventTable::new(TableStyle { width, is_coloured: false });
+        let mut table =
+            EventTable::new(TableStyle { width, zone: UserZone::UTC, is_coloured: false });
         let mut out = String::new();
         for event in events {
             table.push(event, &mut out);
@@ -352,7 +356,8 @@ mod tests {
 
     #[test]
     fn failures_and_administrative_acts_have_colours() {
-        let mut table = EventTable::new(TableStyle { width: 200, is_coloured: true });
+        let mut table =
+            EventTable::new(TableStyle { width: 200, zone: UserZone::UTC, is_coloured: true });
         let mut out = String::new();
         table.push(&event(""), &mut out);
         table.push(&event(r#","outcome":"failure""#), &mut out);

@@ -9,6 +9,7 @@ use crate::config::request::HistogramUnit;
 use crate::model::json::write::object;
 use crate::model::text::{group_digits, visible};
 use crate::model::time::{Timestamp, format_millis, from_epoch};
+use crate::model::user_zone::UserZone;
 
 /// The longest bar, in characters.
 const BAR: usize = 30;
@@ -54,12 +55,14 @@ impl CountedRow {
 }
 
 /// The rows as a table under `head`.
-pub fn value_table(head: &str, rows: &[CountedRow]) -> String {
+pub fn value_table(head: &str, rows: &[CountedRow], zone: UserZone) -> String {
     let most = rows.iter().map(|row| row.events).max().unwrap_or_default();
     let time = |time: Option<Timestamp>| {
-        time.map(|time| time.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+        time.map(|time| zone.wall_clock(time).format("%Y-%m-%d %H:%M").to_string())
+            .unwrap_or_default()
     };
-    let heads = [head, "EVENTS", "FAILED", "FIRST (UTC)", "LAST (UTC)", ""].map(str::to_owned);
+    let [first, last] = ["FIRST", "LAST"].map(|head| format!("{head} ({zone})"));
+    let heads = [head, "EVENTS", "FAILED", &first, &last, ""].map(str::to_owned);
     let cells = rows.iter().map(|row| {
         [
             shortened(&visible(&row.value)),
@@ -127,6 +130,8 @@ pub struct TimeHistogram {
     /// What was asked for; without it, what fits the time that the events take.
     asked: Option<HistogramUnit>,
     unit: HistogramUnit,
+    /// The zone whose clocks decide.
+    zone: UserZone,
     /// Events and failures, by the hours or days from 1970 on.
     counts: BTreeMap<i64, [u64; 2]>,
     /// Events that are left out: there are too many days.
@@ -134,11 +139,12 @@ pub struct TimeHistogram {
 }
 
 impl TimeHistogram {
-    /// Counts by `unit`, or by what fits.
-    pub fn new(unit: Option<HistogramUnit>) -> TimeHistogram {
+    /// Counts by `unit`, or by what fits, as the clocks of `zone` go.
+    pub fn new(unit: Option<HistogramUnit>, zone: UserZone) -> TimeHistogram {
         TimeHistogram {
             asked: unit,
             unit: unit.unwrap_or(HistogramUnit::Hour),
+            zone,
             counts: BTreeMap::new(),
             left_out: 0,
         }
@@ -146,7 +152,8 @@ impl TimeHistogram {
 
     /// Counts an event.
     pub fn add(&mut self, time: Timestamp, failed: bool) {
-        let bucket = time.timestamp().div_euclid(seconds(self.unit));
+        let local = self.zone.wall_clock(time).and_utc().timestamp();
+        let bucket = local.div_euclid(seconds(self.unit));
         if self.counts.len() >= MAX_BUCKETS && !self.counts.contains_key(&bucket) {
             if self.unit == HistogramUnit::Day {
                 self.left_out += 1;
@@ -178,6 +185,7 @@ impl TimeHistogram {
         }
     }
 
+    /// What clocks show when it begins.
     fn start(&self, bucket: i64) -> Timestamp {
         from_epoch(bucket * seconds(self.unit), 0).unwrap_or_default()
     }
@@ -186,15 +194,16 @@ impl TimeHistogram {
     pub fn text(mut self) -> String {
         self.choose_unit();
         let (head, format, units) = match self.unit {
-            HistogramUnit::Hour => ("HOUR (UTC)", "%Y-%m-%d %H:%M", "hours"),
-            HistogramUnit::Day => ("DAY (UTC)", "%Y-%m-%d %a", "days"),
+            HistogramUnit::Hour => ("HOUR", "%Y-%m-%d %H:%M", "hours"),
+            HistogramUnit::Day => ("DAY", "%Y-%m-%d %a", "days"),
         };
+        let head = format!("{head} ({})", self.zone);
         let line = |head: String, [events, failed]: [u64; 2], bar: String| {
             let failed = if failed > 0 { group_digits(failed) } else { String::new() };
             [head, group_digits(events), failed, bar]
         };
         let most = self.counts.values().map(|[events, _]| *events).max().unwrap_or_default();
-        let mut lines = vec![[head, "EVENTS", "FAILED", ""].map(str::to_owned)];
+        let mut lines = vec![[&*head, "EVENTS", "FAILED", ""].map(str::to_owned)];
         let mut next = None;
         for (&bucket, &count) in &self.counts {
             let empty = next.unwrap_or(bucket)..bucket;
@@ -251,12 +260,12 @@ mod tests {
             "user_login   1,000       7  2026-11-20 09:30              ██████████████████████████████",
             "é␛              10          2026-11-20 09:30              ▍",
         ];
-        assert_eq!(value_table("ACTION", &rows), expected.join("\n") + "\n");
+        assert_eq!(value_table("ACTION", &rows, UserZone::UTC), expected.join("\n") + "\n");
     }
 
     #[test]
     fn hours_become_days_where_there_are_many() {
-        let mut histogram = TimeHistogram::new(None);
+        let mut histogram = TimeHistogram::new(None, UserZone::UTC);
         for time in ["2026-11-20T09:30:00Z", "2026-11-20T09:59:59Z", "2026-11-20T12:00:00Z"] {
             histogram.add(at(time), time.contains("12"));
         }
@@ -268,7 +277,7 @@ mod tests {
             "2026-11-20 12:00       1       1  ███████████████",
         ];
         assert_eq!(histogram.text(), expected.join("\n") + "\n");
-        let mut histogram = TimeHistogram::new(None);
+        let mut histogram = TimeHistogram::new(None, UserZone::UTC);
         for day in ["01", "02", "05", "20"] {
             histogram.add(at(&format!("2026-11-{day}T23:30:00Z")), false);
         }
@@ -287,7 +296,7 @@ mod tests {
 
     #[test]
     fn any_number_of_hours_takes_bounded_memory() {
-        let mut histogram = TimeHistogram::new(Some(HistogramUnit::Hour));
+        let mut histogram = TimeHistogram::new(Some(HistogramUnit::Hour), UserZone::UTC);
         let start = at("0001-01-01T00:00:00Z");
         for at in 0..200_000_i64 {
             histogram.add(start + TimeDelta::hours(17 * at), false);

@@ -18,6 +18,7 @@ use crate::config::telemetry::{LogFormat, LogVerbosity, TelemetrySettings};
 use crate::model::json::escape::escape_controls;
 use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
+use crate::model::user_zone::UserZone;
 use crate::telemetry::meter::WAIT_NOTICE;
 
 /// How grave a message is.
@@ -129,6 +130,14 @@ impl StderrConsole {
             LogVerbosity::Normal => level <= Level::Notice,
             LogVerbosity::Verbose => level <= Level::Info,
             LogVerbosity::Trace => true,
+        }
+    }
+
+    /// The zone of the times in texts for people. What programs read is in UTC.
+    pub fn zone(&self) -> UserZone {
+        match self.settings.log_format {
+            LogFormat::Text => self.settings.zone,
+            LogFormat::Json => UserZone::UTC,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::model::text::{counted, group_digits};
-use crate::model::time::format_millis;
+use crate::model::user_zone::UserZone;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// How often the line is drawn.
@@ -22,7 +22,12 @@ pub struct ProgressLine {
 
 impl ProgressLine {
     /// Starts to draw the line of `source` among `bars`.
-    pub fn start(bars: &MultiProgress, source: &str, meter: Arc<SourceMeter>) -> ProgressLine {
+    pub fn start(
+        bars: &MultiProgress,
+        source: &str,
+        meter: Arc<SourceMeter>,
+        zone: UserZone,
+    ) -> ProgressLine {
         let bar = bars.add(ProgressBar::new_spinner());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}") {
             bar.set_style(style);
@@ -32,7 +37,7 @@ impl ProgressLine {
         let drawing = tokio::spawn(async move {
             let started = Instant::now();
             loop {
-                drawn.set_message(line(&meter, started.elapsed()));
+                drawn.set_message(line(&meter, started.elapsed(), zone));
                 drawn.tick();
                 tokio::time::sleep(TICK).await;
             }
@@ -52,7 +57,7 @@ impl Drop for ProgressLine {
 }
 
 /// Events, pages, rate, the time reached, and what is waited for.
-fn line(meter: &SourceMeter, elapsed: Duration) -> String {
+fn line(meter: &SourceMeter, elapsed: Duration, zone: UserZone) -> String {
     let events = meter.events.get();
     let rate = (events as f64 / elapsed.as_secs_f64().max(0.001)).round() as u64;
     let mut line = format!(
@@ -62,8 +67,7 @@ fn line(meter: &SourceMeter, elapsed: Duration) -> String {
         group_digits(rate)
     );
     if let Some(reached) = meter.newest_record_time() {
-        let text = format_millis(reached);
-        line.push_str(&format!("  up to {}Z", text.get(..16).unwrap_or(&text).replace('T', " ")));
+        line.push_str(&format!("  up to {}", zone.minute(reached)));
     }
     if let Some((reason, until)) = meter.current_wait() {
         let left = (until - chrono::Utc::now()).num_seconds().max(0) + 1;
@@ -88,11 +92,13 @@ mod tests {
         meter.pages.add(25);
         meter.reached(parse_api_time("2026-11-20T09:30:59Z").unwrap());
         assert_eq!(
-            line(&meter, Duration::from_secs(10)),
+            line(&meter, Duration::from_secs(10), UserZone::UTC),
             "12,500 events  25 pages  1,250/s  up to 2026-11-20 09:30Z"
         );
         let _waiting =
             meter.waiting(WaitReason::Quota, chrono::Utc::now() + chrono::TimeDelta::seconds(30));
-        assert!(line(&meter, Duration::from_secs(10)).ends_with("for the rate limit"));
+        assert!(
+            line(&meter, Duration::from_secs(10), UserZone::UTC).ends_with("for the rate limit")
+        );
     }
 }

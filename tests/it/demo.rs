@@ -164,7 +164,7 @@ fn help_into_a_closed_pipe_is_silent() {
 fn a_wrong_argument_is_reported_as_json_when_requested() {
     for args in [
         &["--log-format", "json", "pul"][..],
-        &["pull", "--since", "yesterday", "--log-format=json"],
+        &["pull", "--since", "yesterdy", "--log-format=json"],
         &["pull", "--log-format=json", "acme", "--nothing"],
         &["export", "--log-format", "json"],
     ] {

@@ -75,6 +75,7 @@ mod status;
 mod stuck;
 mod terminal;
 mod terminal_output;
+mod time_zones;
 mod tls;
 mod unreadable_times;
 mod verbatim;

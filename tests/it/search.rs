@@ -250,8 +250,7 @@ fn values_are_counted_with_their_first_and_last_time() {
     let table = site.ok(&["top", "actor", "in.jsonl"]).text();
     assert!(table.starts_with("ACTOR  EVENTS  FAILED"), "{table}");
     let stats = site.ok(&["stats", "in.jsonl", "--by", "hour"]).text();
-    for words in ["4 events, 2026-11-20T09:00:00.000Z to", "1 failed", "2 actors", "09:00       4"]
-    {
+    for words in ["4 events, 2026-11-20 09:00:00Z to", "1 failed", "2 actors", "09:00       4"] {
         assert!(stats.contains(words), "{words} in {stats}");
     }
     let stats = &site.ok(&["stats", "in.jsonl", "--json"]).trees()[0];

@@ -191,9 +191,12 @@ fn what_makes_no_window_is_refused() {
         let args = [&["pull", "acme", "--until", "2999-01-01"], since].concat();
         site.run(&args).refused(2, &["`--until`", "is in the future", "leave it out"]);
     }
-    for bad in ["yesterday", "2026-11-01T08:00:00", "2026-13-01", "7"] {
+    for bad in ["soon", "2026-11-01T08", "26-11-01", "7"] {
         refused(&since(bad), "RFC 3339");
     }
+    refused(&since("yesterdy"), "did you mean `yesterday`? a time is a date with or without");
+    refused(&since("tomorrow"), "has not happened yet");
+    refused(&since("2026-13-01"), "the calendar has no 2026-13-01");
     assert!(site.control.requests().is_empty(), "nothing may be asked");
 }
 

@@ -220,7 +220,8 @@ fn an_idle_pull_costs_few_requests() {
     pull(&site);
     for (source, api) in SOURCES {
         let asked = site.control.request_count(api);
-        assert!(asked <= 4, "{source}: {asked}");
+        // After a quiet day the last seconds, which alone have events, are read apart.
+        assert!(asked <= 6, "{source}: {asked}");
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::message::Response;
 use crate::http::message::TransportErrorKind;
 use crate::model::text::{counted, printable};
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
+use crate::model::user_zone::UserZone;
 use crate::normalise::RecordOrigin;
 use crate::normalise::taxonomy::MeaningBasis;
 use crate::source::{DeliveryOrder, Page, PageLocator, Source};
@@ -140,7 +141,7 @@ impl ApiCheck {
     }
 
     /// When the newest event happened, as far as a few requests show it.
-    pub async fn newest_event_step(&self, first: Page) -> CheckStep {
+    pub async fn newest_event_step(&self, first: Page, zone: UserZone) -> CheckStep {
         let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
         let mut span = NEWEST_EVENT_SPANS[0];
@@ -170,7 +171,7 @@ impl ApiCheck {
             found = found.max(Some(newer));
             more = last.next.is_some();
         }
-        newest_step(found, more, span, self.server_now())
+        newest_step(found, more, span, self.server_now(), zone)
     }
 
     /// Whether the table of actions has those that the API lists; `None` if it lists none. Nothing
@@ -326,7 +327,13 @@ fn newest_time(page: &Page) -> Option<Timestamp> {
     page.records.iter().filter_map(|record| record.time).max()
 }
 
-fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> CheckStep {
+fn newest_step(
+    found: Option<Timestamp>,
+    more: bool,
+    span: TimeDelta,
+    now: Timestamp,
+    zone: UserZone,
+) -> CheckStep {
     let Some(time) = found else {
         let within = in_words(span.to_std().unwrap_or_default());
         return CheckStep::ok(StepName::NewestEvent, format!("none within {within}")).warn(
@@ -338,7 +345,7 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
         Err(_) => "now".to_owned(),
     };
     let at_least = if more { ", and newer ones follow" } else { "" };
-    CheckStep::ok(StepName::NewestEvent, format!("{}, {ago}{at_least}", format_millis(time)))
+    CheckStep::ok(StepName::NewestEvent, format!("{}, {ago}{at_least}", zone.millis(time)))
         .with_fact("time", format_millis(time))
         .with_fact("newer_follow", more)
 }

@@ -25,6 +25,7 @@ use crate::http::client::ClientPool;
 use crate::http::message::{TransportError, TransportErrorKind};
 use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
+use crate::model::user_zone::UserZone;
 use crate::sink::{preflight, stdout};
 use crate::state::caches::LookupCache;
 use crate::state::store::StateStore;
@@ -54,6 +55,7 @@ pub async fn run(
             env,
             connector: &mut connector,
             report: &mut report,
+            zone: if request.json { UserZone::UTC } else { console.zone() },
         };
         let failed = check.run_steps().instrument(span).await.err();
         let failed = failed.map(|error| error.for_settings(source));
@@ -78,6 +80,8 @@ struct SourceCheck<'a> {
     env: &'a ProcessEnv,
     connector: &'a mut SourceConnector,
     report: &'a mut CheckReport,
+    /// That of the times in the text of steps.
+    zone: UserZone,
 }
 
 impl SourceCheck<'_> {
@@ -93,7 +97,7 @@ impl SourceCheck<'_> {
         let base_url = self.resolve_base_url(&mut connected).await?;
         let api = ApiCheck::new(connected, &base_url);
         let page = api.check_first_page(self.report).await?;
-        self.report.finish_step(api.newest_event_step(page).await);
+        self.report.finish_step(api.newest_event_step(page, self.zone).await);
         self.check_workspace(&credential).await;
         if let Some(step) = api.actions_step(self.request.is_verbose).await {
             self.report.finish_step(step);

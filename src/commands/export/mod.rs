@@ -32,7 +32,8 @@ use crate::evidence::seal;
 use crate::exit::Exit;
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::text::{counted, hex};
-use crate::model::time::{TypedTime, Window, format_millis, truncate_to_millis};
+use crate::model::time::Window;
+use crate::model::user_zone::UserZone;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::RunMode;
@@ -112,15 +113,9 @@ pub async fn make(
 
 fn export_spec(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
-    // Events have whole milliseconds, and so must the window: no event may lie on both sides of its
-    // edge.
-    let whole = |typed: TypedTime| match typed {
-        TypedTime::At(time) => TypedTime::At(truncate_to_millis(time)),
-        ago => ago,
-    };
     ExportSpec {
-        since: whole(request.since),
-        until: request.until.map(whole),
+        since: request.since,
+        until: request.until,
         sources: names.map(|source| source.name.to_string()).collect(),
         keep_bodies: request.keep_bodies,
     }
@@ -242,7 +237,7 @@ fn end_reason(reports: &[SourceReport]) -> &str {
 /// Reports what the export at `path` contains now, from all runs, and what to do with it.
 fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
     for source in &manifest.sources {
-        console.notice(source_line(source));
+        console.notice(source_line(source, console.zone()));
     }
     for source in &manifest.sources {
         if let Some(retention) = source.retention_text(manifest.asked.since) {
@@ -257,7 +252,7 @@ fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took
 }
 
 /// `acme: 2,400 events, 6 requests`, and the gaps.
-fn source_line(source: &SourceEntry) -> String {
+fn source_line(source: &SourceEntry, zone: UserZone) -> String {
     let mut line = format!(
         "{}: {}, {}",
         source.facts.name,
@@ -265,7 +260,7 @@ fn source_line(source: &SourceEntry) -> String {
         counted(source.counts.responses, "request"),
     );
     for gap in &source.facts.gaps {
-        let (from, to) = (format_millis(gap.from), format_millis(gap.to));
+        let (from, to) = (zone.millis(gap.from), zone.millis(gap.to));
         line.push_str(&format!("; INCOMPLETE: not read from {from} to {to}"));
     }
     line

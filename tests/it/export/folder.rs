@@ -64,6 +64,28 @@ fn a_different_request_does_not_resume_it() {
 }
 
 #[test]
+fn a_day_by_name_resumes_what_it_began_in_the_same_zone() {
+    let mut site = site(5);
+    site.set("acme", "retry_for", "0s");
+    site.control.inject_always(Api::OrgEvents, status(503, None, "{}"));
+    let asked = |site: &Site, since: &str, zone: &str| {
+        let asked = ["--since", since, "-o", "case", "--tz", zone];
+        site.run(&[&["export", "acme"], &asked[..]].concat())
+    };
+    let run = asked(&site, "yesterday 14:00", "Europe/Berlin");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let first = Case::read(site.path("case")).manifest["asked"].clone();
+    asked(&site, "yesterday 14:00", "Asia/Tokyo").refused(
+        2,
+        &["`--since` was yesterday 14:00 (Europe/Berlin), and is yesterday 14:00 (Asia/Tokyo) now"],
+    );
+    site.set_env("ATLAUDIT_TZ", "Asia/Tokyo");
+    let run = asked(&site, "Yesterday 14:00:00", "europe/berlin");
+    assert!(run.stderr.contains("INCOMPLETE"), "{}", run.stderr);
+    assert_eq!(Case::read(site.path("case")).manifest["asked"], first);
+}
+
+#[test]
 fn an_unfinished_export_may_be_moved() {
     let site = broken();
     assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
