@@ -40,7 +40,7 @@ const CSV_COLUMNS: [&str; 12] = [
 pub fn search(typed: SearchArgs, context: &CommandContext<'_>) -> Result<SearchRequest, AppError> {
     let format = search_format(&typed, context)?;
     Ok(SearchRequest {
-        query: query(typed.inputs, typed.filter, context)?,
+        query: SavedEventQuery { needs_raw: true, ..query(typed.inputs, typed.filter, context)? },
         format,
         limit: typed.limit,
         is_reversed: typed.reverse,
@@ -65,7 +65,8 @@ pub fn report(typed: ReportArgs, context: &CommandContext<'_>) -> Result<ReportR
 
 /// The request of `top`.
 pub fn top(typed: TopArgs, context: &CommandContext<'_>) -> Result<TopRequest, AppError> {
-    let query = query(typed.inputs, typed.filter, context)?;
+    let mut query = query(typed.inputs, typed.filter, context)?;
+    query.needs_raw |= typed.field.is_of_raw();
     Ok(TopRequest { query, field: typed.field, limit: typed.limit, json: typed.json })
 }
 
@@ -131,7 +132,9 @@ pub fn query(
     };
     let extra_actions = context.extra_actions(&context.load()?)?;
     let filter = event_filter(filter, context)?;
-    Ok(SavedEventQuery { inputs, pull, raw: RawLines::default(), filter, now, extra_actions })
+    let needs_raw = filter.reads_raw();
+    let raw = RawLines::default();
+    Ok(SavedEventQuery { inputs, pull, raw, filter, needs_raw, now, extra_actions })
 }
 
 /// The files that are typed; standard input where there are none.

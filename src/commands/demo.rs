@@ -135,6 +135,7 @@ fn make_page(
         pull: None,
         raw: RawLines::default(),
         filter: EventFilter::default(),
+        needs_raw: false,
         now: chrono::Utc::now(),
         extra_actions: None,
     };

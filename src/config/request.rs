@@ -287,6 +287,8 @@ pub struct SavedEventQuery {
     pub raw: RawLines,
     /// Which of them are chosen.
     pub filter: EventFilter,
+    /// Whether what is made of the events needs their `raw`.
+    pub needs_raw: bool,
     /// The start of the run, which raw lines count as received at.
     pub now: Timestamp,
     /// Rows beside the built-in table of actions.

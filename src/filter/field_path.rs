@@ -78,6 +78,11 @@ impl FieldPath {
         }
     }
 
+    /// Whether it is a field of Atlassian's own record.
+    pub fn is_of_raw(&self) -> bool {
+        self.keys.first().is_some_and(|key| key == "raw")
+    }
+
     /// Calls `visit` with each value of the field in `event`: texts, numbers and booleans. Of an
     /// object these are all that it holds itself. Ends when `visit` returns true, and returns
     /// whether it did.

@@ -70,6 +70,12 @@ pub enum FilterField {
 const NAMES: [&str; 3] = ["name", "email", "id"];
 
 impl EventFilter {
+    /// Whether it looks at Atlassian's own record.
+    pub fn reads_raw(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.field == FilterField::Text)
+            || self.expressions.iter().any(WhereExpression::reads_raw)
+    }
+
     /// Whether events of some times are left out.
     pub fn has_time_range(&self) -> bool {
         self.since.is_some() || self.until.is_some()

@@ -73,6 +73,17 @@ impl WhereExpression {
         }
     }
 
+    /// Whether it looks at Atlassian's own record.
+    pub fn reads_raw(&self) -> bool {
+        match self {
+            WhereExpression::Or(parts) | WhereExpression::And(parts) => {
+                parts.iter().any(WhereExpression::reads_raw)
+            }
+            WhereExpression::Not(part) => part.reads_raw(),
+            WhereExpression::Test(field, _) => field.is_of_raw(),
+        }
+    }
+
     /// Whether it is true of a normalized event.
     pub fn is_true(&self, event: Node<'_>) -> bool {
         match self {

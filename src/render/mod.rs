@@ -22,6 +22,12 @@ pub fn append_line(format: OutputFormat, event: &Event<'_>, record: &Record, out
     out.push(b'\n');
 }
 
+/// Appends a normalized event without `raw`, which is the larger half of it, for those who do not
+/// look at that.
+pub fn append_without_raw(event: &Event<'_>, out: &mut Vec<u8>) {
+    object(out, |out| event.write(out));
+}
+
 /// Appends the event's keys in their order, `raw` last.
 ///
 /// `raw` is copied as text: a JSON library would rewrite its numbers and drop duplicate keys.

@@ -67,7 +67,7 @@ pub fn choose_events<E>(
 ) -> Result<QueryCounts, E> {
     let mut reader = NormalizedReader {
         records: SavedRecordReader::new(&query.raw, taxonomy, query.now),
-        line: Vec::new(),
+        needs_raw: query.needs_raw,
     };
     let mut lines = SavedLines::new(&query.inputs, report);
     let mut counts = QueryCounts::default();
@@ -107,8 +107,7 @@ pub fn choose_events<E>(
 /// Makes a normalized event of whatever was saved.
 struct NormalizedReader {
     records: SavedRecordReader,
-    /// Reused.
-    line: Vec<u8>,
+    needs_raw: bool,
 }
 
 impl NormalizedReader {
@@ -126,10 +125,15 @@ impl NormalizedReader {
             return Ok(None);
         }
         let event = self.records.event(&saved);
-        self.line.clear();
-        render::append_line(OutputFormat::Normalized, &event, &saved.record, &mut self.line);
-        let text = String::from_utf8_lossy(&self.line).into_owned();
-        // What was just written is JSON.
+        let mut line = Vec::with_capacity(2 * doc.text().len());
+        match self.needs_raw {
+            true => {
+                render::append_line(OutputFormat::Normalized, &event, &saved.record, &mut line);
+            }
+            false => render::append_without_raw(&event, &mut line),
+        }
+        // What was just written is JSON in UTF-8.
+        let text = String::from_utf8(line).map_err(|_| UnusableLine::UnknownShape)?;
         Document::parse(text.into()).map(Some).map_err(|_| UnusableLine::UnknownShape)
     }
 }

@@ -92,6 +92,15 @@ fn whatever_was_saved_is_found_alike() {
     for other in ["raw", "raw/acme.jsonl.zst", "case"] {
         assert_eq!(search(other), found, "{other}");
     }
+    for filter in [&["--text", "authType"][..], &["--where", "raw.attributes.context.type = users"]]
+    {
+        let top = |from: &str| site.ok(&[&["top", "action", from], filter].concat()).text();
+        assert!(top("acme.jsonl").lines().count() > 1, "{filter:?}");
+        assert_eq!(top("raw"), top("acme.jsonl"), "{filter:?}");
+    }
+    let of_raw = |from: &str| site.ok(&["top", "raw.attributes.action", from]).text();
+    assert!(of_raw("raw").lines().count() > 1);
+    assert_eq!(of_raw("raw"), of_raw("acme.jsonl"));
     let piped = fs::read(site.path("acme.jsonl")).unwrap();
     let args = [&["search"], &wanted[..]].concat();
     assert_eq!(run_with_input(&site, &args, &piped).text(), found);
