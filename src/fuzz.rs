@@ -5,13 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use url::Url;
 
 use crate::config::settings::OutputFormat;
+use crate::filter::WhereExpression;
 use crate::http::exchange;
 use crate::http::message::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::retry::RetryBudget;
+use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, RecordOrigin};
@@ -47,6 +50,14 @@ pub struct Refused {
 
 /// The longest wait that [`answer`] lets a server ask for.
 pub const MAX_WAIT: Duration = Duration::from_secs(900);
+
+/// Whether the expression of `--where` is true of some event; nothing when it is no expression.
+pub fn is_true(expression: &str) -> Option<bool> {
+    const EVENT: &str = r#"{"time":"2026-11-20T09:30:00.000Z","action":"user_login","outcome":"failure",
+        "actor":{"name":"Mei","id":7},"targets":[{"name":"a"},{"name":null},[],"x"],"labels":{"a b":"c"}}"#;
+    let event = Document::parse(ByteString::from(EVENT)).ok()?;
+    Some(WhereExpression::parse(expression).ok()?.is_true(event.root()))
+}
 
 /// The lines of a page of organization events; nothing when `body` is no such page.
 pub fn org_page(body: &[u8]) -> Option<Lines> {

@@ -1,4 +1,4 @@
--- One row a line, whatever the format. FILES is a path, a glob or a list of them.
+-- One row a line, whatever the format. The files are those of this folder, or of SET VARIABLE files = 'GLOB'.
 CREATE OR REPLACE VIEW events AS
 SELECT
   coalesce(json ->> '$.id', json ->> '$.event.id', json ->> '$.metadata.uid') AS id,
@@ -7,4 +7,4 @@ SELECT
   coalesce(json ->> '$.action', json ->> '$.event.action', json ->> '$.metadata.event_code') AS action,
   coalesce(json ->> '$.outcome', json ->> '$.event.outcome', lower(json ->> '$.status')) AS outcome,
   json
-FROM read_json_objects(getvariable('files'), format = 'newline_delimited', maximum_object_size = 67108864);
+FROM read_json_objects(coalesce(getvariable('files'), '*.jsonl*'), format = 'newline_delimited', maximum_object_size = 67108864);

@@ -276,6 +276,10 @@ pub struct SearchArgs {
     /// In the order in which they are saved, each as soon as it is found
     #[arg(long)]
     pub unsorted: bool,
+    /// Print the SQL of a view of the files, of normalized events, for this engine: duckdb
+    #[arg(long, value_name = "ENGINE", hide_possible_values = true, value_parser = ["duckdb"])]
+    #[arg(conflicts_with_all = ["sources", "format", "columns", "limit", "reverse", "count"])]
+    pub sql_schema: Option<String>,
     /// Only print how many there are
     #[arg(long, conflicts_with_all = ["format", "columns", "limit", "reverse"])]
     pub count: bool,

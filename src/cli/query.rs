@@ -46,6 +46,7 @@ pub fn search(typed: SearchArgs, context: &CommandContext<'_>) -> Result<SearchR
         is_reversed: typed.reverse,
         is_unsorted: typed.unsorted,
         is_count: typed.count,
+        is_sql_schema: typed.sql_schema.is_some(),
     })
 }
 
@@ -186,8 +187,9 @@ fn event_filter(typed: FilterFlags, context: &CommandContext<'_>) -> Result<Even
     }
     let whole = |texts: Vec<String>| texts.iter().map(|it| ValuePattern::whole(it)).collect();
     let part = |texts: Vec<String>| texts.iter().map(|it| ValuePattern::part(it)).collect();
-    let address =
-        |ranges: Vec<AddressRange>| ranges.into_iter().map(ValuePattern::Address).collect();
+    let address = |ranges: Vec<AddressRange>| {
+        ranges.into_iter().map(|range| ValuePattern::Address(Box::new(range))).collect()
+    };
     let not = typed.not;
     let conditions: [(FilterField, Vec<ValuePattern>, Vec<ValuePattern>); 10] = [
         (FilterField::Action, whole(typed.action), whole(not.not_action)),

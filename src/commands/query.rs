@@ -76,7 +76,7 @@ pub async fn run<T: Send + 'static>(
     let (made, counts) = wait_for(working, stop).await?;
     if counts.undated > 0 {
         let what = plural(counts.undated, "event that fits has", "events that fit have");
-        console.warn(&format!("{what} no time that can be read, and could be in the time range"));
+        console.warn(format!("{what} no time that can be read, and could be in the time range"));
     }
     if counts.read.lines_lost + counts.read.inputs_lost > 0 {
         exit = exit.worst(Exit::Incomplete);

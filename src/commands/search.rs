@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::commands::query::{self, QueryWork};
 use crate::config::env::ProcessEnv;
-use crate::config::request::{SearchFormat, SearchRequest};
+use crate::config::request::{EventInput, SearchFormat, SearchRequest};
 use crate::config::settings::Compression;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::json::Document;
 use crate::model::text::group_digits;
 use crate::model::user_zone::UserZone;
+use crate::saved;
 use crate::search::{
     self, CsvRows, EventTable, FormatLines, NextStep, QueryCounts, TableStyle, TimeSorter,
 };
@@ -34,6 +35,9 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
+    if request.is_sql_schema {
+        return print_view(&request.query.inputs);
+    }
     let SearchRequest { query, .. } = request.clone();
     let (width, zone) = (terminal_width(env), console.zone());
     let (counts, exit) = query::run(query, env, console, move |work| {
@@ -46,6 +50,25 @@ pub async fn run(
         console.notice(format!("no event fits, of {read} that were read"));
     }
     Ok(exit)
+}
+
+/// Prints the view of `inputs` for DuckDB.
+fn print_view(inputs: &[EventInput]) -> Result<Exit, AppError> {
+    let mut files = Vec::new();
+    for input in inputs {
+        let EventInput::File(path) = input else {
+            return Err(AppError::new(Exit::Usage, "a view needs files, not standard input")
+                .hint("name files or folders of saved events"));
+        };
+        let found = saved::find_files(path).map_err(|error| {
+            AppError::new(Exit::Incomplete, format!("cannot read `{}`", path.display()))
+                .because(&error)
+                .hint("check the name, and that this user may read it")
+        })?;
+        files.extend(found.iter().map(|file| file.display().to_string()));
+    }
+    stdout::print(&search::duckdb_view(&files))?;
+    Ok(Exit::Done)
 }
 
 fn search(

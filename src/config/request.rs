@@ -310,6 +310,8 @@ pub struct SearchRequest {
     pub is_unsorted: bool,
     /// Only their number is shown.
     pub is_count: bool,
+    /// Only the SQL of a view of the files is shown.
+    pub is_sql_schema: bool,
 }
 
 /// The request of `report`.

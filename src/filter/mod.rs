@@ -223,7 +223,7 @@ mod tests {
         assert!(accepts(FilterField::Actor, ValuePattern::part("TANA")));
         assert!(accepts(FilterField::Text, ValuePattern::part("password")));
         assert!(accepts(FilterField::Text, ValuePattern::whole("7")));
-        let range = |text: &str| ValuePattern::Address(text.parse().unwrap());
+        let range = |text: &str| ValuePattern::Address(Box::new(text.parse().unwrap()));
         assert!(accepts(FilterField::Ip, range("203.0.113.0/24")));
         assert!(!accepts(FilterField::Ip, range("203.0.113.8")));
         assert!(!accepts(FilterField::Actor, ValuePattern::whole("mei")));
@@ -235,7 +235,7 @@ mod tests {
         let filter = |text: &str, is_negated| EventFilter {
             conditions: vec![FieldCondition {
                 field: FilterField::Ip,
-                any_of: vec![ValuePattern::Address(text.parse().unwrap())],
+                any_of: vec![ValuePattern::Address(Box::new(text.parse().unwrap()))],
                 is_negated,
             }],
             ..EventFilter::default()

@@ -14,7 +14,7 @@ pub enum ValuePattern {
     /// A part of the value, in lower case.
     Part(String),
     /// An address in this range.
-    Address(AddressRange),
+    Address(Box<AddressRange>),
 }
 
 impl ValuePattern {

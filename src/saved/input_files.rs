@@ -4,27 +4,28 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::request::EventInput;
-
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 
-/// The files in `folder` and its subfolders that hold events by their names, in the order of their
-/// paths: `*.jsonl` and `*.ndjson`, plain or packed. Of an export only its `events` are taken,
-/// since its other files describe pages. Links to folders are not followed, so that the search
-/// ends.
+/// The file that `folder` is, or the files in it and its subfolders that hold events by their
+/// names, in the order of their paths: `*.jsonl` and `*.ndjson`, plain or packed. Of an export only
+/// its `events` are taken, since its other files describe pages. Links to folders are not followed,
+/// so that the search ends.
 ///
 /// # Errors
 /// A folder cannot be read, folders are nested too deeply, or there is no such file.
-pub fn find(folder: &Path) -> io::Result<Vec<EventInput>> {
+pub fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
+    if !folder.is_dir() {
+        return fs::metadata(folder).map(|_| vec![folder.to_owned()]);
+    }
     search(folder, 0, &mut found)?;
     if found.is_empty() {
         let why = "it has no file with events (`*.jsonl` or `*.ndjson`, also with `.gz` or `.zst`)";
         return Err(io::Error::new(io::ErrorKind::NotFound, why));
     }
     found.sort();
-    Ok(found.into_iter().map(EventInput::File).collect())
+    Ok(found)
 }
 
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -68,12 +69,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let shown = |input: &EventInput| match input {
-            EventInput::File(path) => {
-                path.strip_prefix(folder.path()).unwrap().display().to_string()
-            }
-            EventInput::Stdin => unreachable!(),
-        };
+        let shown =
+            |path: &PathBuf| path.strip_prefix(folder.path()).unwrap().display().to_string();
         find(folder.path()).map(|found| found.iter().map(shown).collect())
     }
 

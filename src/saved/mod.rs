@@ -20,6 +20,7 @@ use crate::normalise::taxonomy::Taxonomy;
 use crate::source::DuplicateNumbering;
 use lines::{LineReader, describe_read_error, open, parse_json_line};
 
+pub use input_files::find as find_files;
 pub use saved_line::{SavedLineReader, SavedRecord, UnusableLine};
 
 /// Something about saved lines that a person should hear of, when it happens.
@@ -82,7 +83,9 @@ impl<'r> SavedLines<'r> {
         let mut files = Vec::with_capacity(inputs.len());
         for input in inputs {
             let folder = match input {
-                EventInput::File(path) if path.is_dir() => input_files::find(path),
+                EventInput::File(path) if path.is_dir() => {
+                    find_files(path).map(|found| found.into_iter().map(EventInput::File).collect())
+                }
                 _ => Ok(vec![input.clone()]),
             };
             match folder {

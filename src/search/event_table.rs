@@ -178,17 +178,16 @@ fn lay_out(width: usize, rows: &[EventRow]) -> [Option<usize>; 7] {
             widths[at] = None;
         }
     }
-    // The rest goes round: one column each, to those that want more.
+    // The rest goes round to those that want more; the action tells most, and gets two at a time.
     let mut rest = width.saturating_sub(used(&widths));
     while rest > 0 {
         let before = rest;
-        for (shown, wanted) in widths.iter_mut().zip(wanted) {
-            if let Some(shown) = shown
-                && *shown < wanted
-                && rest > 0
-            {
-                *shown += 1;
-                rest -= 1;
+        for (at, (shown, wanted)) in widths.iter_mut().zip(wanted).enumerate() {
+            if let Some(shown) = shown {
+                let step = if at == ACTION { 2 } else { 1 };
+                let more = wanted.saturating_sub(*shown).min(step).min(rest);
+                *shown += more;
+                rest -= more;
             }
         }
         if rest == before {
@@ -347,9 +346,9 @@ mod tests {
                 .into(),
         );
         let expected = [
-            "TIME (UTC)     ACTOR       ACTION          ADDRESS",
-            "11-20 09:30:00 Mei Tanaka  user_added_to_… 203.0.113.80 DE",
-            "11-20 09:30:01 mei.tanaka… user_login_fro… 2001:db8::1     ✗",
+            "TIME (UTC)     ACTOR      ACTION           ADDRESS",
+            "11-20 09:30:00 Mei Tanaka user_added_to_g… 203.0.113.80 DE",
+            "11-20 09:30:01 mei.tanak… user_login_from… 2001:db8::1     ✗",
         ];
         assert_eq!(table(60, &[event(""), failed]), expected.join("\n") + "\n");
     }

@@ -5,6 +5,7 @@
 
 mod csv_rows;
 mod event_table;
+mod sql_view;
 mod time_order;
 mod value_table;
 
@@ -19,6 +20,7 @@ use crate::saved::{IssueReport, ReadCounts, SavedLines, SavedRecordReader, Unusa
 
 pub use csv_rows::CsvRows;
 pub use event_table::{EventTable, TableStyle};
+pub use sql_view::duckdb_view;
 pub use time_order::TimeSorter;
 pub use value_table::{CountedRow, TimeHistogram, value_table};
 

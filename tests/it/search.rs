@@ -269,6 +269,17 @@ fn values_are_counted_with_their_first_and_last_time() {
 }
 
 #[test]
+fn a_view_for_sql_names_the_files() {
+    let site = pulled();
+    let sql = site.ok(&["search", "--sql-schema", "duckdb", "acme.jsonl", "."]).text();
+    assert!(sql.starts_with("CREATE OR REPLACE VIEW events AS\n"), "{sql}");
+    assert!(sql.contains("['acme.jsonl',\n   './acme-jira.jsonl',\n   './acme.jsonl']"), "{sql}");
+    site.run(&["search", "--sql-schema", "duckdb"]).refused(2, &["a view needs files"]);
+    site.run(&["search", "--sql-schema", "duckdb", "no"]).refused(3, &["cannot read `no`"]);
+    site.run(&["search", "--sql-schema", "spark", "."]).fails(2, &["duckdb"]);
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_it() {
     let site = pulled();
     let script = r#""$PROGRAM" search --unsorted acme.jsonl acme.jsonl | head -1"#;
