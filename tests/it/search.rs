@@ -92,7 +92,8 @@ fn whatever_was_saved_is_found_alike() {
     for other in ["raw", "raw/acme.jsonl.zst", "case"] {
         assert_eq!(search(other), found, "{other}");
     }
-    for filter in [&["--text", "authType"][..], &["--where", "raw.attributes.context.type = users"]]
+    for filter in
+        [&["--text", "lindenfell"][..], &["--where", "raw.attributes.context.type = users"]]
     {
         let top = |from: &str| site.ok(&[&["top", "action", from], filter].concat()).text();
         assert!(top("acme.jsonl").lines().count() > 1, "{filter:?}");
