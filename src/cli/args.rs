@@ -67,6 +67,8 @@ pub enum Command {
     Pull(PullArgs),
     /// Pull continuously
     Follow(FollowArgs),
+    /// Watch sources: show new events as a table; no checkpoint moves
+    Tail(TailArgs),
     /// Export a time range with every API response to a folder that can be verified offline
     Export(ExportArgs),
     /// Test each source end to end, step by step
@@ -143,6 +145,9 @@ pub struct PullArgs {
     /// Where events go.
     #[command(flatten)]
     pub output: OutputFlags,
+    /// Show events as a table; without an output file no checkpoint moves
+    #[arg(long, conflicts_with_all = ["dry_run", "format"])]
+    pub human: bool,
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
@@ -180,12 +185,32 @@ pub struct FollowArgs {
     /// Wait between the end of a pull and the next one
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = nonzero_duration)]
     pub every: Duration,
+    /// Show events as a table; without an output file no checkpoint moves
+    #[arg(long, conflicts_with = "format")]
+    pub human: bool,
+    /// Start of what --human shows first, where no checkpoint moves [default: 10m]
+    #[arg(long, value_name = "T", requires = "human", conflicts_with = "path")]
+    pub since: Option<TypedTime>,
     /// Where events go.
     #[command(flatten)]
     pub output: OutputFlags,
     /// Write metrics as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
+}
+
+/// `tail`
+#[derive(Debug, ClapArgs)]
+pub struct TailArgs {
+    /// Sources to watch [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<SourceName>,
+    /// Start of what is shown first [default: 10m]
+    #[arg(long, value_name = "T")]
+    pub since: Option<TypedTime>,
+    /// Wait between the end of a pull and the next one
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = nonzero_duration)]
+    pub every: Duration,
 }
 
 /// `export`

@@ -12,7 +12,8 @@ use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::prompt::UserPrompt;
 use crate::config::request::KeyLocation;
-use crate::config::settings::{ExtraActionsFile, Settings, SourceSettings};
+use crate::config::settings::{ExtraActionsFile, Settings, SourceSettings, TableStyle};
+use crate::config::telemetry::ColorMode;
 use crate::credentials::CredentialError;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -53,6 +54,16 @@ pub struct CommandContext<'a> {
 }
 
 impl CommandContext<'_> {
+    /// How tables on standard output look.
+    pub fn table_style(&self) -> TableStyle {
+        let color = ColorMode::choose(self.global.color, self.env);
+        TableStyle {
+            width: self.env.table_width(),
+            zone: self.zone,
+            is_coloured: color.enabled(self.env.stdout_is_terminal),
+        }
+    }
+
     /// The folder of checkpoints and locks.
     pub fn state_dir(&self) -> Result<PathBuf, ConfigError> {
         env::state_dir(self.global.state_dir.as_deref(), self.env)

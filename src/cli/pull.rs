@@ -1,19 +1,23 @@
 //! Resolves the flags of `pull`, `follow` and `export`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::cli::args::{ExportArgs, FollowArgs, PullArgs};
+use crate::cli::args::{ExportArgs, FollowArgs, OutputFlags, PullArgs, TailArgs};
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::output::{self, OutputLayer, PathTemplate};
 use crate::config::request::{
     ExportRequest, FollowRequest, OneOffWindow, PullRequest, ReportTarget,
 };
-use crate::config::settings::{OutputPath, SourceSettings};
+use crate::config::settings::{OutputFormat, OutputPath, SourceSettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, before};
 use crate::model::typed_time::{ResolvedTime, TypedTime};
+
+/// How far back a view begins.
+const VIEW_LOOKBACK: Duration = Duration::from_secs(600);
 
 /// The request of `pull`.
 pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest, AppError> {
@@ -41,6 +45,9 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
     if flags.path.is_none() {
         output::reject_rotating_stdout(&sources)?;
     }
+    if typed.human {
+        show_as_table(&mut sources, context)?;
+    }
     let outputs = || sources.iter().map(|source| &source.output);
     output::reject_compressed_terminal_output(outputs(), env.stdout_is_terminal)?;
     output::reject_misnamed_files(outputs())?;
@@ -60,7 +67,9 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         prints_on_terminal: env.stdout_is_terminal
             && prints_events
             && one_off.is_none()
+            && !typed.human
             && flags.path.is_none(),
+        is_view: typed.human && prints_events,
         report,
         sources,
         state_dir: settings.state_dir,
@@ -73,15 +82,87 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
     })
 }
 
+/// Shows the events of `sources` as a table, instead of lines on standard output or beside their
+/// files.
+fn show_as_table(
+    sources: &mut [SourceSettings],
+    context: &CommandContext<'_>,
+) -> Result<(), AppError> {
+    let has_file = |source: &SourceSettings| source.output.path != OutputPath::Stdout;
+    let files = sources.iter().filter(|source| has_file(source)).count();
+    if files > 0 && files < sources.len() {
+        return Err(usage_error(
+            "`--human` would move the checkpoints of some sources and not of others: not all of \
+             them have an output file",
+            "name the sources, or an output for all with `--output`",
+        ));
+    }
+    for source in sources {
+        if has_file(source) && source.output.format != OutputFormat::Normalized {
+            let name = &source.name;
+            return Err(usage_error(
+                format!("`--human` shows normalized events, and the output of `{name}` is another"),
+                "leave it out, and look at the file with `atlaudit search`",
+            ));
+        }
+        if !has_file(source) {
+            source.output.use_stdout();
+        }
+        source.output.format = OutputFormat::Normalized;
+        source.output.table = Some(context.table_style());
+    }
+    Ok(())
+}
+
 /// The request of `follow`: a pull, repeated.
 pub fn follow(typed: FollowArgs, context: &CommandContext<'_>) -> Result<FollowRequest, AppError> {
     let once = PullArgs {
         names: typed.names,
         output: typed.output,
         metrics_file: typed.metrics_file,
+        human: typed.human,
         ..PullArgs::default()
     };
-    Ok(FollowRequest { pull: pull(once, context)?, every: typed.every })
+    let mut pull = pull(once, context)?;
+    if pull.is_view {
+        begin_view(&mut pull, typed.since, context)?;
+    } else if typed.since.is_some() {
+        return Err(usage_error(
+            "`--since` is for a view, and the sources have output files with checkpoints",
+            "leave it out, or watch with `atlaudit tail NAME`",
+        ));
+    }
+    Ok(FollowRequest { pull, every: typed.every })
+}
+
+/// The request of `tail`: a view, whatever outputs are configured.
+pub fn tail(typed: TailArgs, context: &CommandContext<'_>) -> Result<FollowRequest, AppError> {
+    let stdout = PathTemplate::stdout();
+    let once = PullArgs {
+        names: typed.names,
+        output: OutputFlags { path: Some(stdout), ..OutputFlags::default() },
+        human: true,
+        ..PullArgs::default()
+    };
+    let mut pull = pull(once, context)?;
+    begin_view(&mut pull, typed.since, context)?;
+    Ok(FollowRequest { pull, every: typed.every })
+}
+
+/// The first pull of a view begins at `since`, and not where a first pull of the source would.
+fn begin_view(
+    pull: &mut PullRequest,
+    since: Option<TypedTime>,
+    context: &CommandContext<'_>,
+) -> Result<(), AppError> {
+    let now = context.now;
+    let since = since.map(|since| resolved("--since", since, context)).transpose()?;
+    let since = since.map_or_else(|| before(now, VIEW_LOOKBACK), |since| since.at);
+    check_window(context, Some(since), None, "", "give a time in the past, such as `1h`")?;
+    for source in &mut pull.sources {
+        source.initial_from = Some(since);
+    }
+    Ok(())
 }
 
 /// The request of `export`.

@@ -13,7 +13,6 @@ use crate::config::request::{
     SearchRequest, StatsRequest, TopRequest,
 };
 use crate::config::settings::OutputFormat;
-use crate::config::telemetry::ColorMode;
 use crate::error::AppError;
 use crate::filter::{
     AddressRange, EventFilter, FieldCondition, FieldPath, FilterField, ValuePattern,
@@ -81,8 +80,7 @@ fn search_format(
     typed: &SearchArgs,
     context: &CommandContext<'_>,
 ) -> Result<SearchFormat, AppError> {
-    let CommandContext { global, env, .. } = *context;
-    let is_coloured = ColorMode::choose(global.color, env).enabled(env.stdout_is_terminal);
+    let env = context.env;
     let format = match typed.format.as_deref() {
         None if !typed.columns.is_empty() => "csv",
         None if env.stdout_is_terminal => "table",
@@ -96,12 +94,15 @@ fn search_format(
         ));
     }
     Ok(match format {
-        "table" => SearchFormat::Table { is_coloured },
-        "csv" if typed.columns.is_empty() => {
-            let columns = CSV_COLUMNS.iter().filter_map(|column| FieldPath::parse(column).ok());
-            SearchFormat::Csv(columns.collect())
+        "table" => SearchFormat::Table(context.table_style()),
+        "csv" => {
+            let usual = CSV_COLUMNS.iter().filter_map(|column| FieldPath::parse(column).ok());
+            let columns = match typed.columns.is_empty() {
+                true => usual.collect(),
+                false => typed.columns.clone(),
+            };
+            SearchFormat::Csv { columns, is_visible: env.stdout_is_terminal }
         }
-        "csv" => SearchFormat::Csv(typed.columns.clone()),
         "raw" => SearchFormat::Lines(OutputFormat::Raw),
         "ecs" => SearchFormat::Lines(OutputFormat::Ecs),
         "ocsf" => SearchFormat::Lines(OutputFormat::Ocsf),

@@ -52,6 +52,7 @@ pub fn resolve(
     Ok(match args.command {
         Command::Pull(typed) => CommandRequest::Pull(pull::pull(typed, context)?),
         Command::Follow(typed) => CommandRequest::Follow(pull::follow(typed, context)?),
+        Command::Tail(typed) => CommandRequest::Follow(pull::tail(typed, context)?),
         Command::Export(typed) => CommandRequest::Export(pull::export(typed, context)?),
         Command::Convert(typed) => CommandRequest::Convert(convert::request(typed, context)?),
         Command::Search(typed) => CommandRequest::Search(Box::new(query::search(*typed, context)?)),

@@ -15,12 +15,12 @@ use crate::collect::expiry;
 use crate::collect::run_registry::RunRegistry;
 use crate::collect::summary::{self, MessageThrottle};
 use crate::config::env::ProcessEnv;
-use crate::config::request::PullRequest;
+use crate::config::request::{OneOffWindow, PullRequest};
 use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, Window};
 use crate::pipeline::checkpoint_writer::ReleasedSource;
 use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
@@ -143,6 +143,14 @@ struct SharedByJobs {
     may_show_progress: bool,
 }
 
+/// What a view of a source shows: what came after the last record that was written, or what a first
+/// pull would read. Where the checkpoint cannot be read, a pull says so; a view does without.
+fn view_window(options: &CollectOptions, settings: &SourceSettings) -> Window {
+    let checkpoint = options.store.load(&settings.name).ok().flatten();
+    let since = checkpoint.and_then(|checkpoint| checkpoint.watermark);
+    OneOffWindow { since, until: None }.window(settings, options.start)
+}
+
 /// How one source ended.
 type SourceEnd = (SourceReport, Option<AppError>);
 
@@ -158,11 +166,13 @@ impl<'c> SourceCollector<'c> {
         let sources = sources.map(|(settings, credential)| {
             let mode = match request.one_off {
                 Some(one_off) => RunMode::Window(one_off.window(settings, request.now)),
+                None if request.is_view => RunMode::Window(view_window(&options, settings)),
                 None => RunMode::Incremental,
             };
             (settings.clone(), credential, mode)
         });
-        SourceCollector::start(options, connector, sources.collect())
+        let sources = sources.collect();
+        SourceCollector::start(options, connector, sources)
     }
 
     /// Starts to read all `sources`. A source that cannot be started has ended with an error; the

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde_json::Value;
 
 use crate::collect::collector::{CollectOptions, SourceCollector, SourceToRead};
 use crate::collect::connector::SourceConnector;
@@ -20,22 +19,26 @@ use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::request::{DemoRequest, EventInput, RawLines, SavedEventQuery};
-use crate::config::settings::{OutputPath, SourceSettings};
+use crate::config::settings::{OutputPath, SourceSettings, TableStyle};
+use crate::config::telemetry::ColorMode;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::filter::EventFilter;
+use crate::filter::{self, EventFilter};
 use crate::http::quota::QuotaDir;
+use crate::model::json::Document;
 use crate::model::source_kind::SourceAddress;
-use crate::model::text::printable;
+use crate::model::text::group_digits;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::run::RunMode;
+use crate::render::EventTable;
 use crate::sandbox::{self, SandboxOptions};
+use crate::search::TimeSorter;
 use crate::sink::stdout;
 use crate::telemetry::console::{Level, StderrConsole};
 
 /// Events that a person at a terminal is shown.
-const SHOWN: usize = 12;
+const SHOWN: u64 = 12;
 
 /// Runs the demo; returns how the pull ended.
 ///
@@ -69,7 +72,12 @@ pub async fn run(
         make_page(page, folder.path(), &names, console)?;
     }
     match (is_watched, events) {
-        (true, _) => print_events(folder.path(), &names)?,
+        (true, _) => {
+            let color = ColorMode::choose(None, env).enabled(true);
+            let (width, zone) = (env.table_width(), console.zone());
+            let style = TableStyle { width, zone, is_coloured: color };
+            print_events(folder.path(), &names, style)?;
+        }
         (false, Some(folder)) => names.iter().try_for_each(|name| print_file(folder, name))?,
         (false, None) => {}
     }
@@ -98,7 +106,9 @@ fn sources(
         source.output.format = request.format.unwrap_or_default();
         source.output.path = match folder {
             None => OutputPath::Stdout,
-            Some(folder) => OutputPath::File(file_of(folder, source.name.as_str())),
+            Some(folder) => {
+                OutputPath::File(file_of(folder, source.name.as_str()).replace('%', "%%"))
+            }
         };
         let key = match source.target.kind().address() {
             SourceAddress::Organization => sandbox::API_KEY,
@@ -145,6 +155,7 @@ fn make_page(
         taxonomy: Taxonomy::default(),
         report: &mut |issue| reporter.report(&issue),
         is_stopped: &|| false,
+        unread_sources: &[],
     })?;
     report::write_page(page, &made.html)?;
     console.notice(format!("wrote a page of the events to `{}`", page.display()));
@@ -152,53 +163,43 @@ fn make_page(
 }
 
 fn print_file(folder: &Path, source: &str) -> Result<(), AppError> {
-    let text = fs::read_to_string(file_of(folder, source)).map_err(|error| {
-        AppError::new(Exit::Output, "cannot read the events of the demo again")
-            .because(&error)
-            .hint("look at the temporary folder that TMPDIR names")
-    })?;
-    Ok(stdout::print(&text)?)
+    let text = fs::read_to_string(file_of(folder, source));
+    Ok(stdout::print(&text.map_err(|error| reading_error(&error))?)?)
 }
 
-/// Prints a readable few of the events of `sources` and how to see the rest.
-fn print_events(folder: &Path, sources: &[&str]) -> Result<(), AppError> {
-    let mut events = Vec::new();
+fn reading_error(error: &std::io::Error) -> AppError {
+    AppError::new(Exit::Output, "cannot read the events of the demo again")
+        .because(error)
+        .hint("look at the temporary folder that TMPDIR names")
+}
+
+/// Prints the last events of `sources` as a table, and how to see the rest.
+fn print_events(folder: &Path, sources: &[&str], style: TableStyle) -> Result<(), AppError> {
+    let mut sorter = TimeSorter::new(true, Some(SHOWN));
+    let mut count = 0;
     for source in sources {
         let text = fs::read_to_string(file_of(folder, source)).unwrap_or_default();
-        events.extend(text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()));
+        for line in text.lines() {
+            count += 1;
+            let doc = Document::parse(line.to_owned().into()).ok();
+            let time = doc.as_ref().and_then(filter::time_of);
+            sorter.push(time, line.as_bytes()).map_err(|error| reading_error(&error))?;
+        }
     }
-    events.sort_by_cached_key(|event| text_at(event, "/time"));
+    let mut sorted = sorter.finish().map_err(|error| reading_error(&error))?;
+    let mut latest = Vec::new();
+    while let Some(line) = sorted.next().map_err(|error| reading_error(&error))? {
+        let text = String::from_utf8_lossy(&line).into_owned();
+        latest.extend(Document::parse(text.into()));
+    }
+    let mut table = EventTable::new(style);
     let mut out = String::new();
-    for event in events.iter().rev().take(SHOWN).rev() {
-        out.push_str(&format_event(event));
-    }
+    latest.iter().rev().for_each(|event| table.push(event, &mut out));
+    table.flush(&mut out);
     out.push_str(&format!(
         "\nThese are the last {SHOWN} of {} events. \
          All of them, as JSON lines:  atlaudit demo | jq .\n",
-        events.len()
+        group_digits(count)
     ));
     Ok(stdout::print(&out)?)
-}
-
-/// `2026-11-20 09:30:00  failure  user_login  Ada  198.51.100.7`
-fn format_event(event: &Value) -> String {
-    let time = text_at(event, "/time").replace('T', " ");
-    let who = ["/actor/name", "/actor/email", "/actor/id"]
-        .into_iter()
-        .map(|path| text_at(event, path))
-        .find(|text| !text.is_empty())
-        .unwrap_or_default();
-    format!(
-        "{}  {:<8}{:<36}  {:<24}{}\n",
-        time.get(..19).unwrap_or(&time),
-        text_at(event, "/outcome"),
-        text_at(event, "/action"),
-        who,
-        text_at(event, "/client/ip"),
-    )
-}
-
-fn text_at(event: &Value, path: &str) -> String {
-    let text = event.pointer(path).and_then(Value::as_str);
-    printable(text.unwrap_or_default())
 }

@@ -28,6 +28,7 @@ use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run::refuse_unfinished;
 use crate::pipeline::run_output::current_output_file;
 use crate::pipeline::source_context::lookback_settings;
+use crate::render::EventTable;
 use crate::sink::location::{is_same_file, path_before_rotation, real_path};
 use crate::sink::stdout;
 use crate::source::DeliveryOrder;
@@ -49,6 +50,7 @@ pub async fn run(
     let report_path = request.report.as_ref().and_then(ReportTarget::file);
     let report_file = report_path.map(|path| open_report(path, request.file_mode)).transpose()?;
     let options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
+    print_heads(&request)?;
     let metrics = request.metrics_file.as_deref().map(|path| {
         options.registry.set_sources(&request.sources, &request.state_dir);
         MetricsFile::open(path, request.file_mode, options.registry.clone())
@@ -87,6 +89,18 @@ pub async fn run(
             report_error(path, &error).hint(hint)
         }),
     })))
+}
+
+/// Prints the heads of the table that the events are shown in, if there is one.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print_heads(request: &PullRequest) -> Result<(), AppError> {
+    let mut styles = request.sources.iter().filter_map(|source| source.output.table);
+    if let Some(style) = styles.next() {
+        stdout::print(&EventTable::heads(style))?;
+    }
+    Ok(())
 }
 
 /// Opens the report before anything else is done, so that a wrong path is refused at once. A new

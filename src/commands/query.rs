@@ -38,6 +38,8 @@ pub struct QueryWork<'a> {
     pub report: &'a mut IssueReport<'a>,
     /// Whether a signal asked for the end.
     pub is_stopped: &'a (dyn Fn() -> bool + Send + Sync),
+    /// Sources that could not be read to their end.
+    pub unread_sources: &'a [String],
 }
 
 /// Runs `work` on the events of `query`, and returns what it made of them, with the exit code: not
@@ -54,12 +56,17 @@ pub async fn run<T: Send + 'static>(
     let stop = signals::watch_signals();
     let taxonomy = Taxonomy::with_extra_rows(query.extra_actions.as_deref())?;
     let mut exit = Exit::Done;
+    let mut unread_sources = Vec::new();
     // Holds what was pulled, until the end.
     let mut _spool = None;
     if let Some(request) = query.pull.take() {
         let spool = TempDir::with_prefix("atlaudit-").map_err(|error| spool_error(&error))?;
-        exit = pull(*request, spool.path(), &stop, env, console).await;
-        query.inputs = vec![EventInput::File(spool.path().to_owned())];
+        let names: Vec<String> =
+            request.sources.iter().map(|source| source.name.to_string()).collect();
+        (unread_sources, exit) = pull(*request, spool.path(), &stop, env, console).await;
+        // A source without events in the time range leaves no file.
+        let files = names.iter().map(|name| spool.path().join(format!("{name}.jsonl.zst")));
+        query.inputs = files.filter(|file| file.exists()).map(EventInput::File).collect();
         _spool = Some(spool);
     }
     let (signals, console_of_task) = (stop.clone(), console.clone());
@@ -71,12 +78,19 @@ pub async fn run<T: Send + 'static>(
             taxonomy,
             report: &mut |issue| reporter.report(&issue),
             is_stopped: &|| *signals.borrow() != StopRequest::NotRequested,
+            unread_sources: &unread_sources,
         })
     });
     let (made, counts) = wait_for(working, stop).await?;
     if counts.undated > 0 {
         let what = plural(counts.undated, "event that fits has", "events that fit have");
         console.warn(format!("{what} no time that can be read, and could be in the time range"));
+    }
+    if counts.unnamed > 0 {
+        console.warn(
+            "raw lines do not say where they come from: the ids, the source and some products of \
+             their events are not those of a pull; `atlaudit convert --source NAME` adds them",
+        );
     }
     if counts.read.lines_lost + counts.read.inputs_lost > 0 {
         exit = exit.worst(Exit::Incomplete);
@@ -106,15 +120,15 @@ async fn wait_for<T: Send + 'static>(
     result.map_err(RunError::TaskDied)?
 }
 
-/// Pulls the time range of `request` into files of `folder`, and returns how the worst source
-/// ended.
+/// Pulls the time range of `request` into files of `folder`. Returns the sources that could not be
+/// read to their end, and how the worst ended.
 async fn pull(
     mut request: PullRequest,
     folder: &Path,
     stop: &watch::Receiver<StopRequest>,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
-) -> Exit {
+) -> (Vec<String>, Exit) {
     for source in &mut request.sources {
         let file = folder.join(format!("{}.jsonl", source.name)).display().to_string();
         source.output = OutputSettings {
@@ -128,9 +142,13 @@ async fn pull(
     let mut connector = SourceConnector::of_process(env);
     let credentials = options.load_credentials(&request.sources, env).await;
     let collector = SourceCollector::start_pull(options, &mut connector, &request, credentials);
-    let (reports, exit, elapsed) = collector.finish().await;
+    let (mut reports, exit, elapsed) = collector.finish().await;
+    let failed = reports.iter().filter(|report| report.error.is_some());
+    let failed = failed.map(|report| report.source.clone()).collect();
+    // The files are about to be removed.
+    reports.iter_mut().for_each(|report| report.files.clear());
     summary::report(Level::Notice, console, &reports, elapsed);
-    exit
+    (failed, exit)
 }
 
 fn spool_error(error: &std::io::Error) -> AppError {

@@ -1,7 +1,7 @@
 //! Runs `report`: makes a page of events.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::{ReportRequest, ReportTarget, SavedEventQuery};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::files::{Durability, FileReplacement};
+use crate::files::{Durability, FileReplacement, folder_of};
 use crate::model::json::Node;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
@@ -47,6 +47,10 @@ pub async fn run(
         refuse_other_file(path)?;
     }
     let (page, exit) = query::run(query, env, console, page_of).await?;
+    if page.has_unread_source && page.events == 0 {
+        let what = "no page is written: no event could be read from the sources";
+        return Err(AppError::new(exit, what).hint("see the errors above; an older page stays"));
+    }
     match &output {
         ReportTarget::Stdout => stdout::print(&page.html)?,
         ReportTarget::File(path) => {
@@ -66,23 +70,50 @@ pub struct EventPage {
     /// Its text.
     pub html: String,
     events: u64,
+    /// Whether a source could not be read to its end.
+    has_unread_source: bool,
 }
 
-/// Refuses to replace a file that is no page: it may hold events.
+/// Refuses to replace a file that is no page: it may hold events; and a folder that is not there,
+/// before anything is read.
 ///
 /// # Errors
-/// It is there, and does not begin like a page.
+/// Nothing can be written there, or what is there does not begin like a page.
 pub fn refuse_other_file(path: &Path) -> Result<(), AppError> {
-    let mut start = [0; PAGE_START.len()];
-    match File::open(path).and_then(|mut file| file.read_exact(&mut start)) {
-        Ok(()) if start.eq_ignore_ascii_case(PAGE_START) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        _ => {
-            let what = format!("`{}` is there already, and is no page", path.display());
-            let hint = "name another file; only a page is replaced by a newer one";
-            Err(AppError::new(Exit::Output, what).hint(hint))
+    let refuse = |what: &str, hint: &str| {
+        let what = format!("`{}` {what}", path.display());
+        Err(AppError::new(Exit::Output, what).hint(hint.to_owned()))
+    };
+    let facts = match fs::metadata(path) {
+        Ok(facts) => facts,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return match folder_of(path).is_dir() {
+                true => Ok(()),
+                false => refuse("is in no folder that there is", "create the folder first"),
+            };
         }
+        Err(error) => return Err(page_error(path, &error)),
+    };
+    if !facts.is_file() {
+        return refuse("is no regular file", "name a file, or print the page with `--output -`");
     }
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|error| page_error(path, &error))?;
+    let read = file.take(PAGE_START.len() as u64).read_to_end(&mut start);
+    read.map_err(|error| page_error(path, &error))?;
+    match start.is_empty() || start.eq_ignore_ascii_case(PAGE_START) {
+        true => Ok(()),
+        false => refuse(
+            "is there already, and is no page",
+            "name another file; only a page is replaced by a newer one",
+        ),
+    }
+}
+
+fn page_error(path: &Path, error: &io::Error) -> AppError {
+    AppError::new(Exit::Output, format!("cannot write the page `{}`", path.display()))
+        .because(error)
+        .hint("check the folder, and that this user may write to it")
 }
 
 /// Writes a page, in place of an older one.
@@ -90,18 +121,16 @@ pub fn refuse_other_file(path: &Path) -> Result<(), AppError> {
 /// # Errors
 /// The file system's.
 pub fn write_page(path: &Path, html: &str) -> Result<(), AppError> {
+    // It may have come while the events were read.
+    refuse_other_file(path)?;
     let replacement = FileReplacement::new(path, Durability::None);
     let written = replacement.write(|out| out.write_all(html.as_bytes()));
-    written.map_err(|error: io::Error| {
-        AppError::new(Exit::Output, format!("cannot write the page `{}`", path.display()))
-            .because(&error)
-            .hint("check the folder, and that this user may write to it")
-    })
+    written.map_err(|error| page_error(path, &error))
 }
 
 /// Counts the events of a query, and makes their page.
 pub fn page_of(work: QueryWork<'_>) -> Result<(EventPage, QueryCounts), AppError> {
-    let QueryWork { query, taxonomy, report, is_stopped } = work;
+    let QueryWork { query, taxonomy, report, is_stopped, unread_sources } = work;
     let mut statistics = match (query.filter.since, query.filter.until) {
         (Some(since), until) => EventStatistics::new(since, until.unwrap_or(query.now)),
         (None, _) => EventStatistics::of_any_time(),
@@ -115,7 +144,8 @@ pub fn page_of(work: QueryWork<'_>) -> Result<(EventPage, QueryCounts), AppError
         Ok(NextStep::Continue)
     })?;
     let events = counts.chosen;
-    Ok((EventPage { html: page(query, &counts, &sources, statistics), events }, counts))
+    let html = page(query, &counts, &sources, unread_sources, statistics);
+    Ok((EventPage { html, events, has_unread_source: !unread_sources.is_empty() }, counts))
 }
 
 /// The sources of events, numbered as they come.
@@ -156,6 +186,7 @@ fn page(
     query: &SavedEventQuery,
     counts: &QueryCounts,
     sources: &SourceNumbers,
+    unread_sources: &[String],
     statistics: EventStatistics,
 ) -> String {
     let (since, until) = statistics.time_range().unwrap_or((query.now, query.now));
@@ -170,7 +201,7 @@ fn page(
         source_count: sources.of_name.len(),
         unread: Vec::new(),
         removed: Vec::new(),
-        verdict: verdict(query, counts),
+        verdict: verdict(query, counts, unread_sources),
         all_events: None,
         sections: Vec::new(),
         footer: html! {
@@ -182,9 +213,9 @@ fn page(
 }
 
 /// What the page is of, and what could not be read.
-fn verdict(query: &SavedEventQuery, counts: &QueryCounts) -> Markup {
+fn verdict(query: &SavedEventQuery, counts: &QueryCounts, unread_sources: &[String]) -> Markup {
     let lost = counts.read.lines_lost + counts.read.inputs_lost;
-    let (tone, title) = match lost {
+    let (tone, title) = match lost + unread_sources.len() as u64 {
         0 => (VerdictTone::Information, "A page of saved events"),
         _ => (VerdictTone::Bad, "Not everything could be read"),
     };
@@ -205,6 +236,9 @@ fn verdict(query: &SavedEventQuery, counts: &QueryCounts) -> Markup {
                 (counted_noun(counts.read.inputs_lost, "file", "files"))
                 " could not be read, so that events may be missing."
             }
+        }
+        @for source in unread_sources {
+            p { "The source " (text(source)) " could not be read to its end." }
         }
         @if counts.undated > 0 {
             p {

@@ -10,21 +10,16 @@ use crate::config::settings::Compression;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::json::Document;
-use crate::model::text::group_digits;
-use crate::model::user_zone::UserZone;
-use crate::saved;
-use crate::search::{
-    self, CsvRows, EventTable, FormatLines, NextStep, QueryCounts, TableStyle, TimeSorter,
-};
+use crate::model::text::{counted, group_digits};
+use crate::render::EventTable;
+use crate::saved::{self, UnusableLine};
+use crate::search::{self, CsvRows, FormatLines, NextStep, QueryCounts, TimeSorter};
 use crate::sink::LineSink as _;
 use crate::sink::stdout::{self, StdoutSink};
 use crate::telemetry::console::StderrConsole;
 
 /// Bytes that are printed at once, at the latest.
 const BATCH_BYTES: usize = 64 * 1024;
-
-/// The width of a table that no terminal shows.
-const DEFAULT_WIDTH: usize = 160;
 
 /// Searches, and returns whether everything could be read.
 ///
@@ -39,9 +34,8 @@ pub async fn run(
         return print_view(&request.query.inputs);
     }
     let SearchRequest { query, .. } = request.clone();
-    let (width, zone) = (terminal_width(env), console.zone());
     let (counts, exit) = query::run(query, env, console, move |work| {
-        let counts = search(&request, (width, zone), work)?;
+        let counts = search(&request, work)?;
         Ok((counts.clone(), counts))
     })
     .await?;
@@ -60,39 +54,43 @@ fn print_view(inputs: &[EventInput]) -> Result<Exit, AppError> {
             return Err(AppError::new(Exit::Usage, "a view needs files, not standard input")
                 .hint("name files or folders of saved events"));
         };
-        let found = saved::find_files(path).map_err(|error| {
-            AppError::new(Exit::Incomplete, format!("cannot read `{}`", path.display()))
+        let mut found = saved::find_files(path);
+        if let Some((path, error)) = found.unreadable.pop() {
+            let what = format!("cannot read `{}`", path.display());
+            return Err(AppError::new(Exit::Incomplete, what)
                 .because(&error)
-                .hint("check the name, and that this user may read it")
-        })?;
-        files.extend(found.iter().map(|file| file.display().to_string()));
+                .hint("check the name, and that this user may read it"));
+        }
+        for file in found.files {
+            let name = file.into_os_string().into_string().map_err(|name| {
+                let what = format!("the name `{}` is not UTF-8", name.to_string_lossy());
+                AppError::new(Exit::Usage, what).hint("SQL cannot name it; rename the file")
+            })?;
+            files.push(name);
+        }
     }
     stdout::print(&search::duckdb_view(&files))?;
     Ok(Exit::Done)
 }
 
-fn search(
-    request: &SearchRequest,
-    (width, zone): (usize, UserZone),
-    work: QueryWork<'_>,
-) -> Result<QueryCounts, AppError> {
-    let QueryWork { query, taxonomy, report, is_stopped } = work;
+fn search(request: &SearchRequest, work: QueryWork<'_>) -> Result<QueryCounts, AppError> {
+    let QueryWork { query, taxonomy, report, is_stopped, .. } = work;
     let format = match (&request.format, request.is_count) {
         (_, true) => EventFormat::Count,
-        (SearchFormat::Table { is_coloured }, _) => {
-            let style = TableStyle { width, zone, is_coloured: *is_coloured };
-            EventFormat::Table(EventTable::new(style))
-        }
+        (SearchFormat::Table(style), _) => EventFormat::Table(EventTable::new(*style)),
         (SearchFormat::Lines(format), _) => {
             EventFormat::Lines(Box::new(FormatLines::new(query, taxonomy.clone(), *format)))
         }
-        (SearchFormat::Csv(columns), _) => EventFormat::Csv(CsvRows::new(columns.clone())),
+        (SearchFormat::Csv { columns, is_visible }, _) => {
+            EventFormat::Csv(CsvRows::new(columns.clone(), *is_visible))
+        }
     };
     let mut printer = EventPrinter {
         format,
         text: Vec::new(),
         sink: StdoutSink::new(Compression::None),
         left: request.limit.unwrap_or(u64::MAX),
+        unshown: Vec::new(),
     };
     let mut sorter = TimeSorter::new(request.is_reversed, request.limit);
     let prints_at_once = request.is_unsorted || request.is_count;
@@ -121,7 +119,15 @@ fn search(
         }
     }
     printer.finish(&counts)?;
-    Ok(counts)
+    match printer.unshown.first() {
+        None => Ok(counts),
+        Some(why) => {
+            let count = counted(printer.unshown.len() as u64, "event");
+            Err(AppError::new(Exit::Incomplete, format!("{count} cannot be shown in this format"))
+                .because(why)
+                .hint("the others were; show these as they are saved with `--format normalized`"))
+        }
+    }
 }
 
 /// How events are printed.
@@ -140,6 +146,8 @@ struct EventPrinter {
     sink: StdoutSink,
     /// How many more events may be printed.
     left: u64,
+    /// Why events cannot be shown in the format.
+    unshown: Vec<UnusableLine>,
 }
 
 impl EventPrinter {
@@ -154,11 +162,9 @@ impl EventPrinter {
                 table.push(event, &mut rows);
                 self.text.extend_from_slice(rows.as_bytes());
             }
-            EventFormat::Lines(lines) => lines.append(event, &mut self.text).map_err(|unfit| {
-                AppError::new(Exit::Incomplete, "an event cannot be shown in this format")
-                    .because(&unfit)
-                    .hint("show it as it is saved with `--format normalized`")
-            })?,
+            EventFormat::Lines(lines) => {
+                self.unshown.extend(lines.append(event, &mut self.text).err());
+            }
             EventFormat::Csv(rows) => {
                 rows.append_head(&mut self.text);
                 rows.append(event, &mut self.text);
@@ -197,13 +203,6 @@ impl EventPrinter {
         }
         Ok(())
     }
-}
-
-/// The columns of the terminal; where there is none, of what COLUMNS says.
-fn terminal_width(env: &ProcessEnv) -> usize {
-    let named = env.var_text("COLUMNS").and_then(|text| text.parse().ok());
-    let width = stdout::terminal_columns().or(named).filter(|width| *width > 0);
-    width.unwrap_or(DEFAULT_WIDTH)
 }
 
 fn sort_error(error: &io::Error) -> AppError {

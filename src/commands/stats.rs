@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::commands::query::{self, QueryWork};
-use crate::commands::top::FieldCounter;
+use crate::commands::top::{FieldCounter, MAX_VALUES};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{HistogramUnit, StatsRequest};
 use crate::error::AppError;
@@ -45,7 +45,7 @@ pub async fn run(
     // Programs read times in UTC.
     let zone = if json { UserZone::UTC } else { console.zone() };
     let (stats, exit) = query::run(query, env, console, move |work| {
-        let QueryWork { query, taxonomy, report, is_stopped } = work;
+        let QueryWork { query, taxonomy, report, is_stopped, .. } = work;
         let mut stats = QueryStatistics::new(by, zone);
         let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
         let counts = search::choose_events(query, taxonomy, report, wait, |event| {
@@ -92,6 +92,8 @@ impl QueryStatistics {
             let (first, last) = self.span.unwrap_or((time, time));
             self.span = Some((first.min(time), last.max(time)));
             self.histogram.add(time, is(Outcome::Failure));
+        } else {
+            self.histogram.add_undated();
         }
         self.fields.iter_mut().for_each(|field| field.add(event));
     }
@@ -103,11 +105,12 @@ impl QueryStatistics {
         }
         let (failed, unknown) = (group_digits(self.failed), group_digits(self.unknown));
         out.push_str(&format!("\n{failed} failed, of {unknown} the outcome is not known\n"));
-        let counts = self
-            .fields
-            .iter()
-            .zip(FIELDS)
-            .map(|(field, (_, one, many))| plural(field.value_count() as u64, one, many));
+        let counts = self.fields.iter().zip(FIELDS).map(|(field, (_, one, many))| {
+            match field.value_count() {
+                Some(count) => plural(count as u64, one, many),
+                None => format!("more than {} {many}", group_digits(MAX_VALUES as u64)),
+            }
+        });
         out.push_str(&counts.collect::<Vec<_>>().join(", "));
         out.push_str("\n\n");
         if self.events == 0 {
@@ -119,6 +122,10 @@ impl QueryStatistics {
             if !rows.is_empty() {
                 out.push('\n');
                 out.push_str(&value_table(&path.to_uppercase(), &rows, zone));
+                if field.max_error() > 0 {
+                    let error = group_digits(field.max_error());
+                    out.push_str(&format!("(counts may be too low by {error})\n"));
+                }
             }
         }
         out
@@ -128,7 +135,9 @@ impl QueryStatistics {
         #[derive(Serialize)]
         struct FieldJson<'f> {
             field: &'f str,
-            values: usize,
+            /// Null where there are more than can be counted.
+            values: Option<usize>,
+            max_error: u64,
             top: Vec<serde_json::Value>,
         }
         #[derive(Serialize)]
@@ -151,7 +160,12 @@ impl QueryStatistics {
             let rows = counter.rows(SHOWN);
             let top = rows.iter().map(|row| serde_json::from_str(&row.json(field)));
             let top = top.collect::<Result<_, _>>().map_err(failed)?;
-            fields.push(FieldJson { field, values: counter.value_count(), top });
+            fields.push(FieldJson {
+                field,
+                values: counter.value_count(),
+                max_error: counter.max_error(),
+                top,
+            });
         }
         let histogram = self.histogram.json();
         let stats = StatsJson {

@@ -18,7 +18,7 @@ use crate::telemetry::console::StderrConsole;
 
 /// Values that are counted exactly; of more, the frequent ones are found, with counts that are too
 /// low by no more than is said.
-const MAX_VALUES: usize = 50_000;
+pub const MAX_VALUES: usize = 50_000;
 
 /// Counts, and returns whether everything could be read.
 ///
@@ -32,7 +32,7 @@ pub async fn run(
     let TopRequest { query, field, limit, json } = request;
     let counted_field = field.clone();
     let (counter, exit) = query::run(query, env, console, move |work| {
-        let QueryWork { query, taxonomy, report, is_stopped } = work;
+        let QueryWork { query, taxonomy, report, is_stopped, .. } = work;
         let mut counter = FieldCounter::new(counted_field);
         let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
         let counts = search::choose_events(query, taxonomy, report, wait, |event| {
@@ -82,9 +82,14 @@ impl FieldCounter {
         }
     }
 
-    /// How many values there are, of those that are counted.
-    pub fn value_count(&self) -> usize {
-        self.values.value_count()
+    /// How many values there are; nothing where there are more than can be counted.
+    pub fn value_count(&self) -> Option<usize> {
+        Some(self.values.value_count()).filter(|_| self.values.max_error == 0)
+    }
+
+    /// By how much counts may be too low.
+    pub fn max_error(&self) -> u64 {
+        self.values.max_error
     }
 
     /// The most frequent values.
@@ -103,7 +108,7 @@ impl FieldCounter {
     /// What the rows do not show: further values, events without one, counts that are too low.
     fn note(&self, shown: usize) -> Option<String> {
         let mut parts = Vec::new();
-        let more = self.value_count().saturating_sub(shown) as u64;
+        let more = self.value_count().unwrap_or(shown).saturating_sub(shown) as u64;
         if more > 0 {
             parts.push(format!("{} more", counted(more, "value")));
         }

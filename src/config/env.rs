@@ -28,6 +28,9 @@ pub const QUOTA_DIR: &str = "ATLAUDIT_QUOTA_DIR";
 /// Where systemd keeps a unit's credentials.
 pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
+/// The width of a table that no terminal shows, in columns.
+const DEFAULT_WIDTH: usize = 160;
+
 /// The process's surroundings: variables, working directory, user, terminals.
 #[derive(Clone, Default)]
 pub struct ProcessEnv {
@@ -43,6 +46,8 @@ pub struct ProcessEnv {
     pub stdout_is_terminal: bool,
     /// Whether stderr is shown to a person.
     pub stderr_is_terminal: bool,
+    /// The columns of the terminal that stdout is.
+    pub stdout_columns: Option<usize>,
 }
 
 impl ProcessEnv {
@@ -59,7 +64,17 @@ impl ProcessEnv {
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdout_columns: rustix::termios::tcgetwinsize(std::io::stdout())
+                .ok()
+                .map(|size| usize::from(size.ws_col)),
         }
+    }
+
+    /// The width of a table: of the terminal, else what COLUMNS says, else [`DEFAULT_WIDTH`].
+    pub fn table_width(&self) -> usize {
+        let named = self.var_text("COLUMNS").and_then(|text| text.parse().ok());
+        let mut known = [self.stdout_columns, named].into_iter().flatten();
+        known.find(|width| *width > 0).unwrap_or(DEFAULT_WIDTH)
     }
 
     /// Made-up surroundings without a terminal.

@@ -46,6 +46,11 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
 }
 
 impl PathTemplate {
+    /// That of standard output.
+    pub fn stdout() -> PathTemplate {
+        PathTemplate("-".to_owned())
+    }
+
     /// How a file of that name is packed, if it is.
     pub fn implied_compression(&self) -> Option<Compression> {
         packing(&self.0)

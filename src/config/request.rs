@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use crate::config::error::ConfigError;
 use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, OutputFormat, OutputSettings, Settings, SourceSettings,
+    TableStyle,
 };
 use crate::config::validate::{duration, format, nonzero_duration, path, word};
 use crate::filter::{EventFilter, FieldPath};
@@ -81,6 +82,8 @@ pub struct PullRequest {
     pub max_events: Option<u64>,
     /// Print the plan only.
     pub dry_run: bool,
+    /// Events are only looked at: no checkpoint is read on from or moved.
+    pub is_view: bool,
     /// Whether new events would be printed on a terminal that nobody named as the output.
     pub prints_on_terminal: bool,
     /// Where to write the report of the run.
@@ -360,14 +363,16 @@ pub enum HistogramUnit {
 #[derive(Debug, Clone, PartialEq)]
 pub enum SearchFormat {
     /// As a table for people.
-    Table {
-        /// With colours.
-        is_coloured: bool,
-    },
+    Table(TableStyle),
     /// As lines in a format of `pull`.
     Lines(OutputFormat),
     /// As rows of these fields, with commas between them.
-    Csv(Vec<FieldPath>),
+    Csv {
+        /// The fields.
+        columns: Vec<FieldPath>,
+        /// A terminal shows them.
+        is_visible: bool,
+    },
 }
 
 /// Where saved events are read from.

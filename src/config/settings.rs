@@ -12,6 +12,7 @@ use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::{GatewayUse, SourceAddress};
 use crate::model::time::Timestamp;
+use crate::model::user_zone::UserZone;
 use crate::model::workspace::{SiteProduct, SiteWorkspace};
 
 /// The server of organizations' events, and the gateway to the sites.
@@ -248,6 +249,19 @@ pub struct OutputSettings {
     pub rotation: Rotation,
     /// The permission bits of files, such as 0o600.
     pub mode: u32,
+    /// Events are also shown as a table on standard output; with a path there, only so.
+    pub table: Option<TableStyle>,
+}
+
+/// How a table for people looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableStyle {
+    /// The columns of the terminal.
+    pub width: usize,
+    /// The zone of the times.
+    pub zone: UserZone,
+    /// Whether failures and administrative acts have colours.
+    pub is_coloured: bool,
 }
 
 impl Default for OutputSettings {
@@ -258,6 +272,7 @@ impl Default for OutputSettings {
             compression: Compression::default(),
             rotation: Rotation::default(),
             mode: 0o600,
+            table: None,
         }
     }
 }

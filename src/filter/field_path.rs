@@ -49,17 +49,9 @@ impl FieldPath {
     /// # Errors
     /// It is no path, or no event has such a field; with the name that is most like it.
     pub fn parse(text: &str) -> Result<FieldPath, String> {
-        let keys = split_keys(text.trim()).ok_or_else(|| {
+        let mut keys = split_keys(text.trim()).ok_or_else(|| {
             format!("`{text}` is no field; name it like `client.ip` or `labels.\"odd key\"`")
         })?;
-        FieldPath::of_keys(keys)
-    }
-
-    /// The same of keys that are split already.
-    ///
-    /// # Errors
-    /// No event has such a field.
-    pub fn of_keys(mut keys: Vec<String>) -> Result<FieldPath, String> {
         let first = keys.first().cloned().unwrap_or_default();
         if let Some((_, long)) = SHORT_NAMES.iter().find(|(short, _)| *short == first) {
             keys.splice(..1, long.split('.').map(str::to_owned));
@@ -87,65 +79,63 @@ impl FieldPath {
     /// object these are all that it holds itself. Ends when `visit` returns true, and returns
     /// whether it did.
     pub fn any_value(&self, event: Node<'_>, visit: &mut dyn FnMut(&str) -> bool) -> bool {
-        any_value_at(event, &self.keys, visit)
+        self.any_node(event, &mut |node| match node.is_object() {
+            true => {
+                let mut values = node.entries().map(|(_, value)| value);
+                values.any(|value| value.scalar().is_some_and(|text| visit(&text)))
+            }
+            false => node.scalar().is_some_and(|text| visit(&text)),
+        })
     }
 
     /// Calls `visit` with each value of the field as people call it: of an object, its name, else
     /// its email, id or type.
     pub fn each_label(&self, event: Node<'_>, visit: &mut dyn FnMut(&str)) {
-        each_label_at(event, &self.keys, visit);
+        self.any_node(event, &mut |node| {
+            let label = match node.is_object() {
+                true => {
+                    let names = node.fields(["name", "email", "id", "type"]);
+                    names.into_iter().flatten().find_map(Node::scalar)
+                }
+                false => node.scalar(),
+            };
+            label.iter().for_each(|label| visit(label));
+            false
+        });
     }
 
     /// Whether `event` has the field, whatever it holds.
     pub fn exists(&self, event: Node<'_>) -> bool {
-        exists_at(event, &self.keys)
+        self.any_node(event, &mut |node| !node.is_null())
+    }
+
+    /// Whether `visit` is true of a node that the keys lead to. Depth costs no stack.
+    fn any_node<'n>(&self, event: Node<'n>, visit: &mut dyn FnMut(Node<'n>) -> bool) -> bool {
+        let mut rest = vec![(event, self.keys.as_slice())];
+        while let Some((node, keys)) = rest.pop() {
+            if node.is_array() {
+                let start = rest.len();
+                rest.extend(node.items().map(|item| (item, keys)));
+                rest.get_mut(start..).unwrap_or_default().reverse();
+                continue;
+            }
+            match keys.split_first() {
+                Some((key, inner)) => rest.extend(node.get(key).map(|value| (value, inner))),
+                None if visit(node) => return true,
+                None => {}
+            }
+        }
+        false
     }
 }
 
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.keys.join("."))
-    }
-}
-
-fn any_value_at(node: Node<'_>, keys: &[String], visit: &mut dyn FnMut(&str) -> bool) -> bool {
-    if node.is_array() {
-        return node.items().any(|item| any_value_at(item, keys, visit));
-    }
-    match keys.split_first() {
-        Some((key, rest)) => node.get(key).is_some_and(|value| any_value_at(value, rest, visit)),
-        None if node.is_object() => {
-            let mut values = node.entries().map(|(_, value)| value);
-            values.any(|value| value.scalar().is_some_and(|text| visit(&text)))
-        }
-        None => node.scalar().is_some_and(|text| visit(&text)),
-    }
-}
-
-fn each_label_at(node: Node<'_>, keys: &[String], visit: &mut dyn FnMut(&str)) {
-    if node.is_array() {
-        return node.items().for_each(|item| each_label_at(item, keys, visit));
-    }
-    if let Some((key, rest)) = keys.split_first() {
-        return node.get(key).into_iter().for_each(|value| each_label_at(value, rest, visit));
-    }
-    let label = match node.is_object() {
-        true => {
-            let names = node.fields(["name", "email", "id", "type"]);
-            names.into_iter().flatten().find_map(Node::scalar)
-        }
-        false => node.scalar(),
-    };
-    label.iter().for_each(|label| visit(label));
-}
-
-fn exists_at(node: Node<'_>, keys: &[String]) -> bool {
-    if node.is_array() {
-        return node.items().any(|item| exists_at(item, keys));
-    }
-    match keys.split_first() {
-        Some((key, rest)) => node.get(key).is_some_and(|value| exists_at(value, rest)),
-        None => !node.is_null(),
+        let keys = self.keys.iter().map(|key| match key.chars().all(is_key_char) {
+            true => key.clone(),
+            false => format!("\"{key}\""),
+        });
+        f.write_str(&keys.collect::<Vec<_>>().join("."))
     }
 }
 
@@ -214,6 +204,8 @@ mod tests {
         assert_eq!(values("client.forwarded", event), ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(values("labels.\"odd key\"", event), ["x"]);
         assert!(values("time", event).is_empty());
+        let deep = format!("{{\"targets\":{}7{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(values("targets", &deep), ["7"]);
         let event = Document::new(bytes::Bytes::copy_from_slice(event.as_bytes()));
         let mut labels = Vec::new();
         for path in ["actor", "target", "ip", "product"] {
@@ -238,7 +230,8 @@ mod tests {
             let error = FieldPath::parse(path).unwrap_err();
             assert!(error.contains(said), "{path}: {error}");
         }
-        for free in ["raw.attributes.anything", "labels.category", "changes.from"] {
+        for free in ["raw.attributes.anything", "labels.category", "changes.from", "raw.\"a b\".c"]
+        {
             assert_eq!(FieldPath::parse(free).unwrap().to_string(), free);
         }
     }

@@ -117,7 +117,7 @@ impl FieldCondition {
     /// written as an IPv6 one, in hexadecimal digits (`::ffff:cb00:7150`).
     fn may_be_fulfilled(&self, line: &[u8]) -> bool {
         static MAPPED: LazyLock<[Finder<'_>; 2]> =
-            LazyLock::new(|| ["ffff:", "FFFF:"].map(Finder::new));
+            LazyLock::new(|| value_pattern::MAPPED.map(Finder::new));
         let may_have =
             |it: &ValuePattern| it.literal().is_none_or(|literal| literal.find(line).is_some());
         self.is_negated

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use memchr::memmem::Finder;
 use wildmatch::WildMatch;
 
@@ -76,10 +76,28 @@ pub struct AddressRange {
 
 impl AddressRange {
     /// Whether the address that `text` writes is in it. An IPv4 address is the same when it is
-    /// written as an IPv6 one (`::ffff:203.0.113.80`).
+    /// written as an IPv6 one (`::ffff:203.0.113.80`), in letters of one case.
     fn contains(&self, text: &str) -> bool {
-        text.parse::<IpAddr>().is_ok_and(|address| self.network.contains(&address.to_canonical()))
+        let is_mapped = MAPPED.iter().any(|mapped| text.contains(mapped));
+        text.parse::<IpAddr>().is_ok_and(|address| match is_mapped {
+            true => self.network.contains(&address.to_canonical()),
+            false => self.network.contains(&address),
+        })
     }
+}
+
+/// What an IPv4 address has that is written as an IPv6 one.
+pub const MAPPED: [&str; 2] = ["ffff:", "FFFF:"];
+
+/// The IPv4 network that an IPv6 one of such addresses is.
+fn without_mapping(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else {
+        return network;
+    };
+    let prefix = mapped.prefix_len().checked_sub(96);
+    let own = prefix.zip(mapped.addr().to_ipv4_mapped());
+    let own = own.and_then(|(prefix, address)| Ipv4Net::new(address, prefix).ok());
+    own.map_or(network, IpNet::V4)
 }
 
 impl std::str::FromStr for AddressRange {
@@ -96,6 +114,7 @@ impl std::str::FromStr for AddressRange {
              (`203.0.113.0/24`)"
                 .to_owned()
         })?;
+        let network = without_mapping(network);
         let literal = match network {
             IpNet::V4(one) if one.prefix_len() == 32 => {
                 Some(Finder::new(&one.addr().to_string()).into_owned())
@@ -151,6 +170,7 @@ mod tests {
             ("203.0.113.80", "::ffff:203.0.113.80", true),
             ("::ffff:203.0.113.80", "203.0.113.80", true),
             ("203.0.113.0/24", "203.0.113.255", true),
+            ("::ffff:203.0.113.0/120", "203.0.113.255", true),
             ("203.0.113.77/24", "203.0.113.1", true),
             ("0.0.0.0/0", "::1", false),
             ("2001:db8::/32", "2001:DB8:0::1", true),

@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 
 use wildmatch::WildMatch;
 
-use super::field_path::{FieldPath, is_key_char};
+use super::field_path::FieldPath;
 use crate::model::json::Node;
 use crate::model::time::{Timestamp, parse_api_time};
 
@@ -55,7 +55,7 @@ pub enum ValueTest {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparedValue {
     text: String,
-    number: Option<f64>,
+    number: Option<ComparedNumber>,
     time: Option<Timestamp>,
 }
 
@@ -102,8 +102,10 @@ impl ValueTest {
     fn is_fulfilled(&self, value: &str) -> bool {
         match self {
             ValueTest::Exists => true,
-            ValueTest::In(values) => values.iter().any(|it| it.compare(value) == Ordering::Equal),
-            ValueTest::Ordered(orders, than) => orders.contains(&than.compare(value)),
+            ValueTest::In(values) => values.iter().any(|it| it.equals(value)),
+            ValueTest::Ordered(orders, than) => {
+                than.compare(value).is_some_and(|order| orders.contains(&order))
+            }
             ValueTest::Like(pattern) => pattern.matches(value),
         }
     }
@@ -111,29 +113,51 @@ impl ValueTest {
 
 impl ComparedValue {
     fn new(text: String) -> ComparedValue {
-        ComparedValue { number: number(&text), time: parse_api_time(&text), text }
+        ComparedValue { number: ComparedNumber::of(&text), time: parse_api_time(&text), text }
     }
 
-    /// How `value` is ordered against this one.
-    fn compare(&self, value: &str) -> Ordering {
-        if let (Some(own), Some(other)) = (self.number, self.number.and_then(|_| number(value))) {
-            return other.total_cmp(&own);
+    fn equals(&self, value: &str) -> bool {
+        value == self.text || self.compare(value) == Some(Ordering::Equal)
+    }
+
+    /// How `value` is ordered against this one; not at all where only one is a number or a time.
+    fn compare(&self, value: &str) -> Option<Ordering> {
+        if let Some(own) = self.number {
+            return ComparedNumber::of(value).and_then(|other| other.compare(own));
         }
-        if let (Some(own), Some(other)) = (self.time, self.time.and_then(|_| parse_api_time(value)))
-        {
-            return other.cmp(&own);
+        match self.time {
+            Some(own) => parse_api_time(value).map(|other| other.cmp(&own)),
+            None => Some(value.cmp(&self.text)),
         }
-        value.cmp(&self.text)
     }
 }
 
-/// The number that `text` writes in digits; not `nan`, `infinity` or an id with more digits than a
-/// number holds exactly.
-fn number(text: &str) -> Option<f64> {
-    let is_short = (1..=15).contains(&text.len());
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
-    // `-0` and `0` are one number.
-    text.parse::<f64>().ok().filter(|_| is_short && is_digits).map(|number| number + 0.0)
+/// A number: exact where it is a whole one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ComparedNumber {
+    Whole(i128),
+    Float(f64),
+}
+
+impl ComparedNumber {
+    /// The number that `text` writes in digits; not `nan` or `infinity`.
+    fn of(text: &str) -> Option<ComparedNumber> {
+        if let Ok(whole) = text.parse() {
+            return Some(ComparedNumber::Whole(whole));
+        }
+        let is_digits = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        text.parse::<f64>().ok().filter(|it| is_digits && it.is_finite()).map(ComparedNumber::Float)
+    }
+
+    fn compare(self, other: ComparedNumber) -> Option<Ordering> {
+        use ComparedNumber::{Float, Whole};
+        match (self, other) {
+            (Whole(own), Whole(other)) => Some(own.cmp(&other)),
+            (Whole(own), Float(other)) => (own as f64).partial_cmp(&other),
+            (Float(own), Whole(other)) => own.partial_cmp(&(other as f64)),
+            (Float(own), Float(other)) => own.partial_cmp(&other),
+        }
+    }
 }
 
 /// A piece of an expression.
@@ -141,10 +165,8 @@ fn number(text: &str) -> Option<f64> {
 enum Token {
     /// A word: a field, a value, `and`.
     Word(String),
-    /// A text in quotes: a value, or a key of a field.
+    /// A text in quotes: a value.
     Quoted(String),
-    /// A dot between keys where one of them is in quotes.
-    Dot,
     Sign(&'static str),
 }
 
@@ -168,24 +190,31 @@ fn split(text: &str) -> Result<Vec<(usize, Token)>, String> {
             let (inner, length) = quoted(rest, first)
                 .ok_or_else(|| format!("the quote at `{}` has no end", shortened(rest)))?;
             (Token::Quoted(inner), length)
-        } else if first == '.' && rest.get(1..).is_some_and(|next| next.starts_with('"')) {
-            (Token::Dot, 1)
         } else {
-            let is_end = |c: char| c.is_whitespace() || "=!<>~(),\"'".contains(c);
-            let end = rest.find(is_end).unwrap_or(rest.len());
-            if end == 0 {
-                return Err(format!("`{first}` has no meaning at `{}`", shortened(rest)));
-            }
-            let word = rest.get(..end).unwrap_or_default();
-            // The dot before a key in quotes is one between keys.
-            let has_quoted_key = rest.get(end..).is_some_and(|next| next.starts_with('"'));
-            let word = word.strip_suffix('.').filter(|_| has_quoted_key).unwrap_or(word);
-            (Token::Word(word.to_owned()), word.len())
+            let length = word_length(rest)
+                .ok_or_else(|| format!("`{first}` has no meaning at `{}`", shortened(rest)))?;
+            (Token::Word(rest.get(..length).unwrap_or_default().to_owned()), length)
         };
         tokens.push((at, token));
         at += length;
     }
     Ok(tokens)
+}
+
+/// The length of the word that `text` begins with; keys of a field may be in quotes in it, behind a
+/// dot.
+fn word_length(text: &str) -> Option<usize> {
+    let is_end = |c: char| c.is_whitespace() || "=!<>~(),\"'".contains(c);
+    let mut length = 0;
+    loop {
+        let rest = text.get(length..)?;
+        length += rest.find(is_end).unwrap_or(rest.len());
+        let (word, next) = text.split_at_checked(length)?;
+        if !(word.ends_with('.') && next.starts_with('"')) {
+            return Some(length).filter(|length| *length > 0);
+        }
+        length += next.get(1..)?.find('"')? + 2;
+    }
 }
 
 /// The text in quotes that `text` begins with, and the length of all of it. A backslash takes the
@@ -284,6 +313,7 @@ impl ExpressionReader<'_> {
                 self.at += 1;
                 let text = self.value()?;
                 let value = ComparedValue::new(text.clone());
+                check_value(&field, sign, &value)?;
                 match sign {
                     "=" | "==" => (ValueTest::In(vec![value]), false),
                     "!=" => (ValueTest::In(vec![value]), true),
@@ -312,28 +342,12 @@ impl ExpressionReader<'_> {
     }
 
     fn field(&mut self) -> Result<FieldPath, String> {
-        let mut keys = Vec::new();
-        match self.peek() {
-            Some(Token::Word(word)) => {
-                let split: Vec<&str> = word.split('.').collect();
-                let is_key = |key: &&str| !key.is_empty() && key.chars().all(is_key_char);
-                if !split.iter().all(is_key) {
-                    return Err(self.error("expected a field such as `client.ip`"));
-                }
-                keys.extend(split.into_iter().map(str::to_owned));
-            }
-            _ => return Err(self.error("expected a field such as `client.ip`")),
-        }
+        let Some(Token::Word(word)) = self.peek() else {
+            return Err(self.error("expected a field such as `client.ip`"));
+        };
+        let field = FieldPath::parse(word)?;
         self.at += 1;
-        while self.peek() == Some(&Token::Dot) {
-            self.at += 1;
-            match self.peek() {
-                Some(Token::Quoted(key)) => keys.push(key.clone()),
-                _ => return Err(self.error("expected a key in quotes")),
-            }
-            self.at += 1;
-        }
-        FieldPath::of_keys(keys)
+        Ok(field)
     }
 
     fn value(&mut self) -> Result<String, String> {
@@ -358,6 +372,22 @@ impl ExpressionReader<'_> {
             false => Err(self.error("expected `,` or `)`")),
         }
     }
+}
+
+/// Refuses comparisons that no event could pass, or all: a typed time where a time stands, and a
+/// network where an address stands.
+fn check_value(field: &FieldPath, sign: &str, value: &ComparedValue) -> Result<(), String> {
+    let text = &value.text;
+    let is_time = matches!(&*field.to_string(), "time" | "processed_time" | "observed_time");
+    if is_time && matches!(sign, "<" | "<=" | ">" | ">=") && value.time.is_none() {
+        return Err(format!(
+            "`{text}` is no time; write it as `2026-11-20T09:30:00Z`, or use `--since`"
+        ));
+    }
+    if field.to_string() == "client.ip" && text.contains('/') {
+        return Err(format!("an address is compared, not a network; use `--ip {text}`"));
+    }
+    Ok(())
 }
 
 fn negated(expression: WhereExpression) -> WhereExpression {
@@ -385,7 +415,7 @@ mod tests {
         "outcome":"failure","actor":{"name":"Mei Tanaka","id":"a1"},
         "targets":[{"type":"group","name":"admins"},{"type":"user","name":"Bo"}],
         "client":{"ip":"203.0.113.8"},"labels":{"odd key":"x","in":"y"},
-        "raw":{"id":357,"big":9007199254740993,"ok":true}}"#;
+        "raw":{"id":357,"big":9007199254740993,"ok":true,"exponent":1e3,"a b":{"c":1}}}"#;
 
     fn is_true(text: &str) -> bool {
         let event = Document::new(EVENT.into());
@@ -418,6 +448,9 @@ mod tests {
             "raw.big != 9007199254740992",
             "time > 2026-11-20T09:29:00Z and time < '2026-11-20T10:30:01+01:00'",
             "labels.\"odd key\" = x",
+            "raw.\"a b\".c = 1",
+            "raw.big > 9 and raw.big = 9007199254740993",
+            "raw.exponent = 1000",
             "labels.in = y",
             "action in (a, user_login)",
             "NOT action IN (a) AND actor.name ~ \"mei*\"",
@@ -439,7 +472,9 @@ mod tests {
             ("action in (x y)", "expected `,` or `)` at `y)`"),
             ("action = 'x", "the quote at `'x` has no end"),
             ("acton = x", "did you mean `action`?"),
-            ("action. = x", "expected a field such as `client.ip` at `action. = x`"),
+            ("action. = x", "`action.` is no field"),
+            ("time > yesterday", "`yesterday` is no time"),
+            ("ip = 10.0.0.0/8", "`--ip 10.0.0.0/8`"),
             ("= x", "expected a field"),
             ("action ! x", "`!` has no meaning"),
             ("and", "no field is called `and`"),

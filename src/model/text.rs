@@ -86,7 +86,8 @@ pub fn printable_line(text: &str) -> String {
 /// A space for a character that a terminal obeys, or that is not where it seems to be on one.
 fn harmless(c: char) -> char {
     let is_unsafe = c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if is_unsafe { ' ' } else { c }
 }
 

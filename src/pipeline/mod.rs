@@ -18,4 +18,5 @@ pub mod run_output;
 pub mod silence;
 pub mod source_context;
 pub mod stop;
+mod table_sink;
 pub mod writer;

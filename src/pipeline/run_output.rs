@@ -10,6 +10,7 @@ use crate::crash::{self, CrashPoint};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::record_processor::RecordCounts;
+use crate::pipeline::table_sink::events_sink;
 use crate::sink::location::path_at;
 use crate::sink::{self, LineSink, SinkError};
 use crate::state::checkpoint::ExportProgress;
@@ -39,7 +40,7 @@ impl RunOutput {
         last_file: Option<OutputFileState>,
         attempts: Option<AttemptFile>,
     ) -> RunOutput {
-        RunOutput { events: sink::from_settings(settings, last_file), attempts }
+        RunOutput { events: events_sink(settings, last_file), attempts }
     }
 
     /// The sink of the events.

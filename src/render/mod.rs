@@ -1,12 +1,15 @@
 //! The output formats: a normalized event and its record in, one line of bytes out.
 
 mod ecs;
+mod event_table;
 mod ocsf;
 
 use crate::config::settings::OutputFormat;
 use crate::model::event::Event;
 use crate::model::json::write::object;
 use crate::model::record::Record;
+
+pub use event_table::EventTable;
 
 /// The JSON Schema (draft 2020-12) of a normalized event, generated from its types by a test.
 pub const SCHEMA_TEXT: &str = include_str!("event.schema.json");

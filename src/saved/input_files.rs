@@ -7,46 +7,76 @@ use std::path::{Path, PathBuf};
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 
-/// The file that `folder` is, or the files in it and its subfolders that hold events by their
-/// names, in the order of their paths: `*.jsonl` and `*.ndjson`, plain or packed. Of an export only
-/// its `events` are taken, since its other files describe pages. Links to folders are not followed,
-/// so that the search ends.
-///
-/// # Errors
-/// A folder cannot be read, folders are nested too deeply, or there is no such file.
-pub fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    if !folder.is_dir() {
-        return fs::metadata(folder).map(|_| vec![folder.to_owned()]);
-    }
-    search(folder, 0, &mut found)?;
-    if found.is_empty() {
-        let why = "it has no file with events (`*.jsonl` or `*.ndjson`, also with `.gz` or `.zst`)";
-        return Err(io::Error::new(io::ErrorKind::NotFound, why));
-    }
-    found.sort();
-    Ok(found)
+/// What was found in a folder.
+#[derive(Debug, Default)]
+pub struct FoundFiles {
+    /// The files with events, in the order of their paths.
+    pub files: Vec<PathBuf>,
+    /// What cannot be read: folders, and what is called like a file with events and is none.
+    pub unreadable: Vec<(PathBuf, io::Error)>,
 }
 
-fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    if depth > MAX_DEPTH {
-        let why = format!("its folders are nested more than {MAX_DEPTH} deep");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+/// The file that `folder` is, or the files in it and its subfolders that hold events by their
+/// names: `*.jsonl` and `*.ndjson`, plain or packed. Of an export only its `events` are taken,
+/// since its other files describe pages. Links to folders are not followed, so that the search
+/// ends.
+pub fn find(folder: &Path) -> FoundFiles {
+    let mut found = FoundFiles::default();
+    if !folder.is_dir() {
+        match fs::metadata(folder) {
+            Ok(_) => found.files.push(folder.to_owned()),
+            Err(error) => found.unreadable.push((folder.to_owned(), error)),
+        }
+        return found;
     }
+    search(folder, 0, &mut found);
+    if found.files.is_empty() && found.unreadable.is_empty() {
+        let why = "it has no file with events (`*.jsonl` or `*.ndjson`, also with `.gz` or `.zst`)";
+        found.unreadable.push((folder.to_owned(), io::Error::new(io::ErrorKind::NotFound, why)));
+    }
+    found.files.sort();
+    found
+}
+
+fn search(folder: &Path, depth: usize, found: &mut FoundFiles) {
     let events_of_export = folder.join("events");
     if folder.join("manifest.json").is_file() && events_of_export.is_dir() {
         return search(&events_of_export, depth + 1, found);
     }
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            search(&path, depth + 1, found)?;
-        } else if holds_events(&path) && path.is_file() {
-            found.push(path);
+    if depth > MAX_DEPTH {
+        let why = format!("folders are nested more than {MAX_DEPTH} deep");
+        let error = io::Error::new(io::ErrorKind::InvalidInput, why);
+        return found.unreadable.push((folder.to_owned(), error));
+    }
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return found.unreadable.push((folder.to_owned(), error)),
+    };
+    for entry in entries {
+        let (path, is_folder) = match entry.and_then(|it| Ok((it.path(), it.file_type()?.is_dir())))
+        {
+            Ok(entry) => entry,
+            Err(error) => {
+                found.unreadable.push((folder.to_owned(), error));
+                continue;
+            }
+        };
+        if is_folder {
+            search(&path, depth + 1, found);
+        } else if holds_events(&path) {
+            match fs::metadata(&path) {
+                Ok(facts) if facts.is_file() => found.files.push(path),
+                // A link to a folder, which may be one of those that are searched.
+                Ok(facts) if facts.is_dir() => {}
+                Ok(_) => {
+                    let error =
+                        io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+                    found.unreadable.push((path, error));
+                }
+                Err(error) => found.unreadable.push((path, error)),
+            }
         }
     }
-    Ok(())
 }
 
 /// Whether a file holds events by its name, also after a rotation (`events.jsonl.1`). What was
@@ -61,17 +91,21 @@ fn holds_events(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// The names of the files found in a folder that has these.
-    fn found(files: &[&str]) -> io::Result<Vec<String>> {
+    /// The names of the files found in a folder that has these, and why others cannot be read.
+    fn found(files: &[&str]) -> (Vec<String>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         for file in files {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link.jsonl")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("again.jsonl")).unwrap();
+        let found = find(folder.path());
         let shown =
             |path: &PathBuf| path.strip_prefix(folder.path()).unwrap().display().to_string();
-        find(folder.path()).map(|found| found.iter().map(shown).collect())
+        let why = |(path, error): &(PathBuf, io::Error)| format!("{}: {error}", shown(path));
+        (found.files.iter().map(shown).collect(), found.unreadable.iter().map(why).collect())
     }
 
     #[test]
@@ -86,22 +120,31 @@ mod tests {
             "jsonl",
             "notes.txt",
         ];
-        assert_eq!(
-            found(&files).unwrap(),
-            ["a.jsonl", "b/2026/11.jsonl.zst", "c.NDJSON.gz", "d.jsonl.1"]
-        );
+        let expected = ["a.jsonl", "b/2026/11.jsonl.zst", "c.NDJSON.gz", "d.jsonl.1"];
+        let (files, unreadable) = found(&files);
+        assert_eq!(files, expected);
+        assert_eq!(unreadable.len(), 1, "{unreadable:?}");
+        assert!(unreadable[0].starts_with("link.jsonl: "), "{unreadable:?}");
     }
 
     #[test]
     fn of_an_export_only_the_events_are_read() {
         let files = ["x/manifest.json", "x/events/a.jsonl.zst", "x/pages/a.jsonl.zst", "b.jsonl"];
-        assert_eq!(found(&files).unwrap(), ["b.jsonl", "x/events/a.jsonl.zst"]);
+        assert_eq!(found(&files).0, ["b.jsonl", "x/events/a.jsonl.zst"]);
     }
 
     #[test]
-    fn a_folder_without_events_is_an_error() {
-        assert!(found(&["a.txt", "b/c.csv"]).unwrap_err().to_string().contains("*.jsonl"));
+    fn what_is_too_deep_is_named_and_the_rest_is_found() {
         let deep = "d/".repeat(20) + "a.jsonl";
-        assert!(found(&[&deep]).unwrap_err().to_string().contains("nested"));
+        let (files, unreadable) = found(&[&deep, "b.jsonl"]);
+        assert_eq!(files, ["b.jsonl"]);
+        assert!(unreadable.iter().any(|why| why.contains("nested")), "{unreadable:?}");
+    }
+
+    #[test]
+    fn a_folder_without_events_is_unreadable() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, error) = find(folder.path()).unreadable.pop().unwrap();
+        assert!(error.to_string().contains("*.jsonl"), "{error}");
     }
 }

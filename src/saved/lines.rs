@@ -1,8 +1,9 @@
 //! Opens what is read, splits it into lines and checks that each is JSON. Memory is bounded.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead as _, BufReader, Cursor, ErrorKind, Read};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use bytestring::ByteString;
 use memchr::memchr;
@@ -104,13 +105,29 @@ impl<R: Read> LineReader<R> {
 /// It cannot be opened or read.
 pub fn open(input: &EventInput) -> io::Result<Box<dyn Read>> {
     let mut file = match input {
-        EventInput::File(path) => File::open(path)?,
+        EventInput::File(path) => {
+            let file = File::open(path)?;
+            if is_stdout(&file.metadata()?) {
+                // It would grow for ever.
+                return Err(io::Error::other("it is where the output goes"));
+            }
+            file
+        }
         // Past std's own handle, whose small buffer would only be copied through.
         EventInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
     };
     let first = first_bytes(&mut file)?;
     let packing = detect_compression(&first);
     unpack(packing, Read::chain(Cursor::new(first), file))
+}
+
+/// Whether a file is the one that standard output is written to.
+#[expect(clippy::disallowed_methods, reason = "asks only what standard output is")]
+fn is_stdout(facts: &Metadata) -> bool {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let stdout = stdout.and_then(|stdout| File::from(stdout).metadata());
+    let is_it = |own: Metadata| (own.dev(), own.ino()) == (facts.dev(), facts.ino());
+    facts.is_file() && stdout.is_ok_and(is_it)
 }
 
 /// The first bytes, fewer where there are not so many.

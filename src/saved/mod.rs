@@ -82,18 +82,16 @@ impl<'r> SavedLines<'r> {
         let mut counts = ReadCounts::default();
         let mut files = Vec::with_capacity(inputs.len());
         for input in inputs {
-            let folder = match input {
+            match input {
                 EventInput::File(path) if path.is_dir() => {
-                    find_files(path).map(|found| found.into_iter().map(EventInput::File).collect())
+                    let found = find_files(path);
+                    for (path, error) in found.unreadable {
+                        counts.inputs_lost += 1;
+                        report(ReadIssue::UnreadableInput(&EventInput::File(path), error));
+                    }
+                    files.extend(found.files.into_iter().map(EventInput::File));
                 }
-                _ => Ok(vec![input.clone()]),
-            };
-            match folder {
-                Ok(found) => files.extend(found),
-                Err(error) => {
-                    counts.inputs_lost += 1;
-                    report(ReadIssue::UnreadableInput(input, error));
-                }
+                _ => files.push(input.clone()),
             }
         }
         SavedLines { inputs: files, next: 0, current: None, report, counts }

@@ -1,10 +1,9 @@
 //! Answers questions of saved events: reads them, chooses some, and shows these in the order of
 //! time.
 //!
-//! `saved (lines) -> normalized event -> filter -> time_order -> event_table, CSV or lines`
+//! `saved (lines) -> normalized event -> filter -> time_order -> a table, CSV or lines`
 
 mod csv_rows;
-mod event_table;
 mod sql_view;
 mod time_order;
 mod value_table;
@@ -19,7 +18,6 @@ use crate::render;
 use crate::saved::{IssueReport, ReadCounts, SavedLines, SavedRecordReader, UnusableLine};
 
 pub use csv_rows::CsvRows;
-pub use event_table::{EventTable, TableStyle};
 pub use sql_view::duckdb_view;
 pub use time_order::TimeSorter;
 pub use value_table::{CountedRow, TimeHistogram, value_table};
@@ -42,6 +40,8 @@ pub struct QueryCounts {
     pub chosen: u64,
     /// Events that would have been chosen by everything but their time, which is not known.
     pub undated: u64,
+    /// Raw lines whose events cannot have the ids that a pull gives them.
+    pub unnamed: u64,
     /// What could not be read.
     pub read: ReadCounts,
 }
@@ -70,6 +70,7 @@ pub fn choose_events<E>(
     let mut reader = NormalizedReader {
         records: SavedRecordReader::new(&query.raw, taxonomy, query.now),
         needs_raw: query.needs_raw,
+        unnamed: 0,
     };
     let mut lines = SavedLines::new(&query.inputs, report);
     let mut counts = QueryCounts::default();
@@ -103,13 +104,15 @@ pub fn choose_events<E>(
             break;
         }
     }
-    Ok(QueryCounts { read: lines.counts, ..counts })
+    Ok(QueryCounts { unnamed: reader.unnamed, read: lines.counts, ..counts })
 }
 
 /// Makes a normalized event of whatever was saved.
 struct NormalizedReader {
     records: SavedRecordReader,
     needs_raw: bool,
+    /// Raw lines whose events cannot have the ids that a pull gives them.
+    unnamed: u64,
 }
 
 impl NormalizedReader {
@@ -123,6 +126,7 @@ impl NormalizedReader {
             return Ok(Some(doc.clone()));
         }
         let saved = self.records.read(doc.clone())?;
+        self.unnamed += u64::from(!saved.origin.can_name_events());
         if !filter.may_accept(doc.text()) {
             return Ok(None);
         }

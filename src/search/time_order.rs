@@ -23,7 +23,7 @@ const MAX_BUFFER: usize = 256 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct SortKey {
     is_undated: bool,
-    /// Milliseconds after 1970 began; negated where the latest comes first.
+    /// Microseconds after 1970 began; negated where the latest comes first.
     time: i64,
     /// Which of the events it is, as they were read.
     number: u64,
@@ -65,8 +65,8 @@ impl TimeSorter {
     /// # Errors
     /// The temporary file cannot be written.
     pub fn push(&mut self, time: Option<Timestamp>, line: &[u8]) -> io::Result<()> {
-        let millis = time.map_or(0, |time| time.timestamp_millis());
-        let time_key = if self.is_reversed { -millis } else { millis };
+        let micros = time.map_or(0, |time| time.timestamp_micros());
+        let time_key = if self.is_reversed { -micros } else { micros };
         let key = SortKey { is_undated: time.is_none(), time: time_key, number: self.number };
         self.number += 1;
         self.held.push((key, line.to_vec()));

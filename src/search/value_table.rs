@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::config::request::HistogramUnit;
 use crate::model::json::write::object;
 use crate::model::text::{group_digits, visible};
-use crate::model::time::{Timestamp, format_millis, from_epoch};
+use crate::model::time::{Timestamp, format_millis};
 use crate::model::user_zone::UserZone;
 
 /// The longest bar, in characters.
@@ -136,6 +136,8 @@ pub struct TimeHistogram {
     counts: BTreeMap<i64, [u64; 2]>,
     /// Events that are left out: there are too many days.
     left_out: u64,
+    /// Events without a time.
+    undated: u64,
 }
 
 impl TimeHistogram {
@@ -147,7 +149,13 @@ impl TimeHistogram {
             zone,
             counts: BTreeMap::new(),
             left_out: 0,
+            undated: 0,
         }
+    }
+
+    /// Counts an event without a time.
+    pub fn add_undated(&mut self) {
+        self.undated += 1;
     }
 
     /// Counts an event.
@@ -187,7 +195,7 @@ impl TimeHistogram {
 
     /// What clocks show when it begins.
     fn start(&self, bucket: i64) -> Timestamp {
-        from_epoch(bucket * seconds(self.unit), 0).unwrap_or_default()
+        Timestamp::from_timestamp(bucket * seconds(self.unit), 0).unwrap_or_default()
     }
 
     /// The counts as text.
@@ -221,6 +229,9 @@ impl TimeHistogram {
         }
         if self.left_out > 0 {
             lines.push(line("… other days".to_owned(), [self.left_out, 0], String::new()));
+        }
+        if self.undated > 0 {
+            lines.push(line("no time".to_owned(), [self.undated, 0], String::new()));
         }
         aligned(&lines, &[1, 2])
     }

@@ -179,6 +179,7 @@ mod tests {
             compression: Compression::None,
             rotation: Rotation::Never,
             mode: 0o600,
+            table: None,
         };
         change(&mut settings);
         check_writable(&settings, chrono::Utc::now()).map_err(|error| {

@@ -74,13 +74,6 @@ pub fn is_stdout_stored() -> bool {
     facts.is_ok_and(|facts| is_storage(&facts))
 }
 
-/// The columns of the terminal that standard output is; none where it is something else.
-#[expect(clippy::disallowed_methods, reason = "asks only for the size of the terminal")]
-pub fn terminal_columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
-}
-
 /// Writes all of `bytes` under one lock, so that another source's lines never land inside ours.
 ///
 /// Past std's own handle, which takes a descriptor that cannot be written for one that takes
@@ -137,6 +130,7 @@ mod tests {
             compression: Compression::None,
             rotation: Rotation::Never,
             mode: 0o600,
+            table: None,
         })
     }
 

@@ -39,6 +39,7 @@ mod follow;
 mod forwarded_addresses;
 mod full_minutes;
 mod gateway;
+mod human;
 mod imports;
 mod interrupt;
 mod jira;

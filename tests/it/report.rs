@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{Run, Site, blank};
+use atlaudit::sandbox::Api;
+
+use crate::support::{Run, Site, blank, status};
 
 /// A site whose events are saved in `acme.jsonl` and `acme-jira.jsonl`.
 fn pulled() -> Site {
@@ -51,7 +53,10 @@ fn a_page_is_replaced_and_a_file_with_events_is_not() {
     let before = fs::read(site.path("acme.jsonl")).unwrap();
     report("acme.jsonl").refused(8, &["is there already, and is no page", "name another file"]);
     assert!(fs::read(site.path("acme.jsonl")).unwrap() == before, "it was changed");
-    report("no/such/page.html").refused(8, &["cannot write the page", "check the folder"]);
+    report("no/such/page.html").refused(8, &["in no folder that there is"]);
+    report(".").refused(8, &["is no regular file"]);
+    fs::write(site.path("empty.html"), "").unwrap();
+    assert_eq!(report("empty.html").code, 0);
 }
 
 #[test]
@@ -65,6 +70,20 @@ fn a_page_says_what_could_not_be_read() {
     let page = page(&site, "page.html");
     assert!(page.contains("Not everything could be read"), "{page}");
     assert!(page.contains("1 line and 1 file could not be read"), "{page}");
+}
+
+#[test]
+fn a_page_says_which_source_could_not_be_read() {
+    let site = Site::of(20, 20);
+    site.control.inject_always(Api::JiraAudit, status(401, None, "{}"));
+    let args = ["report", "--source", "acme", "acme-jira", "--since", "60d", "-o", "page.html"];
+    assert_eq!(site.run(&args).code, 4);
+    let first = page(&site, "page.html");
+    assert!(first.contains("The source acme-jira could not be read to its end."), "{first}");
+    // Nothing at all: the page of before stays.
+    site.control.inject_always(Api::OrgEvents, status(401, None, "{}"));
+    site.run(&args).fails(4, &["no page is written"]);
+    assert!(page(&site, "page.html") == first, "the page was replaced");
 }
 
 #[test]

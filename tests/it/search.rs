@@ -270,6 +270,83 @@ fn values_are_counted_with_their_first_and_last_time() {
 }
 
 #[test]
+fn a_search_does_not_read_what_it_writes() {
+    let good = event("a", "2026-11-20T09:00:00.000Z", serde_json::json!({}));
+    let site = with("in.jsonl", good.repeat(500));
+    for script in [
+        r#"exec "$PROGRAM" search . --unsorted > found.jsonl"#,
+        r#"exec "$PROGRAM" search in.jsonl found.jsonl --unsorted >> found.jsonl"#,
+        r#"exec "$PROGRAM" convert . > found.jsonl"#,
+    ] {
+        let run = Run::from(site.shell(script).output().unwrap());
+        run.fails(3, &["found.jsonl`", "it is where the output goes"]);
+    }
+    assert_eq!(site.read("found.jsonl").lines().len(), 500);
+}
+
+#[test]
+fn what_cannot_be_read_in_a_folder_is_named_and_the_rest_is_found() {
+    let good = event("a", "2026-11-20T09:00:00.000Z", serde_json::json!({}));
+    let site = with("in.jsonl", good);
+    std::os::unix::fs::symlink("nowhere", site.path("lost.jsonl")).unwrap();
+    let run = site.run(&["search", "."]);
+    run.fails(3, &["cannot read `./lost.jsonl`"]);
+    assert_eq!(run.ids(), ["a"]);
+}
+
+#[test]
+fn a_quiet_source_is_no_failure() {
+    let site = Site::of(10, 0);
+    let run = site.ok(&["search", "--source", "acme", "--since", "1s", "--count"]);
+    assert_eq!(run.text(), "0\n");
+    assert!(!run.stderr.contains("cannot read"), "{}", run.stderr);
+}
+
+#[test]
+fn an_event_that_a_format_cannot_show_does_not_hide_the_others() {
+    let mut text = event("a", "2026-11-20T09:00:00.000Z", serde_json::json!({}));
+    text +=
+        &event("b", "2026-11-20T09:01:00.000Z", serde_json::json!({})).replace(r#""raw":{},"#, "");
+    text += &event("c", "2026-11-20T09:02:00.000Z", serde_json::json!({}));
+    let site = with("in.jsonl", text);
+    let run = site.run(&["search", "in.jsonl", "--format", "ecs"]);
+    run.fails(3, &["1 event cannot be shown in this format", "`raw`"]);
+    assert_eq!(run.lines().len(), 2);
+}
+
+#[test]
+fn hostile_events_steer_no_terminal_and_break_nothing() {
+    let name = serde_json::json!({"actor": {"name": "a\u{1b}[31m\r\u{61c}b"}});
+    let deep = format!("{}7{}", "[".repeat(5_000), "]".repeat(5_000));
+    let mut text = event("a", "2026-11-20T09:00:00.000Z", name);
+    text += &event("b", "9999-12-31T23:59:59.999Z", serde_json::json!({}))
+        .replace(r#""raw":{}"#, &format!(r#""targets":{deep},"raw":{{"x":{deep}}}"#));
+    text += &event("c", "0000-01-01T00:00:00.000Z", serde_json::json!({}));
+    let site = with("in.jsonl", text);
+    for args in [
+        &["search", "in.jsonl"][..],
+        &["search", "in.jsonl", "--columns", "actor.name,targets.name,time"],
+        &["top", "actor", "in.jsonl"],
+        &["top", "targets", "in.jsonl"],
+        &["stats", "in.jsonl", "--tz", "Pacific/Kiritimati"],
+    ] {
+        let run = stdout_on_terminal(site.command(args));
+        assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+        let shown = run.text().replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
+        assert!(!shown.contains(['\u{1b}', '\r', '\u{61c}']), "{args:?}: {shown:?}");
+    }
+    assert_eq!(site.ok(&["search", "in.jsonl", "--where", "raw.x = 7"]).ids(), ["b"]);
+}
+
+#[test]
+fn raw_lines_that_lack_their_site_are_warned_of() {
+    let site =
+        with("in.jsonl", "{\"id\":1,\"summary\":\"User created\",\"created\":\"2026-11-20\"}\n");
+    let run = site.ok(&["search", "in.jsonl", "--count"]);
+    assert!(run.stderr.contains("raw lines do not say where they come from"), "{}", run.stderr);
+}
+
+#[test]
 fn a_view_for_sql_names_the_files() {
     let site = pulled();
     let sql = site.ok(&["search", "--sql-schema", "duckdb", "acme.jsonl", "."]).text();

@@ -187,6 +187,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
         compression: Compression::Zstd,
         rotation: Rotation::Never,
         mode: 0o600,
+        table: None,
     }
 }
 

@@ -292,6 +292,7 @@ mod tests {
                 one_off: None,
                 max_events: None,
                 dry_run: false,
+                is_view: false,
                 prints_on_terminal: false,
                 report: None,
                 metrics_file: None,

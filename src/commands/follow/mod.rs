@@ -3,9 +3,11 @@
 mod housekeeping;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::collect::collector::{CollectOptions, SourceCollector};
@@ -13,6 +15,7 @@ use crate::collect::connector::{SourceConnector, key_fingerprint};
 use crate::collect::run_registry::RunRegistry;
 use crate::collect::summary::{self, MessageThrottle};
 use crate::commands::follow::housekeeping::FollowHousekeeping;
+use crate::commands::pull::print_heads;
 use crate::config::env::ProcessEnv;
 use crate::config::request::{FollowRequest, PullRequest};
 use crate::config::settings::SourceSettings;
@@ -47,11 +50,21 @@ pub async fn run(
 ) -> Result<Exit, AppError> {
     let sources = counted(request.pull.sources.len() as u64, "source");
     let every = humantime::format_duration(request.every);
+    let view_state = match request.pull.is_view {
+        true => Some(tempfile::tempdir().map_err(|error| {
+            AppError::new(Exit::Output, "cannot create a temporary folder for what is shown")
+                .because(&error)
+                .hint("TMPDIR names the folder that it is created in")
+        })?),
+        false => None,
+    };
+    print_heads(&request.pull)?;
     let mut housekeeping = FollowHousekeeping::new(request, reread, env, console)?;
     let mut series = PullSeries {
         env,
         console,
         registry: housekeeping.registry.clone(),
+        view_state: view_state.as_ref().map(TempDir::path),
         throttle: Arc::default(),
         connector: SourceConnector::of_process(env),
         connected: HashMap::new(),
@@ -62,7 +75,10 @@ pub async fn run(
         metrics.close()?;
     }
     if exit == Exit::Done {
-        console.notice("stopped; the next run resumes here");
+        console.notice(match view_state {
+            Some(_) => "stopped; no checkpoint was moved",
+            None => "stopped; the next run resumes here",
+        });
     }
     Ok(exit)
 }
@@ -98,6 +114,11 @@ async fn pull_once(
     housekeeping.has_reloaded = false;
     let mut pull = housekeeping.request.pull.clone();
     pull.now = chrono::Utc::now();
+    if let Some(state) = series.view_state {
+        // Pulls of a view continue each other, and nobody else.
+        pull.state_dir = state.to_owned();
+        pull.is_view = false;
+    }
     housekeeping.registry.set_sources(&pull.sources, &pull.state_dir);
     let count = pull.sources.len();
     let (console, stop) = (series.console, housekeeping.stop.clone());
@@ -155,6 +176,8 @@ fn status(reports: &[SourceReport], every: Duration) -> String {
 
 /// What stays from one pull to the next.
 struct PullSeries<'a> {
+    /// The folder of the checkpoints of a view.
+    view_state: Option<&'a Path>,
     env: &'a ProcessEnv,
     console: &'a Arc<StderrConsole>,
     registry: Arc<RunRegistry>,

@@ -5,22 +5,12 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::config::settings::TableStyle;
 use crate::model::json::{Document, Node};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::text::visible;
 use crate::model::time::parse_api_time;
 use crate::model::user_zone::UserZone;
-
-/// How a table looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TableStyle {
-    /// The columns of the terminal.
-    pub width: usize,
-    /// The zone of the times.
-    pub zone: UserZone,
-    /// Whether failures and administrative acts have colours.
-    pub is_coloured: bool,
-}
 
 /// The columns of the table.
 const HEADS: [&str; 7] = ["TIME", "SOURCE", "ACTOR", "ACTION", "TARGET", "ADDRESS", "OUTCOME"];
@@ -34,6 +24,9 @@ const OUTCOME: usize = 6;
 const LEAST: [usize; 7] = [19, 6, 9, 14, 9, 15, 7];
 const SHORT_TIME: usize = 14;
 const SHORT_OUTCOME: usize = 1;
+
+/// The widths that the cells of most events want.
+const USUAL: [usize; 7] = [19, 14, 22, 34, 30, 18, 7];
 
 /// A terminal so narrow gets the short forms.
 const NARROW: usize = 90;
@@ -74,6 +67,21 @@ impl EventTable {
         EventTable { style, sample: Vec::new(), widths: None }
     }
 
+    /// A table whose rows are shown at once, without having seen others: its columns are as wide as
+    /// they usually need to be, and it has no heads ([`EventTable::heads`]).
+    pub fn live(style: TableStyle) -> EventTable {
+        let widths = Some(lay_out(style.width, &USUAL));
+        EventTable { style, sample: Vec::new(), widths }
+    }
+
+    /// The heads of a live table, with their newline.
+    pub fn heads(style: TableStyle) -> String {
+        let table = EventTable::live(style);
+        let mut out = String::new();
+        table.append_heads(&table.widths.unwrap_or_default(), &mut out);
+        out
+    }
+
     /// Takes an event, and appends what can be shown to `out`.
     pub fn push(&mut self, event: &Document, out: &mut String) {
         let row = EventRow::new(event.root(), self.style.zone);
@@ -94,20 +102,30 @@ impl EventTable {
         if sample.is_empty() {
             return;
         }
-        let widths = lay_out(self.style.width, &sample);
-        if self.widths.replace(widths).is_none() {
-            let mut heads = HEADS.map(str::to_owned);
-            heads[TIME] = format!("{} ({})", HEADS[TIME], self.style.zone);
-            let head = EventRow { cells: heads, is_failure: false, is_administrative: false };
-            let mut line = String::new();
-            self.append_row(&head, &widths, &mut line);
-            match self.style.is_coloured {
-                true => out.extend([BOLD, line.trim_end(), END, "\n"]),
-                false => out.push_str(&line),
+        let mut wanted = HEADS.map(str::len);
+        for row in &sample {
+            for (wanted, cell) in wanted.iter_mut().zip(&row.cells) {
+                *wanted = cell.width().max(*wanted);
             }
+        }
+        let widths = lay_out(self.style.width, &wanted);
+        if self.widths.replace(widths).is_none() {
+            self.append_heads(&widths, out);
         }
         for row in &sample {
             self.append_row(row, &widths, out);
+        }
+    }
+
+    fn append_heads(&self, widths: &[Option<usize>; 7], out: &mut String) {
+        let mut heads = HEADS.map(str::to_owned);
+        heads[TIME] = format!("{} ({})", HEADS[TIME], self.style.zone);
+        let head = EventRow { cells: heads, is_failure: false, is_administrative: false };
+        let mut line = String::new();
+        self.append_row(&head, widths, &mut line);
+        match self.style.is_coloured {
+            true => out.extend([BOLD, line.trim_end(), END, "\n"]),
+            false => out.push_str(&line),
         }
     }
 
@@ -154,16 +172,10 @@ impl EventTable {
 
 /// The width of each column: at least what it needs to be of use, and more where there is room;
 /// nothing where it has to go.
-fn lay_out(width: usize, rows: &[EventRow]) -> [Option<usize>; 7] {
+fn lay_out(width: usize, wanted: &[usize; 7]) -> [Option<usize>; 7] {
     let is_narrow = width < NARROW;
     let gap = if is_narrow { 1 } else { 2 };
-    let mut least = LEAST;
-    let mut wanted = HEADS.map(str::len);
-    for row in rows {
-        for (wanted, cell) in wanted.iter_mut().zip(&row.cells) {
-            *wanted = cell.width().max(*wanted);
-        }
-    }
+    let (mut least, mut wanted) = (LEAST, *wanted);
     if is_narrow {
         (least[TIME], wanted[TIME]) = (SHORT_TIME, SHORT_TIME);
         (least[OUTCOME], wanted[OUTCOME]) = (SHORT_OUTCOME, SHORT_OUTCOME);
@@ -210,20 +222,32 @@ impl EventRow {
             false => text("outcome"),
         };
         let routine = [Category::Authentication, Category::Content, Category::Other];
+        let cells = [
+            time.unwrap_or_else(|| "no time".to_owned()),
+            source.map(|name| visible(&name)).unwrap_or_default(),
+            event.get("actor").map(entity).unwrap_or_default(),
+            text("action"),
+            targets(event),
+            address(event),
+            outcome,
+        ];
         EventRow {
-            cells: [
-                time.unwrap_or_else(|| "no time".to_owned()),
-                source.map(|name| visible(&name)).unwrap_or_default(),
-                event.get("actor").map(entity).unwrap_or_default(),
-                text("action"),
-                targets(event),
-                address(event),
-                outcome,
-            ],
+            cells: cells.map(bounded_cell),
             is_failure,
             is_administrative: !routine.iter().any(|it| is("category", it.as_str())),
         }
     }
+}
+
+/// No terminal shows more of a cell, and rows wait in memory.
+const MAX_CELL: usize = 500;
+
+fn bounded_cell(mut cell: String) -> String {
+    if let Some((end, _)) = cell.char_indices().nth(MAX_CELL) {
+        cell.truncate(end);
+        cell.shrink_to_fit();
+    }
+    cell
 }
 
 /// How a person or a thing is called.
