@@ -412,7 +412,7 @@ pub struct FilterFlags {
     /// Id of an event
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
-    /// Text anywhere in the event, also in Atlassian's own record
+    /// Part of any value of the event, also of Atlassian's own record
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
     /// Expression, such as 'targets.type = group and not actor.name ~ "svc-*"'

@@ -57,6 +57,10 @@ pub async fn run(
     let sandbox = start(SandboxOptions::default()).await?;
     let is_watched = env.stdout_is_terminal;
     if let Some(page) = &request.report {
+        if page == Path::new("-") {
+            return Err(AppError::new(Exit::Usage, "the events of the demo go to standard output")
+                .hint("name a file for the page, such as `--report page.html`"));
+        }
         report::refuse_other_file(page)?;
     }
     let events = (is_watched || request.report.is_some()).then_some(folder.path());

@@ -42,6 +42,8 @@ pub async fn run(
     if counts.chosen == 0 && counts.events > 0 {
         let read = group_digits(counts.events);
         console.notice(format!("no event fits, of {read} that were read"));
+    } else if counts.events == 0 && exit == Exit::Done {
+        console.notice("there was no event to read");
     }
     Ok(exit)
 }
@@ -62,9 +64,11 @@ fn print_view(inputs: &[EventInput]) -> Result<Exit, AppError> {
                 .hint("check the name, and that this user may read it"));
         }
         for file in found.files {
-            let name = file.into_os_string().into_string().map_err(|name| {
-                let what = format!("the name `{}` is not UTF-8", name.to_string_lossy());
-                AppError::new(Exit::Usage, what).hint("SQL cannot name it; rename the file")
+            let name = file.to_str().filter(|name| !name.contains('\\'));
+            let name = name.map(str::to_owned).ok_or_else(|| {
+                let what = format!("SQL cannot name the file `{}`", file.display());
+                let why = "DuckDB reads no name with a backslash, or with other bytes than UTF-8";
+                AppError::new(Exit::Usage, format!("{what}: {why}")).hint("rename the file")
             })?;
             files.push(name);
         }

@@ -96,7 +96,7 @@ impl FieldCounter {
     pub fn rows(&self, limit: usize) -> Vec<CountedRow> {
         let top = self.values.top(limit).into_iter();
         top.map(|row| CountedRow {
-            value: row.label.name.as_str().to_owned(),
+            value: row.label.name.plain(),
             events: row.events,
             failed: row.failed,
             first: row.first,

@@ -20,6 +20,7 @@ use wildmatch::WildMatch;
 
 use super::field_path::FieldPath;
 use crate::model::json::Node;
+use crate::model::meaning::{Category, Outcome};
 use crate::model::time::{Timestamp, parse_api_time};
 
 /// How deep parentheses and negations are nested at most: each level takes stack.
@@ -384,6 +385,14 @@ fn check_value(field: &FieldPath, sign: &str, value: &ComparedValue) -> Result<(
             "`{text}` is no time; write it as `2026-11-20T09:30:00Z`, or use `--since`"
         ));
     }
+    let words: &[&str] = match &*field.to_string() {
+        "outcome" => &Outcome::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+        "category" => &Category::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+        _ => &[],
+    };
+    if !words.is_empty() && matches!(sign, "=" | "==" | "!=") && !words.contains(&&**text) {
+        return Err(format!("no {field} is called `{text}`; there are {}", words.join(", ")));
+    }
     if field.to_string() == "client.ip" && text.contains('/') {
         return Err(format!("an address is compared, not a network; use `--ip {text}`"));
     }
@@ -474,6 +483,7 @@ mod tests {
             ("acton = x", "did you mean `action`?"),
             ("action. = x", "`action.` is no field"),
             ("time > yesterday", "`yesterday` is no time"),
+            ("outcome = Success", "no outcome is called `Success`; there are success, failure"),
             ("ip = 10.0.0.0/8", "`--ip 10.0.0.0/8`"),
             ("= x", "expected a field"),
             ("action ! x", "`!` has no meaning"),

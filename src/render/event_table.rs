@@ -18,6 +18,7 @@ const TIME: usize = 0;
 const SOURCE: usize = 1;
 const ACTION: usize = 3;
 const TARGET: usize = 4;
+const ADDRESS: usize = 5;
 const OUTCOME: usize = 6;
 
 /// The least width of each column, and of those that have a short form.
@@ -138,6 +139,7 @@ impl EventTable {
             };
             let cell = match at {
                 TIME if is_narrow => cell.split_once('-').map_or(&**cell, |(_, rest)| rest),
+                ADDRESS if is_narrow => cell.split(' ').next().unwrap_or_default(),
                 OUTCOME if is_narrow => {
                     if row.is_failure {
                         "✗"
@@ -371,7 +373,7 @@ mod tests {
         );
         let expected = [
             "TIME (UTC)     ACTOR      ACTION           ADDRESS",
-            "11-20 09:30:00 Mei Tanaka user_added_to_g… 203.0.113.80 DE",
+            "11-20 09:30:00 Mei Tanaka user_added_to_g… 203.0.113.80",
             "11-20 09:30:01 mei.tanak… user_login_from… 2001:db8::1     ✗",
         ];
         assert_eq!(table(60, &[event(""), failed]), expected.join("\n") + "\n");

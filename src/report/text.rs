@@ -261,9 +261,9 @@ impl TruncatedText {
         short
     }
 
-    /// The text, without what is said of one that is not whole.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    /// The text, and what is said of one that is not whole.
+    pub fn plain(&self) -> String {
+        [&*self.text, self.note.as_deref().unwrap_or_default()].concat()
     }
 
     /// Of a sentence.

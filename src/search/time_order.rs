@@ -189,7 +189,7 @@ impl RunFile {
 #[derive(Debug)]
 struct RunReader {
     file: Rc<File>,
-    /// The part of the run that is not read yet.
+    /// The part of the run that is not in the buffer yet.
     at: u64,
     end: u64,
     buffer: Vec<u8>,
@@ -199,39 +199,46 @@ struct RunReader {
 }
 
 impl RunReader {
-    fn next(&mut self) -> io::Result<Option<KeyedLine>> {
-        let Some(header) = self.bytes(HEADER)? else {
+    /// The key of the next event, and the length of its line; nothing at the end of the run.
+    fn header(&mut self) -> io::Result<Option<(SortKey, usize)>> {
+        if self.used == self.buffer.len() && self.at == self.end {
             return Ok(None);
-        };
+        }
+        let mut header = Vec::with_capacity(HEADER);
+        self.read(HEADER, &mut header)?;
         let key = SortKey {
             is_undated: header.first() == Some(&1),
-            time: i64::from_le_bytes(part(header, 1)?),
-            number: u64::from_le_bytes(part(header, 9)?),
+            time: i64::from_le_bytes(part(&header, 1)?),
+            number: u64::from_le_bytes(part(&header, 9)?),
         };
-        let length = u32::from_le_bytes(part(header, 17)?) as usize;
-        let line = self.bytes(length)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(Some((key, line.to_vec())))
+        Ok(Some((key, u32::from_le_bytes(part(&header, 17)?) as usize)))
     }
 
-    /// The next `count` bytes; none at the end of the run.
-    fn bytes(&mut self, count: usize) -> io::Result<Option<&[u8]>> {
-        let left = self.buffer.len() - self.used;
-        if left < count {
-            self.buffer.drain(..self.used);
-            self.used = 0;
-            let rest = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-            let wanted = self.buffer_size.max(count).saturating_sub(left).min(rest);
-            self.buffer.resize(left + wanted, 0);
-            let free = self.buffer.get_mut(left..).unwrap_or_default();
+    /// Appends the next `count` bytes to `out`. What is longer than the buffer does not pass it.
+    fn read(&mut self, count: usize, out: &mut Vec<u8>) -> io::Result<()> {
+        let held = self.buffer.get(self.used..).unwrap_or_default();
+        let from_buffer = held.get(..count.min(held.len())).unwrap_or_default();
+        out.extend_from_slice(from_buffer);
+        self.used += from_buffer.len();
+        let missing = count - from_buffer.len();
+        if missing == 0 {
+            return Ok(());
+        }
+        if missing >= self.buffer_size {
+            let start = out.len();
+            out.resize(start + missing, 0);
+            let free = out.get_mut(start..).unwrap_or_default();
             self.file.read_exact_at(free, self.at)?;
-            self.at += wanted as u64;
+            self.at += missing as u64;
+            return Ok(());
         }
-        if self.buffer.len() < count {
-            return Ok(None);
-        }
-        let start = self.used;
-        self.used += count;
-        Ok(self.buffer.get(start..self.used))
+        let rest = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        self.buffer.resize(self.buffer_size.min(rest), 0);
+        self.file.read_exact_at(&mut self.buffer, self.at)?;
+        self.at += self.buffer.len() as u64;
+        self.used = missing;
+        out.extend_from_slice(self.buffer.get(..missing).ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
     }
 }
 
@@ -244,8 +251,9 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> io::Result<[u8; N]> {
 #[derive(Debug)]
 struct RunMerge {
     readers: Vec<RunReader>,
-    /// The next event of each run that has one, with the run's number.
-    next: BinaryHeap<Reverse<(SortKey, usize, Vec<u8>)>>,
+    /// The key of the next event of each run that has one, with the run's number and the length of
+    /// the line, which is read when it is its turn: lines may be large.
+    next: BinaryHeap<Reverse<(SortKey, usize, usize)>>,
 }
 
 impl RunMerge {
@@ -263,25 +271,29 @@ impl RunMerge {
         });
         let mut merge = RunMerge { readers: readers.collect(), next: BinaryHeap::new() };
         for run in 0..merge.readers.len() {
-            merge.read(run)?;
+            merge.read_header(run)?;
         }
         Ok(merge)
     }
 
-    fn read(&mut self, run: usize) -> io::Result<()> {
+    fn read_header(&mut self, run: usize) -> io::Result<()> {
         if let Some(reader) = self.readers.get_mut(run)
-            && let Some((key, line)) = reader.next()?
+            && let Some((key, length)) = reader.header()?
         {
-            self.next.push(Reverse((key, run, line)));
+            self.next.push(Reverse((key, run, length)));
         }
         Ok(())
     }
 
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let Some(Reverse((_, run, line))) = self.next.pop() else {
+        let Some(Reverse((_, run, length))) = self.next.pop() else {
             return Ok(None);
         };
-        self.read(run)?;
+        let mut line = Vec::with_capacity(length);
+        if let Some(reader) = self.readers.get_mut(run) {
+            reader.read(length, &mut line)?;
+        }
+        self.read_header(run)?;
         Ok(Some(line))
     }
 }

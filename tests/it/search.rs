@@ -358,6 +358,20 @@ fn a_view_for_sql_names_the_files() {
 }
 
 #[test]
+fn long_values_stay_apart_and_an_empty_file_is_told() {
+    let long = |end: &str| serde_json::json!({"action": "a".repeat(600) + end});
+    let mut text = event("a", "2026-11-20T09:00:00.000Z", long("1"));
+    text += &event("b", "2026-11-20T09:00:00.000Z", long("2"));
+    let site = with("in.jsonl", text);
+    let rows = site.ok(&["top", "action", "in.jsonl", "--json"]).trees();
+    assert_eq!(rows.len(), 2);
+    assert_ne!(rows[0]["value"], rows[1]["value"]);
+    fs::write(site.path("empty.jsonl"), "").unwrap();
+    let run = site.ok(&["search", "empty.jsonl"]);
+    assert!(run.stderr.contains("there was no event to read"), "{}", run.stderr);
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_it() {
     let site = pulled();
     let script = r#""$PROGRAM" search --unsorted acme.jsonl acme.jsonl | head -1"#;
