@@ -171,7 +171,9 @@ async fn act(
         CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,
         CommandRequest::AuthStatus(settings) => return auth::status(&settings, env, console).await,
         CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,
-        CommandRequest::Demo(request) => return demo::run(request, env, console).await,
+        CommandRequest::Demo(request, style) => {
+            return demo::run(request, style, env, console).await;
+        }
         CommandRequest::Sandbox(request) => sandbox::run(request, console).await?,
         CommandRequest::Schema => stdout::print(SCHEMA_TEXT)?,
         CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,

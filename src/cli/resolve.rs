@@ -68,7 +68,7 @@ pub fn resolve(
         Command::Auth { command: AuthCommand::Logout { name } } => {
             CommandRequest::AuthLogout(logout(name, context))
         }
-        Command::Demo(request) => CommandRequest::Demo(request),
+        Command::Demo(request) => CommandRequest::Demo(request, context.table_style()),
         Command::Sandbox(request) => CommandRequest::Sandbox(request),
         Command::Schema => CommandRequest::Schema,
         Command::Check(typed) => CommandRequest::Check(check_request(&typed, context)?),

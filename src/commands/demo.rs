@@ -20,7 +20,6 @@ use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::request::{DemoRequest, EventInput, RawLines, SavedEventQuery};
 use crate::config::settings::{OutputPath, SourceSettings, TableStyle};
-use crate::config::telemetry::ColorMode;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -46,6 +45,7 @@ const SHOWN: u64 = 12;
 /// No port or no temporary folder can be had, or standard output cannot be written.
 pub async fn run(
     request: DemoRequest,
+    style: TableStyle,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
@@ -76,12 +76,7 @@ pub async fn run(
         make_page(page, folder.path(), &names, console)?;
     }
     match (is_watched, events) {
-        (true, _) => {
-            let color = ColorMode::choose(None, env).enabled(true);
-            let (width, zone) = (env.table_width(), console.zone());
-            let style = TableStyle { width, zone, is_coloured: color };
-            print_events(folder.path(), &names, style)?;
-        }
+        (true, _) => print_events(folder.path(), &names, style)?,
         (false, Some(folder)) => names.iter().try_for_each(|name| print_file(folder, name))?,
         (false, None) => {}
     }

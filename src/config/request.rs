@@ -54,8 +54,8 @@ pub enum CommandRequest {
     AuthStatus(Settings),
     /// `auth logout`
     AuthLogout(LogoutRequest),
-    /// `demo`
-    Demo(DemoRequest),
+    /// `demo`, and how its table looks
+    Demo(DemoRequest, TableStyle),
     /// `sandbox`
     Sandbox(SandboxRequest),
     /// `schema`

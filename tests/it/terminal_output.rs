@@ -96,7 +96,7 @@ fn in_a_pipe_only_raw_keeps_control_characters() {
 fn the_demo_shows_no_control_characters() {
     let (home, tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut command = blank(home.path(), tmp.path());
-    command.arg("demo");
+    command.args(["demo", "--color", "never"]);
     let run = stdout_on_terminal(command);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let text = String::from_utf8(run.stdout).unwrap();
