@@ -20,6 +20,7 @@
 //! convert   search   pipeline   sandbox
 //! fetch   saved
 //! evidence
+//! detect
 //! source   normalise   render   sink   state   report
 //! credentials   http
 //! telemetry
@@ -39,6 +40,7 @@ mod config;
 mod convert;
 mod crash;
 mod credentials;
+mod detect;
 mod error;
 mod evidence;
 mod exit;

@@ -1,0 +1,3 @@
+//! Finds in events what an attacker does.
+
+pub mod sigma;

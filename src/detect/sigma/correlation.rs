@@ -1,0 +1,490 @@
+//! Evaluates correlations by the time of events.
+//!
+//! An event of a group, in the order of time and id, ends a window that reaches the rule's timespan
+//! back; events of one millisecond are in the order of their ids. A window that fits the condition
+//! is told of once: what follows within the timespan, and fits too, is the same **episode**. A late
+//! event is put where it belongs, and the windows that it is in are judged again.
+//!
+//! Bounds: groups, events of a group and events of all groups; what was not seen for longest leaves
+//! first, and is counted.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::correlation_rule::{CorrelationRule, MAX_WINDOW, RuleExpression, WindowTest, fits};
+use super::{RuleMatch, RuleSet};
+use crate::model::time::Timestamp;
+
+/// The most groups, of all correlations together.
+const MAX_GROUPS: usize = 10_000;
+
+/// The most events, of all groups together.
+const MAX_EVENTS: usize = 20_000;
+
+/// The most ids that a finding names.
+const MAX_EVIDENCE: usize = MAX_WINDOW;
+
+/// How much longer than two windows an event is kept for those that are late, in hours.
+const LATE_HOURS: i64 = 24;
+
+/// The windows of all correlations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrelationState {
+    /// By [`CorrelationRule::key`].
+    windows: BTreeMap<String, CorrelationWindows>,
+    /// Rises with each change of a group.
+    clock: u64,
+    events: usize,
+    groups: usize,
+    forgotten_groups: u64,
+    forgotten_events: u64,
+    #[serde(skip)]
+    is_bound: bool,
+}
+
+/// The groups of a correlation, by the values that their events share.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct CorrelationWindows(#[serde(with = "group_list")] BTreeMap<Vec<String>, GroupWindow>);
+
+/// Events of one group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct GroupWindow {
+    /// [`CorrelationState::clock`] of the last change.
+    changed: u64,
+    /// In the order of time and id.
+    events: VecDeque<WindowEvent>,
+}
+
+/// An event in a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct WindowEvent {
+    time: Timestamp,
+    id: String,
+    /// A bit for each of the correlation's rules that it matches.
+    inputs: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    values: Vec<String>,
+    /// Where it is another correlation's finding, that one's evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<String>,
+    /// Whether the window that it ends fits.
+    fits: bool,
+    /// Whether its episode was told of.
+    is_told: bool,
+}
+
+/// A window that fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrelationFinding {
+    /// The correlation's index in the list of rules.
+    pub rule: usize,
+    /// The time of the event that made the window fit.
+    pub time: Timestamp,
+    /// What the events share: names of fields, or aliases, and values.
+    pub group: Vec<(String, String)>,
+    /// What was counted: events, values or rules.
+    pub count: u64,
+    /// The ids of the window's events, in the order of time.
+    pub evidence: Vec<String>,
+}
+
+impl CorrelationState {
+    /// Takes an event and the rules that it matches, and returns what is to be told, the earlier
+    /// correlations first.
+    pub fn add(
+        &mut self,
+        rules: &RuleSet,
+        time: Timestamp,
+        id: &str,
+        matches: &[RuleMatch],
+    ) -> Vec<CorrelationFinding> {
+        self.bind(rules);
+        // What each correlation gets; one that counts another stands behind it.
+        let mut waiting: BTreeMap<usize, Vec<GroupEvent>> = BTreeMap::new();
+        for found in matches.iter().flat_map(|found| &found.groups) {
+            let event = WindowEvent {
+                time,
+                id: id.to_owned(),
+                inputs: 1 << found.input,
+                values: found.values.clone(),
+                evidence: Vec::new(),
+                fits: false,
+                is_told: false,
+            };
+            let groups = found.groups.iter().cloned();
+            let events = groups.map(|group| GroupEvent { group, event: event.clone() });
+            waiting.entry(found.correlation).or_default().extend(events);
+        }
+        let mut told = Vec::new();
+        while let Some((place, events)) = waiting.pop_first() {
+            let Some(correlation) = rules.correlations().get(place) else {
+                continue;
+            };
+            for event in events {
+                for (finding, event_id) in self.insert(correlation, event) {
+                    for &(user, input) in rules.uses_of(finding.rule) {
+                        let event = chained(rules, user, input, &finding, &event_id);
+                        waiting.entry(user).or_default().extend(event);
+                    }
+                    if rules.rules().get(finding.rule).is_some_and(|info| info.emits) {
+                        told.push(finding);
+                    }
+                }
+            }
+        }
+        told
+    }
+
+    /// How many groups left before their time, because there were too many.
+    pub fn forgotten_groups(&self) -> u64 {
+        self.forgotten_groups
+    }
+
+    /// How many events left a window before their time, because it had too many.
+    pub fn forgotten_events(&self) -> u64 {
+        self.forgotten_events
+    }
+
+    /// Forgets the windows of correlations that are no longer there, or say something else.
+    fn bind(&mut self, rules: &RuleSet) {
+        if !self.is_bound {
+            let keys: BTreeSet<_> = rules.correlations().iter().map(|rule| &rule.key).collect();
+            self.windows.retain(|key, _| keys.contains(key));
+            self.count();
+            self.is_bound = true;
+        }
+    }
+
+    fn count(&mut self) {
+        let groups = self.windows.values().flat_map(|windows| windows.0.values());
+        (self.groups, self.events) =
+            groups.fold((0, 0), |(count, events), group| (count + 1, events + group.events.len()));
+    }
+
+    /// Puts an event into its group; what is to be told, with the id of the event that ends the
+    /// window.
+    fn insert(
+        &mut self,
+        correlation: &CorrelationRule,
+        event: GroupEvent,
+    ) -> Vec<(CorrelationFinding, String)> {
+        self.clock += 1;
+        let GroupEvent { group: values, event } = event;
+        let windows = self.windows.entry(correlation.key.clone()).or_default();
+        let mut is_new = false;
+        let group = windows.0.entry(values.clone()).or_insert_with(|| {
+            is_new = true;
+            GroupWindow::default()
+        });
+        self.groups += usize::from(is_new);
+        group.changed = self.clock;
+        let before = group.events.len();
+        let found = group.insert(correlation, event, &mut self.forgotten_events);
+        self.events = (self.events + group.events.len()).saturating_sub(before);
+        let names = correlation.group_by.iter().cloned();
+        let shared: Vec<_> = names.zip(values).collect();
+        if self.groups > MAX_GROUPS || self.events > MAX_EVENTS {
+            self.forget();
+        }
+        let findings = found.into_iter().map(|window| {
+            let FittingWindow { time, id, count, evidence } = window;
+            let group = shared.clone();
+            (CorrelationFinding { rule: correlation.rule, time, group, count, evidence }, id)
+        });
+        findings.collect()
+    }
+
+    /// Forgets the sixteenth of the groups that changed longest ago.
+    fn forget(&mut self) {
+        let groups = self.windows.values().flat_map(|windows| windows.0.values());
+        let mut changes: Vec<u64> = groups.map(|group| group.changed).collect();
+        changes.sort_unstable();
+        let Some(&limit) = changes.get(changes.len() / 16) else {
+            return;
+        };
+        for windows in self.windows.values_mut() {
+            windows.0.retain(|_, group| group.changed > limit);
+        }
+        let before = self.groups as u64;
+        self.count();
+        self.forgotten_groups += before.saturating_sub(self.groups as u64);
+    }
+}
+
+/// An event, and the group that it belongs to.
+struct GroupEvent {
+    group: Vec<String>,
+    event: WindowEvent,
+}
+
+/// What a correlation's finding is to another that counts it; nothing where it lacks a field.
+fn chained(
+    rules: &RuleSet,
+    user: usize,
+    input: usize,
+    finding: &CorrelationFinding,
+    id: &str,
+) -> Option<GroupEvent> {
+    let counted = rules.correlations().get(user)?.inputs.get(input)?;
+    let value_of = |field: &String| {
+        let pair = finding.group.iter().find(|(name, _)| name == field);
+        pair.map(|(_, value)| value.clone())
+    };
+    let group: Option<Vec<_>> = counted.group_fields.iter().map(value_of).collect();
+    let event = WindowEvent {
+        time: finding.time,
+        id: id.to_owned(),
+        inputs: 1 << input,
+        values: counted.value_field.iter().filter_map(value_of).collect(),
+        evidence: finding.evidence.clone(),
+        fits: false,
+        is_told: false,
+    };
+    Some(GroupEvent { group: group?, event })
+}
+
+/// A window that fits and was not told of.
+struct FittingWindow {
+    time: Timestamp,
+    id: String,
+    count: u64,
+    evidence: Vec<String>,
+}
+
+impl GroupWindow {
+    fn insert(
+        &mut self,
+        correlation: &CorrelationRule,
+        event: WindowEvent,
+        forgotten: &mut u64,
+    ) -> Vec<FittingWindow> {
+        let first = self.place(event);
+        let Some(time) = self.events.get(first).map(|event| event.time) else {
+            return Vec::new();
+        };
+        let end = later(time, correlation.span);
+        let mut last = first;
+        while self.events.get(last).is_some_and(|event| event.time <= end) {
+            let is_fit = self.is_fit(correlation, last);
+            if let Some(event) = self.events.get_mut(last) {
+                event.fits = is_fit;
+            }
+            last += 1;
+        }
+        let found = self.tell_episodes(correlation, first, last);
+        self.trim(correlation, forgotten);
+        found
+    }
+
+    /// Puts an event where it belongs, and returns the place. What is there already gets what is
+    /// new.
+    fn place(&mut self, event: WindowEvent) -> usize {
+        let wanted = (event.time, event.id.as_str());
+        let is_before = |other: &WindowEvent| (other.time, other.id.as_str()) < wanted;
+        let at = match self.events.back() {
+            Some(newest) if is_before(newest) => self.events.len(),
+            _ => self.events.partition_point(is_before),
+        };
+        match self.events.get_mut(at) {
+            Some(same) if (same.time, same.id.as_str()) == wanted => {
+                same.inputs |= event.inputs;
+                same.values.extend(event.values);
+                same.values.sort();
+                same.values.dedup();
+            }
+            _ => self.events.insert(at, event),
+        }
+        at
+    }
+
+    /// The episodes that have a place in `first..last`, unless they were told of.
+    fn tell_episodes(
+        &mut self,
+        correlation: &CorrelationRule,
+        first: usize,
+        last: usize,
+    ) -> Vec<FittingWindow> {
+        let mut found = Vec::new();
+        let mut at = first;
+        while at < last {
+            if !self.fits_at(at) {
+                at += 1;
+                continue;
+            }
+            let (start, end) = self.episode(correlation, at);
+            let is_told = self.events.range(start..end).any(|event| event.is_told);
+            if !is_told && let Some(window) = self.window(correlation, start) {
+                found.push(window);
+            }
+            for event in self.events.range_mut(start..end) {
+                event.is_told = true;
+            }
+            at = end;
+        }
+        found
+    }
+
+    fn fits_at(&self, at: usize) -> bool {
+        self.events.get(at).is_some_and(|event| event.fits)
+    }
+
+    /// From where to where the episode reaches that `at` is in.
+    fn episode(&self, correlation: &CorrelationRule, at: usize) -> (usize, usize) {
+        let joins = |earlier: usize, later: usize| {
+            let both = self.events.get(earlier).zip(self.events.get(later));
+            both.is_some_and(|(earlier, later)| {
+                earlier.fits && later.fits && later.time - earlier.time <= correlation.span
+            })
+        };
+        let (mut start, mut end) = (at, at + 1);
+        // What was told of before begins no episode anew: the way back may end there.
+        while start > 0 && joins(start - 1, start) && !self.is_told_at(start) {
+            start -= 1;
+        }
+        while joins(end - 1, end) {
+            end += 1;
+        }
+        (start, end)
+    }
+
+    fn is_told_at(&self, at: usize) -> bool {
+        self.events.get(at).is_some_and(|event| event.is_told)
+    }
+
+    /// Where the window begins that the event at `end` ends.
+    fn window_start(&self, correlation: &CorrelationRule, end: usize) -> usize {
+        let last = self.events.get(end).map_or(Timestamp::MIN_UTC, |event| event.time);
+        let begin = earlier(last, correlation.span);
+        self.events.partition_point(|event| event.time < begin)
+    }
+
+    /// Whether the window that the event at `end` ends fits.
+    fn is_fit(&self, correlation: &CorrelationRule, end: usize) -> bool {
+        let start = self.window_start(correlation, end);
+        let events = || self.events.range(start..=end);
+        let inputs = || events().fold(0, |inputs, event| inputs | event.inputs);
+        let all = correlation.all_inputs();
+        match &correlation.test {
+            WindowTest::EventCount(comparisons) => fits(comparisons, (end + 1 - start) as u64),
+            WindowTest::ValueCount(comparisons) => fits(comparisons, value_count(events())),
+            WindowTest::RuleCount(comparisons) => {
+                fits(comparisons, u64::from(inputs().count_ones()))
+            }
+            WindowTest::AllRules => inputs() == all,
+            WindowTest::Rules(expression) => holds(expression, inputs()),
+            WindowTest::Sequence => inputs() == all && is_sequence(events(), all),
+        }
+    }
+
+    /// What is told of the window that the event at `end` ends.
+    fn window(&self, correlation: &CorrelationRule, end: usize) -> Option<FittingWindow> {
+        let last = self.events.get(end)?;
+        let start = self.window_start(correlation, end);
+        let events = self.events.range(start..=end);
+        let count = match &correlation.test {
+            WindowTest::EventCount(_) => (end + 1 - start) as u64,
+            WindowTest::ValueCount(_) => value_count(events.clone()),
+            _ => {
+                let inputs = events.clone().fold(0, |inputs, event| inputs | event.inputs);
+                u64::from(inputs.count_ones())
+            }
+        };
+        Some(FittingWindow {
+            time: last.time,
+            id: last.id.clone(),
+            count,
+            evidence: evidence(events),
+        })
+    }
+
+    /// Forgets what no late event can need, and what is too much.
+    fn trim(&mut self, correlation: &CorrelationRule, forgotten: &mut u64) {
+        let Some(newest) = self.events.back().map(|event| event.time) else {
+            return;
+        };
+        let kept = correlation.span * 2 + TimeDelta::hours(LATE_HOURS);
+        let begin = earlier(newest, kept);
+        while self.events.front().is_some_and(|event| event.time < begin) {
+            self.events.pop_front();
+        }
+        while self.events.len() > MAX_WINDOW {
+            let oldest = self.events.pop_front();
+            let in_window = earlier(newest, correlation.span);
+            *forgotten += u64::from(oldest.is_some_and(|event| event.time >= in_window));
+        }
+    }
+}
+
+/// How many different values events have.
+fn value_count<'a>(events: impl Iterator<Item = &'a WindowEvent>) -> u64 {
+    events.flat_map(|event| &event.values).collect::<HashSet<_>>().len() as u64
+}
+
+/// Whether there are events of all rules, each no earlier than that of the rule before.
+fn is_sequence<'a>(events: impl Iterator<Item = &'a WindowEvent>, all: u64) -> bool {
+    let events: Vec<_> = events.collect();
+    let mut next = 0_u32;
+    // Events of one time are in any order.
+    for same in events.chunk_by(|a, b| a.time == b.time) {
+        let inputs = same.iter().fold(0, |inputs, event| inputs | event.inputs);
+        while inputs.checked_shr(next).is_some_and(|rest| rest & 1 == 1) {
+            next += 1;
+        }
+    }
+    next >= all.count_ones()
+}
+
+fn holds(expression: &RuleExpression, seen: u64) -> bool {
+    match expression {
+        RuleExpression::Input(input) => seen >> input & 1 == 1,
+        RuleExpression::And(parts) => parts.iter().all(|part| holds(part, seen)),
+        RuleExpression::Or(parts) => parts.iter().any(|part| holds(part, seen)),
+        RuleExpression::Not(part) => !holds(part, seen),
+    }
+}
+
+/// The ids of events, in order; each once.
+fn evidence<'a>(events: impl Iterator<Item = &'a WindowEvent>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut known = BTreeSet::new();
+    for event in events {
+        let own = std::slice::from_ref(&event.id);
+        let of_event = if event.evidence.is_empty() { own } else { &event.evidence };
+        ids.extend(of_event.iter().filter(|id| known.insert(id.as_str())).cloned());
+    }
+    ids.truncate(MAX_EVIDENCE);
+    ids
+}
+
+fn earlier(time: Timestamp, by: TimeDelta) -> Timestamp {
+    time.checked_sub_signed(by).unwrap_or(Timestamp::MIN_UTC)
+}
+
+fn later(time: Timestamp, by: TimeDelta) -> Timestamp {
+    time.checked_add_signed(by).unwrap_or(Timestamp::MAX_UTC)
+}
+
+/// A map whose keys are lists is a list of pairs in JSON.
+mod group_list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::GroupWindow;
+
+    type Groups = BTreeMap<Vec<String>, GroupWindow>;
+
+    pub fn serialize<S: Serializer>(groups: &Groups, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(groups)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Groups, D::Error> {
+        Vec::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+#[path = "correlation_tests.rs"]
+mod tests;

@@ -1,0 +1,1 @@
+//! Examples beside rules: events that match, and events that do not.

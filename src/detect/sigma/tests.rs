@@ -1,0 +1,354 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::json::Document;
+
+fn document(event: &Value) -> Document {
+    Document::new(event.to_string().into())
+}
+
+fn event(kind: &str, rest: Value) -> Document {
+    let mut event = json!({"source": {"name": "acme", "type": kind}});
+    event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    document(&event)
+}
+
+/// The titles of the rules in `rules` that the event matches.
+fn titles(rules: &RuleSet, event: &Document) -> Vec<String> {
+    let matches = rules.matches(event.root());
+    matches.iter().map(|found| rules.rules()[found.rule].title.clone()).collect()
+}
+
+fn rule(log_source: &str, detection: &str) -> String {
+    format!("title: Rule\nlogsource: {{{log_source}}}\ndetection: {{{detection}}}\n")
+}
+
+fn of_atlassian(detection: &str) -> RuleSet {
+    RuleSet::of_text(&rule("product: atlassian", detection)).unwrap()
+}
+
+fn assert_matches(detection: &str, fits: &Value, other: &Value) {
+    let rules = of_atlassian(detection);
+    for (rest, wanted) in [(fits, 1), (other, 0)] {
+        let event = event("org-events", rest.clone());
+        assert_eq!(titles(&rules, &event).len(), wanted, "{detection}: {rest}");
+        let action = rest["action"].as_str().unwrap_or_default();
+        assert!(wanted == 0 || rules.may_match(SourceKind::OrgEvents, action), "{detection}");
+    }
+}
+
+/// What is wrong with the only problem of `text`, with its line.
+fn problem(text: &str) -> String {
+    match RuleSet::of_text(text).map(|_| ()) {
+        Ok(()) => panic!("nothing is wrong with {text}"),
+        Err(error) => error.problems.iter().map(|found| format!("{found}\n")).collect(),
+    }
+}
+
+#[test]
+fn fields_and_modifiers_are_those_of_sigma() {
+    let cases = [
+        (
+            "s: {action: Added_Org_Admin}, condition: s",
+            json!({"action": "added_org_admin"}),
+            json!({"action": "added_org_admins"}),
+        ),
+        (
+            "s: {action|cased: Added}, condition: s",
+            json!({"action": "Added"}),
+            json!({"action": "added"}),
+        ),
+        (
+            "s: {action|startswith: [a, b]}, condition: s",
+            json!({"action": "b1"}),
+            json!({"action": "c1"}),
+        ),
+        (
+            "s: {action: 'a*_?'}, condition: s",
+            json!({"action": "abc_d"}),
+            json!({"action": "abc_"}),
+        ),
+        (
+            "s: {action|re: '^a[0-9]+$'}, condition: s",
+            json!({"action": "a12"}),
+            json!({"action": "A12"}),
+        ),
+        (
+            "s: {action|re|i: '^a[0-9]+$'}, condition: s",
+            json!({"action": "A12"}),
+            json!({"action": "b12"}),
+        ),
+        ("s: {action|neq: x}, condition: s", json!({"action": "y"}), json!({"action": "x"})),
+        (
+            "s: {client.ip|cidr: 192.0.2.0/24}, condition: s",
+            json!({"client": {"ip": "192.0.2.9"}}),
+            json!({"client": {"ip": "198.51.100.9"}}),
+        ),
+        (
+            "s: {client.ip|exists: false}, condition: s",
+            json!({"client": {}}),
+            json!({"client": {"ip": "192.0.2.9"}}),
+        ),
+        (
+            "s: {targets.name|contains|all: [a, b]}, condition: s",
+            json!({"targets": [{"name": "ab"}]}),
+            json!({"targets": [{"name": "ac"}]}),
+        ),
+        (
+            "s: {targets.name|endswith: x}, condition: s",
+            json!({"targets": [{"name": "a"}, {"name": "bx"}]}),
+            json!({"targets": [{"id": "bx"}]}),
+        ),
+        (
+            "s: {labels.n|gte: 5}, condition: s",
+            json!({"labels": {"n": 7}}),
+            json!({"labels": {"n": 3}}),
+        ),
+        (
+            "s: {actor.email|fieldref: labels.who}, condition: s",
+            json!({"actor": {"email": "x"}, "labels": {"who": "x"}}),
+            json!({"actor": {"email": "x"}, "labels": {"who": "y"}}),
+        ),
+        (
+            "s: [needle], condition: s",
+            json!({"raw": {"a": [{"b": "a needle here"}]}}),
+            json!({"raw": {"needle": 1}}),
+        ),
+        (
+            "s: {action: [a, b]}, f: {actor.name: root}, condition: s and not f",
+            json!({"action": "a", "actor": {"name": "ada"}}),
+            json!({"action": "a", "actor": {"name": "root"}}),
+        ),
+        (
+            "s_1: {action: a}, s_2: {outcome: b}, condition: all of s_*",
+            json!({"action": "a", "outcome": "b"}),
+            json!({"action": "a"}),
+        ),
+        (
+            "s: [{action: a}, {outcome: b}], condition: s",
+            json!({"outcome": "b"}),
+            json!({"outcome": "a", "action": "b"}),
+        ),
+    ];
+    for (detection, fits, other) in cases {
+        assert_matches(detection, &fits, &other);
+    }
+}
+
+#[test]
+fn elements_of_a_list_are_matched_one_by_one_where_a_rule_says_so() {
+    let text = format!(
+        "sigma-version: 3\n{}",
+        rule(
+            "product: atlassian",
+            "s: {'targets[any]': {type: group, name|contains: admin}}, condition: s"
+        )
+    );
+    let rules = RuleSet::of_text(&text).unwrap();
+    let one = event("org-events", json!({"targets": [{"type": "group", "name": "site-admins"}]}));
+    let two =
+        json!({"targets": [{"type": "group", "name": "x"}, {"type": "user", "name": "admin"}]});
+    assert_eq!(titles(&rules, &one), ["Rule"]);
+    assert!(titles(&rules, &event("org-events", two)).is_empty());
+}
+
+#[test]
+fn a_service_chooses_the_kind_of_source() {
+    let kinds = SourceKind::ALL.map(SourceKind::as_str);
+    let of_service = |service: &str| {
+        let log_source = format!("product: atlassian, service: {service}");
+        let rules = RuleSet::of_text(&rule(&log_source, "s: {action: a}, condition: s")).unwrap();
+        let rest = json!({"action": "a", "product": "bitbucket"});
+        kinds
+            .into_iter()
+            .filter(|kind| !titles(&rules, &event(kind, rest.clone())).is_empty())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_service("organization"), ["org-events"]);
+    assert_eq!(of_service("jira"), ["jira-audit"]);
+    assert_eq!(of_service("confluence"), ["confluence-audit"]);
+    assert_eq!(of_service("workspace"), ["workspace-events"]);
+    assert_eq!(of_service("datacenter"), ["datacenter-audit"]);
+    assert_eq!(of_service("bitbucket"), ["org-events", "datacenter-audit"]);
+    let any = of_atlassian("s: {action: a}, condition: s");
+    assert!(
+        kinds.iter().all(|kind| !titles(&any, &event(kind, json!({"action": "a"}))).is_empty())
+    );
+    let odd = document(&json!({"action": "a", "source": {"type": "odd"}}));
+    assert!(titles(&any, &odd).is_empty());
+}
+
+#[test]
+fn the_action_rules_out_what_cannot_match() {
+    let kind = SourceKind::OrgEvents;
+    let rules = of_atlassian(
+        "s: {action|startswith: a, outcome: x}, f: {action: ab}, condition: s and not f",
+    );
+    assert!(rules.may_match(kind, "ac"));
+    assert!(rules.may_match(kind, "ac"), "what is remembered is the same");
+    assert!(!rules.may_match(kind, "ab"));
+    assert!(!rules.may_match(kind, "b"));
+    for open in [
+        "s: {outcome: x}, condition: s",
+        "s: [word], condition: s",
+        "s: {action: a}, condition: not s",
+    ] {
+        assert!(of_atlassian(open).may_match(kind, "b"), "{open}");
+    }
+}
+
+#[test]
+fn a_match_shows_fields_and_the_values_that_fit() {
+    let rules = of_atlassian("s: {action: a, targets.name|contains: adm}, condition: s");
+    let targets = json!([{"name": "admins"}, {"name": "users"}]);
+    let event = event("org-events", json!({"action": "a", "targets": targets}));
+    let matches = rules.matches(event.root());
+    let shown: Vec<_> =
+        matches[0].matched.iter().map(|(field, value)| format!("{field}={value}")).collect();
+    assert_eq!(shown, ["action=a", "targets.name=admins"]);
+}
+
+/// The record of a Bitbucket, as the API has it.
+fn bitbucket(category: [&str; 2], action: [&str; 2], name: &str) -> Document {
+    let kind = json!({"category": category[0], "categoryI18nKey": category[1], "action": action[0], "actionI18nKey": action[1]});
+    let raw = json!({"type": kind, "author": {"name": "ada"}});
+    event("datacenter-audit", json!({"product": "bitbucket", "action": name, "raw": raw}))
+}
+
+#[test]
+fn rules_for_the_log_of_bitbucket_fit_its_records_in_any_language() {
+    // Category and action of the public rules for Bitbucket.
+    let public = [
+        ("Data pipeline", "Full data export triggered"),
+        ("Data pipeline", "Unauthorized full data export triggered"),
+        ("Security", "Unauthorized access to a resource"),
+        ("Permissions", "Global permission granted"),
+        ("Global administration", "SSH settings changed"),
+        ("Global administration", "Global secret scanning rule deleted"),
+        ("Auditing", "Audit log configuration updated"),
+        ("Projects", "Project secret scanning allowlist rule added"),
+        ("Repositories", "Secret scanning exempt repository added"),
+        ("Projects", "Project secret scanning rule deleted"),
+        ("Authentication", "User login failed"),
+        ("Authentication", "User login failed(SSH)"),
+        ("Users and groups", "User permissions export started"),
+        ("Users and groups", "User details export failed"),
+    ];
+    for (category, action) in public {
+        let detection = format!(
+            "s: {{auditType.category: '{category}', auditType.action: ['{action}', other]}}, condition: s"
+        );
+        let rules =
+            RuleSet::of_text(&rule("product: bitbucket, service: audit", &detection)).unwrap();
+        let key: String = category.chars().filter(|c| *c != ' ').collect();
+        let key = format!("bitbucket.service.audit.category.{}", key.to_lowercase());
+        let english = bitbucket([category, &key], [action, ""], "x");
+        assert_eq!(titles(&rules, &english), ["Rule"], "{action}");
+        let name = crate::normalise::taxonomy::snake_case(action).unwrap();
+        let german = bitbucket(["Kategorie", &key], ["Aktion", ""], &name);
+        assert_eq!(titles(&rules, &german), ["Rule"], "{action}");
+        let near = bitbucket([category, &key], [&format!("{action} not"), ""], "x");
+        assert!(titles(&rules, &near).is_empty(), "{action}");
+        let line = json!({"product": "bitbucket", "action": "x", "raw": {"auditType": {"category": category, "action": action}}});
+        assert_eq!(titles(&rules, &event("datacenter-audit", line)), ["Rule"], "{action}");
+    }
+}
+
+#[test]
+fn what_is_wrong_names_file_and_line() {
+    let start = "title: a\nlogsource:\n  product: atlassian\ndetection:\n";
+    let cases = [
+        ("title: a\n  b: [\n", "test.yml:2: no valid YAML"),
+        ("- a\n", "test.yml:1: this is no rule"),
+        (
+            "title: a\nlogsource:\n  product: windows\ndetection: {s: {a: b}, condition: s}",
+            "test.yml:3: `windows` is no product here",
+        ),
+        (
+            "title: a\nlogsource:\n  product: atlassian\n  service: trello\ndetection: {}",
+            "test.yml:4: `trello` is no service",
+        ),
+        (
+            &format!("{start}  s:\n    action|odd: x\n  condition: s"),
+            "test.yml:6: the modifier `odd` is not supported",
+        ),
+        (
+            &format!("{start}  s:\n    action|expand: x\n  condition: s"),
+            "test.yml:6: the modifier `expand` is not supported",
+        ),
+        (
+            &format!("{start}  s:\n    actor.nmae: x\n  condition: s"),
+            "test.yml:6: no field of `actor` is called `nmae`; did you mean",
+        ),
+        (
+            &format!("{start}  s:\n    ip: 192.0.2.1\n  condition: s"),
+            "test.yml:6: `ip` is no field; write `client.ip`",
+        ),
+        (
+            &format!("{start}  s:\n    action: {{a: b}}\n  condition: s"),
+            "test.yml:6: a field is compared with",
+        ),
+        (
+            &format!("{start}  s:\n    action: x\n  condition: t"),
+            "test.yml:7: the condition names `t`",
+        ),
+        (
+            &format!("{start}  s:\n    action: x\n  condition: 1 of t_*"),
+            "test.yml:7: the condition names `t_*`",
+        ),
+        (&format!("{start}  s:\n    action: x\n  condition: s and"), "test.yml:7: "),
+        (
+            &format!("{start}  s:\n    action: x\n  timeframe: 5m\n  condition: s"),
+            "test.yml:7: `timeframe` in a detection",
+        ),
+        (
+            &format!("{start}  s:\n    action|re: 'a('\n  condition: s"),
+            "test.yml:6: no regular expression",
+        ),
+        (&format!("{start}  s:\n    client.ip|cidr: x\n  condition: s"), "invalid"),
+        (
+            &format!("level: odd\n{start}  s:\n    action: x\n  condition: s"),
+            "test.yml:1: invalid level",
+        ),
+        ("title: a\nfilter: {}", "test.yml:2: filters are not supported"),
+        ("action: global\ntitle: a", "test.yml:1: `action` is not supported"),
+        (
+            "title: a\ncorrelation:\n  type: value_sum\n  rules: [b]\n  timespan: 1m",
+            "test.yml:3: the type `value_sum` is not supported",
+        ),
+        (
+            "title: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  timespan: 1m\n  condition: {gte: 2}",
+            "test.yml:4: it refers to `b`, which is no rule",
+        ),
+        (
+            "title: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  timespan: 1m\n  condition: {gte: 2, percentile: 3}",
+            "test.yml:6: `percentile` of a condition is not supported",
+        ),
+        (
+            "title: a\nid: x\ncorrelation:\n  type: temporal\n  rules: [x]\n  timespan: 1m",
+            "test.yml:5: it refers to itself",
+        ),
+        (
+            "title: a\ncorrelation:\n  type: temporal\n  rules: [x]\n  timespan: 1m\n  window: tumbling",
+            "test.yml:6: `window` of a correlation is not supported",
+        ),
+    ];
+    for (text, wanted) in cases {
+        let found = problem(text);
+        assert!(found.contains(wanted), "{text}\n{found}");
+        assert_eq!(found.lines().count(), 1, "{text}\n{found}");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told() {
+    let text = "title: a\nlogsource:\n  product: x\n---\ntitle: b\n---\nlogsource:\n  product: atlassian\n";
+    assert_eq!(problem(text).lines().count(), 4, "{}", problem(text));
+}
+
+#[test]
+fn ids_are_given_once() {
+    let one = rule("product: atlassian", "s: {action: a}, condition: s");
+    let found = problem(&format!("{one}---\n{one}"));
+    assert_eq!(found, "test.yml:5: `Rule` is a rule of test.yml:1 already\n");
+}
