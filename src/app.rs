@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, generate};
 use crate::commands::{
-    self, actions, auth, check, convert, demo, export, follow, pull, report, sandbox, search,
-    stats, status, top, verify,
+    self, actions, auth, check, convert, demo, export, follow, pull, report, rules, sandbox,
+    search, stats, status, top, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -180,6 +180,7 @@ async fn act(
         CommandRequest::Check(request) => return check::run(&request, env, console).await,
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,
         CommandRequest::Actions(request) => actions::run(*request, env, console).await?,
+        CommandRequest::Rules(request) => rules::run(request, console)?,
         CommandRequest::Status(request) => status::run(&request, console)?,
         CommandRequest::Completions(shell) => stdout::print(&generate::completions(shell))?,
         CommandRequest::Man(None) => stdout::print(&generate::man())?,

@@ -8,6 +8,7 @@ use crate::config::error::{ConfigError, HintedError};
 use crate::config::settings::SourceSettings;
 use crate::convert::ConvertError;
 use crate::credentials::{self, CredentialError};
+use crate::detect::sigma::RuleError;
 use crate::evidence::error::EvidenceError;
 use crate::evidence::folder;
 use crate::exit::Exit;
@@ -197,6 +198,13 @@ impl From<ConvertError> for AppError {
             ConvertError::Sink(error) => error.into(),
             error => failed(error.exit(), &error, error.hint()),
         }
+    }
+}
+
+impl From<RuleError> for AppError {
+    fn from(error: RuleError) -> AppError {
+        AppError::new(Exit::Config, format!("the rules cannot be used: {error}"))
+            .hint("`atlaudit rules check DIR` lists everything that is wrong")
     }
 }
 

@@ -77,6 +77,12 @@ pub enum Command {
     Status(StatusArgs),
     /// Print what each action means, or each action that a source's API lists
     Actions(ActionsArgs),
+    /// Check, list and test the rules that detection uses
+    Rules {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
     /// Show the events that fit, as a table or as lines, in the order of time
     Search(Box<SearchArgs>),
     /// Count the values of a field: who did most, from where, ...
@@ -126,6 +132,32 @@ pub enum AuthCommand {
     Logout {
         /// The source
         name: SourceName,
+    },
+}
+
+/// `rules ...`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Check rules, and say everything that is wrong with them, with file and line
+    Check {
+        /// Folder of rules, files *.yml and *.yaml; or one file
+        #[arg(value_name = "DIR", value_parser = validate::path)]
+        dir: PathBuf,
+    },
+    /// List the built-in rules, and those of folders: level, title, id, ATT&CK
+    List {
+        /// Folder of more rules, or one file; may be repeated
+        #[arg(long = "rules", value_name = "DIR", value_parser = validate::path)]
+        folders: Vec<PathBuf>,
+        /// Print one JSON object for each rule
+        #[arg(long)]
+        json: bool,
+    },
+    /// Test rules with the examples beside them: events that match, and events that do not
+    Test {
+        /// Folder of rules with their examples, or one file
+        #[arg(value_name = "DIR", value_parser = validate::path)]
+        dir: PathBuf,
     },
 }
 

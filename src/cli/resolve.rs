@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use crate::cli::args::{
-    ActionsArgs, Args, AuthCommand, CheckArgs, Command, StatusArgs, VerifyArgs,
+    ActionsArgs, Args, AuthCommand, CheckArgs, Command, RulesCommand, StatusArgs, VerifyArgs,
 };
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
@@ -14,8 +14,8 @@ use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::request::{
-    ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, StatusRequest,
-    VerifyRequest,
+    ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, RulesRequest,
+    StatusRequest, VerifyRequest,
 };
 use crate::config::settings::CredentialSpec;
 use crate::config::telemetry::{ColorMode, LogVerbosity, TelemetrySettings};
@@ -73,6 +73,7 @@ pub fn resolve(
         Command::Schema => CommandRequest::Schema,
         Command::Check(typed) => CommandRequest::Check(check_request(&typed, context)?),
         Command::Actions(typed) => CommandRequest::Actions(Box::new(actions(&typed, context)?)),
+        Command::Rules { command } => CommandRequest::Rules(rules(command)),
         Command::Status(typed) => CommandRequest::Status(status(&typed, context)?),
         Command::Verify(typed) => CommandRequest::Verify(verify(typed, context)?),
         Command::Completions { shell } => CommandRequest::Completions(shell),
@@ -114,6 +115,14 @@ fn actions(
         is_tsv: typed.tsv,
         is_only_unknown: typed.unknown,
     })
+}
+
+fn rules(command: RulesCommand) -> RulesRequest {
+    match command {
+        RulesCommand::Check { dir } => RulesRequest::Check(dir),
+        RulesCommand::List { folders, json } => RulesRequest::List { folders, json },
+        RulesCommand::Test { dir } => RulesRequest::Test(dir),
+    }
 }
 
 fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequest, ConfigError> {

@@ -11,6 +11,7 @@ mod issue_reporter;
 pub mod pull;
 mod query;
 pub mod report;
+pub mod rules;
 pub mod sandbox;
 pub mod search;
 pub mod stats;

@@ -34,6 +34,8 @@ pub enum CommandRequest {
     Check(CheckRequest),
     /// `actions`
     Actions(Box<ActionsRequest>),
+    /// `rules ...`
+    Rules(RulesRequest),
     /// `status`
     Status(StatusRequest),
     /// `convert`
@@ -171,6 +173,22 @@ pub struct ActionsRequest {
     pub is_tsv: bool,
     /// Only the actions that no row has.
     pub is_only_unknown: bool,
+}
+
+/// The request of `rules check`, `rules list` or `rules test`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulesRequest {
+    /// Check the rules in a folder or file.
+    Check(PathBuf),
+    /// List the built-in rules and those of folders.
+    List {
+        /// The folders.
+        folders: Vec<PathBuf>,
+        /// One JSON object a rule.
+        json: bool,
+    },
+    /// Test the rules in a folder or file with the examples beside them.
+    Test(PathBuf),
 }
 
 /// The request of `status`.

@@ -92,7 +92,7 @@ pub struct CorrelationFinding {
 
 impl CorrelationState {
     /// Takes an event and the rules that it matches, and returns what is to be told, the earlier
-    /// correlations first.
+    /// correlations first. Of an event that matches nothing, nothing is kept.
     pub fn add(
         &mut self,
         rules: &RuleSet,
@@ -100,6 +100,23 @@ impl CorrelationState {
         id: &str,
         matches: &[RuleMatch],
     ) -> Vec<CorrelationFinding> {
+        let mut found = self.add_with_silent(rules, time, id, matches);
+        let infos = rules.rules();
+        found.retain(|finding| infos.get(finding.rule).is_some_and(|info| info.emits));
+        found
+    }
+
+    /// The same, with what is only counted by other correlations.
+    pub fn add_with_silent(
+        &mut self,
+        rules: &RuleSet,
+        time: Timestamp,
+        id: &str,
+        matches: &[RuleMatch],
+    ) -> Vec<CorrelationFinding> {
+        if matches.iter().all(|found| found.groups.is_empty()) {
+            return Vec::new();
+        }
         self.bind(rules);
         // What each correlation gets; one that counts another stands behind it.
         let mut waiting: BTreeMap<usize, Vec<GroupEvent>> = BTreeMap::new();
@@ -128,9 +145,7 @@ impl CorrelationState {
                         let event = chained(rules, user, input, &finding, &event_id);
                         waiting.entry(user).or_default().extend(event);
                     }
-                    if rules.rules().get(finding.rule).is_some_and(|info| info.emits) {
-                        told.push(finding);
-                    }
+                    told.push(finding);
                 }
             }
         }
@@ -299,7 +314,7 @@ impl GroupWindow {
         at
     }
 
-    /// The episodes that have a place in `first..last`, unless they were told of.
+    /// The episodes of the windows that end in `first..last`, unless they were told of.
     fn tell_episodes(
         &mut self,
         correlation: &CorrelationRule,
@@ -313,15 +328,25 @@ impl GroupWindow {
                 at += 1;
                 continue;
             }
-            let (start, end) = self.episode(correlation, at);
-            let is_told = self.events.range(start..end).any(|event| event.is_told);
-            if !is_told && let Some(window) = self.window(correlation, start) {
-                found.push(window);
+            let (mut start, mut end) = (at, at);
+            // What was told of is not told again, whatever came before it.
+            while !self.is_told_at(start)
+                && let Some(before) = self.fit_before(correlation, start)
+            {
+                start = before;
             }
-            for event in self.events.range_mut(start..end) {
+            let mut is_told = self.is_told_at(start);
+            while let Some(after) = self.fit_after(correlation, end) {
+                is_told |= self.is_told_at(after);
+                end = after;
+            }
+            if !is_told {
+                found.extend(self.window(correlation, start));
+            }
+            for event in self.events.range_mut(start..=end).filter(|event| event.fits) {
                 event.is_told = true;
             }
-            at = end;
+            at = end + 1;
         }
         found
     }
@@ -330,27 +355,24 @@ impl GroupWindow {
         self.events.get(at).is_some_and(|event| event.fits)
     }
 
-    /// From where to where the episode reaches that `at` is in.
-    fn episode(&self, correlation: &CorrelationRule, at: usize) -> (usize, usize) {
-        let joins = |earlier: usize, later: usize| {
-            let both = self.events.get(earlier).zip(self.events.get(later));
-            both.is_some_and(|(earlier, later)| {
-                earlier.fits && later.fits && later.time - earlier.time <= correlation.span
-            })
-        };
-        let (mut start, mut end) = (at, at + 1);
-        // What was told of before begins no episode anew: the way back may end there.
-        while start > 0 && joins(start - 1, start) && !self.is_told_at(start) {
-            start -= 1;
-        }
-        while joins(end - 1, end) {
-            end += 1;
-        }
-        (start, end)
-    }
-
     fn is_told_at(&self, at: usize) -> bool {
         self.events.get(at).is_some_and(|event| event.is_told)
+    }
+
+    /// The last window before that of `at` that fits, no more than the timespan earlier.
+    fn fit_before(&self, correlation: &CorrelationRule, at: usize) -> Option<usize> {
+        let begin = earlier(self.events.get(at)?.time, correlation.span);
+        let before = (0..at).rev().zip(self.events.range(..at).rev());
+        let mut near = before.take_while(|(_, event)| event.time >= begin);
+        near.find(|(_, event)| event.fits).map(|(place, _)| place)
+    }
+
+    /// The first window behind that of `at` that fits, no more than the timespan later.
+    fn fit_after(&self, correlation: &CorrelationRule, at: usize) -> Option<usize> {
+        let end = later(self.events.get(at)?.time, correlation.span);
+        let after = (at + 1..).zip(self.events.range(at + 1..));
+        let mut near = after.take_while(|(_, event)| event.time <= end);
+        near.find(|(_, event)| event.fits).map(|(place, _)| place)
     }
 
     /// Where the window begins that the event at `end` ends.

@@ -48,6 +48,9 @@ impl<'a> RuleChecker<'a> {
             return checker;
         };
         checker.check_keys(content);
+        if ["filter", "action"].iter().any(|key| content.contains_key(key)) {
+            return checker;
+        }
         match content.get("correlation") {
             Some(correlation) => checker.check_correlation(correlation),
             None => checker.check_rule(content),
@@ -88,7 +91,7 @@ impl<'a> RuleChecker<'a> {
                 _ => {}
             }
         }
-        if !content.contains_key("title") {
+        if !["title", "filter", "action"].iter().any(|key| content.contains_key(key)) {
             self.refuse("", "the rule has no `title`");
         }
     }

@@ -352,3 +352,58 @@ fn ids_are_given_once() {
     let found = problem(&format!("{one}---\n{one}"));
     assert_eq!(found, "test.yml:5: `Rule` is a rule of test.yml:1 already\n");
 }
+
+/// The files of the rules that are part of the program.
+fn own_files() -> Vec<std::path::PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/detect/rules");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yml"));
+    files
+}
+
+#[test]
+fn each_rule_of_ours_finds_its_example_and_not_the_one_beside_it() {
+    let rules = RuleSet::only_from(&own_files()).unwrap();
+    let report = rule_examples::test_rules(&rules);
+    assert_eq!(report.failures, []);
+    assert_eq!(report.untested, [""; 0]);
+    assert!(report.tested >= 40);
+}
+
+#[test]
+fn each_rule_of_ours_is_part_of_the_program_and_says_everything() {
+    let rules = RuleSet::built_in().unwrap();
+    let names: Vec<_> = own_files()
+        .iter()
+        .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(built_in::RULES.map(|(name, _)| name).to_vec(), names);
+    for info in rules.rules() {
+        let has_id = info.attack.iter().any(|word| word.starts_with('T'));
+        let is_uuid = info.id.len() == 36 && info.id.matches('-').count() == 4;
+        assert!(has_id && is_uuid && !info.description.is_empty(), "{info:?}");
+        assert!(!info.false_positives.is_empty() && info.title.len() <= 80, "{info:?}");
+        let has = |id: &str| info.attack.iter().any(|word| word.starts_with(id));
+        assert_eq!(has("T1562"), has("T1685"), "{info:?}");
+    }
+}
+
+#[test]
+fn each_action_in_a_rule_of_ours_is_one_that_the_taxonomy_knows() {
+    let taxonomy = crate::normalise::taxonomy::Taxonomy::default();
+    for (name, text) in built_in::RULES {
+        let rule: yaml_serde::Value = yaml_serde::from_str(text).unwrap();
+        let Some(selected) = rule.get("detection").and_then(|part| part.get("selection")) else {
+            continue;
+        };
+        let actions = selected.get("action").into_iter();
+        for action in
+            actions.flat_map(|value| value.as_sequence().cloned().unwrap_or(vec![value.clone()]))
+        {
+            let action = action.as_str().unwrap();
+            assert!(taxonomy.has_row(action), "{name}: {action}");
+        }
+    }
+}
