@@ -60,14 +60,12 @@ fn load(path: &Path, console: &StderrConsole) -> Result<RuleSet, AppError> {
         AppError::new(Exit::Config, format!("{what} in the rules of `{}`", path.display()))
             .hint("mend what is listed; other rules of these files were not looked at further")
     })?;
-    match own(&rules).next() {
-        Some(_) => Ok(rules),
-        None => {
-            let what = format!("there is no rule in `{}`", path.display());
-            let hint = "name a folder with rules in files `*.yml` or `*.yaml`";
-            Err(AppError::new(Exit::Config, what).hint(hint))
-        }
+    if own(&rules).next().is_none() {
+        let what = format!("there is no rule in `{}`", path.display());
+        let hint = "name a folder with rules in files `*.yml` or `*.yaml`";
+        return Err(AppError::new(Exit::Config, what).hint(hint));
     }
+    Ok(rules)
 }
 
 /// The rules that are no part of the program.

@@ -64,6 +64,7 @@ mod refusals;
 mod report;
 mod resume;
 mod retention;
+mod rules;
 mod search;
 mod secrets;
 mod shared_limits;

@@ -496,13 +496,13 @@ mod group_list {
 
     use super::GroupWindow;
 
-    type Groups = BTreeMap<Vec<String>, GroupWindow>;
+    type GroupMap = BTreeMap<Vec<String>, GroupWindow>;
 
-    pub fn serialize<S: Serializer>(groups: &Groups, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(groups: &GroupMap, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(groups)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Groups, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GroupMap, D::Error> {
         Vec::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
     }
 }

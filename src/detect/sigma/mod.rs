@@ -1,7 +1,7 @@
 //! Sigma rules: ours, which are part of the program, and the user's.
 //!
 //! A crate matches single events; nothing outside of this module knows it. Correlations are
-//! evaluated here ([`correlation`]), by the time of events, because that crate counts events as they
+//! evaluated here ([`correlation`]), by the time of events. That crate counts events as they
 //! arrive: there, a late event from yesterday completes a window of ten minutes.
 
 mod built_in;
@@ -28,7 +28,7 @@ use crate::model::json::Node;
 use crate::model::source_kind::SourceKind;
 use compiled_rule::SingleEventRule;
 pub use correlation_rule::CorrelationRule;
-pub use rule_error::{RuleError, RuleProblem};
+pub use rule_error::RuleError;
 pub use rule_info::{RuleInfo, RuleLevel, RuleOrigin};
 use rule_loader::{LoadedRules, RuleLoader};
 
@@ -94,9 +94,7 @@ impl RuleSet {
     }
 
     /// The rules in `folders`.
-    ///
-    /// # Errors
-    /// As [`RuleSet::load`]: all that is wrong.
+    #[cfg(test)]
     pub fn only_from(folders: &[PathBuf]) -> Result<RuleSet, RuleError> {
         RuleSet::read(&[], folders)
     }

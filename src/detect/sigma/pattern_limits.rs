@@ -23,8 +23,8 @@ impl PatternBudget {
     /// Takes the patterns of a selection.
     ///
     /// # Errors
-    /// A pattern is no regular expression, or costs too much: its text as it stands in the rule, and
-    /// what is wrong.
+    /// A pattern is no regular expression, or costs too much: its text as it stands in the rule,
+    /// and what is wrong.
     pub fn take(&mut self, detection: &Detection) -> Result<(), (String, String)> {
         match detection {
             Detection::AllOf(items) => items.iter().try_for_each(|item| self.take_item(item)),

@@ -354,7 +354,7 @@ fn ids_are_given_once() {
 }
 
 /// The files of the rules that are part of the program.
-fn own_files() -> Vec<std::path::PathBuf> {
+fn own_files() -> Vec<PathBuf> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/detect/rules");
     let entries = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
