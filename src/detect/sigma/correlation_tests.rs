@@ -265,8 +265,8 @@ const TESTS: [PlainTest; 7] = [
     },
 ];
 
-/// The episodes of a history that is seen whole: the finding of each, and the ids of the events that
-/// end its windows.
+/// The episodes of a history that is seen whole: the finding of each, and the ids of the events
+/// that end its windows.
 fn episodes(test: &PlainTest, history: &[Sample]) -> Vec<((i64, u64, String), Vec<String>)> {
     let mut sorted: Vec<&Sample> =
         history.iter().filter(|sample| test.names.contains(sample.2)).collect();
@@ -315,12 +315,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn it_agrees_with_a_reference_that_sees_everything(history in histories(), which in 0..TESTS.len()) {
+    fn it_agrees_with_a_reference_that_sees_everything(
+        history in histories(),
+        which in 0..TESTS.len(),
+    ) {
         let test = &TESTS[which];
         let rules = rules_of(&counting(test.kind, test.names, test.condition));
         let mut sorted = history.clone();
         sorted.sort();
-        let mut wanted: Vec<_> = episodes(test, &history).into_iter().map(|(found, _)| found).collect();
+        let known = episodes(test, &history).into_iter();
+        let mut wanted: Vec<_> = known.map(|(found, _)| found).collect();
         wanted.sort();
         let mut found = told(&rules, &sorted);
         found.sort();
@@ -328,15 +332,22 @@ proptest! {
     }
 
     #[test]
-    fn in_any_order_each_episode_is_told_and_nothing_else(history in histories(), which in 0..TESTS.len()) {
+    fn in_any_order_each_episode_is_told_and_nothing_else(
+        history in histories(),
+        which in 0..TESTS.len(),
+    ) {
         let test = &TESTS[which];
         prop_assume!(test.is_lasting);
         let rules = rules_of(&counting(test.kind, test.names, test.condition));
         let mut state = CorrelationState::default();
-        let found: Vec<_> = history.iter().flat_map(|sample| add(&mut state, &rules, sample)).collect();
+        let samples = history.iter();
+        let found: Vec<_> = samples.flat_map(|sample| add(&mut state, &rules, sample)).collect();
         let wanted = episodes(test, &history);
         let told_of = |ends: &[String]| {
-            found.iter().filter(|finding| finding.evidence.iter().any(|id| ends.contains(id))).count()
+            let is_of = |finding: &&CorrelationFinding| {
+                finding.evidence.iter().any(|id| ends.contains(id))
+            };
+            found.iter().filter(is_of).count()
         };
         for (episode, ends) in &wanted {
             prop_assert!(told_of(ends) > 0, "{:?} {:?}", episode, found);

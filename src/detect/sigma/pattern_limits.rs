@@ -13,6 +13,8 @@ const SIZES: [usize; 3] = [16 << 10, 64 << 10, 256 << 10];
 /// The most bytes that the patterns of all rules compile to.
 const MAX_TOTAL_BYTES: usize = 8 << 20;
 
+const TOO_LARGE: &str = "the patterns of all rules together are too large";
+
 /// What the patterns of all rules cost so far.
 #[derive(Debug, Default)]
 pub struct PatternBudget {
@@ -56,6 +58,9 @@ impl PatternBudget {
             false => sigma_string_to_regex(&text.parts, true),
         };
         let refuse = |what: String| (text.original.clone(), what);
+        if self.bytes > MAX_TOTAL_BYTES {
+            return Err(refuse(TOO_LARGE.to_owned()));
+        }
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(refuse(format!("the pattern has more than {MAX_PATTERN_BYTES} bytes")));
         }
@@ -66,8 +71,7 @@ impl PatternBudget {
                 Ok(_) => {
                     self.bytes += size;
                     let is_within = self.bytes <= MAX_TOTAL_BYTES;
-                    let what = "the patterns of all rules together are too large";
-                    return if is_within { Ok(()) } else { Err(refuse(what.to_owned())) };
+                    return if is_within { Ok(()) } else { Err(refuse(TOO_LARGE.to_owned())) };
                 }
                 Err(regex::Error::CompiledTooBig(_)) => {}
                 Err(error) => {

@@ -45,92 +45,71 @@ fn problem(text: &str) -> String {
     }
 }
 
+/// A detection, an event that fits and one that does not.
+const FIELD_CASES: [[&str; 3]; 17] = [
+    [
+        "s: {action: Added_Org_Admin}, condition: s",
+        r#"{"action": "added_org_admin"}"#,
+        r#"{"action": "added_org_admins"}"#,
+    ],
+    ["s: {action|cased: Added}, condition: s", r#"{"action": "Added"}"#, r#"{"action": "added"}"#],
+    ["s: {action|startswith: [a, b]}, condition: s", r#"{"action": "b1"}"#, r#"{"action": "c1"}"#],
+    ["s: {action: 'a*_?'}, condition: s", r#"{"action": "abc_d"}"#, r#"{"action": "abc_"}"#],
+    ["s: {action|re: '^a[0-9]+$'}, condition: s", r#"{"action": "a12"}"#, r#"{"action": "A12"}"#],
+    ["s: {action|re|i: '^a[0-9]+$'}, condition: s", r#"{"action": "A12"}"#, r#"{"action": "b12"}"#],
+    ["s: {action|neq: x}, condition: s", r#"{"action": "y"}"#, r#"{"action": "x"}"#],
+    [
+        "s: {client.ip|cidr: 192.0.2.0/24}, condition: s",
+        r#"{"client": {"ip": "192.0.2.9"}}"#,
+        r#"{"client": {"ip": "198.51.100.9"}}"#,
+    ],
+    [
+        "s: {client.ip|exists: false}, condition: s",
+        r#"{"client": {}}"#,
+        r#"{"client": {"ip": "192.0.2.9"}}"#,
+    ],
+    [
+        "s: {targets.name|contains|all: [a, b]}, condition: s",
+        r#"{"targets": [{"name": "ab"}]}"#,
+        r#"{"targets": [{"name": "ac"}]}"#,
+    ],
+    [
+        "s: {targets.name|endswith: x}, condition: s",
+        r#"{"targets": [{"name": "a"}, {"name": "bx"}]}"#,
+        r#"{"targets": [{"id": "bx"}]}"#,
+    ],
+    ["s: {labels.n|gte: 5}, condition: s", r#"{"labels": {"n": 7}}"#, r#"{"labels": {"n": 3}}"#],
+    [
+        "s: {actor.email|fieldref: labels.who}, condition: s",
+        r#"{"actor": {"email": "x"}, "labels": {"who": "x"}}"#,
+        r#"{"actor": {"email": "x"}, "labels": {"who": "y"}}"#,
+    ],
+    [
+        "s: [needle], condition: s",
+        r#"{"raw": {"a": [{"b": "a needle here"}]}}"#,
+        r#"{"raw": {"needle": 1}}"#,
+    ],
+    [
+        "s: {action: [a, b]}, f: {actor.name: root}, condition: s and not f",
+        r#"{"action": "a", "actor": {"name": "ada"}}"#,
+        r#"{"action": "a", "actor": {"name": "root"}}"#,
+    ],
+    [
+        "s_1: {action: a}, s_2: {outcome: b}, condition: all of s_*",
+        r#"{"action": "a", "outcome": "b"}"#,
+        r#"{"action": "a"}"#,
+    ],
+    [
+        "s: [{action: a}, {outcome: b}], condition: s",
+        r#"{"outcome": "b"}"#,
+        r#"{"outcome": "a", "action": "b"}"#,
+    ],
+];
+
 #[test]
 fn fields_and_modifiers_are_those_of_sigma() {
-    let cases = [
-        (
-            "s: {action: Added_Org_Admin}, condition: s",
-            json!({"action": "added_org_admin"}),
-            json!({"action": "added_org_admins"}),
-        ),
-        (
-            "s: {action|cased: Added}, condition: s",
-            json!({"action": "Added"}),
-            json!({"action": "added"}),
-        ),
-        (
-            "s: {action|startswith: [a, b]}, condition: s",
-            json!({"action": "b1"}),
-            json!({"action": "c1"}),
-        ),
-        (
-            "s: {action: 'a*_?'}, condition: s",
-            json!({"action": "abc_d"}),
-            json!({"action": "abc_"}),
-        ),
-        (
-            "s: {action|re: '^a[0-9]+$'}, condition: s",
-            json!({"action": "a12"}),
-            json!({"action": "A12"}),
-        ),
-        (
-            "s: {action|re|i: '^a[0-9]+$'}, condition: s",
-            json!({"action": "A12"}),
-            json!({"action": "b12"}),
-        ),
-        ("s: {action|neq: x}, condition: s", json!({"action": "y"}), json!({"action": "x"})),
-        (
-            "s: {client.ip|cidr: 192.0.2.0/24}, condition: s",
-            json!({"client": {"ip": "192.0.2.9"}}),
-            json!({"client": {"ip": "198.51.100.9"}}),
-        ),
-        (
-            "s: {client.ip|exists: false}, condition: s",
-            json!({"client": {}}),
-            json!({"client": {"ip": "192.0.2.9"}}),
-        ),
-        (
-            "s: {targets.name|contains|all: [a, b]}, condition: s",
-            json!({"targets": [{"name": "ab"}]}),
-            json!({"targets": [{"name": "ac"}]}),
-        ),
-        (
-            "s: {targets.name|endswith: x}, condition: s",
-            json!({"targets": [{"name": "a"}, {"name": "bx"}]}),
-            json!({"targets": [{"id": "bx"}]}),
-        ),
-        (
-            "s: {labels.n|gte: 5}, condition: s",
-            json!({"labels": {"n": 7}}),
-            json!({"labels": {"n": 3}}),
-        ),
-        (
-            "s: {actor.email|fieldref: labels.who}, condition: s",
-            json!({"actor": {"email": "x"}, "labels": {"who": "x"}}),
-            json!({"actor": {"email": "x"}, "labels": {"who": "y"}}),
-        ),
-        (
-            "s: [needle], condition: s",
-            json!({"raw": {"a": [{"b": "a needle here"}]}}),
-            json!({"raw": {"needle": 1}}),
-        ),
-        (
-            "s: {action: [a, b]}, f: {actor.name: root}, condition: s and not f",
-            json!({"action": "a", "actor": {"name": "ada"}}),
-            json!({"action": "a", "actor": {"name": "root"}}),
-        ),
-        (
-            "s_1: {action: a}, s_2: {outcome: b}, condition: all of s_*",
-            json!({"action": "a", "outcome": "b"}),
-            json!({"action": "a"}),
-        ),
-        (
-            "s: [{action: a}, {outcome: b}], condition: s",
-            json!({"outcome": "b"}),
-            json!({"outcome": "a", "action": "b"}),
-        ),
-    ];
-    for (detection, fits, other) in cases {
+    for [detection, fits, other] in FIELD_CASES {
+        let [fits, other] = [fits, other].map(|text| serde_json::from_str(text).unwrap());
         assert_matches(detection, &fits, &other);
     }
 }
@@ -210,7 +189,10 @@ fn a_match_shows_fields_and_the_values_that_fit() {
 
 /// The record of a Bitbucket, as the API has it.
 fn bitbucket(category: [&str; 2], action: [&str; 2], name: &str) -> Document {
-    let kind = json!({"category": category[0], "categoryI18nKey": category[1], "action": action[0], "actionI18nKey": action[1]});
+    let [category, category_key] = category;
+    let [action, action_key] = action;
+    let kind = json!({"category": category, "categoryI18nKey": category_key,
+        "action": action, "actionI18nKey": action_key});
     let raw = json!({"type": kind, "author": {"name": "ada"}});
     event("datacenter-audit", json!({"product": "bitbucket", "action": name, "raw": raw}))
 }
@@ -236,7 +218,8 @@ fn rules_for_the_log_of_bitbucket_fit_its_records_in_any_language() {
     ];
     for (category, action) in public {
         let detection = format!(
-            "s: {{auditType.category: '{category}', auditType.action: ['{action}', other]}}, condition: s"
+            "s: {{auditType.category: '{category}', auditType.action: ['{action}', other]}}, \
+             condition: s"
         );
         let rules =
             RuleSet::of_text(&rule("product: bitbucket, service: audit", &detection)).unwrap();
@@ -249,92 +232,86 @@ fn rules_for_the_log_of_bitbucket_fit_its_records_in_any_language() {
         assert_eq!(titles(&rules, &german), ["Rule"], "{action}");
         let near = bitbucket([category, &key], [&format!("{action} not"), ""], "x");
         assert!(titles(&rules, &near).is_empty(), "{action}");
-        let line = json!({"product": "bitbucket", "action": "x", "raw": {"auditType": {"category": category, "action": action}}});
+        let kind = json!({"category": category, "action": action});
+        let line = json!({"product": "bitbucket", "action": "x", "raw": {"auditType": kind}});
         assert_eq!(titles(&rules, &event("datacenter-audit", line)), ["Rule"], "{action}");
     }
 }
 
+/// How most of the wrong rules begin.
+const START: &str = "title: a\nlogsource:\n  product: atlassian\ndetection:\n";
+
+/// A rule, and what is wrong with it.
+const WRONG_RULES: [(&str, &str); 23] = [
+    ("title: a\n  b: [\n", "test.yml:2: no valid YAML"),
+    ("- a\n", "test.yml:1: this is no rule"),
+    (
+        "title: a\nlogsource:\n  product: windows\ndetection: {s: {a: b}, condition: s}",
+        "test.yml:3: `windows` is no product here",
+    ),
+    (
+        "title: a\nlogsource:\n  product: atlassian\n  service: trello\ndetection: {}",
+        "test.yml:4: `trello` is no service",
+    ),
+    (
+        "START  s:\n    action|odd: x\n  condition: s",
+        "test.yml:6: the modifier `odd` is not supported",
+    ),
+    (
+        "START  s:\n    action|expand: x\n  condition: s",
+        "test.yml:6: the modifier `expand` is not supported",
+    ),
+    (
+        "START  s:\n    actor.nmae: x\n  condition: s",
+        "test.yml:6: no field of `actor` is called `nmae`; did you mean",
+    ),
+    (
+        "START  s:\n    ip: 192.0.2.1\n  condition: s",
+        "test.yml:6: `ip` is no field; write `client.ip`",
+    ),
+    ("START  s:\n    action: {a: b}\n  condition: s", "test.yml:6: a field is compared with"),
+    ("START  s:\n    action: x\n  condition: t", "test.yml:7: the condition names `t`"),
+    ("START  s:\n    action: x\n  condition: 1 of t_*", "test.yml:7: the condition names `t_*`"),
+    ("START  s:\n    action: x\n  condition: s and", "test.yml:7: "),
+    (
+        "START  s:\n    action: x\n  timeframe: 5m\n  condition: s",
+        "test.yml:7: `timeframe` in a detection",
+    ),
+    ("START  s:\n    action|re: 'a('\n  condition: s", "test.yml:6: no regular expression"),
+    ("START  s:\n    client.ip|cidr: x\n  condition: s", "invalid"),
+    ("level: odd\nSTART  s:\n    action: x\n  condition: s", "test.yml:1: invalid level"),
+    ("title: a\nfilter: {}", "test.yml:2: filters are not supported"),
+    ("action: global\ntitle: a", "test.yml:1: `action` is not supported"),
+    (
+        "title: a\ncorrelation:\n  type: value_sum\n  rules: [b]\n  timespan: 1m",
+        "test.yml:3: the type `value_sum` is not supported",
+    ),
+    (
+        "title: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  \
+         timespan: 1m\n  condition: {gte: 2}",
+        "test.yml:4: it refers to `b`, which is no rule",
+    ),
+    (
+        "title: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  \
+         timespan: 1m\n  condition: {gte: 2, percentile: 3}",
+        "test.yml:6: `percentile` of a condition is not supported",
+    ),
+    (
+        "title: a\nid: x\ncorrelation:\n  type: temporal\n  rules: [x]\n  timespan: 1m",
+        "test.yml:5: it refers to itself",
+    ),
+    (
+        "title: a\ncorrelation:\n  type: temporal\n  rules: [x]\n  \
+         timespan: 1m\n  window: tumbling",
+        "test.yml:6: `window` of a correlation is not supported",
+    ),
+];
+
 #[test]
 fn what_is_wrong_names_file_and_line() {
-    let start = "title: a\nlogsource:\n  product: atlassian\ndetection:\n";
-    let cases = [
-        ("title: a\n  b: [\n", "test.yml:2: no valid YAML"),
-        ("- a\n", "test.yml:1: this is no rule"),
-        (
-            "title: a\nlogsource:\n  product: windows\ndetection: {s: {a: b}, condition: s}",
-            "test.yml:3: `windows` is no product here",
-        ),
-        (
-            "title: a\nlogsource:\n  product: atlassian\n  service: trello\ndetection: {}",
-            "test.yml:4: `trello` is no service",
-        ),
-        (
-            &format!("{start}  s:\n    action|odd: x\n  condition: s"),
-            "test.yml:6: the modifier `odd` is not supported",
-        ),
-        (
-            &format!("{start}  s:\n    action|expand: x\n  condition: s"),
-            "test.yml:6: the modifier `expand` is not supported",
-        ),
-        (
-            &format!("{start}  s:\n    actor.nmae: x\n  condition: s"),
-            "test.yml:6: no field of `actor` is called `nmae`; did you mean",
-        ),
-        (
-            &format!("{start}  s:\n    ip: 192.0.2.1\n  condition: s"),
-            "test.yml:6: `ip` is no field; write `client.ip`",
-        ),
-        (
-            &format!("{start}  s:\n    action: {{a: b}}\n  condition: s"),
-            "test.yml:6: a field is compared with",
-        ),
-        (
-            &format!("{start}  s:\n    action: x\n  condition: t"),
-            "test.yml:7: the condition names `t`",
-        ),
-        (
-            &format!("{start}  s:\n    action: x\n  condition: 1 of t_*"),
-            "test.yml:7: the condition names `t_*`",
-        ),
-        (&format!("{start}  s:\n    action: x\n  condition: s and"), "test.yml:7: "),
-        (
-            &format!("{start}  s:\n    action: x\n  timeframe: 5m\n  condition: s"),
-            "test.yml:7: `timeframe` in a detection",
-        ),
-        (
-            &format!("{start}  s:\n    action|re: 'a('\n  condition: s"),
-            "test.yml:6: no regular expression",
-        ),
-        (&format!("{start}  s:\n    client.ip|cidr: x\n  condition: s"), "invalid"),
-        (
-            &format!("level: odd\n{start}  s:\n    action: x\n  condition: s"),
-            "test.yml:1: invalid level",
-        ),
-        ("title: a\nfilter: {}", "test.yml:2: filters are not supported"),
-        ("action: global\ntitle: a", "test.yml:1: `action` is not supported"),
-        (
-            "title: a\ncorrelation:\n  type: value_sum\n  rules: [b]\n  timespan: 1m",
-            "test.yml:3: the type `value_sum` is not supported",
-        ),
-        (
-            "title: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  timespan: 1m\n  condition: {gte: 2}",
-            "test.yml:4: it refers to `b`, which is no rule",
-        ),
-        (
-            "title: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  timespan: 1m\n  condition: {gte: 2, percentile: 3}",
-            "test.yml:6: `percentile` of a condition is not supported",
-        ),
-        (
-            "title: a\nid: x\ncorrelation:\n  type: temporal\n  rules: [x]\n  timespan: 1m",
-            "test.yml:5: it refers to itself",
-        ),
-        (
-            "title: a\ncorrelation:\n  type: temporal\n  rules: [x]\n  timespan: 1m\n  window: tumbling",
-            "test.yml:6: `window` of a correlation is not supported",
-        ),
-    ];
-    for (text, wanted) in cases {
-        let found = problem(text);
+    for (text, wanted) in WRONG_RULES {
+        let text = text.replace("START", START);
+        let found = problem(&text);
         assert!(found.contains(wanted), "{text}\n{found}");
         assert_eq!(found.lines().count(), 1, "{text}\n{found}");
     }
@@ -342,7 +319,8 @@ fn what_is_wrong_names_file_and_line() {
 
 #[test]
 fn all_that_is_wrong_is_told() {
-    let text = "title: a\nlogsource:\n  product: x\n---\ntitle: b\n---\nlogsource:\n  product: atlassian\n";
+    let text = "title: a\nlogsource:\n  product: x\n---\ntitle: b\n---\nlogsource:\n  \
+        product: atlassian\n";
     assert_eq!(problem(text).lines().count(), 4, "{}", problem(text));
 }
 

@@ -10,10 +10,10 @@ pub const MAX_TOTAL_BYTES: u64 = 4 << 20;
 pub const MAX_RULES: usize = 2000;
 
 /// The most values that rules compare fields with, all rules together.
-pub const MAX_VALUES: usize = 50_000;
+pub const MAX_VALUES: usize = 20_000;
 
 /// The most values of one rule.
-pub const MAX_VALUES_OF_RULE: usize = 5000;
+pub const MAX_VALUES_OF_RULE: usize = 2000;
 
 /// The most bytes of a condition.
 const MAX_CONDITION_BYTES: usize = 4096;
