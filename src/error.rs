@@ -8,6 +8,7 @@ use crate::config::error::{ConfigError, HintedError};
 use crate::config::settings::SourceSettings;
 use crate::convert::ConvertError;
 use crate::credentials::{self, CredentialError};
+use crate::detect::DetectionError;
 use crate::detect::sigma::RuleError;
 use crate::evidence::error::EvidenceError;
 use crate::evidence::folder;
@@ -224,6 +225,12 @@ impl From<SinkError> for AppError {
             is_quiet: matches!(error, SinkError::ReaderClosed),
             ..failed(Exit::Output, &error, error.hint())
         }
+    }
+}
+
+impl From<DetectionError> for AppError {
+    fn from(error: DetectionError) -> AppError {
+        failed(Exit::Config, &error, error.hint())
     }
 }
 

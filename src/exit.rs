@@ -24,6 +24,8 @@ pub enum Exit {
     Output,
     /// An export does not match its manifest, or its sources.
     Different,
+    /// There is an alert of the severity that was to be looked for.
+    Alerts,
 }
 
 impl Exit {
@@ -31,8 +33,9 @@ impl Exit {
     ///
     /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix
     /// (a refused key, a full disk) matters more than one that the next run finishes by itself.
-    const BY_SEVERITY: [Exit; 10] = [
+    const BY_SEVERITY: [Exit; 11] = [
         Exit::Done,
+        Exit::Alerts,
         Exit::Incomplete,
         Exit::RateLimited,
         Exit::Usage,
@@ -62,6 +65,7 @@ impl Exit {
             Exit::State => 7,
             Exit::Output => 8,
             Exit::Different => 9,
+            Exit::Alerts => 10,
         }
     }
 

@@ -9,6 +9,7 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::check::LoginFlags;
+use crate::config::detection::AlertSeverity;
 use crate::config::output::{self, PathTemplate};
 use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
 use crate::config::settings::{Compression, OutputFormat};
@@ -85,6 +86,8 @@ pub enum Command {
     },
     /// Show the events that fit, as a table or as lines, in the order of time
     Search(Box<SearchArgs>),
+    /// Find what an attacker does in saved events, or of a source as it is now
+    Detect(Box<DetectArgs>),
     /// Count the values of a field: who did most, from where, ...
     Top(Box<TopArgs>),
     /// Summarise events: how many, when, by whom, what
@@ -392,6 +395,44 @@ pub struct ReportArgs {
     #[arg(long, short, value_name = "FILE", value_parser = validate::path)]
     pub output: PathBuf,
     /// Which of them are on it.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+}
+
+/// What `detect --format` takes.
+const ALERT_FORMATS: [&str; 4] = ["table", "alerts", "ecs", "ocsf"];
+
+/// `detect`
+#[derive(Debug, ClapArgs)]
+pub struct DetectArgs {
+    /// Where events come from.
+    #[command(flatten)]
+    pub inputs: QueryInputs,
+    /// Older events, to learn what is usual; no alert is told of them
+    #[arg(long, value_name = "FILE|DIR")]
+    pub learn: Vec<PathBuf>,
+    /// Judge from the first event on, however short the history is
+    #[arg(long)]
+    pub no_learning: bool,
+    /// Folder of Sigma rules, beside the built-in ones
+    #[arg(long, value_name = "DIR", value_parser = validate::path)]
+    pub rules: Vec<PathBuf>,
+    /// table, alerts, ecs or ocsf [default: a table on a terminal, else alerts]
+    #[arg(long, value_name = "FORMAT", value_parser = ALERT_FORMATS, hide_possible_values = true)]
+    pub format: Option<String>,
+    /// Show alerts from this severity on: info, low, medium, high or critical
+    #[arg(long, value_name = "SEVERITY", default_value = "info", hide_possible_values = true)]
+    pub min_severity: AlertSeverity,
+    /// Exit with code 10 if there is an alert of this severity, or a higher one
+    #[arg(long, value_name = "SEVERITY", hide_possible_values = true)]
+    pub fail_on: Option<AlertSeverity>,
+    /// Only show the reasoning of the alert with this id, or this part of an id
+    #[arg(long, value_name = "ID", conflicts_with = "format")]
+    pub explain: Option<String>,
+    /// Only show what can be found in these events, and what cannot
+    #[arg(long, conflicts_with_all = ["format", "explain", "fail_on"])]
+    pub coverage: bool,
+    /// Which of them are judged.
     #[command(flatten)]
     pub filter: FilterFlags,
 }

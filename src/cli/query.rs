@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{
-    FilterFlags, PullArgs, QueryInputs, ReportArgs, SearchArgs, StatsArgs, TopArgs,
+    DetectArgs, FilterFlags, PullArgs, QueryInputs, ReportArgs, SearchArgs, StatsArgs, TopArgs,
 };
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::pull;
 use crate::config::request::{
-    EventInput, PullRequest, RawLines, ReportRequest, ReportTarget, SavedEventQuery, SearchFormat,
-    SearchRequest, StatsRequest, TopRequest,
+    AlertFormat, DetectRequest, EventInput, PullRequest, RawLines, ReportRequest, ReportTarget,
+    SavedEventQuery, SearchFormat, SearchRequest, StatsRequest, TopRequest,
 };
 use crate::config::settings::OutputFormat;
 use crate::error::AppError;
@@ -74,6 +74,34 @@ pub fn top(typed: TopArgs, context: &CommandContext<'_>) -> Result<TopRequest, A
 pub fn stats(typed: StatsArgs, context: &CommandContext<'_>) -> Result<StatsRequest, AppError> {
     let query = query(typed.inputs, typed.filter, context)?;
     Ok(StatsRequest { query, by: typed.by, json: typed.json })
+}
+
+/// The request of `detect`.
+pub fn detect(typed: DetectArgs, context: &CommandContext<'_>) -> Result<DetectRequest, AppError> {
+    let mut settings = context.load()?.detect_settings()?;
+    settings.rules.extend(typed.rules);
+    if typed.no_learning {
+        (settings.thresholds.learning_days, settings.thresholds.learning_events) = (0, 0);
+    }
+    let format = match typed.format.as_deref() {
+        None if context.env.stdout_is_terminal => AlertFormat::Table,
+        Some("table") => AlertFormat::Table,
+        Some("ecs") => AlertFormat::Ecs,
+        Some("ocsf") => AlertFormat::Ocsf,
+        Some(_) | None => AlertFormat::Alerts,
+    };
+    Ok(DetectRequest {
+        // Rules may look at Atlassian's own record.
+        query: SavedEventQuery { needs_raw: true, ..query(typed.inputs, typed.filter, context)? },
+        learn: typed.learn.into_iter().map(EventInput::File).collect(),
+        settings,
+        format,
+        style: context.table_style(),
+        min_severity: typed.min_severity,
+        fail_on: typed.fail_on,
+        explain: typed.explain,
+        is_coverage: typed.coverage,
+    })
 }
 
 fn search_format(

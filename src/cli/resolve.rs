@@ -56,6 +56,7 @@ pub fn resolve(
         Command::Export(typed) => CommandRequest::Export(pull::export(typed, context)?),
         Command::Convert(typed) => CommandRequest::Convert(convert::request(typed, context)?),
         Command::Search(typed) => CommandRequest::Search(Box::new(query::search(*typed, context)?)),
+        Command::Detect(typed) => CommandRequest::Detect(Box::new(query::detect(*typed, context)?)),
         Command::Report(typed) => CommandRequest::Report(Box::new(query::report(*typed, context)?)),
         Command::Top(typed) => CommandRequest::Top(Box::new(query::top(*typed, context)?)),
         Command::Stats(typed) => CommandRequest::Stats(Box::new(query::stats(*typed, context)?)),

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod check;
 pub mod convert;
 pub mod demo;
+pub mod detect;
 pub mod export;
 pub mod follow;
 mod issue_reporter;

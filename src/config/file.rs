@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
+use crate::config::detection::DetectionThresholds;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::validate;
 use crate::model::name::SourceName;
@@ -80,6 +81,8 @@ pub struct ConfigTables {
     pub output: OutputTable,
     /// `[taxonomy]`
     pub taxonomy: TaxonomyTable,
+    /// `[detect]`
+    pub detect: DetectTable,
     /// `[sources.NAME]`, in the order of the file.
     #[serde(deserialize_with = "in_file_order")]
     pub sources: Vec<NamedTable>,
@@ -140,6 +143,43 @@ pub struct SourceTable {
     pub ca_file: SpannedText,
     pub proxy: SpannedText,
     pub output: OutputTable,
+}
+
+/// `[detect]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct DetectTable {
+    pub rules: Vec<Spanned<String>>,
+    pub lists: Vec<AddressListTable>,
+    pub geoip: SpannedText,
+    pub max_users: Option<Spanned<i64>>,
+    pub except: Vec<ExceptionTable>,
+    pub thresholds: Option<Spanned<DetectionThresholds>>,
+}
+
+/// `[[detect.lists]]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct AddressListTable {
+    pub name: SpannedText,
+    pub tag: SpannedText,
+    pub path: SpannedText,
+    pub ranges: Vec<String>,
+}
+
+/// `[[detect.except]]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct ExceptionTable {
+    pub rule: SpannedText,
+    pub actor: SpannedText,
+    pub address: SpannedText,
+    pub country: SpannedText,
+    pub until: SpannedText,
+    pub reason: SpannedText,
 }
 
 /// A value that is not in the file: it came from a flag or the environment.

@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod credential_spec;
+mod detect_table;
+pub mod detection;
 pub mod edit;
 pub mod env;
 pub mod error;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use clap_complete::Shell;
 
+use crate::config::detection::{AlertSeverity, DetectSettings};
 use crate::config::error::ConfigError;
 use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, OutputFormat, OutputSettings, Settings, SourceSettings,
@@ -48,6 +49,8 @@ pub enum CommandRequest {
     Top(Box<TopRequest>),
     /// `stats`
     Stats(Box<StatsRequest>),
+    /// `detect`
+    Detect(Box<DetectRequest>),
     /// `verify`
     Verify(VerifyRequest),
     /// `auth login`
@@ -366,6 +369,42 @@ pub struct StatsRequest {
     pub by: Option<HistogramUnit>,
     /// One JSON object.
     pub json: bool,
+}
+
+/// The request of `detect`.
+#[derive(Debug, Clone)]
+pub struct DetectRequest {
+    /// Which events are judged.
+    pub query: SavedEventQuery,
+    /// Older events: what is usual is learned from them.
+    pub learn: Vec<EventInput>,
+    /// What is detected, and how.
+    pub settings: DetectSettings,
+    /// How alerts are shown.
+    pub format: AlertFormat,
+    /// How tables look.
+    pub style: TableStyle,
+    /// Alerts below are not shown.
+    pub min_severity: AlertSeverity,
+    /// An alert from this severity on is no success.
+    pub fail_on: Option<AlertSeverity>,
+    /// Only the reasoning of this alert is shown.
+    pub explain: Option<String>,
+    /// Only what can be found in these events is shown.
+    pub is_coverage: bool,
+}
+
+/// How `detect` shows alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertFormat {
+    /// As a table for people.
+    Table,
+    /// As lines of our own format.
+    Alerts,
+    /// As lines of ECS.
+    Ecs,
+    /// As lines of OCSF.
+    Ocsf,
 }
 
 /// The length of time that events are counted by.

@@ -1,4 +1,155 @@
-//! Finds in events what an attacker does.
+//! Finds what an attacker does in events: rules of one event, rules of several, and what is unusual
+//! for a person. `docs/detect.md` describes each detection.
+//!
+//! `normalized event -> sigma (which rules match) -> DetectionEvent -> in order of time ->
+//! anomalies, sigma::correlation -> exceptions -> DetectionAlert`
+//!
+//! Only the time of events counts, never the clock: the same events give the same alerts, whenever
+//! and in whatever parts they are judged.
 
-#[allow(dead_code, reason = "what matches and counts is used by detection only")]
+mod alert;
+mod alert_schemas;
+mod alert_table;
+mod anomalies;
+mod coverage;
+mod event;
+mod history;
+mod places;
+mod rule_alerts;
+mod setup;
 pub mod sigma;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::detection::{AlertException, DetectSettings};
+use crate::model::json::Document;
+use anomalies::AnomalyState;
+use sigma::CorrelationState;
+
+pub use alert::{AlertSeverity, DetectionAlert};
+pub use alert_schemas::AlertSchema;
+pub use alert_table::AlertTable;
+pub use coverage::DetectionCoverage;
+pub use event::{DetectionEvent, EventMark};
+pub use setup::{DetectionError, DetectionSetup};
+
+#[cfg(test)]
+mod reference_tests;
+
+/// What is remembered from one event to the next.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DetectionState {
+    anomalies: AnomalyState,
+    correlations: CorrelationState,
+    /// The last event that was judged, in the order of time.
+    judged: Option<EventMark>,
+    /// Alerts that an exception has kept back, by the number of the exception.
+    excepted: BTreeMap<usize, u64>,
+}
+
+/// Judges events.
+#[derive(Debug)]
+pub struct EventJudge<'a> {
+    setup: &'a DetectionSetup,
+    state: DetectionState,
+}
+
+impl<'a> EventJudge<'a> {
+    /// Continues from `state`.
+    pub fn new(setup: &'a DetectionSetup, state: DetectionState) -> EventJudge<'a> {
+        EventJudge { setup, state }
+    }
+
+    /// What is remembered.
+    pub fn state(&self) -> &DetectionState {
+        &self.state
+    }
+
+    /// The alerts of an event. Events come in the order of [`EventMark`]; one that does not is
+    /// late, and is judged with what is remembered on both sides of it.
+    pub fn judge(&mut self, event: &DetectionEvent) -> Vec<DetectionAlert> {
+        let state = &mut self.state;
+        let settings = &self.setup.settings;
+        let is_late = state.judged.as_ref().is_some_and(|judged| event.mark < *judged);
+        if !is_late {
+            state.judged = Some(event.mark.clone());
+        }
+        let standing = state.anomalies.standing(event, &settings.thresholds);
+        let rules = &self.setup.rules;
+        let mut findings = rule_alerts::of_event(rules, event, &standing);
+        let correlated = &mut state.correlations;
+        for found in correlated.add(rules, event.time(), &event.mark.id, &event.matches) {
+            findings.extend(rule_alerts::of_correlation(rules, found, &standing));
+        }
+        findings.extend(state.anomalies.judge(
+            event,
+            &settings.thresholds,
+            &self.setup.lists,
+            settings.max_users,
+        ));
+        let alerts =
+            findings.into_iter().map(|finding| DetectionAlert::new(finding, event, is_late));
+        let mut told = Vec::new();
+        for alert in alerts {
+            match settings.exceptions.iter().position(|exception| exception.covers(&alert)) {
+                Some(exception) => *state.excepted.entry(exception).or_default() += 1,
+                None => told.push(alert),
+            }
+        }
+        told
+    }
+}
+
+impl DetectionSetup {
+    /// What detection looks at of a normalized event, with the rules that it matches; nothing where
+    /// it is not known when it happened.
+    pub fn event(&self, event: &Document) -> Option<DetectionEvent> {
+        let matches = self.rules.matches(event.root());
+        DetectionEvent::of(event, matches, self.places.as_ref())
+    }
+}
+
+impl DetectionState {
+    /// Alerts that each exception has kept back, by its number.
+    pub fn excepted(&self) -> &BTreeMap<usize, u64> {
+        &self.excepted
+    }
+
+    /// Users and addresses that were forgotten to make room.
+    pub fn forgotten(&self) -> u64 {
+        let correlations = &self.correlations;
+        self.anomalies.forgotten()
+            + correlations.forgotten_groups()
+            + correlations.forgotten_events()
+    }
+
+    /// Whether nothing can be called unusual yet.
+    pub fn is_learning(&self, settings: &DetectSettings) -> bool {
+        self.anomalies.is_learning(&settings.thresholds)
+    }
+}
+
+impl AlertException {
+    /// Whether it keeps `alert` back.
+    fn covers(&self, alert: &DetectionAlert) -> bool {
+        let rule = self
+            .rule
+            .as_ref()
+            .is_none_or(|pattern| pattern.fits(&alert.rule.id) || pattern.fits(&alert.rule.name));
+        let actor = self.actor.as_ref().is_none_or(|pattern| {
+            alert.actor.as_ref().is_some_and(|actor| {
+                let texts = [Some(actor.id()), actor.name.as_deref(), actor.email.as_deref()];
+                texts.into_iter().flatten().any(|text| pattern.fits(text))
+            })
+        });
+        let address = self.address.as_ref().is_none_or(|range| {
+            alert.address.is_some_and(|address| range.contains(&address.to_string()))
+        });
+        let country = self.country.as_deref().is_none_or(|code| {
+            alert.place.as_ref().and_then(|place| place.country_code()) == Some(code)
+        });
+        rule && actor && address && country && self.until.is_none_or(|until| alert.time < until)
+    }
+}

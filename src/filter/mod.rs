@@ -14,7 +14,7 @@ use crate::model::json::{Document, Node};
 use crate::model::time::{Timestamp, parse_api_time};
 
 pub use field_path::FieldPath;
-pub use value_pattern::{AddressRange, ValuePattern};
+pub use value_pattern::{AddressRange, ValuePattern, parse_network};
 pub use where_expression::WhereExpression;
 
 /// Which events are chosen: those that fulfil everything here.

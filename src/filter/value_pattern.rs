@@ -82,7 +82,7 @@ pub struct AddressRange {
 impl AddressRange {
     /// Whether the address that `text` writes is in it. An IPv4 address is the same when it is
     /// written as an IPv6 one (`::ffff:203.0.113.80`), in letters of one case.
-    fn contains(&self, text: &str) -> bool {
+    pub fn contains(&self, text: &str) -> bool {
         let is_mapped = MAPPED.iter().any(|mapped| text.contains(mapped));
         text.parse::<IpAddr>().is_ok_and(|address| match is_mapped {
             true => self.network.contains(&address.to_canonical()),
@@ -105,21 +105,24 @@ fn without_mapping(network: IpNet) -> IpNet {
     own.map_or(network, IpNet::V4)
 }
 
+/// The network that `text` names, or that the address is which it names. An IPv4 one may be written
+/// as an IPv6 one.
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address.to_canonical())),
+        Err(_) => text.parse::<IpNet>().ok().map(without_mapping),
+    }
+}
+
 impl std::str::FromStr for AddressRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        let network = match text.parse::<IpAddr>() {
-            Ok(address) => Ok(IpNet::from(address.to_canonical())),
-            Err(_) => text.parse::<IpNet>(),
-        };
-        let network = network.map_err(|_| {
+        let network = parse_network(text).ok_or(
             "expected an address (`203.0.113.80`, `2001:db8::1`) or a network in CIDR form \
-             (`203.0.113.0/24`)"
-                .to_owned()
-        })?;
-        let network = without_mapping(network);
+             (`203.0.113.0/24`)",
+        )?;
         let literal = match network {
             IpNet::V4(one) if one.prefix_len() == 32 => {
                 Some(Finder::new(&one.addr().to_string()).into_owned())

@@ -13,7 +13,7 @@ use crate::model::time::{Timestamp, after, before, format_millis, truncate_to_mi
 use crate::model::workspace::SiteProduct;
 
 /// Which Atlassian API a source reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Ord, Eq, Hash, clap::ValueEnum)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "kebab-case"))]
 pub enum SourceKind {
     /// The organization's `events-stream`.

@@ -5,7 +5,7 @@
 //! understood is in `raw`.
 
 mod confluence_audit;
-mod countries;
+pub mod countries;
 mod datacenter_actions;
 mod datacenter_audit;
 mod fields;

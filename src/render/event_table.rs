@@ -290,7 +290,7 @@ fn address(event: Node<'_>) -> String {
 }
 
 /// `text`; where it is wider than `width`, its start and `…`.
-fn fitted(text: &str, width: usize) -> Cow<'_, str> {
+pub fn fitted(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
         return Cow::Borrowed(text);
     }
@@ -308,7 +308,7 @@ fn fitted(text: &str, width: usize) -> Cow<'_, str> {
 
 /// Text of a language that is written from the right is set apart, so that it does not change the
 /// order of what is beside it (UAX #9, FSI and PDI).
-fn isolated(text: &str) -> String {
+pub fn isolated(text: &str) -> String {
     let is_from_right = |c: char| {
         matches!(u32::from(c), 0x590..=0x8FF | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFF
             | 0x1_0800..=0x1_0FFF | 0x1_E800..=0x1_EFFF)

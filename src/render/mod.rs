@@ -9,7 +9,7 @@ use crate::model::event::Event;
 use crate::model::json::write::object;
 use crate::model::record::Record;
 
-pub use event_table::EventTable;
+pub use event_table::{EventTable, fitted, isolated};
 
 /// The JSON Schema (draft 2020-12) of a normalized event, generated from its types by a test.
 pub const SCHEMA_TEXT: &str = include_str!("event.schema.json");

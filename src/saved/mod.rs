@@ -51,6 +51,15 @@ pub struct ReadCounts {
     pub opened: u64,
 }
 
+impl ReadCounts {
+    /// Adds those of other inputs.
+    pub fn add(&mut self, other: &ReadCounts) {
+        self.lines_lost += other.lines_lost;
+        self.inputs_lost += other.inputs_lost;
+        self.opened += other.opened;
+    }
+}
+
 /// Reports an issue.
 pub type IssueReport<'r> = dyn FnMut(ReadIssue<'_>) + 'r;
 

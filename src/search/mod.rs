@@ -46,6 +46,17 @@ pub struct QueryCounts {
     pub read: ReadCounts,
 }
 
+impl QueryCounts {
+    /// Adds those of another query.
+    pub fn add(&mut self, other: &QueryCounts) {
+        self.events += other.events;
+        self.chosen += other.chosen;
+        self.undated += other.undated;
+        self.unnamed += other.unnamed;
+        self.read.add(&other.read);
+    }
+}
+
 /// Whether more events are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {

@@ -28,6 +28,7 @@ mod crash;
 mod cron;
 mod cursors;
 mod demo;
+mod detect;
 mod disk_full;
 mod ecs;
 mod expiry;

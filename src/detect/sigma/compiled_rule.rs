@@ -38,6 +38,11 @@ impl SingleEventRule {
         Ok(SingleEventRule { rule, kind })
     }
 
+    /// Whether it is about events of this kind.
+    pub fn reads_kind(&self, kind: SourceKind) -> bool {
+        self.kind.includes(kind)
+    }
+
     /// Whether an event of this kind with this action may match; false only where none does.
     pub fn may_match(&self, kind: SourceKind, action: Option<&str>) -> bool {
         let is_possible = |condition| self.verdict_of(condition, action) != Some(false);

@@ -6,7 +6,7 @@
 
 mod built_in;
 mod compiled_rule;
-pub mod correlation;
+mod correlation;
 mod correlation_rule;
 mod event_view;
 mod log_source;
@@ -21,12 +21,16 @@ mod rule_loader;
 mod text_limits;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::json::Node;
 use crate::model::source_kind::SourceKind;
 use compiled_rule::SingleEventRule;
+pub use correlation::{CorrelationFinding, CorrelationState};
 pub use correlation_rule::CorrelationRule;
 pub use rule_error::RuleError;
 pub use rule_info::{RuleInfo, RuleLevel, RuleOrigin};
@@ -52,7 +56,7 @@ pub struct RuleSet {
 type CandidateCache = RwLock<HashMap<Box<str>, Arc<[usize]>>>;
 
 /// A rule that an event matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleMatch {
     /// The rule's index.
     pub rule: usize,
@@ -63,7 +67,7 @@ pub struct RuleMatch {
 }
 
 /// What an event is to a correlation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupValues {
     /// The correlation's place in [`RuleSet::correlations`].
     pub correlation: usize,
@@ -76,15 +80,13 @@ pub struct GroupValues {
     pub values: Vec<String>,
 }
 
-impl RuleSet {
-    /// The rules that are part of the program.
-    ///
-    /// # Errors
-    /// One of them is wrong, which a test excludes.
-    pub fn built_in() -> Result<RuleSet, RuleError> {
-        RuleSet::load(&[])
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RuleSet({} rules)", self.infos.len())
     }
+}
 
+impl RuleSet {
     /// The rules that are part of the program, and those in `folders`.
     ///
     /// # Errors
@@ -154,6 +156,7 @@ impl RuleSet {
     }
 
     /// Whether an event of this kind with this action may match; false only where surely none does.
+    #[cfg(test)]
     pub fn may_match(&self, kind: SourceKind, action: &str) -> bool {
         !self.candidates(kind, action).is_empty()
     }
@@ -174,6 +177,27 @@ impl RuleSet {
             Some(RuleMatch { rule, matched, groups: self.groups_of(rule, event) })
         });
         matched.collect()
+    }
+
+    /// Whether the rule at this index is about events of this kind.
+    pub fn reads_kind(&self, rule: usize, kind: SourceKind) -> bool {
+        self.may_be_met(rule, &|single| single.reads_kind(kind))
+    }
+
+    /// Whether the rule at this index may match an event of this kind with this action; of a
+    /// correlation, whether one of those that it counts may.
+    pub fn rule_may_match(&self, rule: usize, kind: SourceKind, action: &str) -> bool {
+        self.may_be_met(rule, &|single| single.may_match(kind, Some(action)))
+    }
+
+    fn may_be_met(&self, rule: usize, test: &dyn Fn(&SingleEventRule) -> bool) -> bool {
+        if let Some(single) = self.singles.get(rule) {
+            return test(single);
+        }
+        // A correlation stands behind those that it counts, so this ends.
+        let correlation = self.correlations.iter().find(|correlation| correlation.rule == rule);
+        let inputs = correlation.map_or(&[][..], |correlation| &correlation.inputs);
+        inputs.iter().any(|input| input.rule < rule && self.may_be_met(input.rule, test))
     }
 
     fn groups_of(&self, rule: usize, event: Node<'_>) -> Vec<GroupValues> {

@@ -113,16 +113,17 @@ pub fn compose(
     if is_late {
         draft.time_ms = processed_ms - rng.i64(LATEST_MS / 5..=LATEST_MS);
     }
-    let with_people = |(member, json): &(_, JsonText)| (*member, with_people(&json.0, rng));
+    let with_people = |(member, json): &(_, JsonText)| (*member, with_people(&json.0, actor, rng));
     draft.finish(&shape.iter().map(with_people).collect::<Vec<_>>())
 }
 
-/// `json` with people drawn for its placeholders.
-fn with_people(json: &str, rng: &mut Rng) -> JsonText {
-    let mut text = json.to_owned();
-    for word in ["SERVICE", "PERSON"] {
+/// `json` with the actor, and people drawn, for its placeholders.
+fn with_people(json: &str, actor: &SamplePerson, rng: &mut Rng) -> JsonText {
+    let mut text = json.replace("ACTOR_COUNTRY", actor.place[0]).replace("ACTOR_IP", actor.ip);
+    for word in ["ACTOR", "SERVICE", "PERSON"] {
         if text.contains(word) {
             let person = match word {
+                "ACTOR" => actor,
                 "SERVICE" => people::random_service(rng),
                 _ => people::random_person(rng),
             };

@@ -182,6 +182,12 @@ impl Site {
         table.as_table_mut().unwrap().insert(key.to_owned(), value.into());
     }
 
+    /// Sets everything of `[detect]`, as TOML.
+    pub fn set_detect(&mut self, text: &str) {
+        let table: Table = toml::from_str(text).unwrap();
+        self.config.insert("detect".to_owned(), table["detect"].clone());
+    }
+
     /// Sets a variable of the program's environment.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);

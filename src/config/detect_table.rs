@@ -1,0 +1,168 @@
+//! Resolves `[detect]`.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::detection::{
+    AddressListSettings, AddressTag, AlertException, DetectSettings, DetectionThresholds,
+};
+use crate::config::error::{ConfigError, HintedError};
+use crate::config::file::{
+    AddressListTable, ConfigFile, ErrorLocation, ExceptionTable, SpannedText,
+};
+use crate::config::validate;
+use crate::filter::{AddressRange, ValuePattern};
+
+/// The largest numbers that make sense: state is kept for each user, and times must not overflow.
+const MAX_USERS: u32 = 1_000_000;
+const MAX_THRESHOLD: u32 = 100_000;
+
+impl ConfigFile {
+    /// What `[detect]` says; paths count from the folder of this file.
+    pub fn detect_settings(&self) -> Result<DetectSettings, ConfigError> {
+        let table = &self.tables.detect;
+        let at = ErrorLocation { file: self, source: None };
+        let defaults = DetectSettings::default();
+        let folder = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let path = |key: &str, text: &SpannedText| {
+            let path = at.text(key, text, validate::path)?;
+            Ok::<_, ConfigError>(path.map(|path| folder.join(path)))
+        };
+        let mut rules = Vec::new();
+        for folder in &table.rules {
+            rules.extend(path("detect.rules", &Some(folder.clone()))?);
+        }
+        let mut lists = Vec::new();
+        for list in &table.lists {
+            lists.push(self.address_list(list, path("detect.lists.path", &list.path)?)?);
+        }
+        let mut exceptions = Vec::new();
+        for exception in &table.except {
+            exceptions.push(self.alert_exception(exception)?);
+        }
+        let max_users = at.value("detect.max_users", &table.max_users, |&number| {
+            validate::number(number, 1..=MAX_USERS)
+        })?;
+        let thresholds = at.value("detect.thresholds", &table.thresholds, check_thresholds)?;
+        Ok(DetectSettings {
+            rules,
+            lists,
+            geoip: path("detect.geoip", &table.geoip)?,
+            max_users: max_users.map_or(defaults.max_users, |number| number as usize),
+            exceptions,
+            thresholds: thresholds.unwrap_or_default(),
+        })
+    }
+
+    fn address_list(
+        &self,
+        table: &AddressListTable,
+        path: Option<PathBuf>,
+    ) -> Result<AddressListSettings, ConfigError> {
+        let at = ErrorLocation { file: self, source: None };
+        let Some(tag) = at.text("detect.lists.tag", &table.tag, AddressTag::from_word)? else {
+            let hint = "a list needs `tag = \"anonymous\"`, `\"suspicious\"` or `\"trusted\"`";
+            return Err(at.missing("detect.lists.tag", hint));
+        };
+        if path.is_none() && table.ranges.is_empty() {
+            return Err(at.missing("detect.lists.path", "name a file, or give `ranges = [...]`"));
+        }
+        let file_name = path.as_deref().and_then(Path::file_name);
+        let name = table.name.as_ref().map(|name| name.get_ref().clone());
+        let name = name
+            .or_else(|| file_name.map(|name| name.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| tag.as_str().to_owned());
+        Ok(AddressListSettings { name, tag, path, ranges: table.ranges.clone() })
+    }
+
+    fn alert_exception(&self, table: &ExceptionTable) -> Result<AlertException, ConfigError> {
+        let at = ErrorLocation { file: self, source: None };
+        let glob = |key: &str, text: &SpannedText| {
+            at.text(key, text, |text| Ok(ValuePattern::whole(text)))
+        };
+        let part =
+            |key: &str, text: &SpannedText| at.text(key, text, |text| Ok(ValuePattern::part(text)));
+        let range = |text: &str| text.parse::<AddressRange>().map_err(HintedError::new);
+        let exception = AlertException {
+            rule: glob("detect.except.rule", &table.rule)?,
+            actor: part("detect.except.actor", &table.actor)?,
+            address: at.text("detect.except.address", &table.address, range)?,
+            country: at.text("detect.except.country", &table.country, |text| {
+                Ok(text.to_ascii_uppercase())
+            })?,
+            until: at.text("detect.except.until", &table.until, validate::instant)?,
+            reason: at
+                .text("detect.except.reason", &table.reason, |text| Ok(text.to_owned()))?
+                .unwrap_or_default(),
+        };
+        if exception.reason.is_empty() {
+            return Err(at.missing("detect.except.reason", "say why, for whoever reads it later"));
+        }
+        let is_for_all = exception.rule.is_none()
+            && exception.actor.is_none()
+            && exception.address.is_none()
+            && exception.country.is_none();
+        match is_for_all {
+            true => Err(at.missing(
+                "detect.except.rule",
+                "an exception names a rule, an actor, an address or a country",
+            )),
+            false => Ok(exception),
+        }
+    }
+}
+
+fn check_thresholds(numbers: &DetectionThresholds) -> Result<DetectionThresholds, HintedError> {
+    let DetectionThresholds {
+        learning_days,
+        learning_events,
+        travel_km_per_hour,
+        travel_km,
+        travel_hours,
+        travel_pattern,
+        country_days,
+        failed_logins,
+        spray_users,
+        failure_minutes,
+        success_minutes,
+        burst_acts,
+        burst_factor,
+        class_days,
+        impersonations,
+        impersonation_minutes,
+        reading,
+        reading_factor,
+        dormant_days,
+    } = *numbers;
+    let kept = [failed_logins, spray_users, impersonations];
+    if kept.iter().any(|number| *number > 100) {
+        return Err(HintedError::new("failed_logins, spray_users and impersonations go up to 100"));
+    }
+    let all = [
+        learning_days,
+        learning_events,
+        travel_km_per_hour,
+        travel_km,
+        travel_hours,
+        travel_pattern,
+        country_days,
+        failed_logins,
+        spray_users,
+        failure_minutes,
+        success_minutes,
+        burst_acts,
+        burst_factor,
+        class_days,
+        impersonations,
+        impersonation_minutes,
+        reading,
+        reading_factor,
+        dormant_days,
+    ];
+    let positive = [failed_logins, spray_users, failure_minutes, country_days, class_days];
+    match all.iter().any(|number| *number > MAX_THRESHOLD) || positive.contains(&0) {
+        true => Err(HintedError::new(format!(
+            "a number is 0 where it cannot be, or above {MAX_THRESHOLD}"
+        ))),
+        false => Ok(*numbers),
+    }
+}

@@ -1,0 +1,188 @@
+//! Failed logins of a user, of many users from one address, and a success after them.
+
+use chrono::TimeDelta;
+
+use super::{
+    EventJudgement, FAILED_LOGINS, PASSWORD_SPRAY, SUCCESS_AFTER_FAILURES, fact, reason, shown,
+    shown_time,
+};
+use crate::config::detection::minutes;
+use crate::detect::alert::{AlertReason, AlertSeverity};
+use crate::detect::event::{EventPerson, LoginResult};
+use crate::detect::history::{AddressHistory, HistoryMap, LoginFailures, UserHistory, person_hash};
+
+/// Failures of a user that are kept beyond those that are counted, as evidence.
+const MORE_FAILURES: usize = 6;
+/// Failures of an address that are kept for each user that is counted.
+const FAILURES_A_USER: usize = 4;
+
+impl EventJudgement<'_> {
+    /// Judges an attempt to log in.
+    pub(super) fn logins(
+        &mut self,
+        result: LoginResult,
+        users: &mut HistoryMap<UserHistory>,
+        mut address: Option<&mut AddressHistory>,
+        max_users: usize,
+    ) {
+        let event = self.event;
+        let Some(subject) = event.login_subject() else {
+            return;
+        };
+        let series = &mut users.of(&subject.key, self.time, max_users).failures;
+        match result {
+            LoginResult::Failure => {
+                self.failed_logins(subject, series);
+                if let Some(address) = address.as_deref_mut() {
+                    self.password_spray(subject, &mut address.failures);
+                }
+            }
+            LoginResult::Success => {
+                let spray = address.map(|address| &mut address.failures);
+                self.success_after_failures(subject, series, spray);
+            }
+        }
+    }
+
+    fn failure_window(&self) -> TimeDelta {
+        minutes(self.thresholds.failure_minutes)
+    }
+
+    fn failed_logins(&mut self, subject: &EventPerson, series: &mut LoginFailures) {
+        let (mark, window) = (&self.event.mark, self.failure_window());
+        let least = self.thresholds.failed_logins as usize;
+        series.add(mark.clone(), 0, least + MORE_FAILURES);
+        if series.is_named(mark, window) {
+            return;
+        }
+        // One that came late may complete the failures after it.
+        let last = series.within(mark.time, mark.time + window).last();
+        let end = last.map_or_else(|| mark.clone(), |(last, _)| last.clone());
+        let failures: Vec<String> =
+            series.within(end.time - window, end.time).map(|(mark, _)| mark.id.clone()).collect();
+        if failures.len() < least {
+            return;
+        }
+        series.name(&end);
+        let span = self.thresholds.failure_minutes;
+        let name = shown(subject);
+        let title = format!("{} logins of {name} failed within {span} minutes", failures.len());
+        let mut finding = FAILED_LOGINS.finding(AlertSeverity::Medium, &subject.key, title);
+        finding.why.push(reason(
+            "failed_logins",
+            failures.len(),
+            least,
+            format!(
+                "{} logins of {name} failed in the {span} minutes before {}; {least} or more \
+                 are many.",
+                failures.len(),
+                shown_time(end.time)
+            ),
+        ));
+        finding.why.extend(self.address_fact());
+        finding.evidence = failures;
+        finding.silence.push(format!("fewer than {least} logins had failed in {span} minutes"));
+        finding.actor = Some(subject.clone());
+        self.found.push(finding);
+    }
+
+    fn password_spray(&mut self, subject: &EventPerson, series: &mut LoginFailures) {
+        let (mark, window) = (&self.event.mark, self.failure_window());
+        let least = self.thresholds.spray_users as usize;
+        series.add(mark.clone(), person_hash(&subject.key), least * FAILURES_A_USER);
+        if series.is_named(mark, window) {
+            return;
+        }
+        let last = series.within(mark.time, mark.time + window).last();
+        let end = last.map_or_else(|| mark.clone(), |(last, _)| last.clone());
+        let mut users: Vec<u64> = Vec::new();
+        let mut evidence = Vec::new();
+        for (mark, user) in series.within(end.time - window, end.time) {
+            if !users.contains(user) {
+                users.push(*user);
+            }
+            evidence.push(mark.id.clone());
+        }
+        let Some(address) = self.event.address.filter(|_| users.len() >= least) else {
+            return;
+        };
+        series.name(&end);
+        let span = self.thresholds.failure_minutes;
+        let (count, key) = (users.len(), address.to_string());
+        let title = format!("Logins of {count} users failed from {address} in {span} minutes");
+        let mut finding = PASSWORD_SPRAY.finding(AlertSeverity::Medium, &key, title);
+        finding.why.push(reason(
+            "users_with_failed_logins",
+            count,
+            least,
+            format!(
+                "From {address}, logins of {count} users failed in the {span} minutes before \
+                 {}; {least} or more users are many.",
+                shown_time(end.time)
+            ),
+        ));
+        finding.evidence = evidence;
+        finding.silence.push(format!("logins of fewer than {least} users had failed from there"));
+        self.found.push(finding);
+    }
+
+    fn success_after_failures(
+        &mut self,
+        subject: &EventPerson,
+        series: &mut LoginFailures,
+        mut spray: Option<&mut LoginFailures>,
+    ) {
+        let limit = self.thresholds.success_minutes;
+        let since = self.time - minutes(limit);
+        let last_own = series.named_since(since).cloned();
+        let last_spray = spray.as_ref().and_then(|spray| spray.named_since(since)).cloned();
+        // One that fits both is told of once.
+        if let Some(spray) = spray.as_deref_mut().filter(|_| last_spray.is_some()) {
+            spray.note_success();
+        }
+        let (own, last, failed) = match (last_own, last_spray, spray) {
+            (Some(last), _, _) => (true, last, series),
+            (None, Some(last), Some(spray)) => (false, last, spray),
+            (None, _, _) => return,
+        };
+        let window = since - self.failure_window();
+        let mut evidence: Vec<String> = failed
+            .within(window, self.time)
+            .filter(|(mark, _)| *mark < self.event.mark)
+            .map(|(mark, _)| mark.id.clone())
+            .collect();
+        let count = evidence.len();
+        evidence.push(self.event.mark.id.clone());
+        failed.note_success();
+        let name = shown(subject);
+        let title = format!("{name} logged in after {count} logins had failed");
+        let severity = AlertSeverity::High;
+        let mut finding = SUCCESS_AFTER_FAILURES.finding(severity, &subject.key, title);
+        let whose = match own {
+            true => format!("of {name}"),
+            false => "of several users from this address".to_owned(),
+        };
+        finding.why.push(reason(
+            "minutes_after_failures",
+            (self.time - last.time).num_minutes(),
+            limit,
+            format!(
+                "{count} logins {whose} had failed, the last of them at {}; up to {limit} minutes \
+                 count.",
+                shown_time(last.time)
+            ),
+        ));
+        finding.why.extend(self.address_fact());
+        finding.evidence = evidence;
+        finding.silence.push(format!("it had succeeded more than {limit} minutes later"));
+        finding.actor = Some(subject.clone());
+        self.found.push(finding);
+    }
+
+    fn address_fact(&self) -> Option<AlertReason> {
+        let address = self.event.address?;
+        let place = self.event.place.as_ref().map(|place| format!(", {}", place.label()));
+        let sentence = format!("The last came from {address}{}.", place.unwrap_or_default());
+        Some(fact("address", address, sentence))
+    }
+}

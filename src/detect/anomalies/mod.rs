@@ -1,0 +1,322 @@
+//! What no rule of one event can say: what is unusual for this person, at this place, at this time.
+//!
+//! Each file has one detection or a few that share what they remember. All look only at the time of
+//! events, and return everything that they compared.
+
+mod administration;
+mod impersonation;
+mod logins;
+mod places;
+mod reading;
+
+use serde::{Deserialize, Serialize};
+
+use super::alert::{AlertReason, AlertRule, AlertSeverity, DetectionFinding};
+use super::event::{DetectionEvent, EventPerson, LoginResult};
+use super::history::{
+    AddressHistory, HistoryMap, OrganizationHistory, SeenSpan, UserHistory, person_hash,
+};
+use super::places::AddressLists;
+use crate::config::detection::{AddressTag, DetectionThresholds, days};
+use crate::model::text::visible;
+use crate::model::time::Timestamp;
+
+/// A detection of this folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnomalyRule {
+    /// Its id.
+    pub id: &'static str,
+    /// What it finds.
+    pub name: &'static str,
+    /// Techniques of ATT&CK.
+    pub attack: &'static [&'static str],
+    /// What an event must have for it to find anything, for `--coverage`.
+    pub needs: AnomalyNeed,
+}
+
+/// What a detection cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnomalyNeed {
+    /// Logins that fail.
+    FailedLogin,
+    /// Logins that succeed or sessions, with a place.
+    Place,
+    /// Addresses, and lists of such.
+    ListedAddress,
+    /// Administrative acts of people.
+    Administration,
+    /// Content that is viewed or exported.
+    Reading,
+    /// Someone who becomes someone else.
+    Impersonation,
+    /// Accounts that are suspended or deactivated.
+    AccessRemoval,
+}
+
+macro_rules! anomalies {
+    ($($constant:ident = $id:literal, $name:literal, [$($attack:literal),*], $need:ident;)*) => {
+        $(
+            #[doc = $name]
+            pub const $constant: AnomalyRule = AnomalyRule {
+                id: $id,
+                name: $name,
+                attack: &[$($attack),*],
+                needs: AnomalyNeed::$need,
+            };
+        )*
+        /// All of them.
+        pub const ANOMALIES: &[AnomalyRule] = &[$($constant,)*];
+    };
+}
+
+anomalies! {
+    IMPOSSIBLE_TRAVEL =
+        "impossible_travel", "Impossible travel",
+        ["T1078.004"], Place;
+    NEW_COUNTRY =
+        "new_country", "Activity from a new country",
+        ["T1078.004"], Place;
+    LISTED_ADDRESS =
+        "listed_address", "Activity from a listed address",
+        ["T1090.003"], ListedAddress;
+    FAILED_LOGINS =
+        "failed_logins", "Many failed logins",
+        ["T1110.001"], FailedLogin;
+    PASSWORD_SPRAY =
+        "password_spray", "Failed logins of many users from one address",
+        ["T1110.003"], FailedLogin;
+    SUCCESS_AFTER_FAILURES =
+        "success_after_failures", "Login succeeds after many failures",
+        ["T1110", "T1078.004"], FailedLogin;
+    UNUSUAL_ADMINISTRATION =
+        "unusual_administration", "Administration that is new for this person",
+        ["T1098"], Administration;
+    ADMINISTRATION_BURST =
+        "administration_burst", "Far more administration than usual",
+        ["T1098"], Administration;
+    DORMANT_ADMINISTRATOR =
+        "dormant_administrator", "Administration by an account that was dormant",
+        ["T1078.004"], Administration;
+    DISABLED_ACCOUNT =
+        "disabled_account", "Activity of an account whose access was taken away",
+        ["T1078.004"], AccessRemoval;
+    IMPERSONATION =
+        "impersonation", "A person logs in as another",
+        ["T1550.001", "T1078.004"], Impersonation;
+    IMPERSONATION_ABUSE =
+        "impersonation_abuse", "Sensitive act after logging in as another",
+        ["T1098", "T1213"], Impersonation;
+    MASS_READING =
+        "mass_reading", "Far more content read or exported than usual",
+        ["T1213", "T1530"], Reading;
+}
+
+impl AnomalyRule {
+    /// The rule that alerts name.
+    pub fn rule(&self) -> AlertRule {
+        AlertRule {
+            id: self.id.to_owned(),
+            name: self.name.to_owned(),
+            attack: self.attack.iter().map(|&id| id.to_owned()).collect(),
+        }
+    }
+
+    /// A finding, without evidence and reasons yet.
+    fn finding(&self, severity: AlertSeverity, key: &str, title: String) -> DetectionFinding {
+        DetectionFinding {
+            rule: self.rule(),
+            severity,
+            is_learning: false,
+            title,
+            key: key.to_owned(),
+            actor: None,
+            why: Vec::new(),
+            evidence: Vec::new(),
+            silence: Vec::new(),
+        }
+    }
+}
+
+/// What is remembered from one event to the next.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AnomalyState {
+    users: HistoryMap<UserHistory>,
+    addresses: HistoryMap<AddressHistory>,
+    organization: OrganizationHistory,
+}
+
+/// What the detections of one event share.
+struct EventJudgement<'a> {
+    event: &'a DetectionEvent,
+    time: Timestamp,
+    thresholds: &'a DetectionThresholds,
+    lists: &'a AddressLists,
+    /// The user whose list says that the address is one of ours.
+    is_trusted: bool,
+    found: Vec<DetectionFinding>,
+}
+
+/// Who acted, and whether that is usual for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorStanding {
+    /// On how many of the last 30 days they administrated.
+    pub admin_days: usize,
+    /// The address that they act from.
+    pub address: KnownAddress,
+    /// The history is too short to judge.
+    pub is_learning: bool,
+}
+
+/// Whether an address is known of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAddress {
+    /// They used it on an earlier day: since then.
+    Since(Timestamp),
+    /// They did not.
+    New,
+    /// The event has none.
+    NotStated,
+}
+
+impl AnomalyState {
+    /// Users and addresses that were forgotten to make room.
+    pub fn forgotten(&self) -> u64 {
+        self.users.forgotten + self.addresses.forgotten
+    }
+
+    /// Whether nothing can be called unusual at the last event that was judged.
+    pub fn is_learning(&self, thresholds: &DetectionThresholds) -> bool {
+        let last = self.organization.seen.last();
+        last.is_none_or(|last| self.organization.is_learning(last, thresholds))
+    }
+
+    /// How usual it is that the actor of `event` administrates, before it is judged.
+    pub fn standing(
+        &self,
+        event: &DetectionEvent,
+        thresholds: &DetectionThresholds,
+    ) -> ActorStanding {
+        let time = event.time();
+        let history = event.actor.as_ref().and_then(|actor| self.users.get(&actor.key));
+        let first_seen = |address| {
+            let addresses = history.map_or(&[][..], |history| &history.addresses);
+            let known = addresses.iter().find(|known| known.address == address)?;
+            known.seen.first().filter(|first| *first <= time - days(1))
+        };
+        ActorStanding {
+            admin_days: history.map_or(0, |history| history.acts.days_before(time, 30)),
+            address: match event.address {
+                None => KnownAddress::NotStated,
+                Some(address) => first_seen(address).map_or(KnownAddress::New, KnownAddress::Since),
+            },
+            is_learning: self.organization.is_learning(time, thresholds),
+        }
+    }
+
+    /// What is unusual of `event`, which comes after the ones that were judged before, or late.
+    pub fn judge(
+        &mut self,
+        event: &DetectionEvent,
+        thresholds: &DetectionThresholds,
+        lists: &AddressLists,
+        max_users: usize,
+    ) -> Vec<DetectionFinding> {
+        let time = event.time();
+        let tagged = |tag| event.address.is_some_and(|address| lists.has_tag(address, tag));
+        let mut judgement = EventJudgement {
+            event,
+            time,
+            thresholds,
+            lists,
+            is_trusted: tagged(AddressTag::Trusted),
+            found: Vec::new(),
+        };
+        let is_learning = self.organization.is_learning(time, thresholds);
+        let address = event.address.map(|address| address.to_string());
+        let mut address = address.map(|address| self.addresses.of(&address, time, max_users));
+        if let Some(result) = event.deed.login {
+            judgement.logins(result, &mut self.users, address.as_deref_mut(), max_users);
+        }
+        if let Some(actor) = &event.actor
+            && event.deed.is_of_person
+            && event.deed.login != Some(LoginResult::Failure)
+        {
+            let user = self.users.of(&actor.key, time, max_users);
+            let is_new = is_learning || user.is_new(time, thresholds);
+            user.note_awakening(&event.mark, days(thresholds.dormant_days));
+            judgement.places(actor, user, address.as_deref(), &mut self.organization, is_new);
+            judgement.disabled_account(actor, user);
+            judgement.administration(actor, user, &mut self.organization, is_new);
+            judgement.impersonation(actor, user);
+            judgement.reading(actor, user, is_new);
+            user.seen.note(time);
+            let hash = person_hash(&actor.key);
+            self.organization.seen.note(time);
+            if let Some(address) = address {
+                address.people.note(hash, time);
+            }
+            if let Some(address) = event.address {
+                user.add_address(address, time);
+            }
+        }
+        if event.deed.is_impersonation && event.deed.is_of_person {
+            judgement.taken_over(&mut self.users, max_users);
+        }
+        if let Some(change) = event.deed.access {
+            judgement.access_change(change, &mut self.users, max_users);
+        }
+        judgement.found.iter_mut().for_each(|finding| finding.is_learning |= is_learning);
+        judgement.found
+    }
+}
+
+impl UserHistory {
+    /// Whether too little is known of the user to call anything unusual.
+    fn is_new(&self, time: Timestamp, thresholds: &DetectionThresholds) -> bool {
+        self.seen.is_short(time, thresholds)
+    }
+}
+
+impl OrganizationHistory {
+    fn is_learning(&self, time: Timestamp, thresholds: &DetectionThresholds) -> bool {
+        self.seen.is_short(time, thresholds)
+    }
+}
+
+impl SeenSpan {
+    /// Whether it is too little to call anything at `time` unusual.
+    fn is_short(&self, time: Timestamp, thresholds: &DetectionThresholds) -> bool {
+        self.count < u64::from(thresholds.learning_events)
+            || self.first().is_some_and(|first| first > time - days(thresholds.learning_days))
+    }
+}
+
+/// A reason with something that it was compared with.
+fn reason(
+    compared: &'static str,
+    found: impl ToString,
+    limit: impl ToString,
+    sentence: String,
+) -> AlertReason {
+    AlertReason { compared, found: found.to_string(), limit: Some(limit.to_string()), sentence }
+}
+
+/// A reason that stands for itself.
+fn fact(compared: &'static str, found: impl ToString, sentence: String) -> AlertReason {
+    AlertReason { compared, found: found.to_string(), limit: None, sentence }
+}
+
+/// A person in a sentence.
+fn shown(person: &EventPerson) -> String {
+    visible(person.shown())
+}
+
+/// A time in a sentence.
+fn shown_time(time: Timestamp) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A day in a sentence.
+fn shown_day(time: Timestamp) -> String {
+    time.format("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,539 @@
+//! What detection remembers: of each user, of each address, of the whole organization. Bounded:
+//! whoever was seen longest ago is forgotten first, and counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::event::{AdminClass, EventMark};
+use super::places::GeoPlace;
+use crate::model::hashing::quick_hash;
+use crate::model::time::Timestamp;
+
+/// How much is kept of each kind; where there is more, the oldest goes.
+pub const MAX_PLACES: usize = 8;
+const MAX_PATTERNS: usize = 16;
+const MAX_COUNTRIES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
+const MAX_PEOPLE: usize = 4;
+/// Days of which something is counted: today and 30 before.
+const MAX_DAYS: usize = 31;
+
+/// What is remembered by a key, at most so many.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HistoryMap<T> {
+    by_key: HashMap<String, KeptHistory<T>>,
+    /// How many have been forgotten to make room.
+    pub forgotten: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KeptHistory<T> {
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    last: Timestamp,
+    history: T,
+}
+
+impl<T> Default for HistoryMap<T> {
+    fn default() -> HistoryMap<T> {
+        HistoryMap { by_key: HashMap::new(), forgotten: 0 }
+    }
+}
+
+impl<T: Default> HistoryMap<T> {
+    /// The history of `key`, which is seen at `time`; at most `max` are kept.
+    pub fn of(&mut self, key: &str, time: Timestamp, max: usize) -> &mut T {
+        if !self.by_key.contains_key(key) && self.by_key.len() >= max {
+            self.make_room(max);
+        }
+        let new = || KeptHistory { last: time, history: T::default() };
+        let kept = self.by_key.entry(key.to_owned()).or_insert_with(new);
+        kept.last = kept.last.max(time);
+        &mut kept.history
+    }
+
+    /// The history of `key`, if there is one.
+    pub fn get(&self, key: &str) -> Option<&T> {
+        self.by_key.get(key).map(|kept| &kept.history)
+    }
+
+    /// A sixteenth at once: to find the oldest costs a look at all.
+    fn make_room(&mut self, max: usize) {
+        let mut ages: Vec<(Timestamp, String)> =
+            self.by_key.iter().map(|(key, kept)| (kept.last, key.clone())).collect();
+        ages.sort_unstable();
+        let count = (max / 16).max(1).max((self.by_key.len() + 1).saturating_sub(max));
+        for (_, key) in ages.into_iter().take(count) {
+            self.by_key.remove(&key);
+            self.forgotten += 1;
+        }
+    }
+}
+
+/// What is remembered of a user.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct UserHistory {
+    /// The first and the last event, and how many there were.
+    pub seen: SeenSpan,
+    /// The last places, by time.
+    pub places: Vec<SeenPlace>,
+    /// Journeys that nobody can make, and still were made.
+    pub patterns: Vec<TravelPattern>,
+    /// The countries.
+    pub countries: Vec<SeenCountry>,
+    /// The addresses.
+    pub addresses: Vec<SeenAddress>,
+    /// Failed logins.
+    pub failures: LoginFailures,
+    /// Classes of administrative acts, and when each was last seen.
+    pub classes: BTreeMap<AdminClass, SeenSpan>,
+    /// Administrative acts in an hour.
+    pub acts: HourlyCounts,
+    /// What was read in a quarter of an hour.
+    pub reading: ReadingHistory,
+    /// Whom they became.
+    pub impersonated: Vec<SeenImpersonation>,
+    /// Who became them.
+    pub taken_over: Vec<SeenImpersonation>,
+    /// When they did something again after a long time, and what they had done before.
+    pub woke: Option<AccountAwakening>,
+    /// When the access was taken away.
+    pub disabled: Option<EventMark>,
+    /// The listed addresses that an alert has named, with its day.
+    pub listed: Vec<SeenAddress>,
+}
+
+/// From when until when something was seen, and how often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenSpan {
+    range: Option<SeenRange>,
+    /// How often.
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct SeenRange {
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    first: Timestamp,
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    last: Timestamp,
+}
+
+impl SeenSpan {
+    /// Notes that it was seen.
+    pub fn note(&mut self, time: Timestamp) {
+        self.count += 1;
+        self.range = Some(match self.range {
+            None => SeenRange { first: time, last: time },
+            Some(range) => SeenRange { first: range.first.min(time), last: range.last.max(time) },
+        });
+    }
+
+    /// When it was seen first.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.range.map(|range| range.first)
+    }
+
+    /// When it was seen last.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.range.map(|range| range.last)
+    }
+
+    /// Whether it was seen since `time`.
+    pub fn is_since(&self, time: Timestamp) -> bool {
+        self.last().is_some_and(|last| last >= time)
+    }
+}
+
+/// A place where a user was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenPlace {
+    /// When, by which event.
+    pub mark: EventMark,
+    /// From which address.
+    pub address: Option<IpAddr>,
+    /// Where.
+    pub place: GeoPlace,
+}
+
+/// A journey that nobody can make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TravelPattern {
+    /// From where to where.
+    hash: u64,
+    /// When, in microseconds after 1970 began; the last few.
+    times: Vec<i64>,
+}
+
+/// A country where a user was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenCountry {
+    /// Its code.
+    pub code: String,
+    /// When.
+    pub seen: SeenSpan,
+}
+
+/// An address that a user used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// When.
+    pub seen: SeenSpan,
+}
+
+/// Someone became someone else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenImpersonation {
+    /// When.
+    pub mark: EventMark,
+    /// From which address.
+    pub address: Option<IpAddr>,
+    /// A hash of whom they became, or of who became them.
+    pub other: u64,
+    /// Who became whom, for a sentence.
+    pub sentence: String,
+}
+
+/// A user who had not done anything for long does something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountAwakening {
+    /// By this event.
+    pub mark: EventMark,
+    /// The last event before.
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    pub last: Timestamp,
+}
+
+impl UserHistory {
+    /// Where the user was last before `mark`, and first after it.
+    pub fn neighbours(&self, mark: &EventMark) -> (Option<&SeenPlace>, Option<&SeenPlace>) {
+        let after = self.places.partition_point(|seen| seen.mark < *mark);
+        (after.checked_sub(1).and_then(|at| self.places.get(at)), self.places.get(after))
+    }
+
+    /// Notes a place.
+    pub fn add_place(&mut self, seen: SeenPlace) {
+        let at = self.places.partition_point(|known| known.mark < seen.mark);
+        // Someone who stays is known by the last event there.
+        let is_last = at == self.places.len();
+        let before = at.checked_sub(1).and_then(|at| self.places.get_mut(at));
+        match before.filter(|before| before.address == seen.address && before.place == seen.place) {
+            Some(before) if is_last => before.mark = seen.mark,
+            _ => self.places.insert(at, seen),
+        }
+        if self.places.len() > MAX_PLACES {
+            self.places.remove(0);
+        }
+    }
+
+    /// Notes it where this is the first event after a time of `idle` or longer.
+    pub fn note_awakening(&mut self, mark: &EventMark, idle: TimeDelta) {
+        if let Some(last) = self.seen.last().filter(|last| *last <= mark.time - idle) {
+            self.woke = Some(AccountAwakening { mark: mark.clone(), last });
+        }
+    }
+
+    /// Notes a journey, and returns how often it was made since `since`, before this one: up to
+    /// `max` times.
+    pub fn add_pattern(
+        &mut self,
+        hash: u64,
+        time: Timestamp,
+        since: Timestamp,
+        max: usize,
+    ) -> usize {
+        let since = since.timestamp_micros();
+        let at = self.patterns.iter().position(|known| known.hash == hash);
+        // The one that was made last comes last.
+        let mut pattern = match at {
+            Some(at) => self.patterns.remove(at),
+            None => TravelPattern { hash, times: Vec::new() },
+        };
+        pattern.times.retain(|known| *known >= since);
+        let before = pattern.times.len();
+        pattern.times.push(time.timestamp_micros());
+        if pattern.times.len() > max.max(1) {
+            pattern.times.remove(0);
+        }
+        self.patterns.push(pattern);
+        if self.patterns.len() > MAX_PATTERNS {
+            self.patterns.remove(0);
+        }
+        before
+    }
+
+    /// When a country was seen, and notes that it is seen now.
+    pub fn add_country(&mut self, code: &str, time: Timestamp) -> SeenSpan {
+        if let Some(known) = self.countries.iter_mut().find(|known| known.code == code) {
+            let before = known.seen;
+            known.seen.note(time);
+            return before;
+        }
+        let mut seen = SeenSpan::default();
+        seen.note(time);
+        self.countries.push(SeenCountry { code: code.to_owned(), seen });
+        drop_oldest(&mut self.countries, MAX_COUNTRIES, |country| country.seen);
+        SeenSpan::default()
+    }
+
+    /// When an address was used first, and notes that it is used now.
+    pub fn add_address(&mut self, address: IpAddr, time: Timestamp) -> Option<Timestamp> {
+        note_address(&mut self.addresses, address, time).first()
+    }
+}
+
+/// When an address was seen before, and notes that it is seen now.
+pub fn note_address(known: &mut Vec<SeenAddress>, address: IpAddr, time: Timestamp) -> SeenSpan {
+    if let Some(known) = known.iter_mut().find(|known| known.address == address) {
+        let before = known.seen;
+        known.seen.note(time);
+        return before;
+    }
+    let mut seen = SeenSpan::default();
+    seen.note(time);
+    known.push(SeenAddress { address, seen });
+    drop_oldest(known, MAX_ADDRESSES, |known| known.seen);
+    SeenSpan::default()
+}
+
+fn drop_oldest<T>(items: &mut Vec<T>, max: usize, seen: impl Fn(&T) -> SeenSpan) {
+    if items.len() > max {
+        let oldest = (0..items.len()).min_by_key(|&at| items.get(at).map(|item| seen(item).last()));
+        if let Some(oldest) = oldest {
+            items.remove(oldest);
+        }
+    }
+}
+
+/// Failed logins of a user, or from an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginFailures {
+    /// The last failures, by time, with a hash of the user.
+    failures: Vec<(EventMark, u64)>,
+    /// The last failure of a series that an alert has named.
+    named: Option<EventMark>,
+    /// An alert has told of a success after that series.
+    has_succeeded: bool,
+}
+
+impl LoginFailures {
+    /// Notes a failure; at most `max` are kept.
+    pub fn add(&mut self, mark: EventMark, user: u64, max: usize) {
+        let at = self.failures.partition_point(|(known, _)| *known < mark);
+        self.failures.insert(at, (mark, user));
+        if self.failures.len() > max {
+            self.failures.remove(0);
+        }
+    }
+
+    /// The failures from `since` to `until`, by time.
+    pub fn within(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = &(EventMark, u64)> {
+        self.failures.iter().filter(move |(mark, _)| since <= mark.time && mark.time <= until)
+    }
+
+    /// Whether a failure at `mark` belongs to a series that an alert has named: less than `pause`
+    /// lies between it and the last one. If so, the series is prolonged.
+    pub fn is_named(&mut self, mark: &EventMark, pause: TimeDelta) -> bool {
+        match &mut self.named {
+            Some(named) if (mark.time - named.time).abs() <= pause => {
+                if *mark > *named {
+                    *named = mark.clone();
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes that an alert names the series up to `mark`.
+    pub fn name(&mut self, mark: &EventMark) {
+        (self.named, self.has_succeeded) = (Some(mark.clone()), false);
+    }
+
+    /// The last failure of the series that an alert has named, if it is not older than `since`, and
+    /// no alert has told of a success after it.
+    pub fn named_since(&self, since: Timestamp) -> Option<&EventMark> {
+        self.named.as_ref().filter(|named| named.time >= since && !self.has_succeeded)
+    }
+
+    /// Notes that an alert tells of a success after the series.
+    pub fn note_success(&mut self) {
+        self.has_succeeded = true;
+    }
+}
+
+/// How often something was done in an hour of the clock, on the last days.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourlyCounts {
+    /// The hour that is counted, in hours after 1970 began, and the events of it that are kept.
+    hour: i64,
+    /// How many in that hour.
+    pub count: u32,
+    /// The most in one hour of each day, in days after 1970 began.
+    days: BTreeMap<i32, u32>,
+}
+
+impl HourlyCounts {
+    /// Counts an event. One of an hour that is over counts for its day only.
+    pub fn add(&mut self, time: Timestamp) {
+        let hour = time.timestamp().div_euclid(3600);
+        if hour > self.hour {
+            (self.hour, self.count) = (hour, 0);
+        }
+        let day = day_of(time);
+        if hour == self.hour {
+            self.count += 1;
+            let most = self.days.entry(day).or_default();
+            *most = self.count.max(*most);
+        } else {
+            self.days.entry(day).or_insert(1);
+        }
+        while self.days.len() > MAX_DAYS {
+            self.days.pop_first();
+        }
+    }
+
+    /// Whether the hour of `time` is the one that is counted.
+    pub fn is_current(&self, time: Timestamp) -> bool {
+        time.timestamp().div_euclid(3600) == self.hour
+    }
+
+    /// The most in an hour of the `days` days before that of `time`.
+    pub fn most_before(&self, time: Timestamp, days: i32) -> u32 {
+        let today = day_of(time);
+        self.days.range(today.saturating_sub(days)..today).map(|(_, most)| *most).max().unwrap_or(0)
+    }
+
+    /// On how many of the `days` days before that of `time` it was done.
+    pub fn days_before(&self, time: Timestamp, days: i32) -> usize {
+        let today = day_of(time);
+        self.days.range(today.saturating_sub(days)..today).count()
+    }
+}
+
+/// How much was read in a quarter of an hour, on the last days.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingHistory {
+    /// Events in a minute, in minutes after 1970 began; of the last quarter of an hour only.
+    minutes: BTreeMap<i64, u32>,
+    /// The most in a quarter of an hour of each day.
+    days: BTreeMap<i32, u32>,
+    /// The last events.
+    last: Vec<EventMark>,
+    /// Until when an alert has named what is read.
+    named_until: Option<i64>,
+}
+
+/// Minutes in which reading is counted.
+const READING_MINUTES: i64 = 15;
+const MAX_READINGS: usize = 5;
+
+impl ReadingHistory {
+    /// Counts an event, and returns how many there were in the quarter of an hour up to it.
+    pub fn add(&mut self, mark: &EventMark) -> u32 {
+        let minute = mark.time.timestamp().div_euclid(60);
+        *self.minutes.entry(minute).or_default() += 1;
+        let newest = self.minutes.last_key_value().map_or(minute, |(newest, _)| *newest);
+        self.minutes.retain(|known, _| *known > newest - 2 * READING_MINUTES);
+        let count = self.minutes.range(minute - READING_MINUTES + 1..=minute);
+        let count: u32 = count.map(|(_, count)| *count).sum();
+        let most = self.days.entry(day_of(mark.time)).or_default();
+        *most = count.max(*most);
+        while self.days.len() > MAX_DAYS {
+            self.days.pop_first();
+        }
+        let at = self.last.partition_point(|known| known < mark);
+        self.last.insert(at, mark.clone());
+        if self.last.len() > MAX_READINGS {
+            self.last.remove(0);
+        }
+        count
+    }
+
+    /// What is read in a quarter of an hour on all but one of twenty of the days before that of
+    /// `time`, and how many days these are.
+    pub fn usual(&self, time: Timestamp) -> (u32, usize) {
+        let mut before: Vec<u32> = self.days.range(..day_of(time)).map(|(_, most)| *most).collect();
+        before.sort_unstable();
+        let at = (before.len() * 95).div_ceil(100).saturating_sub(1);
+        (before.get(at).copied().unwrap_or(0), before.len())
+    }
+
+    /// Whether an alert has named what is read at `time`; if not, it does now.
+    pub fn name(&mut self, time: Timestamp) -> bool {
+        let minute = time.timestamp().div_euclid(60);
+        let is_named = self.named_until.is_some_and(|until| minute <= until);
+        self.named_until = Some((minute + READING_MINUTES).max(self.named_until.unwrap_or(0)));
+        is_named
+    }
+
+    /// The last events, up to `mark`.
+    pub fn last_until(&self, mark: &EventMark) -> Vec<String> {
+        self.last.iter().filter(|known| *known <= mark).map(|known| known.id.clone()).collect()
+    }
+}
+
+/// What is remembered of an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressHistory {
+    /// Failed logins from it.
+    pub failures: LoginFailures,
+    /// Who was logged in from it.
+    pub people: RecentPeople,
+}
+
+/// The people who did something last, a few of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentPeople {
+    seen: Vec<(u64, SeenSpan)>,
+}
+
+impl RecentPeople {
+    /// Notes that someone did it.
+    pub fn note(&mut self, person: u64, time: Timestamp) {
+        match self.seen.iter_mut().find(|(known, _)| *known == person) {
+            Some((_, seen)) => seen.note(time),
+            None => {
+                let mut seen = SeenSpan::default();
+                seen.note(time);
+                self.seen.push((person, seen));
+                drop_oldest(&mut self.seen, MAX_PEOPLE, |(_, seen)| *seen);
+            }
+        }
+    }
+
+    /// How many others did it since `since`; at most four are remembered.
+    pub fn others(&self, person: u64, since: Timestamp) -> usize {
+        let others = self.seen.iter().filter(|(known, _)| *known != person);
+        others.filter(|(_, seen)| seen.is_since(since)).count()
+    }
+}
+
+/// What is remembered of everybody together.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct OrganizationHistory {
+    /// The events of people.
+    pub seen: SeenSpan,
+    /// Who was in each country.
+    pub countries: BTreeMap<String, RecentPeople>,
+    /// Who did administrative acts of each class.
+    pub classes: BTreeMap<AdminClass, RecentPeople>,
+}
+
+/// A hash of a person's key.
+pub fn person_hash(key: &str) -> u64 {
+    quick_hash(key.as_bytes())
+}
+
+/// The day of a time, in days after 1970 began.
+pub fn day_of(time: Timestamp) -> i32 {
+    i32::try_from(time.timestamp().div_euclid(86_400)).unwrap_or(0)
+}
