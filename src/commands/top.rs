@@ -72,7 +72,7 @@ impl FieldCounter {
         let is_failure = root.get("outcome").is_some_and(|it| it.is(Outcome::Failure.as_str()));
         let mut labels = HashSet::new();
         self.field.each_label(root, &mut |label| {
-            labels.insert(TruncatedText::name(label));
+            labels.insert(TruncatedText::name(label.to_owned()));
         });
         if labels.is_empty() {
             self.values.add(None, event.time, is_failure);

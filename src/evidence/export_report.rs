@@ -464,7 +464,7 @@ fn retries(retries: &[RetryEntry]) -> Markup {
             time(retry.at),
             group_digits(retry.line).render(),
             or_dash(retry.status),
-            TruncatedText::sentence(&retry.error).render(),
+            TruncatedText::sentence(retry.error.as_str()).render(),
             or_dash(retry.waited_ms.map(seconds)),
         ]
     };

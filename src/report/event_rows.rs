@@ -1,7 +1,7 @@
 //! The first and the last rows of a table, whatever order they come in, in bounded memory.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use maud::Markup;
@@ -30,7 +30,8 @@ pub struct RowPosition {
 /// The rows that are smallest by a key, whatever order they come in.
 #[derive(Debug)]
 pub struct FirstN<K, T> {
-    rows: BTreeMap<K, T>,
+    /// By their keys. Events come nearly in the order of time: a row goes to one of the ends.
+    rows: VecDeque<(K, T)>,
     limit: usize,
     /// How many rows there were.
     pub offered: u64,
@@ -39,7 +40,7 @@ pub struct FirstN<K, T> {
 impl<K: Ord, T> FirstN<K, T> {
     /// Keeps `limit` rows.
     pub fn new(limit: usize) -> FirstN<K, T> {
-        FirstN { rows: BTreeMap::new(), limit, offered: 0 }
+        FirstN { rows: VecDeque::new(), limit, offered: 0 }
     }
 
     /// Takes a row; `row` is called only if it may be shown. Returns the row that is no longer one
@@ -49,19 +50,20 @@ impl<K: Ord, T> FirstN<K, T> {
         if !self.accepts(&key) {
             return None;
         }
-        self.rows.insert(key, row());
-        if self.rows.len() > self.limit { self.rows.pop_last() } else { None }
+        let place = self.rows.partition_point(|(other, _)| *other <= key);
+        self.rows.insert(place, (key, row()));
+        if self.rows.len() > self.limit { self.rows.pop_back() } else { None }
     }
 
     /// Whether a row with this key would be kept.
     fn accepts(&self, key: &K) -> bool {
-        let last = self.rows.last_key_value();
+        let last = self.rows.back();
         self.rows.len() < self.limit || last.is_some_and(|(last, _)| key <= last)
     }
 
     /// The rows, the first one first.
-    pub fn rows(&self) -> impl Iterator<Item = &T> {
-        self.rows.values()
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
+        self.rows.iter().map(|(_, row)| row)
     }
 
     /// How many rows are kept.
@@ -101,12 +103,12 @@ impl EventRows {
 
     /// The first events, in order.
     pub fn first(&self) -> impl ExactSizeIterator<Item = &KeptEvent> {
-        self.first.rows.values()
+        self.first.rows()
     }
 
     /// The last events that are none of the first, in order.
     pub fn last(&self) -> impl ExactSizeIterator<Item = &KeptEvent> {
-        self.last.rows.values().rev()
+        self.last.rows().rev()
     }
 
     /// How many events are in between, and shown nowhere.

@@ -1,8 +1,12 @@
 //! Counts values in memory that is bounded however many there are.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use std::hash::RandomState;
 
 use super::report_event::CountedValue;
 use super::text::{EntityLabel, TruncatedText};
@@ -10,7 +14,7 @@ use crate::model::time::Timestamp;
 
 /// What the counters need of the event that they count.
 #[derive(Debug, Default)]
-pub struct CountedEvent {
+pub struct CountedEvent<'a> {
     /// When it happened.
     pub time: Option<Timestamp>,
     /// Whether it failed.
@@ -18,21 +22,21 @@ pub struct CountedEvent {
     /// Which of the sources it is of.
     pub source: usize,
     /// Who did it.
-    pub actor: Option<CountedValue>,
+    pub actor: Option<CountedValue<'a>>,
     /// What was done.
-    pub action: Option<CountedValue>,
+    pub action: Option<CountedValue<'a>>,
     /// Made for the first counter that has not seen its value before, shared by the others.
-    pub sighting: OnceLock<Arc<ValueSighting>>,
+    pub sighting: OnceCell<Arc<ValueSighting>>,
 }
 
-impl CountedEvent {
+impl CountedEvent<'_> {
     fn sighting(&self, time: Timestamp) -> Arc<ValueSighting> {
         let make = || {
             Arc::new(ValueSighting {
                 time,
                 source: self.source,
-                actor: self.actor.as_ref().map(|actor| actor.label.clone()),
-                action: self.action.as_ref().map(|action| action.key.clone()),
+                actor: self.actor.as_ref().map(|actor| actor.label.clone().into_owned()),
+                action: self.action.as_ref().map(|action| action.key.clone().into_owned()),
             })
         };
         Arc::clone(self.sighting.get_or_init(make))
@@ -47,9 +51,9 @@ pub struct ValueSighting {
     /// Which of the sources it is of.
     pub source: usize,
     /// Who did it.
-    pub actor: Option<EntityLabel>,
+    pub actor: Option<EntityLabel<'static>>,
     /// What was done.
-    pub action: Option<TruncatedText>,
+    pub action: Option<TruncatedText<'static>>,
 }
 
 /// How often each value was seen, in memory that is bounded however many values there are.
@@ -59,7 +63,10 @@ pub struct ValueSighting {
 /// most the number of such values.
 #[derive(Debug)]
 pub struct FrequencyCounter {
-    counts: HashMap<TruncatedText, ValueCount>,
+    counts: HashTable<ValueCount>,
+    /// Of a seed of its own in each run: whoever writes names into a log must not choose which of
+    /// them collide.
+    hasher: RandomState,
     /// The most values that are counted.
     pub capacity: usize,
     /// By how much a count may be too low. Where it is not 0, nothing is known of rare values.
@@ -73,8 +80,10 @@ pub struct FrequencyCounter {
 /// What is known of one value.
 #[derive(Debug, Clone)]
 pub struct ValueCount {
+    /// What it is counted by.
+    key: TruncatedText<'static>,
     /// How it is shown.
-    pub label: EntityLabel,
+    pub label: EntityLabel<'static>,
     /// Events with it.
     pub events: u64,
     /// Of them, those that failed.
@@ -83,56 +92,67 @@ pub struct ValueCount {
     pub first: Option<Timestamp>,
     /// The latest time.
     pub last: Option<Timestamp>,
-    /// The event of the earliest time, where that is asked for.
+    /// The event of the earliest time, where that is asked for and no value was lost before.
     pub sighting: Option<Arc<ValueSighting>>,
+}
+
+impl ValueCount {
+    /// No event yet.
+    fn of(value: &CountedValue<'_>) -> ValueCount {
+        let CountedValue { key, label } = value.clone().into_owned();
+        ValueCount { key, label, events: 0, failed: 0, first: None, last: None, sighting: None }
+    }
 }
 
 impl FrequencyCounter {
     /// Counts up to so many values exactly.
     pub fn new(capacity: usize) -> FrequencyCounter {
-        FrequencyCounter { counts: HashMap::new(), capacity, max_error: 0, counted: 0, without: 0 }
+        let (counts, hasher) = (HashTable::new(), RandomState::default());
+        FrequencyCounter { counts, hasher, capacity, max_error: 0, counted: 0, without: 0 }
     }
 
     /// Counts an event with this value, or without one.
-    pub fn add(&mut self, value: Option<&CountedValue>, time: Option<Timestamp>, failed: bool) {
+    pub fn add(&mut self, value: Option<&CountedValue<'_>>, time: Option<Timestamp>, failed: bool) {
         self.add_seen(value, time, failed, |_| None);
     }
 
     /// Counts an event with this value, or without one, and remembers the first one with it.
-    pub fn add_event(&mut self, value: Option<&CountedValue>, event: &CountedEvent) {
+    pub fn add_event(&mut self, value: Option<&CountedValue<'_>>, event: &CountedEvent<'_>) {
         self.add_seen(value, event.time, event.failed, |time| Some(event.sighting(time)));
     }
 
     fn add_seen(
         &mut self,
-        value: Option<&CountedValue>,
+        value: Option<&CountedValue<'_>>,
         time: Option<Timestamp>,
         failed: bool,
         sighting: impl FnOnce(Timestamp) -> Option<Arc<ValueSighting>>,
     ) {
-        let Some(CountedValue { key, label }) = value else {
+        let Some(value @ CountedValue { key, label }) = value else {
             self.without += 1;
             return;
         };
         self.counted += 1;
-        let is_new = !self.counts.contains_key(key);
-        if is_new && self.counts.len() >= self.capacity {
-            self.max_error += 1;
-            return self.counts.retain(|_, count| {
-                count.events -= 1;
-                count.failed = count.failed.min(count.events);
-                count.events > 0
-            });
-        }
-        if is_new {
-            let label = label.clone();
-            let (first, last, sighting) = (None, None, None);
-            let count = ValueCount { label, events: 0, failed: 0, first, last, sighting };
-            self.counts.insert(key.clone(), count);
-        }
-        let Some(count) = self.counts.get_mut(key) else { return };
+        let hash = self.hasher.hash_one(key);
+        let is_full = self.counts.len() >= self.capacity;
+        let count = match self.counts.find_mut(hash, |count| count.key == *key) {
+            Some(count) => count,
+            None if is_full => {
+                self.max_error += 1;
+                return self.counts.retain(|count| {
+                    count.events -= 1;
+                    count.failed = count.failed.min(count.events);
+                    count.events > 0
+                });
+            }
+            None => {
+                let count = ValueCount::of(value);
+                let hash_of = |count: &ValueCount| self.hasher.hash_one(&count.key);
+                self.counts.insert_unique(hash, count, hash_of).into_mut()
+            }
+        };
         if label.has_name && !count.label.has_name {
-            count.label = label.clone();
+            count.label = label.clone().into_owned();
         }
         count.events += 1;
         count.failed += u64::from(failed);
@@ -141,7 +161,8 @@ impl FrequencyCounter {
             && count.first.is_none_or(|first| time < first)
         {
             count.first = Some(time);
-            count.sighting = sighting(time);
+            // Where values were lost, none is called new.
+            count.sighting = if self.max_error == 0 { sighting(time) } else { None };
         }
     }
 
@@ -177,15 +198,16 @@ impl FrequencyCounter {
     }
 
     /// The first `limit` values in some order, and then by what they are counted by: the order of
-    /// the map must not show, for the page is made again and compared.
+    /// the table must not show, for the page is made again and compared.
     fn ordered(
         &self,
         limit: usize,
         order: impl Fn(&ValueCount, &ValueCount) -> Ordering,
     ) -> Vec<&ValueCount> {
         let mut all: Vec<_> = self.counts.iter().collect();
-        all.sort_by(|(a_key, a), (b_key, b)| order(a, b).then_with(|| a_key.cmp(b_key)));
-        all.into_iter().map(|(_, count)| count).take(limit).collect()
+        all.sort_by(|a, b| order(a, b).then_with(|| a.key.cmp(&b.key)));
+        all.truncate(limit);
+        all
     }
 }
 
@@ -194,8 +216,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn name(value: impl ToString) -> TruncatedText {
-        TruncatedText::name(&value.to_string())
+    fn name(value: impl ToString) -> TruncatedText<'static> {
+        TruncatedText::name(value.to_string())
     }
 
     fn count_all(capacity: usize, values: &[u8]) -> FrequencyCounter {

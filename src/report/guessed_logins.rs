@@ -32,18 +32,18 @@ pub struct LoginAttempt {
     /// Whether it failed.
     pub failed: bool,
     /// Who tried.
-    pub actor: Option<CountedValue>,
+    pub actor: Option<CountedValue<'static>>,
     /// From where.
-    pub address: Option<TruncatedText>,
+    pub address: Option<TruncatedText<'static>>,
     /// The country of the address.
-    pub country: Option<EntityLabel>,
+    pub country: Option<EntityLabel<'static>>,
 }
 
 /// A login that succeeded after failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuessedLogin {
     /// Who logged in.
-    pub actor: Option<EntityLabel>,
+    pub actor: Option<EntityLabel<'static>>,
     /// How often this actor had failed before.
     pub by_actor: u64,
     /// How often anyone had failed from this address before.
@@ -53,9 +53,9 @@ pub struct GuessedLogin {
     /// When it succeeded.
     pub success: Timestamp,
     /// From where.
-    pub address: Option<TruncatedText>,
+    pub address: Option<TruncatedText<'static>>,
     /// The country of the address.
-    pub country: Option<EntityLabel>,
+    pub country: Option<EntityLabel<'static>>,
 }
 
 /// Failures in a row, each at most [`MAX_PAUSE`] after the one before.
@@ -71,7 +71,7 @@ struct FailureSeries {
 struct SeriesKey {
     source: usize,
     is_address: bool,
-    value: TruncatedText,
+    value: TruncatedText<'static>,
 }
 
 /// Puts attempts in order, and finds the logins.
@@ -151,7 +151,7 @@ impl LoginWatch {
     fn judge(&mut self, position: RowPosition, attempt: &LoginAttempt) {
         let Some(time) = position.time else { return };
         let source = position.source;
-        let key = |is_address, value: &TruncatedText| SeriesKey {
+        let key = |is_address, value: &TruncatedText<'static>| SeriesKey {
             source,
             is_address,
             value: value.clone(),
@@ -246,7 +246,7 @@ mod tests {
         let (seconds, failed, actor, address) = of;
         let time = Timestamp::from_timestamp(seconds, 0);
         let position = RowPosition { is_undated: false, time, source, line: line as u64 };
-        let name = |value: String| TruncatedText::name(&value);
+        let name = |value: String| TruncatedText::name(value);
         let attempt = LoginAttempt {
             failed,
             actor: Some(CountedValue::plain(name(format!("actor {actor}")))),

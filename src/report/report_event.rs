@@ -91,18 +91,23 @@ pub struct ReportSource<'a> {
 
 /// A value of an event.
 #[derive(Debug, Clone)]
-pub struct CountedValue {
+pub struct CountedValue<'a> {
     /// What it is counted by.
-    pub key: TruncatedText,
+    pub key: TruncatedText<'a>,
     /// How it is shown.
-    pub label: EntityLabel,
+    pub label: EntityLabel<'a>,
 }
 
-impl CountedValue {
+impl<'a> CountedValue<'a> {
     /// A value that is its own label.
-    pub fn plain(text: TruncatedText) -> CountedValue {
+    pub fn plain(text: TruncatedText<'a>) -> CountedValue<'a> {
         let label = EntityLabel { name: text.clone(), note: None, has_name: true };
         CountedValue { key: text, label }
+    }
+
+    /// The same, kept beyond the event that it is of.
+    pub fn into_owned(self) -> CountedValue<'static> {
+        CountedValue { key: self.key.into_owned(), label: self.label.into_owned() }
     }
 }
 
@@ -177,33 +182,33 @@ impl<'a> ReportEvent<'a> {
     }
 
     /// What was done.
-    pub fn action(&self) -> Option<TruncatedText> {
-        self.action?.scalar().map(|text| TruncatedText::name(&text))
+    pub fn action(&self) -> Option<TruncatedText<'a>> {
+        self.action?.scalar().map(TruncatedText::name)
     }
 
     /// The address that it came from.
-    pub fn address(&self) -> Option<TruncatedText> {
-        self.client?.scalar_of("ip").map(|text| TruncatedText::name(&text))
+    pub fn address(&self) -> Option<TruncatedText<'a>> {
+        self.client?.scalar_of("ip").map(TruncatedText::name)
     }
 
     /// The country of that address: its name, counted by its code.
-    pub fn country(&self) -> Option<CountedValue> {
+    pub fn country(&self) -> Option<CountedValue<'a>> {
         let [name, code] = scalars(self.client?, ["country", "country_code"]);
         let label = entity_label([&name, &code, &None, &None], [])?;
-        let key = TruncatedText::name(code.as_deref().or(name.as_deref())?);
+        let key = TruncatedText::name(code.or(name)?);
         Some(CountedValue { key, label })
     }
 
     /// The token that it was done with.
-    pub fn token(&self) -> Option<CountedValue> {
+    pub fn token(&self) -> Option<CountedValue<'a>> {
         let auth = self.actor?.get("auth")?;
         let [id, label] = scalars(auth, ["token_id", "token_label"]);
-        let key = TruncatedText::name(id.as_deref().or(label.as_deref())?);
-        Some(CountedValue { key, label: entity_label([&label, &id, &None, &None], [&id])? })
+        let shown = entity_label([&label, &id, &None, &None], [&id])?;
+        Some(CountedValue { key: TruncatedText::name(id.or(label)?), label: shown })
     }
 
     /// The apps that it was done by, through and to, each once. Sources agree on their names only.
-    pub fn apps(&self) -> Vec<CountedValue> {
+    pub fn apps(&self) -> Vec<CountedValue<'a>> {
         let targets = self.targets.into_iter().flat_map(Node::items).take(MAX_TARGETS);
         let is_app = |node: &Node<'_>| node.get("type").is_some_and(|kind| kind.is("app"));
         let through = self.labels.and_then(|labels| labels.scalar_of("actorApp"));
@@ -214,7 +219,7 @@ impl<'a> ReportEvent<'a> {
             entity_label([&name, &id, &None, &None], [])
         });
         let through = entity_label([&through, &None, &None, &None], []);
-        let mut apps: Vec<CountedValue> = Vec::new();
+        let mut apps: Vec<CountedValue<'_>> = Vec::new();
         for label in named.chain(through) {
             if apps.iter().all(|app| app.key != label.name) {
                 apps.push(CountedValue { key: label.name.clone(), label });
@@ -225,7 +230,7 @@ impl<'a> ReportEvent<'a> {
 
     /// Whose login it is, in this realm: where nobody in particular did it, the account that it is
     /// of.
-    pub fn login_subject(&self, realm: Option<&str>) -> Option<CountedValue> {
+    pub fn login_subject(&self, realm: Option<&str>) -> Option<CountedValue<'a>> {
         let kind = self.actor.and_then(|actor| actor.text_of("type"));
         if !matches!(kind.as_deref(), None | Some("system" | "anonymous")) {
             return self.actor(realm);
@@ -236,7 +241,7 @@ impl<'a> ReportEvent<'a> {
     }
 
     /// Who did it, in this realm.
-    pub fn actor(&self, realm: Option<&str>) -> Option<CountedValue> {
+    pub fn actor(&self, realm: Option<&str>) -> Option<CountedValue<'a>> {
         person(self.actor?, realm)
     }
 
@@ -249,8 +254,7 @@ impl<'a> ReportEvent<'a> {
         });
         let more_targets = targets.count() as u64;
         let outcome = self.outcome();
-        let message =
-            self.message.and_then(Node::scalar).map(|text| TruncatedText::sentence(&text));
+        let message = self.message.and_then(Node::scalar).map(TruncatedText::sentence);
         let cells = [
             or_dash(self.time().map(time_text)),
             or_dash(self.actor(None).map(|actor| actor.label)),
@@ -278,13 +282,13 @@ impl<'a> ReportEvent<'a> {
     }
 }
 
-fn person(node: Node<'_>, realm: Option<&str>) -> Option<CountedValue> {
+fn person<'a>(node: Node<'a>, realm: Option<&str>) -> Option<CountedValue<'a>> {
     let [id, name, email, kind] = scalars(node, ["id", "name", "email", "type"]);
     let label = entity_label([&name, &email, &id, &kind], [&email, &id])?;
-    let own = [&id, &email, &name, &kind].into_iter().flatten().next()?;
+    let own = id.or(email).or(name).or(kind)?;
     let key = match realm {
         None => TruncatedText::name(own),
-        Some(realm) => TruncatedText::name(&[realm, "\n", own].concat()),
+        Some(realm) => TruncatedText::name([realm, "\n", &own].concat()),
     };
     Some(CountedValue { key, label })
 }
@@ -294,15 +298,15 @@ fn scalars<'a, const N: usize>(node: Node<'a>, keys: [&str; N]) -> [Option<Cow<'
 }
 
 /// The first of `names` that is known, and the first of `notes` that says more.
-fn entity_label<const M: usize>(
-    names: [&Option<Cow<'_, str>>; 4],
-    notes: [&Option<Cow<'_, str>>; M],
-) -> Option<EntityLabel> {
+fn entity_label<'a, const M: usize>(
+    names: [&Option<Cow<'a, str>>; 4],
+    notes: [&Option<Cow<'a, str>>; M],
+) -> Option<EntityLabel<'a>> {
     let name = names.into_iter().flatten().next()?;
     let note = notes.into_iter().flatten().find(|note| *note != name);
     Some(EntityLabel {
-        name: TruncatedText::name(name),
-        note: note.map(|note| TruncatedText::name(note)),
+        name: TruncatedText::name(name.clone()),
+        note: note.cloned().map(TruncatedText::name),
         has_name: names.first().is_some_and(|first| first.is_some()),
     })
 }
@@ -342,8 +346,10 @@ mod tests {
 
     #[test]
     fn an_actor_is_identified_by_its_id() {
-        let actor =
-            |line: &str, realm| ReportEvent::of(&object(line).unwrap()).actor(realm).unwrap();
+        let actor = |line: &str, realm| {
+            let object = object(line).unwrap();
+            ReportEvent::of(&object).actor(realm).unwrap().into_owned()
+        };
         let mei = actor(r#"{"actor":{"id":7,"name":"Mei"}}"#, None);
         let renamed =
             actor(r#"{"actor":{"id":"7","name":"Mei T.","email":"mei@acme.example"}}"#, None);
@@ -359,7 +365,7 @@ mod tests {
     fn a_country_is_counted_by_its_code() {
         let country = |client: &str| {
             let object = object(&format!(r#"{{"client":{client}}}"#)).unwrap();
-            ReportEvent::of(&object).country().unwrap()
+            ReportEvent::of(&object).country().unwrap().into_owned()
         };
         let both = country(r#"{"country":"Netherlands (the)","country_code":"NL"}"#);
         let other = country(r#"{"country":"Netherlands","country_code":"NL"}"#);
@@ -372,15 +378,17 @@ mod tests {
     #[test]
     fn tokens_and_apps_are_found_where_sources_name_them() {
         let line = r#"{"actor":{"auth":{"type":"api-token","token_id":"t1","token_label":"ci"}}}"#;
-        let token = ReportEvent::of(&object(line).unwrap()).token().unwrap();
+        let with_token = object(line).unwrap();
+        let token = ReportEvent::of(&with_token).token().unwrap();
         assert_eq!([token.key, token.label.name], ["t1", "ci"].map(TruncatedText::name));
         let apps = |more: &str| {
             let targets = r#"[{"type":"app","id":"9","name":"Bot"},{"type":"app","name":"Bot"},
                 {"type":"user","name":"Mei"}]"#;
             let actor = r#"{"type":"app","id":"a1"}"#;
             let line = format!(r#"{{"actor":{actor},"targets":{targets}{more}}}"#);
-            let apps = ReportEvent::of(&object(&line).unwrap()).apps();
-            apps.into_iter().map(|app| app.key).collect::<Vec<_>>()
+            let object = object(&line).unwrap();
+            let apps = ReportEvent::of(&object).apps();
+            apps.into_iter().map(|app| app.key.into_owned()).collect::<Vec<_>>()
         };
         assert_eq!(apps(""), ["a1", "Bot"].map(TruncatedText::name));
         let through = apps(r#","labels":{"actorApp":"ari:app/1"}"#);
@@ -418,7 +426,8 @@ mod tests {
         let subject = |actor: &str| {
             let targets = r#"[{"type":"group","id":"g"},{"type":"user","id":"7","name":"Mei"}]"#;
             let line = format!(r#"{{"actor":{actor},"targets":{targets}}}"#);
-            ReportEvent::of(&object(&line).unwrap()).login_subject(None).unwrap().label.name
+            let object = object(&line).unwrap();
+            ReportEvent::of(&object).login_subject(None).unwrap().label.name.into_owned()
         };
         for (actor, name) in [
             (r#"{"type":"anonymous","id":"-2"}"#, "Mei"),

@@ -1,6 +1,7 @@
 //! What is counted in one pass over the events, in memory that does not grow with them.
 
-use std::sync::{Arc, OnceLock};
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -10,6 +11,7 @@ use super::event_rows::{EventRows, KeptEvent, RowPosition};
 use super::frequency::{CountedEvent, FrequencyCounter};
 use super::guessed_logins::{LoginAttempt, LoginWatch};
 use super::report_event::{CHANGE_KINDS, CountedValue, ReportEvent, ReportSource, event_object};
+use super::text::TruncatedText;
 use crate::model::json::Document;
 use crate::model::meaning::Outcome;
 use crate::model::time::Timestamp;
@@ -150,7 +152,7 @@ impl EventStatistics {
             source: source.index,
             actor: event.actor(source.realm),
             action: event.action().map(CountedValue::plain),
-            sighting: OnceLock::new(),
+            sighting: OnceCell::new(),
         };
         if failed {
             self.failures.offer(position, keep);
@@ -171,15 +173,15 @@ impl EventStatistics {
                 position,
                 LoginAttempt {
                     failed,
-                    actor: event.login_subject(source.realm),
-                    address: event.address(),
-                    country: event.country().map(|country| country.label),
+                    actor: event.login_subject(source.realm).map(CountedValue::into_owned),
+                    address: event.address().map(TruncatedText::into_owned),
+                    country: event.country().map(|country| country.label.into_owned()),
                 },
             );
         }
     }
 
-    fn add_values(&mut self, event: &ReportEvent<'_>, counted: &CountedEvent) {
+    fn add_values(&mut self, event: &ReportEvent<'_>, counted: &CountedEvent<'_>) {
         let address = event.address().map(CountedValue::plain);
         self.actors.add_event(counted.actor.as_ref(), counted);
         self.actions.add_event(counted.action.as_ref(), counted);

@@ -1,6 +1,7 @@
 //! The texts of the page. What comes from outside is escaped, nothing in it hides, and it is cut
 //! where it is long; numbers, times and lists are put into words.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -241,24 +242,26 @@ fn is_mark(c: char) -> bool {
         | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// A text of bounded length, or the beginning of a longer one.
+/// A text of bounded length, or the beginning of a longer one. It borrows from the event that it is
+/// of: most values of an event are counted already, and need no copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TruncatedText {
-    text: String,
+pub struct TruncatedText<'a> {
+    text: Cow<'a, str>,
     /// What is said of a text that is not whole.
     note: Option<String>,
 }
 
-impl TruncatedText {
+impl<'a> TruncatedText<'a> {
     /// Of a name or id: different ones stay different, by the start of their hash.
-    pub fn name(text: &str) -> TruncatedText {
-        let mut short = TruncatedText::cut(text, MAX_NAME);
-        if let Some(note) = &mut short.note {
-            note.push_str(", SHA-256 ");
-            note.push_str(&hex(&Sha256::digest(text.as_bytes())[..6]));
-            note.push('…');
-        }
-        short
+    pub fn name(text: impl Into<Cow<'a, str>>) -> TruncatedText<'a> {
+        TruncatedText::cut(text.into(), MAX_NAME, |text| {
+            format!(", SHA-256 {}…", hex(&Sha256::digest(text.as_bytes())[..6]))
+        })
+    }
+
+    /// The same, kept beyond the event that it is of.
+    pub fn into_owned(self) -> TruncatedText<'static> {
+        TruncatedText { text: Cow::Owned(self.text.into_owned()), note: self.note }
     }
 
     /// The text, and what is said of one that is not whole.
@@ -267,17 +270,29 @@ impl TruncatedText {
     }
 
     /// Of a sentence.
-    pub fn sentence(text: &str) -> TruncatedText {
-        TruncatedText::cut(text, MAX_SENTENCE)
+    pub fn sentence(text: impl Into<Cow<'a, str>>) -> TruncatedText<'a> {
+        TruncatedText::cut(text.into(), MAX_SENTENCE, |_| String::new())
     }
 
-    fn cut(text: &str, limit: usize) -> TruncatedText {
-        let end = text.char_indices().nth(limit).map(|(end, _)| end);
-        let length = || group_digits(text.chars().count() as u64);
-        TruncatedText {
-            text: end.and_then(|end| text.get(..end)).unwrap_or(text).to_owned(),
-            note: end.map(|_| format!("… {} characters", length())),
-        }
+    /// `identify` says more of a text that is not whole.
+    fn cut(
+        text: Cow<'a, str>,
+        limit: usize,
+        identify: impl FnOnce(&str) -> String,
+    ) -> TruncatedText<'a> {
+        // No text has more characters than bytes.
+        let is_short = text.len() <= limit;
+        let cut = if is_short { None } else { text.char_indices().nth(limit) };
+        let Some((end, _)) = cut else {
+            return TruncatedText { text, note: None };
+        };
+        let length = group_digits(text.chars().count() as u64);
+        let note = Some(format!("… {length} characters{}", identify(&text)));
+        let text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or(text)),
+            Cow::Owned(text) => Cow::Owned(text.get(..end).unwrap_or(&text).to_owned()),
+        };
+        TruncatedText { text, note }
     }
 
     /// With places where a line may end, between the words of an action.
@@ -300,7 +315,7 @@ impl TruncatedText {
     }
 }
 
-impl Render for TruncatedText {
+impl Render for TruncatedText<'_> {
     fn render_to(&self, out: &mut String) {
         push_visible(&self.text, out);
         self.push_note(out);
@@ -309,17 +324,28 @@ impl Render for TruncatedText {
 
 /// Somebody or something: its name, and what else identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntityLabel {
+pub struct EntityLabel<'a> {
     /// What it is called.
-    pub name: TruncatedText,
+    pub name: TruncatedText<'a>,
     /// An id, an address, a type.
-    pub note: Option<TruncatedText>,
+    pub note: Option<TruncatedText<'a>>,
     /// Whether the source has a name for it; some know an id only.
     pub has_name: bool,
 }
 
+impl EntityLabel<'_> {
+    /// The same, kept beyond the event that it is of.
+    pub fn into_owned(self) -> EntityLabel<'static> {
+        EntityLabel {
+            name: self.name.into_owned(),
+            note: self.note.map(TruncatedText::into_owned),
+            has_name: self.has_name,
+        }
+    }
+}
+
 /// Apart from each other: a name that is written from the right must not take the note with it.
-impl Render for EntityLabel {
+impl Render for EntityLabel<'_> {
     fn render(&self) -> Markup {
         html! {
             bdi { (self.name) }
@@ -394,15 +420,15 @@ mod tests {
 
     #[test]
     fn a_short_text_is_whole() {
-        let rendered = |text: TruncatedText| text.render().into_string();
+        let rendered = |text: TruncatedText<'_>| text.render().into_string();
         assert_eq!(rendered(TruncatedText::name("Mei Tanaka")), "Mei Tanaka");
         let sentence = "ü".repeat(MAX_SENTENCE);
-        assert_eq!(rendered(TruncatedText::sentence(&sentence)), sentence);
+        assert_eq!(rendered(TruncatedText::sentence(sentence.as_str())), sentence);
     }
 
     #[test]
     fn long_texts_with_equal_beginnings_stay_distinct() {
-        let long = |end: &str| TruncatedText::name(&format!("{}{end}", "x".repeat(10_000)));
+        let long = |end: &str| TruncatedText::name(format!("{}{end}", "x".repeat(10_000)));
         assert_ne!(long("a"), long("b"));
         let shown = long("a").render().into_string();
         assert!(shown.len() < 200, "{shown}");

@@ -8,6 +8,8 @@ mod sql_view;
 mod time_order;
 mod value_table;
 
+use bytestring::ByteString;
+
 use crate::config::request::SavedEventQuery;
 use crate::config::settings::OutputFormat;
 use crate::filter::{self, EventFilter};
@@ -81,6 +83,7 @@ pub fn choose_events<E>(
     let mut reader = NormalizedReader {
         records: SavedRecordReader::new(&query.raw, taxonomy, query.now),
         needs_raw: query.needs_raw,
+        line: Vec::new(),
         unnamed: 0,
     };
     let mut lines = SavedLines::new(&query.inputs, report);
@@ -118,10 +121,15 @@ pub fn choose_events<E>(
     Ok(QueryCounts { unnamed: reader.unnamed, read: lines.counts, ..counts })
 }
 
+/// Bytes of room that are kept from one line to the next.
+const MAX_ROOM: usize = 64 * 1024;
+
 /// Makes a normalized event of whatever was saved.
 struct NormalizedReader {
     records: SavedRecordReader,
     needs_raw: bool,
+    /// Room for each line to be written in.
+    line: Vec<u8>,
     /// Raw lines whose events cannot have the ids that a pull gives them.
     unnamed: u64,
 }
@@ -142,16 +150,18 @@ impl NormalizedReader {
             return Ok(None);
         }
         let event = self.records.event(&saved);
-        let mut line = Vec::with_capacity(2 * doc.text().len());
+        let line = &mut self.line;
         match self.needs_raw {
-            true => {
-                render::append_line(OutputFormat::Normalized, &event, &saved.record, &mut line);
-            }
-            false => render::append_without_raw(&event, &mut line),
+            true => render::append_line(OutputFormat::Normalized, &event, &saved.record, line),
+            false => render::append_without_raw(&event, line),
         }
-        // What was just written is JSON in UTF-8.
-        let text = String::from_utf8(line).map_err(|_| UnusableLine::UnknownShape)?;
-        Document::parse(text.into()).map(Some).map_err(|_| UnusableLine::UnknownShape)
+        // What was just written is JSON in UTF-8. A copy that is just as long is cheaper than a new
+        // buffer for each line; without the newline, the document need not be compacted.
+        let text = str::from_utf8(line.trim_ascii_end()).map(ByteString::from);
+        line.clear();
+        line.shrink_to(MAX_ROOM);
+        let text = text.map_err(|_| UnusableLine::UnknownShape)?;
+        Document::parse(text).map(Some).map_err(|_| UnusableLine::UnknownShape)
     }
 }
 
