@@ -35,9 +35,9 @@ impl Exit {
     /// (a refused key, a full disk) matters more than one that the next run finishes by itself.
     const BY_SEVERITY: [Exit; 11] = [
         Exit::Done,
-        Exit::Alerts,
         Exit::Incomplete,
         Exit::RateLimited,
+        Exit::Alerts,
         Exit::Usage,
         Exit::Config,
         Exit::Credential,

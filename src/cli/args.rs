@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -428,6 +428,7 @@ pub struct DetectArgs {
     pub fail_on: Option<AlertSeverity>,
     /// Only show the reasoning of the alert with this id, or this part of an id
     #[arg(long, value_name = "ID", conflicts_with = "format")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub explain: Option<String>,
     /// Only show what can be found in these events, and what cannot
     #[arg(long, conflicts_with_all = ["format", "explain", "fail_on"])]

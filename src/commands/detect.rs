@@ -11,12 +11,12 @@ use crate::config::request::{AlertFormat, DetectRequest, SavedEventQuery};
 use crate::config::settings::Compression;
 use crate::detect::{
     AlertSchema, AlertSeverity, AlertTable, DetectionAlert, DetectionCoverage, DetectionEvent,
-    DetectionSetup, DetectionState, EventJudge,
+    DetectionSetup, DetectionState, EventJudge, JudgedAlert,
 };
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::filter::EventFilter;
-use crate::model::text::{counted, plural, visible};
+use crate::model::text::{counted, plural};
 use crate::search::{self, NextStep, QueryCounts, TimeSorter};
 use crate::sink::LineSink as _;
 use crate::sink::stdout::{self, StdoutSink};
@@ -39,7 +39,7 @@ pub async fn run(
         console.warn(warning);
     }
     let query = request.query.clone();
-    let is_explaining = request.explain.is_some();
+    let is_quiet = request.explain.is_some() || request.is_coverage;
     let fail_on = request.fail_on;
     let (outcome, mut exit) = query::run(query, env, console, move |work| {
         let mut detection = DetectionRun::new(&request, &setup);
@@ -48,7 +48,7 @@ pub async fn run(
         Ok((outcome, counts))
     })
     .await?;
-    outcome.report(console, is_explaining);
+    outcome.report(console, is_quiet);
     if outcome.is_unexplained {
         return Err(AppError::new(Exit::Usage, "no alert has this id")
             .hint("name the id, or the part of it that the table shows"));
@@ -169,7 +169,6 @@ impl<'a> DetectionRun<'a> {
         self.judge(&mut judge, &mut of_one_time)?;
         self.printer.finish()?;
         let state = judge.state();
-        self.outcome.excepted = state.excepted().values().sum();
         self.outcome.forgotten = state.forgotten();
         self.outcome.is_learning = state.is_learning(&self.setup.settings);
         self.outcome.is_unexplained = self.request.explain.is_some() && !self.printer.has_explained;
@@ -182,15 +181,29 @@ impl<'a> DetectionRun<'a> {
         judge: &mut EventJudge<'_>,
         events: &mut Vec<SortedEvent>,
     ) -> Result<(), AppError> {
-        events.sort_by(|a, b| (&a.event.mark, a.is_learned).cmp(&(&b.event.mark, b.is_learned)));
-        events.dedup_by(|later, first| later.event.mark == first.event.mark);
+        let key = |sorted: &SortedEvent| {
+            let SortedEvent { is_learned, event } = sorted;
+            // Whatever else differs, the order must not depend on that of the files.
+            let rest = postcard::to_stdvec(event).unwrap_or_default();
+            (event.mark.clone(), event.source.clone(), *is_learned, rest)
+        };
+        if events.len() > 1 {
+            events.sort_by_cached_key(key);
+        }
+        let name = |sorted: &SortedEvent| (sorted.event.mark.clone(), sorted.event.source.clone());
+        events.dedup_by(|later, first| name(later) == name(first));
         for SortedEvent { is_learned, event } in events.drain(..) {
-            for alert in judge.judge(&event) {
+            for JudgedAlert { alert, is_excepted } in judge.judge(&event) {
                 if is_learned {
                     continue;
                 }
+                if is_excepted {
+                    self.outcome.excepted += 1;
+                    continue;
+                }
                 self.outcome.note(&alert);
-                match alert.severity < self.request.min_severity {
+                let is_asked_for = self.request.explain.is_some();
+                match alert.severity < self.request.min_severity && !is_asked_for {
                     true => self.outcome.hidden += 1,
                     false => self.printer.print(&alert)?,
                 }
@@ -209,8 +222,8 @@ impl DetectionOutcome {
         }
     }
 
-    fn report(&self, console: &StderrConsole, is_explaining: bool) {
-        if is_explaining {
+    fn report(&self, console: &StderrConsole, is_quiet: bool) {
+        if is_quiet {
             return;
         }
         if self.undated > 0 {
@@ -291,14 +304,11 @@ impl AlertPrinter {
         match (&self.explain, &mut self.format) {
             (Some(id), _) => {
                 if alert.id.contains(id.as_str()) {
-                    let text = alert.explanation();
-                    let lines: Vec<String> = text.lines().map(visible).collect();
                     if self.has_explained {
                         self.text.push(b'\n');
                     }
                     self.has_explained = true;
-                    self.text.extend_from_slice(lines.join("\n").as_bytes());
-                    self.text.push(b'\n');
+                    self.text.extend_from_slice(alert.explanation().as_bytes());
                 }
             }
             (None, AlertOutput::Table(table)) => {

@@ -77,21 +77,19 @@ impl ConfigFile {
     fn alert_exception(&self, table: &ExceptionTable) -> Result<AlertException, ConfigError> {
         let at = ErrorLocation { file: self, source: None };
         let glob = |key: &str, text: &SpannedText| {
-            at.text(key, text, |text| Ok(ValuePattern::whole(text)))
+            at.text(key, text, |text| not_blank(text).map(ValuePattern::whole))
         };
-        let part =
-            |key: &str, text: &SpannedText| at.text(key, text, |text| Ok(ValuePattern::part(text)));
         let range = |text: &str| text.parse::<AddressRange>().map_err(HintedError::new);
         let exception = AlertException {
             rule: glob("detect.except.rule", &table.rule)?,
-            actor: part("detect.except.actor", &table.actor)?,
+            actor: glob("detect.except.actor", &table.actor)?,
             address: at.text("detect.except.address", &table.address, range)?,
-            country: at.text("detect.except.country", &table.country, |text| {
-                Ok(text.to_ascii_uppercase())
-            })?,
+            country: at.text("detect.except.country", &table.country, country_code)?,
             until: at.text("detect.except.until", &table.until, validate::instant)?,
             reason: at
-                .text("detect.except.reason", &table.reason, |text| Ok(text.to_owned()))?
+                .text("detect.except.reason", &table.reason, |text| {
+                    not_blank(text).map(str::to_owned)
+                })?
                 .unwrap_or_default(),
         };
         if exception.reason.is_empty() {
@@ -108,6 +106,21 @@ impl ConfigFile {
             )),
             false => Ok(exception),
         }
+    }
+}
+
+fn not_blank(text: &str) -> Result<&str, HintedError> {
+    match text.trim().is_empty() {
+        true => Err(HintedError::new("is empty").hint("leave the key out, or name what is meant")),
+        false => Ok(text),
+    }
+}
+
+fn country_code(text: &str) -> Result<String, HintedError> {
+    match text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        true => Ok(text.to_ascii_uppercase()),
+        false => Err(HintedError::new("is no code of a country")
+            .hint("name its two letters (ISO 3166-1), such as DE")),
     }
 }
 

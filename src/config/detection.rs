@@ -142,7 +142,7 @@ impl AddressTag {
 pub struct AlertException {
     /// The rule's id or name.
     pub rule: Option<ValuePattern>,
-    /// The actor: part of a name, email or id.
+    /// The actor's id or email. Never a name: people choose theirs.
     pub actor: Option<ValuePattern>,
     /// The address.
     pub address: Option<AddressRange>,

@@ -6,6 +6,7 @@ use super::event::{DetectionEvent, EventPerson, text_hash};
 use super::places::GeoPlace;
 pub use crate::config::detection::AlertSeverity;
 use crate::model::json::write::{ObjectWriter, object};
+use crate::model::text::visible;
 use crate::model::time::Timestamp;
 
 /// The version of the format of alerts.
@@ -185,9 +186,9 @@ impl DetectionAlert {
         out.texts("silence", self.silence.iter().map(String::as_str));
     }
 
-    /// Its reasoning, as sentences.
+    /// Its reasoning, as sentences, safe to show.
     pub fn explanation(&self) -> String {
-        let mut text = format!("{}\n\n{} ({})", self.id, self.title, self.severity);
+        let mut text = format!("{}\n\n{} ({})", self.id, visible(&self.title), self.severity);
         if self.is_learning {
             text += "\nThe history before it is short, so it counts as info.";
         }
@@ -196,16 +197,16 @@ impl DetectionAlert {
         }
         text += "\n\nWhy:";
         for reason in &self.why {
-            text += &format!("\n- {}", reason.sentence);
+            text += &format!("\n- {}", visible(&reason.sentence));
         }
         text += "\n\nProved by:";
         for id in &self.evidence {
-            text += &format!("\n- {id}");
+            text += &format!("\n- {}", visible(id));
         }
         if !self.silence.is_empty() {
             text += "\n\nIt would have been quiet if:";
             for silence in &self.silence {
-                text += &format!("\n- {silence}");
+                text += &format!("\n- {}", visible(silence));
             }
         }
         text + "\n"

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::places::{GeoDatabase, GeoPlace, PlaceOrigin};
 use super::sigma::RuleMatch;
 use crate::filter;
+use crate::model::event::REMOTE_ADDRESS;
 use crate::model::json::{Document, Node};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::name::SourceKind;
@@ -79,6 +80,8 @@ pub struct DetectionEvent {
     pub user: Option<EventPerson>,
     /// The address that it came from.
     pub address: Option<IpAddr>,
+    /// There is something in the place of an address that is none.
+    pub has_unreadable_address: bool,
     /// Where that is.
     pub place: Option<GeoPlace>,
     /// What kind of thing was done.
@@ -208,9 +211,10 @@ impl DetectionEvent {
         places: Option<&GeoDatabase>,
     ) -> Option<DetectionEvent> {
         let time = filter::time_of(event)?;
-        let [id, source, action, category, outcome, actor, targets, client] =
+        let [id, source, action, category, outcome, actor, targets, client, labels] =
             event.root().fields([
                 "id", "source", "action", "category", "outcome", "actor", "targets", "client",
+                "labels",
             ]);
         let text = |node: Option<Node<'_>>| node.and_then(Node::scalar).map(short);
         let action = text(action).unwrap_or_default();
@@ -224,7 +228,9 @@ impl DetectionEvent {
         let targets = || targets.into_iter().flat_map(Node::items).take(MAX_TARGETS);
         let first = targets().next();
         let user = targets().find(is_target_user);
-        let address = client.and_then(|client| client.text_of("ip"));
+        let stated = client.and_then(|client| client.get("ip"));
+        let unread = labels.and_then(|labels| labels.get(REMOTE_ADDRESS));
+        let address = stated.and_then(Node::text);
         let address = address.and_then(|ip| ip.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
         let outcome = outcome.and_then(Node::text);
         let outcome = outcome.and_then(|word| Outcome::from_word(&word));
@@ -235,7 +241,7 @@ impl DetectionEvent {
             mark: EventMark {
                 time,
                 id: match id.and_then(Node::scalar) {
-                    Some(id) => id.into_owned(),
+                    Some(id) => exact(id),
                     None => {
                         format!("line:{}", text_hash(&[&String::from_utf8_lossy(event.text())]))
                     }
@@ -250,6 +256,7 @@ impl DetectionEvent {
             user: user.and_then(|user| EventPerson::of(user, realm.as_deref())),
             place: place_of(client, address, places),
             address,
+            has_unreadable_address: address.is_none() && stated.or(unread).is_some(),
             deed,
             action,
             matches,

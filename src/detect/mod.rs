@@ -19,8 +19,6 @@ mod rule_alerts;
 mod setup;
 pub mod sigma;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::config::detection::{AlertException, DetectSettings};
@@ -45,8 +43,15 @@ pub struct DetectionState {
     correlations: CorrelationState,
     /// The last event that was judged, in the order of time.
     judged: Option<EventMark>,
-    /// Alerts that an exception has kept back, by the number of the exception.
-    excepted: BTreeMap<usize, u64>,
+}
+
+/// What was found, and whether it is told of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedAlert {
+    /// What was found.
+    pub alert: DetectionAlert,
+    /// An exception keeps it back.
+    pub is_excepted: bool,
 }
 
 /// Judges events.
@@ -69,7 +74,7 @@ impl<'a> EventJudge<'a> {
 
     /// The alerts of an event. Events come in the order of [`EventMark`]; one that does not is
     /// late, and is judged with what is remembered on both sides of it.
-    pub fn judge(&mut self, event: &DetectionEvent) -> Vec<DetectionAlert> {
+    pub fn judge(&mut self, event: &DetectionEvent) -> Vec<JudgedAlert> {
         let state = &mut self.state;
         let settings = &self.setup.settings;
         let is_late = state.judged.as_ref().is_some_and(|judged| event.mark < *judged);
@@ -91,14 +96,11 @@ impl<'a> EventJudge<'a> {
         ));
         let alerts =
             findings.into_iter().map(|finding| DetectionAlert::new(finding, event, is_late));
-        let mut told = Vec::new();
-        for alert in alerts {
-            match settings.exceptions.iter().position(|exception| exception.covers(&alert)) {
-                Some(exception) => *state.excepted.entry(exception).or_default() += 1,
-                None => told.push(alert),
-            }
-        }
-        told
+        let judged = |alert: DetectionAlert| {
+            let is_excepted = settings.exceptions.iter().any(|exception| exception.covers(&alert));
+            JudgedAlert { alert, is_excepted }
+        };
+        alerts.map(judged).collect()
     }
 }
 
@@ -112,11 +114,6 @@ impl DetectionSetup {
 }
 
 impl DetectionState {
-    /// Alerts that each exception has kept back, by its number.
-    pub fn excepted(&self) -> &BTreeMap<usize, u64> {
-        &self.excepted
-    }
-
     /// Users and addresses that were forgotten to make room.
     pub fn forgotten(&self) -> u64 {
         let correlations = &self.correlations;
@@ -140,8 +137,8 @@ impl AlertException {
             .is_none_or(|pattern| pattern.fits(&alert.rule.id) || pattern.fits(&alert.rule.name));
         let actor = self.actor.as_ref().is_none_or(|pattern| {
             alert.actor.as_ref().is_some_and(|actor| {
-                let texts = [Some(actor.id()), actor.name.as_deref(), actor.email.as_deref()];
-                texts.into_iter().flatten().any(|text| pattern.fits(text))
+                let email = actor.email.as_deref();
+                pattern.fits(actor.id()) || email.is_some_and(|email| pattern.fits(email))
             })
         });
         let address = self.address.as_ref().is_none_or(|range| {

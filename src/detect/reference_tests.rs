@@ -16,7 +16,7 @@ use super::event::{
     AccessChange, AdminClass, DetectionEvent, EventDeed, EventMark, EventPerson, LoginResult,
 };
 use super::places::{AddressLists, GeoPlace, PlaceOrigin, travel_distance};
-use super::{DetectionSetup, DetectionState, EventJudge};
+use super::{DetectionSetup, DetectionState, EventJudge, JudgedAlert};
 use crate::config::detection::{
     AddressListSettings, AddressTag, DetectionThresholds, days, minutes,
 };
@@ -759,6 +759,7 @@ impl HistoryCase {
         let address = sketch.address.map(|number| (number % count + first) % ADDRESSES.len());
         let place = sketch.place.map(|number| PLACES[number % self.places]);
         DetectionEvent {
+            has_unreadable_address: false,
             mark: EventMark {
                 time: Timestamp::from_timestamp_millis(milliseconds).unwrap(),
                 id: format!("event-{number:04}"),
@@ -936,7 +937,7 @@ fn judged_by_engine(
     let mut judge = EventJudge::new(setup, DetectionState::default());
     let mut found = Vec::new();
     for event in history {
-        for alert in judge.judge(event) {
+        for JudgedAlert { alert, .. } in judge.judge(event) {
             let key = ExpectedAlert {
                 completed_by: event.mark.id.clone(),
                 rule: alert.rule.id,

@@ -108,6 +108,18 @@ fn the_same_events_give_the_same_alerts_in_whatever_files_and_order() {
 }
 
 #[test]
+fn copies_of_an_event_that_differ_give_the_same_alerts_in_any_order() {
+    let mut events = guessed_password();
+    events.push(event("org:in", "2026-11-20T09:05:00Z", json!({"actor": {"id": "u1"}})));
+    let site = with(&events);
+    let forward = site.ok(&["detect", "--no-learning", "events.jsonl"]).text();
+    events.reverse();
+    fs::write(site.path("events.jsonl"), events.concat()).unwrap();
+    let backward = site.ok(&["detect", "--no-learning", "events.jsonl"]).text();
+    assert!(forward == backward && forward.lines().count() == 2, "{forward}{backward}");
+}
+
+#[test]
 fn an_alert_says_who_did_what_why_and_what_would_have_kept_it_quiet() {
     let site = with(&guessed_password());
     let alerts = site.ok(&["detect", "--no-learning", "events.jsonl"]);
@@ -127,6 +139,9 @@ fn an_alert_says_who_did_what_why_and_what_would_have_kept_it_quiet() {
         assert!(text.starts_with(id) && text.contains("Why:\n- 12 logins of Mei Tanaka"), "{text}");
         assert_eq!(text.matches("org:f").count(), 12, "{text}");
     }
+    let hidden = ["--min-severity", "critical", "--explain", id];
+    site.ok(&[&["detect", "--no-learning", "events.jsonl"], &hidden[..]].concat());
+    site.run(&["detect", "events.jsonl", "--explain", ""]).fails(2, &["a value is required"]);
     let unknown = site.run(&["detect", "events.jsonl", "--explain", "nosuch"]);
     unknown.fails(2, &["no alert has this id"]);
 }
@@ -172,15 +187,27 @@ fn a_job_can_fail_on_alerts() {
 fn exceptions_keep_alerts_back_and_are_counted() {
     let mut site = with(&guessed_password());
     site.set_detect(
-        "[[detect.except]]\nrule = 'failed_*'\nactor = 'tanaka'\nreason = 'a test'\n\
+        "[[detect.except]]\nrule = 'failed_*'\nactor = 'u?'\nreason = 'a test'\n\
          [[detect.except]]\nrule = '*'\naddress = '198.51.100.0/24'\nreason = 'elsewhere'\n\
          [[detect.except]]\nrule = 'success*'\nuntil = '2026-11-20'\nreason = 'over'\n",
     );
     let run = site.ok(&["detect", "--no-learning", "events.jsonl"]);
     assert_eq!(rules(&run), ["success_after_failures"]);
     assert!(run.stderr.contains("1 kept back by exceptions"), "{}", run.stderr);
-    site.set_detect("[[detect.except]]\nrule = 'x'\n");
-    site.run(&["detect", "events.jsonl"]).refused(6, &["`detect.except.reason` is missing"]);
+    // People choose their names: an exception for somebody must not cover whoever takes theirs.
+    site.set_detect("[[detect.except]]\nactor = '*tanaka*'\nreason = 'a test'\n");
+    assert_eq!(rules(&site.ok(&["detect", "--no-learning", "events.jsonl"])).len(), 2);
+    for (wrong, words) in [
+        ("rule = 'x'", "`detect.except.reason` is missing"),
+        ("rule = 'x'\nreason = ' '", "`detect.except.reason`: is empty"),
+        ("reason = 'all'", "names a rule, an actor, an address or a country"),
+        ("country = 'Iceland'\nreason = 'x'", "is no code of a country"),
+    ] {
+        site.set_detect(&format!("[[detect.except]]\n{wrong}\n"));
+        let run = site.run(&["detect", "events.jsonl"]);
+        assert_eq!(run.code, 6, "{wrong}");
+        assert!(run.stderr.contains(words), "{wrong}: {}", run.stderr);
+    }
 }
 
 #[test]
@@ -238,6 +265,8 @@ fn coverage_says_what_can_be_found_and_what_cannot() {
     assert!(row("Many failed logins").contains("12 events are failed logins"), "{text}");
     assert!(row("Far more content read").starts_with("cannot"), "{text}");
     assert!(row("listed address").contains("no list of addresses"), "{text}");
+    let messages = site.ok(&["detect", "events.jsonl", "--coverage"]).stderr;
+    assert!(!messages.contains("alert"), "nothing was judged: {messages}");
 }
 
 #[test]
@@ -249,6 +278,8 @@ fn what_cannot_be_judged_is_said() {
     let run = site.run(&["detect", "--no-learning", "events.jsonl"]);
     run.fails(3, &["1 event has no time", "not JSON"]);
     assert_eq!(rules(&run).len(), 2, "the rest is judged");
+    let looking = site.run(&["detect", "--no-learning", "events.jsonl", "--fail-on", "high"]);
+    assert_eq!(looking.code, 10, "the alert matters more than the line");
 }
 
 #[test]

@@ -155,7 +155,9 @@ impl EventJudgement<'_> {
         evidence.push(self.event.mark.id.clone());
         failed.note_success();
         let name = shown(subject);
-        let title = format!("{name} logged in after {count} logins had failed");
+        let is_all = count < self.thresholds.failed_logins as usize + MORE_FAILURES;
+        let at_least = if is_all { "" } else { "at least " };
+        let title = format!("{name} logged in after {at_least}{count} logins had failed");
         let severity = AlertSeverity::High;
         let mut finding = SUCCESS_AFTER_FAILURES.finding(severity, &subject.key, title);
         let whose = match own {
@@ -167,8 +169,8 @@ impl EventJudgement<'_> {
             (self.time - last.time).num_minutes(),
             limit,
             format!(
-                "{count} logins {whose} had failed, the last of them at {}; up to {limit} minutes \
-                 count.",
+                "{at_least}{count} logins {whose} had failed, the last at {}; up to {limit} \
+                 minutes count.",
                 shown_time(last.time)
             ),
         ));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::alert::{AlertReason, AlertRule, AlertSeverity, DetectionFinding};
 use super::event::{DetectionEvent, EventPerson, LoginResult};
 use super::history::{
-    AddressHistory, HistoryMap, OrganizationHistory, SeenSpan, UserHistory, person_hash,
+    AddressHistory, HistoryMap, OrganizationHistory, SeenSpan, UserHistory, day_of, person_hash,
 };
 use super::places::AddressLists;
 use crate::config::detection::{AddressTag, DetectionThresholds, days};
@@ -186,8 +186,8 @@ impl AnomalyState {
 
     /// Whether nothing can be called unusual at the last event that was judged.
     pub fn is_learning(&self, thresholds: &DetectionThresholds) -> bool {
-        let last = self.organization.seen.last();
-        last.is_none_or(|last| self.organization.is_learning(last, thresholds))
+        let last = self.organization.seen.last().unwrap_or_default();
+        self.organization.is_learning(last, thresholds)
     }
 
     /// How usual it is that the actor of `event` administrates, before it is judged.
@@ -201,11 +201,12 @@ impl AnomalyState {
         let first_seen = |address| {
             let addresses = history.map_or(&[][..], |history| &history.addresses);
             let known = addresses.iter().find(|known| known.address == address)?;
-            known.seen.first().filter(|first| *first <= time - days(1))
+            known.seen.first().filter(|first| day_of(*first) < day_of(time))
         };
         ActorStanding {
             admin_days: history.map_or(0, |history| history.acts.days_before(time, 30)),
             address: match event.address {
+                None if event.has_unreadable_address => KnownAddress::New,
                 None => KnownAddress::NotStated,
                 Some(address) => first_seen(address).map_or(KnownAddress::New, KnownAddress::Since),
             },
