@@ -79,6 +79,7 @@ struct DetectionOutcome {
     hidden: u64,
     excepted: u64,
     forgotten: u64,
+    uncorrelated: u64,
     undated: u64,
     is_learning: bool,
     is_unexplained: bool,
@@ -170,6 +171,7 @@ impl<'a> DetectionRun<'a> {
         self.printer.finish()?;
         let state = judge.state();
         self.outcome.forgotten = state.forgotten();
+        self.outcome.uncorrelated = state.uncorrelated();
         self.outcome.is_learning = state.is_learning(&self.setup.settings);
         self.outcome.is_unexplained = self.request.explain.is_some() && !self.printer.has_explained;
         Ok(self.outcome)
@@ -232,9 +234,16 @@ impl DetectionOutcome {
         }
         if self.forgotten > 0 {
             console.warn(format!(
-                "{} of users, addresses and groups forgotten to keep memory bounded: for these \
+                "{} of users and addresses forgotten to keep memory bounded: for these \
                  nothing is `new` any more; raise `max_users` of `[detect]`",
                 plural(self.forgotten, "history was", "histories were")
+            ));
+        }
+        if self.uncorrelated > 0 {
+            let what = plural(self.uncorrelated, "event or group", "events and groups");
+            console.warn(format!(
+                "{what} of correlations left out to keep memory bounded: a rule that counts events \
+                 may have missed something; group by fields with fewer values, or in less time"
             ));
         }
         let mut parts = Vec::new();

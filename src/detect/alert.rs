@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::event::{DetectionEvent, EventPerson, text_hash};
+use super::event::{DetectionEvent, EventPerson};
 use super::places::GeoPlace;
 pub use crate::config::detection::AlertSeverity;
+use crate::model::hashing::text_hash;
 use crate::model::json::write::{ObjectWriter, object};
 use crate::model::text::visible;
 use crate::model::time::Timestamp;

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::places::{GeoDatabase, GeoPlace, PlaceOrigin};
 use super::sigma::RuleMatch;
 use crate::filter;
 use crate::model::event::REMOTE_ADDRESS;
+use crate::model::hashing::{bounded_key, text_hash};
 use crate::model::json::{Document, Node};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
-use crate::model::text::{bounded, hex};
+use crate::model::text::bounded;
 use crate::model::time::Timestamp;
 use crate::normalise::countries::country_code;
 
@@ -48,8 +48,6 @@ const ENABLING: [&str; 4] = [
     "user_unsuspended",
 ];
 
-/// Bytes of an id that is kept as it is.
-const MAX_KEY: usize = 200;
 /// Targets that are looked at.
 const MAX_TARGETS: usize = 20;
 
@@ -197,7 +195,7 @@ impl EventPerson {
     fn of(node: Node<'_>, realm: Option<&str>) -> Option<EventPerson> {
         let [id, name, email] =
             node.fields(["id", "name", "email"]).map(|value| value.and_then(Node::scalar));
-        let own = exact(id.as_ref().or(email.as_ref()).or(name.as_ref())?.clone());
+        let own = bounded_key(id.as_ref().or(email.as_ref()).or(name.as_ref())?.clone());
         let key = realm.map_or_else(|| own.clone(), |realm| [realm, "\n", &own].concat());
         Some(EventPerson { key, name: name.map(short), email: email.map(short) })
     }
@@ -241,7 +239,7 @@ impl DetectionEvent {
             mark: EventMark {
                 time,
                 id: match id.and_then(Node::scalar) {
-                    Some(id) => exact(id),
+                    Some(id) => bounded_key(id),
                     None => {
                         format!("line:{}", text_hash(&[&String::from_utf8_lossy(event.text())]))
                     }
@@ -340,22 +338,4 @@ fn place_of(
 /// A bounded copy, for people to read.
 fn short(text: Cow<'_, str>) -> String {
     bounded(text).into_owned()
-}
-
-/// A bounded copy that no other text has.
-fn exact(text: Cow<'_, str>) -> String {
-    match text.len() <= MAX_KEY {
-        true => text.into_owned(),
-        false => format!("sha256:{}", text_hash(&[&text])),
-    }
-}
-
-/// Names several texts; different ones never the same.
-pub fn text_hash(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    hex(hash.finalize().get(..16).unwrap_or_default())
 }

@@ -34,6 +34,8 @@ pub use event::{DetectionEvent, EventMark};
 pub use setup::{DetectionError, DetectionSetup};
 
 #[cfg(test)]
+mod adversary_tests;
+#[cfg(test)]
 mod reference_tests;
 
 /// What is remembered from one event to the next.
@@ -116,10 +118,12 @@ impl DetectionSetup {
 impl DetectionState {
     /// Users and addresses that were forgotten to make room.
     pub fn forgotten(&self) -> u64 {
-        let correlations = &self.correlations;
         self.anomalies.forgotten()
-            + correlations.forgotten_groups()
-            + correlations.forgotten_events()
+    }
+
+    /// Events and groups that correlations could not keep, and so may have missed something.
+    pub fn uncorrelated(&self) -> u64 {
+        self.correlations.forgotten()
     }
 
     /// Whether nothing can be called unusual yet.

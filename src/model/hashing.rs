@@ -1,8 +1,13 @@
-//! Quick hashes of short texts and of numbers, where nobody gains by a collision.
+//! Quick hashes of short texts and of numbers, where nobody gains by a collision; and hashes that
+//! stand for texts, where somebody would.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use sha2::{Digest as _, Sha256};
+
+use super::text::hex;
 
 /// A map whose keys nobody can choose so that they collide: fixed words, or cryptographic hashes.
 pub type QuickMap<K, V> = HashMap<K, V, FixedState>;
@@ -35,6 +40,27 @@ pub fn quick_hash(bytes: &[u8]) -> u64 {
 fn fold(word: u64) -> u64 {
     let product = u128::from(word ^ SPREAD) * u128::from(SPREAD);
     (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Bytes of a key that is kept as it is.
+const MAX_KEY: usize = 200;
+
+/// A bounded copy that no other text has.
+pub fn bounded_key(text: Cow<'_, str>) -> String {
+    match text.len() <= MAX_KEY {
+        true => text.into_owned(),
+        false => format!("sha256:{}", text_hash(&[&text])),
+    }
+}
+
+/// Names several texts; different ones never the same.
+pub fn text_hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex(hash.finalize().get(..16).unwrap_or_default())
 }
 
 #[cfg(test)]

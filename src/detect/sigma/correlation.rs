@@ -5,74 +5,64 @@
 //! is told of once: what follows within the timespan, and fits too, is the same **episode**. A late
 //! event is put where it belongs, and the windows that it is in are judged again.
 //!
-//! Bounds: groups, events of a group and events of all groups; what was not seen for longest leaves
-//! first, and is counted.
+//! Each correlation has a bound of its own, so that a flood of what one counts leaves the windows of
+//! the others. Over it, first leave the events that no window has any more (they are kept for late
+//! ones only), then those of long windows that no condition needs, then the groups with the fewest
+//! events; what could still have counted is reported.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::correlation_rule::{CorrelationRule, MAX_WINDOW, RuleExpression, WindowTest, fits};
+use super::window_tally::{WindowEvent, WindowTally};
 use super::{RuleMatch, RuleSet};
 use crate::model::time::Timestamp;
 
-/// The most groups, of all correlations together.
-const MAX_GROUPS: usize = 10_000;
+/// The most texts (ids, values, names of groups) that the windows of a correlation keep.
+const MAX_TEXTS: usize = 20_000;
 
-/// The most events, of all groups together.
-const MAX_EVENTS: usize = 20_000;
+/// The most of all correlations together.
+const MAX_ALL_TEXTS: usize = 200_000;
 
 /// The most ids that a finding names.
 const MAX_EVIDENCE: usize = MAX_WINDOW;
+
+/// The ids that an event keeps which is another correlation's finding: the first and the last.
+const CHAINED_EVIDENCE: usize = 20;
 
 /// How much longer than two windows an event is kept for those that are late, in hours.
 const LATE_HOURS: i64 = 24;
 
 /// The windows of all correlations.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CorrelationState {
     /// By [`CorrelationRule::key`].
     windows: BTreeMap<String, CorrelationWindows>,
-    /// Rises with each change of a group.
-    clock: u64,
-    events: usize,
-    groups: usize,
-    forgotten_groups: u64,
-    forgotten_events: u64,
+    forgotten: u64,
     #[serde(skip)]
     is_bound: bool,
 }
 
 /// The groups of a correlation, by the values that their events share.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct CorrelationWindows(#[serde(with = "group_list")] BTreeMap<Vec<String>, GroupWindow>);
-
-/// Events of one group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct GroupWindow {
-    /// [`CorrelationState::clock`] of the last change.
-    changed: u64,
-    /// In the order of time and id.
-    events: VecDeque<WindowEvent>,
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct CorrelationWindows {
+    groups: BTreeMap<Vec<String>, GroupWindow>,
+    /// How many texts they keep.
+    weight: usize,
 }
 
-/// An event in a window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct WindowEvent {
-    time: Timestamp,
-    id: String,
-    /// A bit for each of the correlation's rules that it matches.
-    inputs: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    values: Vec<String>,
-    /// Where it is another correlation's finding, that one's evidence.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    evidence: Vec<String>,
-    /// Whether the window that it ends fits.
-    fits: bool,
-    /// Whether its episode was told of.
-    is_told: bool,
+/// Events of one group.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct GroupWindow {
+    /// In the order of time and id.
+    events: VecDeque<WindowEvent>,
+    /// How many texts they keep.
+    weight: usize,
+    /// Of the window that was judged last.
+    #[serde(skip)]
+    tally: WindowTally,
 }
 
 /// A window that fits.
@@ -118,9 +108,12 @@ impl CorrelationState {
             return Vec::new();
         }
         self.bind(rules);
+        let count = rules.correlations().len().max(1);
+        let most = MAX_TEXTS.min(MAX_ALL_TEXTS / count);
         // What each correlation gets; one that counts another stands behind it.
         let mut waiting: BTreeMap<usize, Vec<GroupEvent>> = BTreeMap::new();
         for found in matches.iter().flat_map(|found| &found.groups) {
+            self.forgotten += found.left_out;
             let event = WindowEvent {
                 time,
                 id: id.to_owned(),
@@ -140,7 +133,7 @@ impl CorrelationState {
                 continue;
             };
             for event in events {
-                for (finding, event_id) in self.insert(correlation, event) {
+                for (finding, event_id) in self.insert(correlation, event, most) {
                     for &(user, input) in rules.uses_of(finding.rule) {
                         let event = chained(rules, user, input, &finding, &event_id);
                         waiting.entry(user).or_default().extend(event);
@@ -152,14 +145,9 @@ impl CorrelationState {
         told
     }
 
-    /// How many groups left before their time, because there were too many.
-    pub fn forgotten_groups(&self) -> u64 {
-        self.forgotten_groups
-    }
-
-    /// How many events left a window before their time, because it had too many.
-    pub fn forgotten_events(&self) -> u64 {
-        self.forgotten_events
+    /// How many events and groups left before their time, because there were too many.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Forgets the windows of correlations that are no longer there, or say something else.
@@ -167,42 +155,32 @@ impl CorrelationState {
         if !self.is_bound {
             let keys: BTreeSet<_> = rules.correlations().iter().map(|rule| &rule.key).collect();
             self.windows.retain(|key, _| keys.contains(key));
-            self.count();
             self.is_bound = true;
         }
     }
 
-    fn count(&mut self) {
-        let groups = self.windows.values().flat_map(|windows| windows.0.values());
-        (self.groups, self.events) =
-            groups.fold((0, 0), |(count, events), group| (count + 1, events + group.events.len()));
-    }
-
-    /// Puts an event into its group; what is to be told, with the id of the event that ends the
-    /// window.
+    /// Puts an event into its group, of which at most `most` texts are kept; what is to be told,
+    /// with the id of the event that ends the window.
     fn insert(
         &mut self,
         correlation: &CorrelationRule,
         event: GroupEvent,
+        most: usize,
     ) -> Vec<(CorrelationFinding, String)> {
-        self.clock += 1;
         let GroupEvent { group: values, event } = event;
         let windows = self.windows.entry(correlation.key.clone()).or_default();
-        let mut is_new = false;
-        let group = windows.0.entry(values.clone()).or_insert_with(|| {
-            is_new = true;
+        let group = windows.groups.entry(values.clone()).or_insert_with(|| {
+            windows.weight += values.len();
             GroupWindow::default()
         });
-        self.groups += usize::from(is_new);
-        group.changed = self.clock;
-        let before = group.events.len();
-        let found = group.insert(correlation, event, &mut self.forgotten_events);
-        self.events = (self.events + group.events.len()).saturating_sub(before);
+        let before = group.weight;
+        let found = group.insert(correlation, event, &mut self.forgotten);
+        windows.weight = windows.weight + group.weight - before;
+        if windows.weight > most {
+            self.forgotten += windows.make_room(correlation, most);
+        }
         let names = correlation.group_by.iter().cloned();
         let shared: Vec<_> = names.zip(values).collect();
-        if self.groups > MAX_GROUPS || self.events > MAX_EVENTS {
-            self.forget();
-        }
         let findings = found.into_iter().map(|window| {
             let FittingWindow { time, id, count, evidence } = window;
             let group = shared.clone();
@@ -210,21 +188,53 @@ impl CorrelationState {
         });
         findings.collect()
     }
+}
 
-    /// Forgets the sixteenth of the groups that changed longest ago.
-    fn forget(&mut self) {
-        let groups = self.windows.values().flat_map(|windows| windows.0.values());
-        let mut changes: Vec<u64> = groups.map(|group| group.changed).collect();
-        changes.sort_unstable();
-        let Some(&limit) = changes.get(changes.len() / 16) else {
-            return;
-        };
-        for windows in self.windows.values_mut() {
-            windows.0.retain(|_, group| group.changed > limit);
+impl CorrelationWindows {
+    /// Makes room for a sixteenth of `most` texts; returns how many events and groups that could
+    /// still have counted left for it.
+    fn make_room(&mut self, correlation: &CorrelationRule, most: usize) -> u64 {
+        let most = most - most / 16;
+        let newest = self.groups.values().filter_map(GroupWindow::newest).max();
+        let begin = earlier(newest.unwrap_or_default(), correlation.span);
+        for group in self.groups.values_mut() {
+            while group.events.front().is_some_and(|event| event.time < begin) {
+                group.remove_first();
+            }
         }
-        let before = self.groups as u64;
-        self.count();
-        self.forgotten_groups += before.saturating_sub(self.groups as u64);
+        self.groups.retain(|_, group| !group.events.is_empty());
+        let mut forgotten = 0;
+        if self.weigh() > most {
+            let share = (most / self.groups.len().max(1)).max(correlation.needed());
+            for group in self.groups.values_mut() {
+                while group.events.len() > share {
+                    group.remove_first();
+                    forgotten += u64::from(!correlation.counts_events());
+                }
+            }
+        }
+        if self.weigh() > most {
+            let sizes = self.groups.iter();
+            let mut sizes: Vec<_> = sizes
+                .map(|(key, group)| (group.events.len(), group.newest(), key.clone()))
+                .collect();
+            sizes.sort_unstable();
+            for (_, _, key) in sizes {
+                if self.weight <= most {
+                    break;
+                }
+                if let Some(group) = self.groups.remove(&key) {
+                    self.weight -= key.len() + group.weight;
+                    forgotten += 1;
+                }
+            }
+        }
+        forgotten
+    }
+
+    fn weigh(&mut self) -> usize {
+        self.weight = self.groups.iter().map(|(key, group)| key.len() + group.weight).sum();
+        self.weight
     }
 }
 
@@ -253,11 +263,19 @@ fn chained(
         id: id.to_owned(),
         inputs: 1 << input,
         values: counted.value_field.iter().filter_map(value_of).collect(),
-        evidence: finding.evidence.clone(),
+        evidence: ends_of(&finding.evidence),
         fits: false,
         is_told: false,
     };
     Some(GroupEvent { group: group?, event })
+}
+
+/// The first and the last of many ids.
+fn ends_of(ids: &[String]) -> Vec<String> {
+    let last = ids.len().saturating_sub(CHAINED_EVIDENCE / 2);
+    let is_end = |at: usize| at < CHAINED_EVIDENCE / 2 || at >= last;
+    let ends = ids.iter().enumerate().filter(|(at, _)| is_end(*at));
+    ends.map(|(_, id)| id.clone()).collect()
 }
 
 /// A window that fits and was not told of.
@@ -304,13 +322,19 @@ impl GroupWindow {
         };
         match self.events.get_mut(at) {
             Some(same) if (same.time, same.id.as_str()) == wanted => {
+                self.weight -= same.weight();
                 same.inputs |= event.inputs;
                 same.values.extend(event.values);
                 same.values.sort();
                 same.values.dedup();
+                self.weight += same.weight();
             }
-            _ => self.events.insert(at, event),
+            _ => {
+                self.weight += event.weight();
+                self.events.insert(at, event);
+            }
         }
+        self.tally.note_change(at);
         at
     }
 
@@ -383,20 +407,21 @@ impl GroupWindow {
     }
 
     /// Whether the window that the event at `end` ends fits.
-    fn is_fit(&self, correlation: &CorrelationRule, end: usize) -> bool {
+    fn is_fit(&mut self, correlation: &CorrelationRule, end: usize) -> bool {
         let start = self.window_start(correlation, end);
-        let events = || self.events.range(start..=end);
-        let inputs = || events().fold(0, |inputs, event| inputs | event.inputs);
-        let all = correlation.all_inputs();
+        if !correlation.counts_events() {
+            self.tally.slide(&self.events, start..end + 1);
+        }
+        let (inputs, all) = (self.tally.inputs(), correlation.all_inputs());
         match &correlation.test {
             WindowTest::EventCount(comparisons) => fits(comparisons, (end + 1 - start) as u64),
-            WindowTest::ValueCount(comparisons) => fits(comparisons, value_count(events())),
-            WindowTest::RuleCount(comparisons) => {
-                fits(comparisons, u64::from(inputs().count_ones()))
+            WindowTest::ValueCount(comparisons) => fits(comparisons, self.tally.value_count()),
+            WindowTest::RuleCount(comparisons) => fits(comparisons, u64::from(inputs.count_ones())),
+            WindowTest::AllRules => inputs == all,
+            WindowTest::Rules(expression) => holds(expression, inputs),
+            WindowTest::Sequence => {
+                inputs == all && is_sequence(self.events.range(start..=end), all)
             }
-            WindowTest::AllRules => inputs() == all,
-            WindowTest::Rules(expression) => holds(expression, inputs()),
-            WindowTest::Sequence => inputs() == all && is_sequence(events(), all),
         }
     }
 
@@ -404,44 +429,48 @@ impl GroupWindow {
     fn window(&self, correlation: &CorrelationRule, end: usize) -> Option<FittingWindow> {
         let last = self.events.get(end)?;
         let start = self.window_start(correlation, end);
-        let events = self.events.range(start..=end);
+        let tally = WindowTally::of(&self.events, start..end + 1);
         let count = match &correlation.test {
             WindowTest::EventCount(_) => (end + 1 - start) as u64,
-            WindowTest::ValueCount(_) => value_count(events.clone()),
-            _ => {
-                let inputs = events.clone().fold(0, |inputs, event| inputs | event.inputs);
-                u64::from(inputs.count_ones())
-            }
+            WindowTest::ValueCount(_) => tally.value_count(),
+            _ => u64::from(tally.inputs().count_ones()),
         };
         Some(FittingWindow {
             time: last.time,
             id: last.id.clone(),
             count,
-            evidence: evidence(events),
+            evidence: evidence(self.events.range(start..=end)),
         })
     }
 
     /// Forgets what no late event can need, and what is too much.
     fn trim(&mut self, correlation: &CorrelationRule, forgotten: &mut u64) {
-        let Some(newest) = self.events.back().map(|event| event.time) else {
+        let Some(newest) = self.newest() else {
             return;
         };
         let kept = correlation.span * 2 + TimeDelta::hours(LATE_HOURS);
         let begin = earlier(newest, kept);
         while self.events.front().is_some_and(|event| event.time < begin) {
-            self.events.pop_front();
+            self.remove_first();
         }
         while self.events.len() > MAX_WINDOW {
-            let oldest = self.events.pop_front();
+            let oldest = self.remove_first();
             let in_window = earlier(newest, correlation.span);
-            *forgotten += u64::from(oldest.is_some_and(|event| event.time >= in_window));
+            let counted = oldest.is_some_and(|event| event.time >= in_window);
+            *forgotten += u64::from(counted && !correlation.counts_events());
         }
     }
-}
 
-/// How many different values events have.
-fn value_count<'a>(events: impl Iterator<Item = &'a WindowEvent>) -> u64 {
-    events.flat_map(|event| &event.values).collect::<HashSet<_>>().len() as u64
+    fn newest(&self) -> Option<Timestamp> {
+        self.events.back().map(|event| event.time)
+    }
+
+    fn remove_first(&mut self) -> Option<WindowEvent> {
+        let event = self.events.pop_front()?;
+        self.weight -= event.weight();
+        self.tally.note_removal(&event);
+        Some(event)
+    }
 }
 
 /// Whether there are events of all rules, each no earlier than that of the rule before.
@@ -486,25 +515,6 @@ fn earlier(time: Timestamp, by: TimeDelta) -> Timestamp {
 
 fn later(time: Timestamp, by: TimeDelta) -> Timestamp {
     time.checked_add_signed(by).unwrap_or(Timestamp::MAX_UTC)
-}
-
-/// A map whose keys are lists is a list of pairs in JSON.
-mod group_list {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use super::GroupWindow;
-
-    type GroupMap = BTreeMap<Vec<String>, GroupWindow>;
-
-    pub fn serialize<S: Serializer>(groups: &GroupMap, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(groups)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GroupMap, D::Error> {
-        Vec::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
-    }
 }
 
 #[cfg(test)]

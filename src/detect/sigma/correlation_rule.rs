@@ -41,6 +41,23 @@ impl CorrelationRule {
     pub fn all_inputs(&self) -> u64 {
         u64::MAX >> (MAX_INPUTS - self.inputs.len().clamp(1, MAX_INPUTS))
     }
+
+    /// Whether only the number of events counts: of more than are [`needed`](Self::needed), the
+    /// oldest change nothing.
+    pub fn counts_events(&self) -> bool {
+        matches!(self.test, WindowTest::EventCount(_))
+    }
+
+    /// How many events of a window its condition needs, at least.
+    pub fn needed(&self) -> usize {
+        match &self.test {
+            WindowTest::EventCount(comparisons) | WindowTest::ValueCount(comparisons) => {
+                let most = comparisons.iter().map(|(_, number)| *number).max().unwrap_or(0);
+                usize::try_from(most).map_or(MAX_WINDOW, |most| (most + 1).min(MAX_WINDOW))
+            }
+            _ => MAX_INPUTS,
+        }
+    }
 }
 
 /// A rule that a correlation counts.

@@ -142,45 +142,95 @@ fn an_alias_is_another_field_in_each_rule() {
 }
 
 #[test]
-fn state_goes_through_json_and_leaves_changed_rules() {
+fn state_goes_through_postcard_and_leaves_changed_rules() {
     let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 2}"));
     let mut state = CorrelationState::default();
     assert!(add(&mut state, &rules, &sample(0, "1", 'a')).is_empty());
-    let text = serde_json::to_string(&state).unwrap();
-    let mut read: CorrelationState = serde_json::from_str(&text).unwrap();
+    let bytes = postcard::to_stdvec(&state).unwrap();
+    let mut read: CorrelationState = postcard::from_bytes(&bytes).unwrap();
     assert_eq!(add(&mut read, &rules, &sample(1, "2", 'a')).len(), 1);
     let changed = rules_of(&counting("event_count", "a", "  condition: {gte: 3}"));
-    let mut read: CorrelationState = serde_json::from_str(&text).unwrap();
+    let mut read: CorrelationState = postcard::from_bytes(&bytes).unwrap();
     assert!(add(&mut read, &changed, &sample(1, "2", 'a')).is_empty());
-    assert_eq!((read.windows.len(), read.events), (1, 1));
+    let weights: Vec<_> = read.windows.values().map(|windows| windows.weight).collect();
+    assert_eq!(weights, [2]);
 }
 
-#[test]
-fn what_is_kept_is_bounded_and_what_left_is_counted() {
-    let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 2}"));
-    let correlation = &rules.correlations()[0];
-    let event = |n: u32| WindowEvent {
-        time: time(0),
-        id: n.to_string(),
+/// An event of rule `a`, put into a group.
+fn put(
+    state: &mut CorrelationState,
+    rules: &RuleSet,
+    (group, second, n): (&str, i64, usize),
+    most: usize,
+) -> usize {
+    let event = WindowEvent {
+        time: time(second),
+        id: format!("{n:06}"),
         inputs: 1,
         values: Vec::new(),
         evidence: Vec::new(),
         fits: false,
         is_told: false,
     };
+    let event = GroupEvent { group: vec![group.to_owned()], event };
+    state.insert(&rules.correlations()[0], event, most).len()
+}
+
+#[test]
+fn groups_with_many_events_outlast_a_flood_of_others() {
+    let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 4}"));
     let mut state = CorrelationState::default();
-    for n in 0..15_000 {
-        let group = vec![n.to_string()];
-        state.insert(correlation, GroupEvent { group, event: event(n) });
+    for n in 0..3 {
+        put(&mut state, &rules, ("one", 0, n), 200);
     }
-    assert!(state.groups <= MAX_GROUPS && state.groups > MAX_GROUPS / 2);
-    assert_eq!(state.forgotten_groups() as usize, 15_000 - state.groups);
-    let kept: Vec<_> = state.windows.values().flat_map(|windows| windows.0.keys()).collect();
-    assert!(kept.contains(&&vec!["14999".to_owned()]) && !kept.contains(&&vec!["0".to_owned()]));
-    for n in 0..2000 {
-        state.insert(correlation, GroupEvent { group: vec!["one".to_owned()], event: event(n) });
+    for n in 3..1003 {
+        put(&mut state, &rules, (&format!("flood{n}"), 1, n), 200);
+        let windows = state.windows.values().next().unwrap();
+        assert!(windows.weight <= 200);
+        let kept = windows.groups.iter().map(|(key, group)| key.len() + group.weight);
+        assert_eq!(windows.weight, kept.sum::<usize>());
     }
-    assert_eq!(state.forgotten_events(), 1000);
+    assert_eq!(put(&mut state, &rules, ("one", 2, 2000), 200), 1);
+    let groups = state.windows.values().next().unwrap().groups.len();
+    assert_eq!(state.forgotten() as usize, 1001 - groups);
+}
+
+#[test]
+fn events_that_no_condition_needs_leave_before_groups_do() {
+    let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 4}"));
+    let mut state = CorrelationState::default();
+    put(&mut state, &rules, ("quiet", 0, 0), 200);
+    for n in 1..2000 {
+        put(&mut state, &rules, (["p", "q", "r"][n % 3], 1, n), 200);
+    }
+    assert_eq!(
+        (1..4).map(|n| put(&mut state, &rules, ("quiet", 2, 2000 + n), 200)).sum::<usize>(),
+        1
+    );
+    assert_eq!(state.forgotten(), 0);
+}
+
+#[test]
+fn what_no_window_has_any_more_leaves_first() {
+    let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 4}"));
+    let mut state = CorrelationState::default();
+    for n in 0..1000 {
+        put(&mut state, &rules, (&format!("g{}", n / 3), n as i64 / 3 * 4, n), 200);
+    }
+    assert_eq!(state.forgotten(), 0);
+}
+
+#[test]
+fn values_of_a_long_window_are_counted_once() {
+    let rules = rules_of(&counting("value_count", "a", "  condition: {gte: 3, field: labels.v}"));
+    let mut state = CorrelationState::default();
+    let mut found = 0;
+    for n in 0..3000 {
+        let value = if n < 2999 { ['1', '2'][n % 2] } else { '3' };
+        let sample = (1 + n as i64 / 1000, format!("{n:06}"), 'a', Some('x'), Some(value));
+        found += add(&mut state, &rules, &sample).len();
+    }
+    assert_eq!(found, 1);
 }
 
 /// What holds of a window, said plainly.

@@ -1,10 +1,13 @@
 //! A normalized event as the matcher sees it: fields are looked up in the text, nothing is copied.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::net::IpAddr;
 
 use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
+use crate::model::hashing::bounded_key;
 use crate::model::json::Node;
 
 /// How deep objects are read where a rule matches a whole object.
@@ -109,16 +112,27 @@ fn any_text<'a>(node: Node<'a>, visit: &mut dyn FnMut(Cow<'a, str>) -> bool) -> 
     false
 }
 
-/// The scalar values of a field, as texts; the elements of a list one by one.
+/// The scalar values of a field, as texts, each once; the elements of a list one by one. Long ones
+/// are hashed, and addresses are written in one way.
 pub fn texts_of(event: Node<'_>, path: &str) -> Vec<String> {
     let mut found = Vec::new();
     collect(event, path, &mut found);
     let mut texts = Vec::new();
     for node in found {
         match node.is_array() {
-            true => texts.extend(node.items().filter_map(Node::scalar).map(Cow::into_owned)),
-            false => texts.extend(node.scalar().map(Cow::into_owned)),
+            true => texts.extend(node.items().filter_map(Node::scalar).map(key_of)),
+            false => texts.extend(node.scalar().map(key_of)),
         }
     }
+    if texts.len() > 1 {
+        let mut known = HashSet::new();
+        texts.retain(|text| known.insert(text.clone()));
+    }
     texts
+}
+
+fn key_of(text: Cow<'_, str>) -> String {
+    // IPv4 has one way only.
+    let address = text.contains(':').then(|| text.parse::<IpAddr>().ok()).flatten();
+    address.map_or_else(|| bounded_key(text), |address| address.to_canonical().to_string())
 }

@@ -19,6 +19,7 @@ mod rule_folder;
 pub mod rule_info;
 mod rule_loader;
 mod text_limits;
+mod window_tally;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,8 +37,11 @@ pub use rule_error::RuleError;
 pub use rule_info::{RuleInfo, RuleLevel, RuleOrigin};
 use rule_loader::{LoadedRules, RuleLoader};
 
-/// The most groups that an event joins of one correlation, where a field has several values.
-const MAX_GROUPS: usize = 16;
+/// The most groups that an event joins of one correlation, where a field has several values; the
+/// most values that are counted of it; and the most of both together, as each group keeps them.
+const MAX_GROUPS: usize = 1000;
+const MAX_COUNTED: usize = 1000;
+const MAX_KEPT: usize = 20_000;
 
 /// The most actions of which is remembered which rules may match, for each kind of source.
 const MAX_ACTIONS: usize = 4096;
@@ -78,6 +82,8 @@ pub struct GroupValues {
     pub groups: Vec<Vec<String>>,
     /// The values that are counted.
     pub values: Vec<String>,
+    /// Groups and values beyond those.
+    pub left_out: u64,
 }
 
 impl fmt::Debug for RuleSet {
@@ -203,9 +209,16 @@ impl RuleSet {
     fn groups_of(&self, rule: usize, event: Node<'_>) -> Vec<GroupValues> {
         let uses = self.uses_of(rule).iter().filter_map(|&(correlation, input)| {
             let counted = self.correlations.get(correlation)?.inputs.get(input)?;
-            let mut groups = vec![Vec::new()];
+            let field = counted.value_field.as_ref();
+            let mut values =
+                field.map(|field| event_view::texts_of(event, field)).unwrap_or_default();
+            let mut left_out = values.len().saturating_sub(MAX_COUNTED);
+            values.truncate(MAX_COUNTED);
+            let most = MAX_GROUPS.min(MAX_KEPT / values.len().max(1));
+            let (mut groups, mut count) = (vec![Vec::new()], 1_usize);
             for field in &counted.group_fields {
                 let values = event_view::texts_of(event, field);
+                count = count.saturating_mul(values.len());
                 groups = groups
                     .iter()
                     .flat_map(|group: &Vec<String>| {
@@ -213,12 +226,12 @@ impl RuleSet {
                             group.iter().chain([value]).cloned().collect::<Vec<_>>()
                         })
                     })
-                    .take(MAX_GROUPS)
+                    .take(most)
                     .collect();
             }
-            let field = counted.value_field.as_ref();
-            let values = field.map(|field| event_view::texts_of(event, field)).unwrap_or_default();
-            Some(GroupValues { correlation, input, groups, values })
+            left_out = left_out.saturating_add(count - groups.len());
+            let left_out = left_out as u64;
+            Some(GroupValues { correlation, input, groups, values, left_out })
         });
         uses.collect()
     }

@@ -14,7 +14,7 @@ use super::rule_check::RuleChecker;
 use super::rule_document::RuleDocument;
 use super::rule_error::{RuleError, RuleProblem};
 use super::rule_info::{RuleInfo, RuleLevel, RuleOrigin, attack_of};
-use super::text_limits::{MAX_RULES, MAX_VALUES, refuse_text};
+use super::text_limits::{MAX_CORRELATIONS, MAX_RULES, MAX_VALUES, refuse_text};
 
 /// How long a chain of correlations that refer to each other may be.
 const MAX_CHAIN: usize = 8;
@@ -103,6 +103,10 @@ impl<'a> RuleLoader<'a> {
             self.add_rule(document, rule, &content, origin)?;
         }
         for read in collection.correlations {
+            if self.pending.len() >= MAX_CORRELATIONS {
+                let what = format!("there are more than {MAX_CORRELATIONS} correlations");
+                return Err(document.problem_at("correlation:", what));
+            }
             let info = correlation_info(&read, origin);
             self.claim_names(document, &info)?;
             let written = content.get("correlation").and_then(|value| value.get("condition"));

@@ -9,6 +9,9 @@ pub const MAX_TOTAL_BYTES: u64 = 4 << 20;
 /// The most rules, correlations included.
 pub const MAX_RULES: usize = 2000;
 
+/// The most correlations: they share the memory for windows.
+pub const MAX_CORRELATIONS: usize = 100;
+
 /// The most values that rules compare fields with, all rules together.
 pub const MAX_VALUES: usize = 20_000;
 
