@@ -82,6 +82,73 @@ fn a_flood_of_one_rule_leaves_the_windows_of_another() {
 }
 
 #[test]
+fn made_up_users_whose_logins_fail_push_nobody_out() {
+    let mut setup = setup();
+    setup.settings.max_users = 100;
+    let at = |second, number, country: &str| {
+        event(second, number, json!({"client": {"ip": "192.0.2.1", "country_code": country}}))
+    };
+    let mut events = vec![at(0, 0, "DE")];
+    events.extend((0..1000).map(|n| login(60 + n as i64, 10 + n, &format!("no{n}"), "failure")));
+    events.push(at(7200, 1, "JP"));
+    assert_eq!(of_rule(&alerts(&setup, events), "new_country").len(), 1);
+}
+
+#[test]
+fn failures_of_somebody_who_acted_outlast_those_of_made_up_users() {
+    let mut setup = setup();
+    setup.settings.max_users = 100;
+    let mut events = vec![event(0, 0, json!({}))];
+    events.extend((1..10).map(|n| login(60, n, "u1", "failure")));
+    events.extend((10..1000).map(|n| login(61, n, &format!("no{n}"), "failure")));
+    events.push(login(62, 1000, "u1", "failure"));
+    assert_eq!(of_rule(&alerts(&setup, events), "failed_logins").len(), 1);
+}
+
+#[test]
+fn whose_access_was_taken_away_is_not_forgotten_for_those_who_act() {
+    let mut setup = setup();
+    setup.settings.max_users = 100;
+    let suspension = json!({"action": "user_suspended", "actor": {"type": "user", "id": "admin"},
+        "targets": [{"type": "user", "id": "gone"}]});
+    let mut events = vec![event(0, 0, suspension)];
+    let acting = |n: usize, id: String| event(60, n, json!({"actor": {"type": "user", "id": id}}));
+    events.extend((1..1000).map(|n| acting(n, format!("u{n}"))));
+    events.push(acting(1000, "gone".to_owned()));
+    assert_eq!(of_rule(&alerts(&setup, events), "disabled_account").len(), 1);
+}
+
+#[test]
+fn each_user_who_succeeds_after_a_spray_is_named_once() {
+    let failures = (0..5).map(|n| login(n as i64, n, &format!("u{n}"), "failure"));
+    let successes = [(60, "u0"), (61, "u3"), (62, "u0"), (63, "u4"), (64, "u3")];
+    let succeed = successes.iter().enumerate();
+    let succeed = succeed.map(|(n, (second, user))| login(*second, 10 + n, user, "success"));
+    let found = alerts(&setup(), failures.chain(succeed));
+    let users: Vec<_> = of_rule(&found, "success_after_failures")
+        .iter()
+        .map(|alert| alert.actor.as_ref().unwrap().id().to_owned())
+        .collect();
+    assert_eq!(users, ["u0", "u3", "u4"]);
+}
+
+#[test]
+fn everyone_whom_a_suspension_names_is_marked() {
+    let mut targets = vec![json!({"type": "organization", "id": "o"})];
+    targets.extend((0..1200).map(|n| json!({"type": "user", "id": format!("t{n}")})));
+    let suspension = json!({"action": "user_suspended", "targets": targets});
+    let acting = |n: usize, id: &str| event(60, n, json!({"actor": {"type": "user", "id": id}}));
+    let setup = setup();
+    let mut state = EventJudge::new(&setup, DetectionState::default());
+    judge(&mut state, &setup, &event(0, 0, suspension));
+    for (n, id) in ["t0", "t1", "t25", "t999"].into_iter().enumerate() {
+        let found = judge(&mut state, &setup, &acting(n + 1, id));
+        assert_eq!(of_rule(&found, "disabled_account").len(), 1, "{id}");
+    }
+    assert_eq!(state.state().forgotten(), 200, "what is beyond the bound is counted");
+}
+
+#[test]
 fn a_long_list_joins_all_its_groups() {
     let mut setup = setup();
     setup.rules = RuleSet::of_text(&counting("a", "targets.id", "{gte: 2}")).unwrap();
@@ -106,6 +173,41 @@ fn one_address_is_one_group_however_it_is_written() {
         let found = alerts(&setup, [from(0, first), from(1, second)]);
         assert_eq!(of_rule(&found, "many a").len(), 1, "{first} {second}");
     }
+}
+
+#[test]
+fn one_act_of_long_ago_ends_no_learning() {
+    let limits = DetectionThresholds::default();
+    let setup = DetectionSetup::for_tests(limits, AddressLists::load(&[]).unwrap());
+    let mut state = EventJudge::new(&setup, DetectionState::default());
+    let mut at = |days: i64, number: usize| {
+        judge(&mut state, &setup, &event(days * 86_400 + number as i64, number, json!({})));
+        state.state().is_learning(&setup.settings)
+    };
+    assert!(at(-19_000, 0));
+    assert!((1..=30).all(|number| at(0, number)), "two days are not seven");
+    assert!((1..6).all(|day| at(day, 30 + day as usize)));
+    assert!(!at(7, 40));
+}
+
+#[test]
+fn a_burst_names_the_acts_of_its_hour() {
+    let act = |n: usize, second| event(second, n, json!({"category": "permission"}));
+    let found = alerts(&setup(), (0..6).map(|n| act(n, n as i64)));
+    let burst = of_rule(&found, "administration_burst");
+    assert_eq!(burst[0].evidence, ["e0", "e1", "e2", "e3", "e4", "e5"]);
+}
+
+#[test]
+fn failures_of_nobody_in_particular_are_not_those_of_somebody_called_anonymous() {
+    let failure = |n: usize| {
+        let mut event = login(n as i64, n, "x", "failure");
+        event["actor"] = json!({"type": "anonymous", "name": "Anonymous"});
+        event
+    };
+    let found = alerts(&setup(), (0..10).map(failure));
+    let titles: Vec<_> = found.iter().map(|alert| alert.title.as_str()).collect();
+    assert_eq!(titles, ["10 logins of unknown users failed within 10 minutes"]);
 }
 
 #[test]

@@ -48,8 +48,8 @@ const ENABLING: [&str; 4] = [
     "user_unsuspended",
 ];
 
-/// Targets that are looked at.
-const MAX_TARGETS: usize = 20;
+/// Users whose access an event changes that are looked at.
+const MAX_AFFECTED: usize = 1000;
 
 /// A point in time, and the event that it is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,6 +76,10 @@ pub struct DetectionEvent {
     pub target: Option<String>,
     /// The first target that is a user.
     pub user: Option<EventPerson>,
+    /// The keys of the users whose access it changes.
+    pub affected: Vec<String>,
+    /// How many more there are.
+    pub more_affected: u64,
     /// The address that it came from.
     pub address: Option<IpAddr>,
     /// There is something in the place of an address that is none.
@@ -108,6 +112,8 @@ pub struct EventDeed {
     pub is_interactive: bool,
     /// A person did it, in whatever way.
     pub is_of_person: bool,
+    /// Nobody who is known did it.
+    pub is_anonymous: bool,
     /// An administrative act.
     pub administration: Option<AdminClass>,
     /// Content was read or exported.
@@ -223,7 +229,7 @@ impl DetectionEvent {
         let has_own_users = kind.is_some_and(|kind| kind.address() == SourceAddress::Server);
         let realm = text(site).or_else(|| text(source_name)).filter(|_| has_own_users);
         let is_target_user = |node: &Node<'_>| node.get("type").is_some_and(|kind| kind.is("user"));
-        let targets = || targets.into_iter().flat_map(Node::items).take(MAX_TARGETS);
+        let targets = || targets.into_iter().flat_map(Node::items);
         let first = targets().next();
         let user = targets().find(is_target_user);
         let stated = client.and_then(|client| client.get("ip"));
@@ -234,6 +240,11 @@ impl DetectionEvent {
         let outcome = outcome.and_then(|word| Outcome::from_word(&word));
         let category = category.and_then(Node::text);
         let deed = EventDeed::of(&action, category.as_deref(), outcome, actor);
+        let person_of = |user| EventPerson::of(user, realm.as_deref());
+        let mut affected =
+            targets().filter(|target| deed.access.is_some() && is_target_user(target));
+        let keys = affected.by_ref().take(MAX_AFFECTED).filter_map(person_of);
+        let keys = keys.map(|user| user.key).collect();
         Some(DetectionEvent {
             // An event of ours has an id; a line of others is named by its content.
             mark: EventMark {
@@ -246,12 +257,14 @@ impl DetectionEvent {
                 },
             },
             source: text(source_name).unwrap_or_default(),
-            actor: actor.and_then(|actor| EventPerson::of(actor, realm.as_deref())),
+            actor: actor.and_then(person_of),
             target: first.and_then(|target| {
                 let [name, email, id] = target.fields(["name", "email", "id"]);
                 name.or(email).or(id).and_then(Node::scalar).map(short)
             }),
-            user: user.and_then(|user| EventPerson::of(user, realm.as_deref())),
+            user: user.and_then(person_of),
+            affected: keys,
+            more_affected: affected.count() as u64,
             place: place_of(client, address, places),
             address,
             has_unreadable_address: address.is_none() && stated.or(unread).is_some(),
@@ -305,6 +318,7 @@ impl EventDeed {
                 && !failed
                 && (logs_in || auth_kind.as_deref() == Some("session")),
             is_of_person,
+            is_anonymous: kind.as_deref() == Some("anonymous"),
             administration: category.and_then(AdminClass::of_category).filter(|_| !failed),
             is_reading: !failed
                 && (is_export || READING_WORDS.iter().any(|end| action.ends_with(end))),

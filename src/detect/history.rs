@@ -59,6 +59,16 @@ impl<T: Default> HistoryMap<T> {
         self.by_key.get(key).map(|kept| &kept.history)
     }
 
+    /// The history of `key`, if there is one, which is not seen for that.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut T> {
+        self.by_key.get_mut(key).map(|kept| &mut kept.history)
+    }
+
+    /// Takes the history of `key` away.
+    pub fn remove(&mut self, key: &str) -> Option<T> {
+        self.by_key.remove(key).map(|kept| kept.history)
+    }
+
     /// A sixteenth at once: to find the oldest costs a look at all.
     fn make_room(&mut self, max: usize) {
         let mut ages: Vec<(Timestamp, String)> =
@@ -72,11 +82,51 @@ impl<T: Default> HistoryMap<T> {
     }
 }
 
+/// What is remembered of users. Those who only ever failed to log in may be made up: they are kept
+/// apart, so that they push nobody else out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct UserHistories {
+    known: HistoryMap<UserHistory>,
+    strangers: HistoryMap<LoginFailures>,
+}
+
+impl UserHistories {
+    /// The history of a user who does something at `time`; at most `max` are kept.
+    pub fn of(&mut self, key: &str, time: Timestamp, max: usize) -> &mut UserHistory {
+        let failures = self.strangers.remove(key);
+        let user = self.known.of(key, time, max);
+        if let Some(failures) = failures {
+            user.failures = failures;
+        }
+        user
+    }
+
+    /// The failed logins of a user, of whom one more fails at `time`.
+    pub fn failures(&mut self, key: &str, time: Timestamp, max: usize) -> &mut LoginFailures {
+        match self.known.get_mut(key) {
+            Some(user) => &mut user.failures,
+            None => self.strangers.of(key, time, max),
+        }
+    }
+
+    /// The history of a user, if there is one.
+    pub fn get(&self, key: &str) -> Option<&UserHistory> {
+        self.known.get(key)
+    }
+
+    /// How many have been forgotten to make room.
+    pub fn forgotten(&self) -> u64 {
+        self.known.forgotten + self.strangers.forgotten
+    }
+}
+
 /// What is remembered of a user.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UserHistory {
     /// The first and the last event, and how many there were.
     pub seen: SeenSpan,
+    /// The days of these.
+    pub days: SeenDays,
     /// The last places, by time.
     pub places: Vec<SeenPlace>,
     /// Journeys that nobody can make, and still were made.
@@ -99,8 +149,6 @@ pub struct UserHistory {
     pub taken_over: Vec<SeenImpersonation>,
     /// When they did something again after a long time, and what they had done before.
     pub woke: Option<AccountAwakening>,
-    /// When the access was taken away.
-    pub disabled: Option<EventMark>,
     /// The listed addresses that an alert has named, with its day.
     pub listed: Vec<SeenAddress>,
 }
@@ -144,6 +192,37 @@ impl SeenSpan {
     /// Whether it was seen since `time`.
     pub fn is_since(&self, time: Timestamp) -> bool {
         self.last().is_some_and(|last| last >= time)
+    }
+}
+
+/// On how many days something was seen. A single event of another century is one day, not a long
+/// history.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenDays {
+    count: u32,
+    /// The last of them, in the order in which they were noted.
+    recent: Vec<i32>,
+}
+
+/// Days of which is known that they were counted.
+const MAX_RECENT_DAYS: usize = 16;
+
+impl SeenDays {
+    /// Notes that it was seen.
+    pub fn note(&mut self, time: Timestamp) {
+        let day = day_of(time);
+        if !self.recent.contains(&day) {
+            self.count += 1;
+            self.recent.push(day);
+            if self.recent.len() > MAX_RECENT_DAYS {
+                self.recent.remove(0);
+            }
+        }
+    }
+
+    /// How many there were, without the day of `time`.
+    pub fn without(&self, time: Timestamp) -> u32 {
+        self.count - u32::from(self.recent.contains(&day_of(time)))
     }
 }
 
@@ -316,9 +395,12 @@ pub struct LoginFailures {
     failures: Vec<(EventMark, u64)>,
     /// The last failure of a series that an alert has named.
     named: Option<EventMark>,
-    /// An alert has told of a success after that series.
-    has_succeeded: bool,
+    /// Hashes of the users of whose success after that series an alert has told.
+    succeeded: Vec<u64>,
 }
+
+/// Users of whose success is known that it was told.
+const MAX_SUCCEEDED: usize = 1000;
 
 impl LoginFailures {
     /// Notes a failure; at most `max` are kept.
@@ -355,42 +437,55 @@ impl LoginFailures {
 
     /// Notes that an alert names the series up to `mark`.
     pub fn name(&mut self, mark: &EventMark) {
-        (self.named, self.has_succeeded) = (Some(mark.clone()), false);
+        (self.named, self.succeeded) = (Some(mark.clone()), Vec::new());
     }
 
     /// The last failure of the series that an alert has named, if it is not older than `since`, and
-    /// no alert has told of a success after it.
-    pub fn named_since(&self, since: Timestamp) -> Option<&EventMark> {
-        self.named.as_ref().filter(|named| named.time >= since && !self.has_succeeded)
+    /// no alert has told of a success of `user` after it.
+    pub fn named_since(&self, since: Timestamp, user: u64) -> Option<&EventMark> {
+        let is_told = self.succeeded.contains(&user);
+        self.named.as_ref().filter(|named| named.time >= since && !is_told)
     }
 
-    /// Notes that an alert tells of a success after the series.
-    pub fn note_success(&mut self) {
-        self.has_succeeded = true;
+    /// Notes that an alert tells of a success of `user` after the series.
+    pub fn note_success(&mut self, user: u64) {
+        if !self.succeeded.contains(&user) {
+            self.succeeded.push(user);
+            if self.succeeded.len() > MAX_SUCCEEDED {
+                self.succeeded.remove(0);
+            }
+        }
     }
 }
 
 /// How often something was done in an hour of the clock, on the last days.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HourlyCounts {
-    /// The hour that is counted, in hours after 1970 began, and the events of it that are kept.
+    /// The hour that is counted, in hours after 1970 began.
     hour: i64,
     /// How many in that hour.
     pub count: u32,
+    /// The last of these.
+    last: Vec<EventMark>,
     /// The most in one hour of each day, in days after 1970 began.
     days: BTreeMap<i32, u32>,
 }
 
+/// Events of the hour that are kept as evidence.
+const MAX_ACTS: usize = 20;
+
 impl HourlyCounts {
     /// Counts an event. One of an hour that is over counts for its day only.
-    pub fn add(&mut self, time: Timestamp) {
-        let hour = time.timestamp().div_euclid(3600);
+    pub fn add(&mut self, mark: &EventMark) {
+        let hour = mark.time.timestamp().div_euclid(3600);
         if hour > self.hour {
             (self.hour, self.count) = (hour, 0);
+            self.last.clear();
         }
-        let day = day_of(time);
+        let day = day_of(mark.time);
         if hour == self.hour {
             self.count += 1;
+            insert_mark(&mut self.last, mark, MAX_ACTS);
             let most = self.days.entry(day).or_default();
             *most = self.count.max(*most);
         } else {
@@ -399,6 +494,11 @@ impl HourlyCounts {
         while self.days.len() > MAX_DAYS {
             self.days.pop_first();
         }
+    }
+
+    /// The last events of the hour, up to `mark`.
+    pub fn last_until(&self, mark: &EventMark) -> Vec<String> {
+        ids_until(&self.last, mark)
     }
 
     /// Whether the hour of `time` is the one that is counted.
@@ -450,11 +550,7 @@ impl ReadingHistory {
         while self.days.len() > MAX_DAYS {
             self.days.pop_first();
         }
-        let at = self.last.partition_point(|known| known < mark);
-        self.last.insert(at, mark.clone());
-        if self.last.len() > MAX_READINGS {
-            self.last.remove(0);
-        }
+        insert_mark(&mut self.last, mark, MAX_READINGS);
         count
     }
 
@@ -477,17 +573,21 @@ impl ReadingHistory {
 
     /// The last events, up to `mark`.
     pub fn last_until(&self, mark: &EventMark) -> Vec<String> {
-        self.last.iter().filter(|known| *known <= mark).map(|known| known.id.clone()).collect()
+        ids_until(&self.last, mark)
     }
 }
 
-/// What is remembered of an address.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressHistory {
-    /// Failed logins from it.
-    pub failures: LoginFailures,
-    /// Who was logged in from it.
-    pub people: RecentPeople,
+/// Keeps the latest `max`, by time.
+fn insert_mark(last: &mut Vec<EventMark>, mark: &EventMark, max: usize) {
+    let at = last.partition_point(|known| known < mark);
+    last.insert(at, mark.clone());
+    if last.len() > max {
+        last.remove(0);
+    }
+}
+
+fn ids_until(last: &[EventMark], mark: &EventMark) -> Vec<String> {
+    last.iter().filter(|known| *known <= mark).map(|known| known.id.clone()).collect()
 }
 
 /// The people who did something last, a few of them.
@@ -522,6 +622,8 @@ impl RecentPeople {
 pub struct OrganizationHistory {
     /// The events of people.
     pub seen: SeenSpan,
+    /// The days of these.
+    pub days: SeenDays,
     /// Who was in each country.
     pub countries: BTreeMap<String, RecentPeople>,
     /// Who did administrative acts of each class.

@@ -90,6 +90,7 @@ fn expected(
             };
             let evidence = match rule {
                 "success_after_failures" => evidence_of_success(&judged),
+                "administration_burst" => evidence_of_burst(&judged),
                 _ => Vec::new(),
             };
             alerts.insert(alert, evidence);
@@ -114,12 +115,13 @@ impl<'a> JudgedEvent<'a> {
         self.before.iter().filter(move |earlier| earlier.time() >= start)
     }
 
-    /// "Until there are events of people of 7 days and 20 of them": before this event.
+    /// "Until there are acts of people on 7 earlier days (UTC), and 20 of them": before this event.
     fn is_short<'e>(&self, events: impl Iterator<Item = &'e DetectionEvent>) -> bool {
-        let times: Vec<Timestamp> = events.map(DetectionEvent::time).collect();
-        let first = times.first().copied().unwrap_or(self.time());
-        times.len() < self.limits.learning_events as usize
-            || self.time() - first < days(self.limits.learning_days)
+        let all: Vec<i64> = events.map(|event| day_of(event.time())).collect();
+        let today = day_of(self.time());
+        let earlier: BTreeSet<i64> = all.iter().copied().filter(|day| *day < today).collect();
+        all.len() < self.limits.learning_events as usize
+            || earlier.len() < self.limits.learning_days as usize
     }
 }
 
@@ -274,8 +276,8 @@ fn password_spray(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     told_now(&sprays_from_address(&failures, judged.limits), judged)
 }
 
-/// Whether this login is the first that succeeds after `series`; `earlier` are the logins that
-/// could have been it.
+/// Whether this login is the first of its user that succeeds after `series`; `earlier` are the
+/// logins that could have been it.
 fn is_first_success<'e>(
     judged: &JudgedEvent<'_>,
     series: &[&DetectionEvent],
@@ -286,7 +288,9 @@ fn is_first_success<'e>(
         let last = series.iter().rfind(|failure| failure.mark < login.mark);
         last.is_some_and(|last| login.time() - last.time() <= longest)
     };
-    is_success(judged.event) && !earlier.any(is_success)
+    let user = login_user(judged.event, LoginResult::Success);
+    let is_of_user = |login: &DetectionEvent| login_user(login, LoginResult::Success) == user;
+    is_success(judged.event) && !earlier.any(|login| is_of_user(login) && is_success(login))
 }
 
 /// A login that completes a series of its user and one of its address belongs to both.
@@ -470,6 +474,18 @@ fn administration_burst(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     (is_burst(acts) && !is_burst(acts - 1)).then_some(AlertSeverity::Medium)
 }
 
+/// "Of a burst the last 20 acts of the hour."
+fn evidence_of_burst(judged: &JudgedEvent<'_>) -> EvidenceChoices {
+    let actor = administration(judged.event).map(|(actor, _)| actor);
+    let hour = hour_of(judged.time());
+    let is_act = |event: &&DetectionEvent| {
+        administration(event).map(|(other, _)| other) == actor && hour_of(event.time()) == hour
+    };
+    let acts: Vec<String> =
+        judged.with_this().filter(is_act).map(|event| event.mark.id.clone()).collect();
+    vec![acts[acts.len().saturating_sub(20)..].to_vec()]
+}
+
 /// The first administrative act since the person did anything again, within 24 hours of that.
 fn dormant_administrator(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let (actor, _) = administration(judged.event)?;
@@ -487,8 +503,7 @@ fn dormant_administrator(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
 fn disabled_account(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let person = acting_person(judged.event)?;
     let last_change = judged.before.iter().rposition(|earlier| {
-        earlier.deed.access.is_some()
-            && earlier.user.as_ref().is_some_and(|user| user.key == person)
+        earlier.deed.access.is_some() && earlier.affected.iter().any(|user| user == person)
     })?;
     let is_disabled = judged.before[last_change].deed.access == Some(AccessChange::Disabled);
     let since = &judged.before[last_change + 1..];
@@ -755,6 +770,12 @@ impl HistoryCase {
             SketchedAct::Access(of, _) => Some(of % self.people),
             _ => (!is_of_person).then_some(own),
         };
+        // Every third suspension is of two users, who are named beside others.
+        let affected = match sketch.act {
+            SketchedAct::Access(of, _) => vec![of, if number % 3 == 0 { of + 1 } else { of }],
+            _ => Vec::new(),
+        };
+        let affected = affected.into_iter().map(|of| person_number(of % self.people).key);
         let (count, first) = self.addresses;
         let address = sketch.address.map(|number| (number % count + first) % ADDRESSES.len());
         let place = sketch.place.map(|number| PLACES[number % self.places]);
@@ -769,6 +790,8 @@ impl HistoryCase {
             actor,
             target: Some(format!("thing {number}")),
             user: user.map(person_number),
+            affected: affected.collect(),
+            more_affected: 0,
             address: address.map(|number| ADDRESSES[number].parse().unwrap()),
             place: place.map(|(code, city)| GeoPlace::new(PlaceOrigin::Source, Some(code), city)),
             deed: sketch.deed(is_of_person),

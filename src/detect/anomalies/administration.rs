@@ -8,7 +8,7 @@ use super::{
 };
 use crate::config::detection::days;
 use crate::detect::alert::AlertSeverity;
-use crate::detect::event::{AccessChange, AdminClass, EventPerson};
+use crate::detect::event::{AccessChange, AdminClass, EventMark, EventPerson};
 use crate::detect::history::{HistoryMap, OrganizationHistory, UserHistory, person_hash};
 use crate::model::text::visible;
 
@@ -94,7 +94,7 @@ impl EventJudgement<'_> {
     fn administration_burst(&mut self, actor: &EventPerson, user: &mut UserHistory, is_new: bool) {
         let thresholds = self.thresholds;
         let name = shown(actor);
-        user.acts.add(self.time);
+        user.acts.add(&self.event.mark);
         let most = user.acts.most_before(self.time, BURST_DAYS);
         let count = user.acts.count;
         let limit = thresholds.burst_acts.max(thresholds.burst_factor.saturating_mul(most));
@@ -115,7 +115,7 @@ impl EventJudgement<'_> {
                     thresholds.burst_acts, thresholds.burst_factor
                 ),
             ));
-            finding.evidence = vec![self.event.mark.id.clone()];
+            finding.evidence = user.acts.last_until(&self.event.mark);
             finding.silence.push(format!("{name} had done as much in the week before"));
             finding.is_learning = is_new;
             self.found.push(finding);
@@ -162,13 +162,18 @@ impl EventJudgement<'_> {
         self.found.push(finding);
     }
 
-    /// Judges whether a person may act at all.
-    pub(super) fn disabled_account(&mut self, actor: &EventPerson, user: &mut UserHistory) {
-        let Some(disabled) = user.disabled.clone().filter(|mark| *mark < self.event.mark) else {
+    /// Judges whether a person may act at all. Told once; whoever takes the access away again is
+    /// told again.
+    pub(super) fn disabled_account(
+        &mut self,
+        actor: &EventPerson,
+        known: &mut HistoryMap<Option<EventMark>>,
+    ) {
+        let disabled = known.get(&actor.key).cloned().flatten();
+        let Some(disabled) = disabled.filter(|mark| *mark < self.event.mark) else {
             return;
         };
-        // Told once; whoever takes the access away again is told again.
-        user.disabled = None;
+        known.remove(&actor.key);
         let name = shown(actor);
         let action = visible(&self.event.action);
         let title = format!("{name} acts although the access was taken away: {action}");
@@ -187,20 +192,20 @@ impl EventJudgement<'_> {
         self.found.push(finding);
     }
 
-    /// Notes what becomes of the access of the user that the event is about.
+    /// Notes what becomes of the access of the users that the event is about.
     pub(super) fn access_change(
         &mut self,
         change: AccessChange,
-        users: &mut HistoryMap<UserHistory>,
+        known: &mut HistoryMap<Option<EventMark>>,
         max_users: usize,
     ) {
-        let Some(user) = &self.event.user else {
-            return;
-        };
-        let history = users.of(&user.key, self.time, max_users);
-        history.disabled = match change {
-            AccessChange::Disabled => Some(self.event.mark.clone()),
-            AccessChange::Enabled => None,
-        };
+        for key in &self.event.affected {
+            match change {
+                AccessChange::Disabled => {
+                    *known.of(key, self.time, max_users) = Some(self.event.mark.clone());
+                }
+                AccessChange::Enabled => _ = known.remove(key),
+            }
+        }
     }
 }

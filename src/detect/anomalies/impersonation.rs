@@ -4,7 +4,7 @@ use super::{EventJudgement, IMPERSONATION, IMPERSONATION_ABUSE, fact, reason, sh
 use crate::config::detection::{days, minutes};
 use crate::detect::alert::AlertSeverity;
 use crate::detect::event::{AdminClass, EventPerson};
-use crate::detect::history::{HistoryMap, SeenImpersonation, UserHistory, person_hash};
+use crate::detect::history::{SeenImpersonation, UserHistories, UserHistory, person_hash};
 use crate::model::text::visible;
 
 /// Impersonations that are kept.
@@ -86,7 +86,7 @@ impl EventJudgement<'_> {
 
     /// Notes for a person that another has become them: what is done then may be recorded as
     /// theirs.
-    pub(super) fn taken_over(&mut self, users: &mut HistoryMap<UserHistory>, max_users: usize) {
+    pub(super) fn taken_over(&mut self, users: &mut UserHistories, max_users: usize) {
         let event = self.event;
         let (Some(actor), Some(whom)) = (&event.actor, &event.user) else {
             return;

@@ -9,7 +9,7 @@ use super::{
 use crate::config::detection::minutes;
 use crate::detect::alert::{AlertReason, AlertSeverity};
 use crate::detect::event::{EventPerson, LoginResult};
-use crate::detect::history::{AddressHistory, HistoryMap, LoginFailures, UserHistory, person_hash};
+use crate::detect::history::{HistoryMap, LoginFailures, UserHistories, person_hash};
 
 /// Failures of a user that are kept beyond those that are counted, as evidence.
 const MORE_FAILURES: usize = 6;
@@ -21,26 +21,35 @@ impl EventJudgement<'_> {
     pub(super) fn logins(
         &mut self,
         result: LoginResult,
-        users: &mut HistoryMap<UserHistory>,
-        mut address: Option<&mut AddressHistory>,
+        users: &mut UserHistories,
+        sprays: &mut HistoryMap<LoginFailures>,
         max_users: usize,
     ) {
         let event = self.event;
         let Some(subject) = event.login_subject() else {
             return;
         };
-        let series = &mut users.of(&subject.key, self.time, max_users).failures;
+        let address = event.address.map(|address| address.to_string());
         match result {
             LoginResult::Failure => {
-                self.failed_logins(subject, series);
-                if let Some(address) = address.as_deref_mut() {
-                    self.password_spray(subject, &mut address.failures);
+                self.failed_logins(subject, users.failures(&subject.key, self.time, max_users));
+                if let Some(address) = address {
+                    self.password_spray(subject, sprays.of(&address, self.time, max_users));
                 }
             }
             LoginResult::Success => {
-                let spray = address.map(|address| &mut address.failures);
+                let series = &mut users.of(&subject.key, self.time, max_users).failures;
+                let spray = address.and_then(|address| sprays.get_mut(&address));
                 self.success_after_failures(subject, series, spray);
             }
+        }
+    }
+
+    /// Whose login it is, in a sentence.
+    fn shown_subject(&self, subject: &EventPerson) -> String {
+        match self.event.deed.is_anonymous && self.event.user.is_none() {
+            true => "unknown users".to_owned(),
+            false => shown(subject),
         }
     }
 
@@ -65,7 +74,7 @@ impl EventJudgement<'_> {
         }
         series.name(&end);
         let span = self.thresholds.failure_minutes;
-        let name = shown(subject);
+        let name = self.shown_subject(subject);
         let title = format!("{} logins of {name} failed within {span} minutes", failures.len());
         let mut finding = FAILED_LOGINS.finding(AlertSeverity::Medium, &subject.key, title);
         finding.why.push(reason(
@@ -134,11 +143,12 @@ impl EventJudgement<'_> {
     ) {
         let limit = self.thresholds.success_minutes;
         let since = self.time - minutes(limit);
-        let last_own = series.named_since(since).cloned();
-        let last_spray = spray.as_ref().and_then(|spray| spray.named_since(since)).cloned();
+        let user = person_hash(&subject.key);
+        let last_own = series.named_since(since, user).cloned();
+        let last_spray = spray.as_ref().and_then(|spray| spray.named_since(since, user)).cloned();
         // One that fits both is told of once.
         if let Some(spray) = spray.as_deref_mut().filter(|_| last_spray.is_some()) {
-            spray.note_success();
+            spray.note_success(user);
         }
         let (own, last, failed) = match (last_own, last_spray, spray) {
             (Some(last), _, _) => (true, last, series),
@@ -153,8 +163,8 @@ impl EventJudgement<'_> {
             .collect();
         let count = evidence.len();
         evidence.push(self.event.mark.id.clone());
-        failed.note_success();
-        let name = shown(subject);
+        failed.note_success(user);
+        let name = self.shown_subject(subject);
         let is_all = count < self.thresholds.failed_logins as usize + MORE_FAILURES;
         let at_least = if is_all { "" } else { "at least " };
         let title = format!("{name} logged in after {at_least}{count} logins had failed");

@@ -12,9 +12,10 @@ mod reading;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{AlertReason, AlertRule, AlertSeverity, DetectionFinding};
-use super::event::{DetectionEvent, EventPerson, LoginResult};
+use super::event::{DetectionEvent, EventMark, EventPerson, LoginResult};
 use super::history::{
-    AddressHistory, HistoryMap, OrganizationHistory, SeenSpan, UserHistory, day_of, person_hash,
+    HistoryMap, LoginFailures, OrganizationHistory, RecentPeople, SeenDays, SeenSpan,
+    UserHistories, UserHistory, day_of, person_hash,
 };
 use super::places::AddressLists;
 use crate::config::detection::{AddressTag, DetectionThresholds, days};
@@ -137,12 +138,21 @@ impl AnomalyRule {
     }
 }
 
-/// What is remembered from one event to the next.
+/// What is remembered from one event to the next. What an attacker can fill without an account
+/// (failed logins) pushes nothing else out, and those who act push out nobody whose access was
+/// taken away.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AnomalyState {
-    users: HistoryMap<UserHistory>,
-    addresses: HistoryMap<AddressHistory>,
+    users: UserHistories,
+    /// When the access was taken away, by user.
+    disabled: HistoryMap<Option<EventMark>>,
+    /// Who acted, by address.
+    people: HistoryMap<RecentPeople>,
+    /// Failed logins, by address.
+    sprays: HistoryMap<LoginFailures>,
     organization: OrganizationHistory,
+    /// Users of whom was not noted that their access was taken away: an event named too many.
+    unmarked: u64,
 }
 
 /// What the detections of one event share.
@@ -181,7 +191,8 @@ pub enum KnownAddress {
 impl AnomalyState {
     /// Users and addresses that were forgotten to make room.
     pub fn forgotten(&self) -> u64 {
-        self.users.forgotten + self.addresses.forgotten
+        let maps = self.disabled.forgotten + self.people.forgotten + self.sprays.forgotten;
+        self.users.forgotten() + maps + self.unmarked
     }
 
     /// Whether nothing can be called unusual at the last event that was judged.
@@ -233,28 +244,29 @@ impl AnomalyState {
             found: Vec::new(),
         };
         let is_learning = self.organization.is_learning(time, thresholds);
-        let address = event.address.map(|address| address.to_string());
-        let mut address = address.map(|address| self.addresses.of(&address, time, max_users));
         if let Some(result) = event.deed.login {
-            judgement.logins(result, &mut self.users, address.as_deref_mut(), max_users);
+            judgement.logins(result, &mut self.users, &mut self.sprays, max_users);
         }
         if let Some(actor) = &event.actor
             && event.deed.is_of_person
             && event.deed.login != Some(LoginResult::Failure)
         {
             let user = self.users.of(&actor.key, time, max_users);
+            let address = event.address.map(|address| address.to_string());
+            let people = address.map(|address| self.people.of(&address, time, max_users));
             let is_new = is_learning || user.is_new(time, thresholds);
             user.note_awakening(&event.mark, days(thresholds.dormant_days));
-            judgement.places(actor, user, address.as_deref(), &mut self.organization, is_new);
-            judgement.disabled_account(actor, user);
+            judgement.places(actor, user, people.as_deref(), &mut self.organization, is_new);
+            judgement.disabled_account(actor, &mut self.disabled);
             judgement.administration(actor, user, &mut self.organization, is_new);
             judgement.impersonation(actor, user);
             judgement.reading(actor, user, is_new);
             user.seen.note(time);
-            let hash = person_hash(&actor.key);
+            user.days.note(time);
             self.organization.seen.note(time);
-            if let Some(address) = address {
-                address.people.note(hash, time);
+            self.organization.days.note(time);
+            if let Some(people) = people {
+                people.note(person_hash(&actor.key), time);
             }
             if let Some(address) = event.address {
                 user.add_address(address, time);
@@ -264,7 +276,8 @@ impl AnomalyState {
             judgement.taken_over(&mut self.users, max_users);
         }
         if let Some(change) = event.deed.access {
-            judgement.access_change(change, &mut self.users, max_users);
+            judgement.access_change(change, &mut self.disabled, max_users);
+            self.unmarked += event.more_affected;
         }
         judgement.found.iter_mut().for_each(|finding| finding.is_learning |= is_learning);
         judgement.found
@@ -274,22 +287,25 @@ impl AnomalyState {
 impl UserHistory {
     /// Whether too little is known of the user to call anything unusual.
     fn is_new(&self, time: Timestamp, thresholds: &DetectionThresholds) -> bool {
-        self.seen.is_short(time, thresholds)
+        is_short(&self.seen, &self.days, time, thresholds)
     }
 }
 
 impl OrganizationHistory {
     fn is_learning(&self, time: Timestamp, thresholds: &DetectionThresholds) -> bool {
-        self.seen.is_short(time, thresholds)
+        is_short(&self.seen, &self.days, time, thresholds)
     }
 }
 
-impl SeenSpan {
-    /// Whether it is too little to call anything at `time` unusual.
-    fn is_short(&self, time: Timestamp, thresholds: &DetectionThresholds) -> bool {
-        self.count < u64::from(thresholds.learning_events)
-            || self.first().is_some_and(|first| first > time - days(thresholds.learning_days))
-    }
+/// Whether it is too little to call anything at `time` unusual.
+fn is_short(
+    seen: &SeenSpan,
+    days: &SeenDays,
+    time: Timestamp,
+    thresholds: &DetectionThresholds,
+) -> bool {
+    seen.count < u64::from(thresholds.learning_events)
+        || days.without(time) < thresholds.learning_days
 }
 
 /// A reason with something that it was compared with.

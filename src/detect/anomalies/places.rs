@@ -12,7 +12,7 @@ use crate::config::detection::{AddressTag, days, minutes};
 use crate::detect::alert::{AlertSeverity, DetectionFinding};
 use crate::detect::event::EventPerson;
 use crate::detect::history::{
-    AddressHistory, OrganizationHistory, SeenPlace, UserHistory, note_address, person_hash,
+    OrganizationHistory, RecentPeople, SeenPlace, UserHistory, note_address, person_hash,
 };
 use crate::detect::places::{DistanceBasis, GeoPlace, TravelDistance, travel_distance};
 use crate::model::hashing::quick_hash;
@@ -40,7 +40,7 @@ impl EventJudgement<'_> {
         &mut self,
         actor: &EventPerson,
         user: &mut UserHistory,
-        address: Option<&AddressHistory>,
+        people: Option<&RecentPeople>,
         organization: &mut OrganizationHistory,
         is_new: bool,
     ) {
@@ -54,9 +54,8 @@ impl EventJudgement<'_> {
             place: place.clone(),
         };
         let hash = person_hash(&actor.key);
-        let is_shared = address.is_some_and(|address| {
-            address.people.others(hash, self.time - days(SHARED_DAYS)) >= SHARED_BY
-        });
+        let is_shared = people
+            .is_some_and(|people| people.others(hash, self.time - days(SHARED_DAYS)) >= SHARED_BY);
         let (before, after) = user.neighbours(&seen.mark);
         let (before, after) = (before.cloned(), after.cloned());
         for (from, to) in [(before.as_ref(), Some(&seen)), (Some(&seen), after.as_ref())] {
