@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::DetectionSetup;
-use super::anomalies::{ANOMALIES, AnomalyNeed};
+use super::anomalies::anomaly_rule::{ANOMALIES, AnomalyNeed};
 use super::event::{DetectionEvent, LoginResult};
 use crate::filter;
 use crate::model::json::Document;

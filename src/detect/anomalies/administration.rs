@@ -2,10 +2,10 @@
 
 use chrono::TimeDelta;
 
-use super::{
-    ADMINISTRATION_BURST, DISABLED_ACCOUNT, DORMANT_ADMINISTRATOR, EventJudgement,
-    UNUSUAL_ADMINISTRATION, fact, reason, shown, shown_day, shown_time,
+use super::anomaly_rule::{
+    ADMINISTRATION_BURST, DISABLED_ACCOUNT, DORMANT_ADMINISTRATOR, UNUSUAL_ADMINISTRATION,
 };
+use super::{EventJudgement, fact, reason, shown, shown_day, shown_time};
 use crate::config::detection::days;
 use crate::detect::alert::AlertSeverity;
 use crate::detect::event::{AccessChange, AdminClass, EventMark, EventPerson};

@@ -1,6 +1,7 @@
 //! People who log in as others, and what they do then.
 
-use super::{EventJudgement, IMPERSONATION, IMPERSONATION_ABUSE, fact, reason, shown, shown_time};
+use super::anomaly_rule::{IMPERSONATION, IMPERSONATION_ABUSE};
+use super::{EventJudgement, fact, reason, shown, shown_time};
 use crate::config::detection::{days, minutes};
 use crate::detect::alert::AlertSeverity;
 use crate::detect::event::{AdminClass, EventPerson};

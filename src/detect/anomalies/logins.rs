@@ -2,10 +2,8 @@
 
 use chrono::TimeDelta;
 
-use super::{
-    EventJudgement, FAILED_LOGINS, PASSWORD_SPRAY, SUCCESS_AFTER_FAILURES, fact, reason, shown,
-    shown_time,
-};
+use super::anomaly_rule::{FAILED_LOGINS, PASSWORD_SPRAY, SUCCESS_AFTER_FAILURES};
+use super::{EventJudgement, fact, reason, shown, shown_time};
 use crate::config::detection::minutes;
 use crate::detect::alert::{AlertReason, AlertSeverity};
 use crate::detect::event::{EventPerson, LoginResult};

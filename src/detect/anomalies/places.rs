@@ -4,10 +4,8 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 
-use super::{
-    EventJudgement, IMPOSSIBLE_TRAVEL, LISTED_ADDRESS, NEW_COUNTRY, fact, reason, shown, shown_day,
-    shown_time,
-};
+use super::anomaly_rule::{IMPOSSIBLE_TRAVEL, LISTED_ADDRESS, NEW_COUNTRY};
+use super::{EventJudgement, fact, reason, shown, shown_day, shown_time};
 use crate::config::detection::{AddressTag, days, minutes};
 use crate::detect::alert::{AlertSeverity, DetectionFinding};
 use crate::detect::event::EventPerson;

@@ -1,6 +1,7 @@
 //! Far more content read or exported than a person usually does.
 
-use super::{EventJudgement, MASS_READING, reason, shown, shown_time};
+use super::anomaly_rule::MASS_READING;
+use super::{EventJudgement, reason, shown, shown_time};
 use crate::detect::alert::AlertSeverity;
 use crate::detect::event::EventPerson;
 use crate::detect::history::UserHistory;

@@ -15,6 +15,7 @@ use super::rule_document::RuleDocument;
 use super::rule_error::{RuleError, RuleProblem};
 use super::rule_info::{RuleInfo, RuleLevel, RuleOrigin, attack_of};
 use super::text_limits::{MAX_CORRELATIONS, MAX_RULES, MAX_VALUES, refuse_text};
+use crate::detect::anomalies::anomaly_rule::is_anomaly;
 
 /// How long a chain of correlations that refer to each other may be.
 const MAX_CHAIN: usize = 8;
@@ -45,7 +46,7 @@ pub struct RuleLoader<'a> {
     singles: Vec<SingleEventRule>,
     kinds: Vec<LogSourceKind>,
     pending: Vec<PendingCorrelation<'a>>,
-    /// Where each id and each name was given first.
+    /// Where each id and each name, in lower case, was given first.
     given: HashMap<String, String>,
     values: usize,
     patterns: PatternBudget,
@@ -145,19 +146,25 @@ impl<'a> RuleLoader<'a> {
         Ok(())
     }
 
-    /// Refuses an id or a name that another rule has.
+    /// Refuses an id or a name that another rule has, in whatever case, and what alerts call our
+    /// detections: an exception for the one would cover the other.
     fn claim_names(
         &mut self,
         document: RuleDocument<'_>,
         info: &RuleInfo,
     ) -> Result<(), RuleProblem> {
         let name = info.name.as_ref().filter(|name| **name != info.id);
-        for word in std::iter::once(&info.id).chain(name) {
-            if let Some(place) = self.given.get(word) {
+        let words = || std::iter::once(&info.id).chain(name);
+        if let Some(word) = words().chain([&info.title]).find(|word| is_anomaly(word)) {
+            let what = format!("`{word}` is a detection of atlaudit's own already");
+            return Err(document.problem_at(word, what));
+        }
+        for word in words() {
+            if let Some(place) = self.given.get(&word.to_lowercase()) {
                 let what = format!("`{word}` is a rule of {place} already");
                 return Err(document.problem_at(word, what));
             }
-            self.given.insert(word.clone(), document.problem_at(word, "").place());
+            self.given.insert(word.to_lowercase(), document.problem_at(word, "").place());
         }
         Ok(())
     }

@@ -331,6 +331,26 @@ fn ids_are_given_once() {
     assert_eq!(found, "test.yml:5: `Rule` is a rule of test.yml:1 already\n");
 }
 
+#[test]
+fn what_alerts_call_our_detections_names_no_other_rule() {
+    let one = rule("product: atlassian", "s: {action: a}, condition: s");
+    for line in ["id: impossible_travel", "name: Failed_Logins", "id: 'Impossible travel'"] {
+        let word = line.split(": ").nth(1).unwrap().trim_matches('\'');
+        let found = problem(&format!("{one}{line}\n"));
+        let wanted = format!("test.yml:4: `{word}` is a detection of atlaudit's own already\n");
+        assert_eq!(found, wanted);
+    }
+    let found = problem(&one.replace("title: Rule", "title: IMPOSSIBLE TRAVEL"));
+    assert!(found.starts_with("test.yml:1: `IMPOSSIBLE TRAVEL` is a detection"), "{found}");
+    let built_in = RuleSet::load(&[]).unwrap().rules()[0].id.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.yml");
+    std::fs::write(&file, format!("{one}id: {}\n", built_in.to_uppercase())).unwrap();
+    let error = RuleSet::load(std::slice::from_ref(&file)).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}:4: ", file.display())), "{error}");
+    assert!(error.contains("already"), "{error}");
+}
+
 /// The files of the rules that are part of the program.
 fn own_files() -> Vec<PathBuf> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/detect/rules");
