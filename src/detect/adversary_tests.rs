@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::places::AddressLists;
 use super::sigma::RuleSet;
 use super::{DetectionAlert, DetectionSetup, DetectionState, EventJudge};
-use crate::config::detection::DetectionThresholds;
+use crate::config::detection::{AlertException, DetectionThresholds};
+use crate::filter::ValuePattern;
 use crate::model::json::Document;
 use crate::model::time::{Timestamp, from_epoch};
 
@@ -208,6 +209,26 @@ fn failures_of_nobody_in_particular_are_not_those_of_somebody_called_anonymous()
     let found = alerts(&setup(), (0..10).map(failure));
     let titles: Vec<_> = found.iter().map(|alert| alert.title.as_str()).collect();
     assert_eq!(titles, ["10 logins of unknown users failed within 10 minutes"]);
+}
+
+#[test]
+fn an_exception_for_a_rule_that_is_none_is_warned_of() {
+    let mut setup = setup();
+    setup.rules = RuleSet::of_text(&counting("a", "actor.id", "{gte: 3}")).unwrap();
+    let exception = |rule: &str| AlertException {
+        rule: Some(ValuePattern::whole(rule)),
+        actor: None,
+        address: None,
+        country: None,
+        until: None,
+        reason: format!("about {rule}"),
+    };
+    // What a correlation counts is no alert.
+    let rules = ["impossible_travel", "Many A", "failed*", "a", "imposible_travel"];
+    setup.settings.exceptions = rules.map(exception).into();
+    let warnings = setup.warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("`about a`") && warnings[1].contains("`about imposible_travel`"));
 }
 
 #[test]

@@ -133,12 +133,14 @@ impl DetectionState {
 }
 
 impl AlertException {
+    /// Whether it is for the rule with this id and name.
+    fn names(&self, id: &str, name: &str) -> bool {
+        self.rule.as_ref().is_none_or(|pattern| pattern.fits(id) || pattern.fits(name))
+    }
+
     /// Whether it keeps `alert` back.
     fn covers(&self, alert: &DetectionAlert) -> bool {
-        let rule = self
-            .rule
-            .as_ref()
-            .is_none_or(|pattern| pattern.fits(&alert.rule.id) || pattern.fits(&alert.rule.name));
+        let rule = self.names(&alert.rule.id, &alert.rule.name);
         let actor = self.actor.as_ref().is_none_or(|pattern| {
             alert.actor.as_ref().is_some_and(|actor| {
                 let email = actor.email.as_deref();

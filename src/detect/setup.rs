@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::anomalies::anomaly_rule::ANOMALIES;
 use super::places::{AddressListError, AddressLists, GeoDatabase, GeoDatabaseError};
 use super::sigma::{RuleError, RuleSet};
 #[cfg(test)]
 use crate::config::detection::DetectionThresholds;
 use crate::config::detection::{AddressTag, DetectSettings};
+use crate::model::text::printable;
 use crate::model::time::Timestamp;
 
 /// A list whose addresses change hands within days says little of older events than that.
@@ -88,6 +90,18 @@ impl DetectionSetup {
                      within days",
                     list.name,
                     list.tag.as_str()
+                ));
+            }
+        }
+        for exception in &self.settings.exceptions {
+            let rules = self.rules.rules().iter().filter(|info| info.emits);
+            let mut rules = rules.map(|info| (info.id.as_str(), info.title.as_str()));
+            if !rules.any(|(id, name)| exception.names(id, name))
+                && !ANOMALIES.iter().any(|anomaly| exception.names(anomaly.id, anomaly.name))
+            {
+                warnings.push(format!(
+                    "no rule has the id or name that the exception with the reason `{}` names",
+                    printable(&exception.reason)
                 ));
             }
         }
