@@ -15,7 +15,7 @@ use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, RecordOrigin};
-use crate::pipeline::record_processor::RecordProcessor;
+use crate::pipeline::record_processor::{RecordProcessor, RenderedEvents};
 use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
 use crate::source::{self, PageLocator, Source};
@@ -87,14 +87,14 @@ impl Load {
         let overlap = Duration::from_secs(600);
         let now = Timestamp::from_timestamp_millis(NOW_MS)?;
         let mut step = RecordProcessor::new(self.origin.clone(), self.format, overlap, now);
-        let (mut lines, mut length) = (Vec::new(), 0);
+        let (mut rendered, mut length) = (RenderedEvents::default(), 0);
         for page in &self.pages {
             let page = self.source.read(&PageLocator::Start, page).ok()?;
-            lines.clear();
+            rendered.lines.clear();
             step.mark_batch(&page.records);
-            step.process(&page.records, now, &mut lines);
+            step.process(&page.records, now, &mut rendered);
             step.prune(None);
-            length += lines.len();
+            length += rendered.lines.len();
         }
         Some(length)
     }

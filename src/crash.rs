@@ -48,6 +48,12 @@ pub enum CrashPoint {
     Sealed,
     /// A part of an export's state was removed.
     StateRemoved,
+    /// A part of what a commit adds to the memory of detection is written.
+    DetectionHalfLogged,
+    /// What a commit adds to the memory of detection is durable.
+    DetectionLogged,
+    /// A new file holds the memory of detection, and the old one still counts.
+    DetectionReplaced,
     /// A finished file has its name, and the folder does not know for sure.
     Finished,
 }

@@ -40,6 +40,8 @@ pub enum PathRole {
     QuotaFolder,
     /// The events of a source, which this run writes.
     Output(SourceName),
+    /// The alerts of a source, which this run writes.
+    AlertOutput(SourceName),
     /// The events of a source, which a different run writes.
     ConfiguredOutput(SourceName),
     /// What `convert` writes.
@@ -72,6 +74,7 @@ impl PathRole {
             PathRole::StateFile(name) => (false, "the state", Some(name)),
             PathRole::QuotaFolder => (false, "the folder of shared rate limits", None),
             PathRole::Output(name) => (true, "the output", Some(name)),
+            PathRole::AlertOutput(name) => (true, "the file of alerts", Some(name)),
             PathRole::ConfiguredOutput(name) => (false, "the output", Some(name)),
             PathRole::ConvertedOutput => (true, "the output", None),
             PathRole::Report => (true, "`--report`", None),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::args::{ExportArgs, FollowArgs, OutputFlags, PullArgs, TailArgs};
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
+use crate::config::detection::DetectSettings;
 use crate::config::output::{self, OutputLayer, PathTemplate};
 use crate::config::request::{
     ExportRequest, FollowRequest, OneOffWindow, PullRequest, ReportTarget,
@@ -24,16 +25,7 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
     let CommandContext { env, now, .. } = *context;
     let one_off = one_off(&typed, context)?;
     let (settings, mut sources) = context.select(&typed.names)?;
-    let flags = OutputLayer {
-        // A name that is typed says how the file is packed, where nothing else typed does.
-        compression: typed
-            .output
-            .compression
-            .or_else(|| typed.output.path.as_ref().and_then(PathTemplate::implied_compression)),
-        path: typed.output.path,
-        format: typed.output.format,
-        ..OutputLayer::default()
-    };
+    let flags = output_layer(typed.output);
     let names_file = flags.path.as_ref().is_some_and(PathTemplate::is_file);
     for source in &mut sources {
         if one_off.is_some() && !names_file {
@@ -48,11 +40,18 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
     if typed.human {
         show_as_table(&mut sources, context)?;
     }
+    let prints = |source: &SourceSettings| source.output.path == OutputPath::Stdout;
+    let is_view = typed.human && sources.iter().any(prints);
+    let is_incremental = one_off.is_none() && !is_view;
+    let detect = match is_incremental {
+        true => set_alerts(&mut sources, context)?,
+        false => None,
+    };
     let outputs = || sources.iter().map(|source| &source.output);
     output::reject_compressed_terminal_output(outputs(), env.stdout_is_terminal)?;
     output::reject_misnamed_files(outputs())?;
     output::reject_shared_files(&sources, env.cwd())?;
-    let prints_events = outputs().any(|output| output.path == OutputPath::Stdout);
+    let prints_events = sources.iter().any(prints);
     let report = report_target(typed.report, prints_events)?;
     reject_path_clashes(
         context,
@@ -69,7 +68,7 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
             && one_off.is_none()
             && !typed.human
             && flags.path.is_none(),
-        is_view: typed.human && prints_events,
+        is_view,
         report,
         sources,
         state_dir: settings.state_dir,
@@ -79,7 +78,33 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         dry_run: typed.dry_run,
         metrics_file: typed.metrics_file,
         file_mode: settings.file_mode,
+        detect,
     })
+}
+
+fn output_layer(typed: OutputFlags) -> OutputLayer {
+    // A name that is typed says how the file is packed, where nothing else typed does.
+    let implied = typed.path.as_ref().and_then(PathTemplate::implied_compression);
+    OutputLayer {
+        compression: typed.compression.or(implied),
+        path: typed.path,
+        format: typed.format,
+        ..OutputLayer::default()
+    }
+}
+
+/// Sets where the alerts of `sources` go, where their events are judged. Returns how they are.
+fn set_alerts(
+    sources: &mut [SourceSettings],
+    context: &CommandContext<'_>,
+) -> Result<Option<DetectSettings>, AppError> {
+    let Some(detection) = context.load()?.live_detection()? else {
+        return Ok(None);
+    };
+    for source in sources {
+        source.alerts = Some(detection.for_source(source)?);
+    }
+    Ok(Some(detection.detect))
 }
 
 /// Shows the events of `sources` as a table, instead of lines on standard output or beside their
@@ -212,6 +237,9 @@ fn reject_path_clashes(
     let mut paths = CommandPaths::reserved(context, configured);
     for source in outputs {
         paths.add_output(PathRole::Output(source.name.clone()), &source.output);
+        if let Some(alerts) = &source.alerts {
+            paths.add_output(PathRole::AlertOutput(source.name.clone()), &alerts.output);
+        }
     }
     for (role, path) in others {
         path.iter().for_each(|path| paths.add(role.clone(), path));

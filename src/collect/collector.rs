@@ -18,6 +18,7 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::{OneOffWindow, PullRequest};
 use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
+use crate::detect::DetectionSetup;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, Window};
@@ -55,6 +56,8 @@ pub struct CollectOptions {
     pub max_events: Option<u64>,
     /// For how long a cursor that brings nothing is trusted alone.
     pub trust_idle_cursor: Duration,
+    /// What events are judged with, where they are.
+    pub detection: Option<Arc<DetectionSetup>>,
     /// What signals have requested.
     pub stop: watch::Receiver<StopRequest>,
     /// Where messages for people go.
@@ -79,6 +82,7 @@ impl CollectOptions {
             start: chrono::Utc::now(),
             max_events: None,
             trust_idle_cursor: Duration::ZERO,
+            detection: None,
             stop,
             console: console.clone(),
             registry: Arc::default(),
@@ -303,6 +307,7 @@ impl SourceJob {
             origin: source.origin.clone(),
             store: options.store.clone(),
             start: options.start,
+            detection: options.detection.clone(),
         };
         let begun = async {
             let permit = self.shared.start_limiter.acquire().await;

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::model::text::{counted, group_digits, printable};
 use crate::model::time::{in_words, parse_api_time};
 use crate::model::user_zone::UserZone;
-use crate::pipeline::report::SourceReport;
+use crate::pipeline::report::{AlertReport, SourceReport};
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Up to so many sources have a line each, also without news.
@@ -177,6 +177,8 @@ fn source_message(report: &SourceReport, reader: &ReaderPlace) -> ConsoleMessage
         counted(report.requests, "request"),
         seconds(report.duration),
     );
+    let alerts = report.alerts.and_then(|alerts| alerts.summary());
+    line.extend(alerts.map(|alerts| format!("; {alerts}")));
     if has_failed(report) {
         line.push_str(&match reason(report) {
             None => format!("; incomplete (exit {})", report.exit_code),
@@ -232,6 +234,9 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, reader: &ReaderPlace)
             line.push_str(&format!(", {} {what}", group_digits(count)));
         }
     }
+    let mut alerts = AlertReport::default();
+    reports.iter().filter_map(|report| report.alerts.as_ref()).for_each(|own| alerts.add(own));
+    line.extend(alerts.summary().map(|alerts| format!("; {alerts}")));
     let failed = reports.iter().filter(|report| has_failed(report));
     let (open, failed): (Vec<_>, Vec<_>) = failed.partition(|report| reason(report).is_none());
     if !open.is_empty() {

@@ -11,7 +11,7 @@ use crate::config::request::{AlertFormat, DetectRequest, SavedEventQuery};
 use crate::config::settings::Compression;
 use crate::detect::{
     AlertSchema, AlertSeverity, AlertTable, DetectionAlert, DetectionCoverage, DetectionEvent,
-    DetectionSetup, DetectionState, EventJudge, JudgedAlert,
+    DetectionSetup, DetectionState, JudgedAlert,
 };
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -149,7 +149,7 @@ impl<'a> DetectionRun<'a> {
             return Ok(self.outcome);
         }
         let sorter = std::mem::replace(&mut self.sorter, TimeSorter::new(false, None));
-        let mut judge = EventJudge::new(self.setup, DetectionState::default());
+        let mut state = DetectionState::default();
         let mut lines = sorter.finish().map_err(|error| sort_error(&error))?;
         let mut of_one_time: Vec<SortedEvent> = Vec::new();
         loop {
@@ -160,16 +160,15 @@ impl<'a> DetectionRun<'a> {
                 _ => of_one_time.is_empty(),
             };
             if !is_same_time {
-                self.judge(&mut judge, &mut of_one_time)?;
+                self.judge(&mut state, &mut of_one_time)?;
             }
             match next {
                 Some(next) => of_one_time.push(next),
                 None => break,
             }
         }
-        self.judge(&mut judge, &mut of_one_time)?;
+        self.judge(&mut state, &mut of_one_time)?;
         self.printer.finish()?;
-        let state = judge.state();
         self.outcome.forgotten = state.forgotten();
         self.outcome.uncorrelated = state.uncorrelated();
         self.outcome.is_learning = state.is_learning(&self.setup.settings);
@@ -180,7 +179,7 @@ impl<'a> DetectionRun<'a> {
     /// Judges events of one time. One that was read twice counts once.
     fn judge(
         &mut self,
-        judge: &mut EventJudge<'_>,
+        state: &mut DetectionState,
         events: &mut Vec<SortedEvent>,
     ) -> Result<(), AppError> {
         let key = |sorted: &SortedEvent| {
@@ -195,7 +194,7 @@ impl<'a> DetectionRun<'a> {
         let name = |sorted: &SortedEvent| (sorted.event.mark.clone(), sorted.event.source.clone());
         events.dedup_by(|later, first| name(later) == name(first));
         for SortedEvent { is_learned, event } in events.drain(..) {
-            for JudgedAlert { alert, is_excepted } in judge.judge(&event) {
+            for JudgedAlert { alert, is_excepted } in state.judge(self.setup, &event) {
                 if is_learned {
                     continue;
                 }
@@ -280,7 +279,7 @@ impl DetectionOutcome {
 
 /// How alerts are printed.
 struct AlertPrinter {
-    format: AlertOutput,
+    format: AlertRenderer,
     explain: Option<String>,
     has_explained: bool,
     /// What is not printed yet.
@@ -288,7 +287,7 @@ struct AlertPrinter {
     sink: StdoutSink,
 }
 
-enum AlertOutput {
+enum AlertRenderer {
     Table(AlertTable),
     Lines(AlertSchema),
 }
@@ -297,10 +296,10 @@ impl AlertPrinter {
     fn new(request: &DetectRequest) -> AlertPrinter {
         AlertPrinter {
             format: match request.format {
-                AlertFormat::Table => AlertOutput::Table(AlertTable::new(request.style)),
-                AlertFormat::Alerts => AlertOutput::Lines(AlertSchema::Alerts),
-                AlertFormat::Ecs => AlertOutput::Lines(AlertSchema::Ecs),
-                AlertFormat::Ocsf => AlertOutput::Lines(AlertSchema::Ocsf),
+                AlertFormat::Table => AlertRenderer::Table(AlertTable::new(request.style)),
+                AlertFormat::Alerts => AlertRenderer::Lines(AlertSchema::Alerts),
+                AlertFormat::Ecs => AlertRenderer::Lines(AlertSchema::Ecs),
+                AlertFormat::Ocsf => AlertRenderer::Lines(AlertSchema::Ocsf),
             },
             explain: request.explain.clone(),
             has_explained: false,
@@ -320,12 +319,12 @@ impl AlertPrinter {
                     self.text.extend_from_slice(alert.explanation().as_bytes());
                 }
             }
-            (None, AlertOutput::Table(table)) => {
+            (None, AlertRenderer::Table(table)) => {
                 let mut rows = String::new();
                 table.push(alert, &mut rows);
                 self.text.extend_from_slice(rows.as_bytes());
             }
-            (None, AlertOutput::Lines(schema)) => schema.append_line(alert, &mut self.text),
+            (None, AlertRenderer::Lines(schema)) => schema.append_line(alert, &mut self.text),
         }
         if self.text.len() >= BATCH_BYTES {
             self.finish()?;

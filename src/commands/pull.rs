@@ -14,6 +14,7 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::{PullRequest, ReportTarget};
 use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings};
 use crate::credentials;
+use crate::detect::DetectionSetup;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::fetch::plan::{self, ReadPlan};
@@ -49,7 +50,8 @@ pub async fn run(
     refuse_owned(&request)?;
     let report_path = request.report.as_ref().and_then(ReportTarget::file);
     let report_file = report_path.map(|path| open_report(path, request.file_mode)).transpose()?;
-    let options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
+    let mut options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
+    options.detection = load_detection(&request, console)?;
     print_heads(&request)?;
     let metrics = request.metrics_file.as_deref().map(|path| {
         options.registry.set_sources(&request.sources, &request.state_dir);
@@ -89,6 +91,22 @@ pub async fn run(
             report_error(path, &error).hint(hint)
         }),
     })))
+}
+
+/// Loads what the events are judged with, where they are.
+///
+/// # Errors
+/// A rule, a list or a database cannot be used.
+pub fn load_detection(
+    request: &PullRequest,
+    console: &StderrConsole,
+) -> Result<Option<Arc<DetectionSetup>>, AppError> {
+    let Some(settings) = &request.detect else {
+        return Ok(None);
+    };
+    let setup = DetectionSetup::load(settings.clone(), request.now)?;
+    setup.warnings().into_iter().for_each(|warning| console.warn(warning));
+    Ok(Some(Arc::new(setup)))
 }
 
 /// Prints the heads of the table that the events are shown in, if there is one.

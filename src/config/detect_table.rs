@@ -1,22 +1,103 @@
 //! Resolves `[detect]`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::detection::{
-    AddressListSettings, AddressTag, AlertException, DetectSettings, DetectionThresholds,
+    AddressListSettings, AddressTag, AlertException, AlertSchema, DetectSettings,
+    DetectionThresholds,
 };
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{
     AddressListTable, ConfigFile, ErrorLocation, ExceptionTable, SpannedText,
 };
+use crate::config::output::{self, PathTemplate};
+use crate::config::settings::{AlertSettings, OutputPath, OutputSettings, SourceSettings};
 use crate::config::validate;
 use crate::filter::{AddressRange, ValuePattern};
+
+/// `[detect] enabled`: events are judged while `pull` and `follow` write them.
+#[derive(Debug, Clone)]
+pub struct LiveDetectionSettings {
+    /// What is detected.
+    pub detect: DetectSettings,
+    /// Where alerts go, if it is said.
+    pub path: Option<PathTemplate>,
+    /// In which form.
+    pub schema: AlertSchema,
+    /// How long an event waits for earlier ones.
+    pub lateness: Duration,
+}
+
+impl LiveDetectionSettings {
+    /// Where the alerts of `source` go: beside its events, if nothing else is said.
+    ///
+    /// # Errors
+    /// Its events go to standard output, and no path is said.
+    pub fn for_source(&self, source: &SourceSettings) -> Result<AlertSettings, ConfigError> {
+        let path = match (&self.path, &source.output.path) {
+            (Some(template), _) => template.for_source(&source.name),
+            (None, OutputPath::File(events)) => {
+                let folder = events.rfind('/').and_then(|end| events.get(..=end));
+                let folder = folder.unwrap_or_default();
+                OutputPath::File(format!("{folder}{}-alerts.jsonl", source.name))
+            }
+            (None, OutputPath::Stdout) => {
+                let what = format!(
+                    "source `{}`: alerts need a file, and its events go to standard output",
+                    source.name
+                );
+                return Err(ConfigError::new(what)
+                    .hint("set `path` of `[detect]`, such as `path = \"{source}-alerts.jsonl\"`"));
+            }
+        };
+        Ok(AlertSettings {
+            output: OutputSettings { path, table: None, ..source.output.clone() },
+            schema: self.schema,
+            lateness: self.lateness.max(source.overlap),
+        })
+    }
+}
 
 /// The largest numbers that make sense: state is kept for each user, and times must not overflow.
 const MAX_USERS: u32 = 1_000_000;
 const MAX_THRESHOLD: u32 = 100_000;
 
+/// How long an event waits for earlier ones, if nothing is said.
+const DEFAULT_LATENESS: Duration = Duration::from_secs(3600);
+/// What waits longer only costs memory.
+const MAX_LATENESS: Duration = Duration::from_secs(24 * 3600);
+
 impl ConfigFile {
+    /// How `pull` and `follow` judge events; nothing where `[detect] enabled` is not set.
+    pub fn live_detection(&self) -> Result<Option<LiveDetectionSettings>, ConfigError> {
+        let table = &self.tables.detect;
+        let at = ErrorLocation { file: self, source: None };
+        if !table.enabled.as_ref().is_some_and(|enabled| *enabled.get_ref()) {
+            return Ok(None);
+        }
+        let lateness = at.text("detect.lateness", &table.lateness, |text| {
+            let lateness = validate::duration(text)?;
+            match lateness <= MAX_LATENESS {
+                true => Ok(lateness),
+                false => Err(HintedError::new("is longer than a day")
+                    .hint("an event is judged that late, and so told that late")),
+            }
+        })?;
+        let path =
+            at.text("detect.path", &table.path, |text| match output::path_template(text)? {
+                template if template.is_file() => Ok(template),
+                _ => Err(HintedError::new("alerts go to files").hint("name one")),
+            })?;
+        let schema = at.text("detect.format", &table.format, AlertSchema::from_word)?;
+        Ok(Some(LiveDetectionSettings {
+            detect: self.detect_settings()?,
+            path,
+            schema: schema.unwrap_or(AlertSchema::Alerts),
+            lateness: lateness.unwrap_or(DEFAULT_LATENESS),
+        }))
+    }
+
     /// What `[detect]` says; paths count from the folder of this file.
     pub fn detect_settings(&self) -> Result<DetectSettings, ConfigError> {
         let table = &self.tables.detect;

@@ -44,6 +44,30 @@ impl Default for DetectSettings {
     }
 }
 
+/// The schema of the lines of alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertSchema {
+    /// Our own.
+    Alerts,
+    /// Elastic Common Schema.
+    Ecs,
+    /// Open Cybersecurity Schema Framework.
+    Ocsf,
+}
+
+impl AlertSchema {
+    /// The schema with that word.
+    pub fn from_word(word: &str) -> Result<AlertSchema, HintedError> {
+        match word {
+            "alerts" => Ok(AlertSchema::Alerts),
+            "ecs" => Ok(AlertSchema::Ecs),
+            "ocsf" => Ok(AlertSchema::Ocsf),
+            _ => Err(HintedError::new(format!("`{}` is no format of alerts", printable(word)))
+                .hint("the formats are alerts, ecs and ocsf")),
+        }
+    }
+}
+
 /// A list of addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressListSettings {

@@ -150,6 +150,10 @@ pub struct SourceTable {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 #[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
 pub struct DetectTable {
+    pub enabled: Option<Spanned<bool>>,
+    pub path: SpannedText,
+    pub format: SpannedText,
+    pub lateness: SpannedText,
     pub rules: Vec<Spanned<String>>,
     pub lists: Vec<AddressListTable>,
     pub geoip: SpannedText,

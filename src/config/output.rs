@@ -111,19 +111,29 @@ impl OutputLayer {
 /// committed itself, and so would cut away the other's events.
 pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
     let mut writers: HashMap<PathBuf, &SourceName> = HashMap::new();
-    for source in sources {
-        let OutputPath::File(path) = &source.output.path else {
+    let outputs = sources.iter().flat_map(|source| {
+        let alerts = source.alerts.as_ref().map(|alerts| &alerts.output);
+        [Some(&source.output), alerts].into_iter().flatten().map(move |output| (source, output))
+    });
+    for (source, output) in outputs {
+        let OutputPath::File(path) = &output.path else {
             continue;
         };
-        let path = source.output.compression.with_suffix(path.clone());
+        let path = output.compression.with_suffix(path.clone());
         if let Some(other) = writers.insert(normalize_path(cwd, &path), &source.name) {
+            if *other == source.name {
+                return Err(ConfigError::new(format!(
+                    "the events and the alerts of source `{other}` would go into one file: {path}"
+                ))
+                .hint("give the alerts another `path` in `[detect]`"));
+            }
             return Err(ConfigError::new(format!(
                 "sources `{other}` and `{}` would write into one file: {path}",
                 source.name
             ))
             .hint(
-                "put `{source}` into `output.path`, or give each source an `output.path` of its \
-                 own",
+                "put `{source}` into `output.path` (and `path` of `[detect]`), or give each source \
+                 an `output.path` of its own",
             ));
         }
     }

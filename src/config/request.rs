@@ -97,6 +97,8 @@ pub struct PullRequest {
     pub metrics_file: Option<PathBuf>,
     /// The permission bits of the report and the metrics file: `[output] mode`, where it is set.
     pub file_mode: Option<u32>,
+    /// How the events are judged, where they are.
+    pub detect: Option<DetectSettings>,
 }
 
 /// Where the report of a run goes.

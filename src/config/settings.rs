@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use url::Url;
 
+use crate::config::detection::AlertSchema;
 use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::{GatewayUse, SourceAddress};
@@ -71,8 +72,21 @@ pub struct SourceSettings {
     pub connection: ConnectionSettings,
     /// Where its events go.
     pub output: OutputSettings,
+    /// Where the alerts go that its events give, where `pull` and `follow` judge them.
+    pub alerts: Option<AlertSettings>,
     /// Rows beside the built-in table of actions.
     pub extra_actions: Option<Arc<ExtraActionsFile>>,
+}
+
+/// Where the alerts of a source go, and when its events are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertSettings {
+    /// The files, which are packed and rotated as those of the events.
+    pub output: OutputSettings,
+    /// In which form.
+    pub schema: AlertSchema,
+    /// How long an event waits for earlier ones; at least the source's `overlap`.
+    pub lateness: Duration,
 }
 
 /// How a long window of workspace events is read.

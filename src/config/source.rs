@@ -65,7 +65,8 @@ pub(super) fn check(
             output_layer(&at, &table.output)?.apply(&mut output, name);
             output
         },
-        // It is the same for all sources, and is added where files are read.
+        // They follow from what is the same for all sources, and from flags.
+        alerts: None,
         extra_actions: None,
     })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::places::AddressLists;
 use super::sigma::RuleSet;
-use super::{DetectionAlert, DetectionSetup, DetectionState, EventJudge};
+use super::{DetectionAlert, DetectionSetup, DetectionState};
 use crate::config::detection::{AlertException, DetectionThresholds};
 use crate::filter::ValuePattern;
 use crate::model::json::Document;
@@ -52,14 +52,14 @@ fn login(second: i64, number: usize, user: &str, outcome: &str) -> Value {
     )
 }
 
-fn judge(judge: &mut EventJudge<'_>, setup: &DetectionSetup, event: &Value) -> Vec<DetectionAlert> {
+fn judge(state: &mut DetectionState, setup: &DetectionSetup, event: &Value) -> Vec<DetectionAlert> {
     let event = setup.event(&Document::new(event.to_string().into())).unwrap();
-    judge.judge(&event).into_iter().map(|judged| judged.alert).collect()
+    state.judge(setup, &event).into_iter().map(|judged| judged.alert).collect()
 }
 
 /// The alerts of all events, each as its rule and the ids of the events.
 fn alerts(setup: &DetectionSetup, events: impl IntoIterator<Item = Value>) -> Vec<DetectionAlert> {
-    let mut state = EventJudge::new(setup, DetectionState::default());
+    let mut state = DetectionState::default();
     events.into_iter().flat_map(|event| judge(&mut state, setup, &event)).collect()
 }
 
@@ -140,13 +140,13 @@ fn everyone_whom_a_suspension_names_is_marked() {
     let suspension = json!({"action": "user_suspended", "targets": targets});
     let acting = |n: usize, id: &str| event(60, n, json!({"actor": {"type": "user", "id": id}}));
     let setup = setup();
-    let mut state = EventJudge::new(&setup, DetectionState::default());
+    let mut state = DetectionState::default();
     judge(&mut state, &setup, &event(0, 0, suspension));
     for (n, id) in ["t0", "t1", "t25", "t999"].into_iter().enumerate() {
         let found = judge(&mut state, &setup, &acting(n + 1, id));
         assert_eq!(of_rule(&found, "disabled_account").len(), 1, "{id}");
     }
-    assert_eq!(state.state().forgotten(), 200, "what is beyond the bound is counted");
+    assert_eq!(state.forgotten(), 200, "what is beyond the bound is counted");
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn a_long_list_joins_all_its_groups() {
         event(n as i64, n, json!({"action": "a", "targets": targets}))
     };
     assert_eq!(of_rule(&alerts(&setup, [with(0, 300), with(1, 300)]), "many a").len(), 300);
-    let mut state = EventJudge::new(&setup, DetectionState::default());
+    let mut state = DetectionState::default();
     judge(&mut state, &setup, &with(0, 1200));
-    assert_eq!(state.state().uncorrelated(), 200, "what is beyond the bound is counted");
+    assert_eq!(state.uncorrelated(), 200, "what is beyond the bound is counted");
 }
 
 #[test]
@@ -180,10 +180,10 @@ fn one_address_is_one_group_however_it_is_written() {
 fn one_act_of_long_ago_ends_no_learning() {
     let limits = DetectionThresholds::default();
     let setup = DetectionSetup::for_tests(limits, AddressLists::load(&[]).unwrap());
-    let mut state = EventJudge::new(&setup, DetectionState::default());
+    let mut state = DetectionState::default();
     let mut at = |days: i64, number: usize| {
         judge(&mut state, &setup, &event(days * 86_400 + number as i64, number, json!({})));
-        state.state().is_learning(&setup.settings)
+        state.is_learning(&setup.settings)
     };
     assert!(at(-19_000, 0));
     assert!((1..=30).all(|number| at(0, number)), "two days are not seven");
@@ -237,7 +237,7 @@ fn what_is_remembered_goes_through_postcard() {
     let text = counting("a", "actor.id", "{gte: 3}")
         + &counting("user_login", "client.ip", "{gte: 5, field: actor.id}");
     setup.rules = RuleSet::of_text(&text).unwrap();
-    let mut state = EventJudge::new(&setup, DetectionState::default());
+    let mut state = DetectionState::default();
     let place = json!({"ip": "192.0.2.1", "country_code": "DE", "city": "Berlin"});
     let suspended = json!([{"type": "user", "id": "u9"}]);
     let mut events = vec![
@@ -255,10 +255,9 @@ fn what_is_remembered_goes_through_postcard() {
     for event in &events {
         judge(&mut state, &setup, event);
     }
-    let bytes = postcard::to_stdvec(state.state()).unwrap();
-    let read: DetectionState = postcard::from_bytes(&bytes).unwrap();
-    let mut again = EventJudge::new(&setup, read);
-    assert_eq!(postcard::to_stdvec(again.state()).unwrap().len(), bytes.len());
+    let bytes = postcard::to_stdvec(&state).unwrap();
+    let mut again: DetectionState = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!(postcard::to_stdvec(&again).unwrap().len(), bytes.len());
     let next = login(100 * 86_400 + 21, 21, "u2", "success");
     assert_eq!(judge(&mut again, &setup, &next), judge(&mut state, &setup, &next));
 }

@@ -1,19 +1,9 @@
 //! Alerts in the schemas of SIEMs: ECS 9.4 (`event.kind: alert`) and OCSF 1.8.0 (Detection Finding,
 //! class 2004).
 
-use super::alert::{AlertSeverity, DetectionAlert};
+use super::alert::{ALERT_SCHEMA, AlertSeverity, DetectionAlert};
+pub use crate::config::detection::AlertSchema;
 use crate::model::json::write::{ObjectWriter, object};
-
-/// The schema of the lines of alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertSchema {
-    /// Our own.
-    Alerts,
-    /// Elastic Common Schema.
-    Ecs,
-    /// Open Cybersecurity Schema Framework.
-    Ocsf,
-}
 
 impl AlertSchema {
     /// Appends the line of `alert`, with its newline.
@@ -86,6 +76,10 @@ fn write_ecs(alert: &DetectionAlert, out: &mut ObjectWriter<'_>) {
             out.text_if_some("city_name", place.and_then(|place| place.city.as_deref()));
         });
     });
+    out.object("atlassian", |out| {
+        out.word("schema", ALERT_SCHEMA);
+        out.object("source", |out| out.text("name", &alert.source));
+    });
     out.object("atlaudit", |out| {
         out.word("severity", alert.severity.as_str());
         out.texts("evidence", alert.evidence.iter().map(String::as_str));
@@ -105,9 +99,10 @@ fn ocsf_severity(severity: AlertSeverity) -> (i64, &'static str) {
 
 fn write_ocsf(alert: &DetectionAlert, out: &mut ObjectWriter<'_>) {
     let (severity_id, severity) = ocsf_severity(alert.severity);
+    // First, as in the lines of events: recovery of a torn file knows them by it.
+    out.constant(r#""class_uid":2004,"class_name":"Detection Finding""#);
     out.constant(r#""activity_id":1,"activity_name":"Create""#);
     out.constant(r#""category_name":"Findings","category_uid":2"#);
-    out.constant(r#""class_name":"Detection Finding","class_uid":2004"#);
     out.constant(r#""type_name":"Detection Finding: Create","type_uid":200401"#);
     out.constant(r#""status":"New","status_id":1,"is_alert":true"#);
     out.integer("time", alert.time.timestamp_millis());
@@ -117,6 +112,8 @@ fn write_ocsf(alert: &DetectionAlert, out: &mut ObjectWriter<'_>) {
     out.object("metadata", |out| {
         out.constant(r#""version":"1.8.0","profiles":["security_control"]"#);
         out.text("uid", &alert.id);
+        out.word("log_name", "atlaudit-alerts");
+        out.text("source", &alert.source);
         out.object("product", |out| {
             out.word("name", "atlaudit");
             out.word("vendor_name", "atlaudit");

@@ -14,6 +14,7 @@ mod anomalies;
 mod coverage;
 mod event;
 mod history;
+mod live;
 mod places;
 mod rule_alerts;
 mod setup;
@@ -31,6 +32,7 @@ pub use alert_schemas::AlertSchema;
 pub use alert_table::AlertTable;
 pub use coverage::DetectionCoverage;
 pub use event::{DetectionEvent, EventMark};
+pub use live::{LiveCounts, LiveDetection, LiveRecord};
 pub use setup::{DetectionError, DetectionSetup};
 
 #[cfg(test)]
@@ -56,44 +58,25 @@ pub struct JudgedAlert {
     pub is_excepted: bool,
 }
 
-/// Judges events.
-#[derive(Debug)]
-pub struct EventJudge<'a> {
-    setup: &'a DetectionSetup,
-    state: DetectionState,
-}
-
-impl<'a> EventJudge<'a> {
-    /// Continues from `state`.
-    pub fn new(setup: &'a DetectionSetup, state: DetectionState) -> EventJudge<'a> {
-        EventJudge { setup, state }
-    }
-
-    /// What is remembered.
-    pub fn state(&self) -> &DetectionState {
-        &self.state
-    }
-
+impl DetectionState {
     /// The alerts of an event. Events come in the order of [`EventMark`]; one that does not is
     /// late, and is judged with what is remembered on both sides of it.
-    pub fn judge(&mut self, event: &DetectionEvent) -> Vec<JudgedAlert> {
-        let state = &mut self.state;
-        let settings = &self.setup.settings;
-        let is_late = state.judged.as_ref().is_some_and(|judged| event.mark < *judged);
+    pub fn judge(&mut self, setup: &DetectionSetup, event: &DetectionEvent) -> Vec<JudgedAlert> {
+        let (settings, rules) = (&setup.settings, &setup.rules);
+        let is_late = self.judged.as_ref().is_some_and(|judged| event.mark < *judged);
         if !is_late {
-            state.judged = Some(event.mark.clone());
+            self.judged = Some(event.mark.clone());
         }
-        let standing = state.anomalies.standing(event, &settings.thresholds);
-        let rules = &self.setup.rules;
+        let standing = self.anomalies.standing(event, &settings.thresholds);
         let mut findings = rule_alerts::of_event(rules, event, &standing);
-        let correlated = &mut state.correlations;
+        let correlated = &mut self.correlations;
         for found in correlated.add(rules, event.time(), &event.mark.id, &event.matches) {
             findings.extend(rule_alerts::of_correlation(rules, found, &standing));
         }
-        findings.extend(state.anomalies.judge(
+        findings.extend(self.anomalies.judge(
             event,
             &settings.thresholds,
-            &self.setup.lists,
+            &setup.lists,
             settings.max_users,
         ));
         let alerts =

@@ -16,7 +16,7 @@ use super::event::{
     AccessChange, AdminClass, DetectionEvent, EventDeed, EventMark, EventPerson, LoginResult,
 };
 use super::places::{AddressLists, GeoPlace, PlaceOrigin, travel_distance};
-use super::{DetectionSetup, DetectionState, EventJudge, JudgedAlert};
+use super::{DetectionSetup, DetectionState, JudgedAlert};
 use crate::config::detection::{
     AddressListSettings, AddressTag, DetectionThresholds, days, minutes,
 };
@@ -665,7 +665,7 @@ struct SketchedBurst {
 }
 
 #[derive(Debug, Clone)]
-struct HistoryCase {
+pub struct HistoryCase {
     people: usize,
     /// How many there are, and the number of the first.
     addresses: (usize, usize),
@@ -731,7 +731,7 @@ impl EventSketch {
 }
 
 impl HistoryCase {
-    fn history(&self) -> Vec<DetectionEvent> {
+    pub fn history(&self) -> Vec<DetectionEvent> {
         let mut events = Vec::new();
         let mut elapsed = 0;
         for burst in &self.bursts {
@@ -772,7 +772,7 @@ impl HistoryCase {
         };
         // Every third suspension is of two users, who are named beside others.
         let affected = match sketch.act {
-            SketchedAct::Access(of, _) => vec![of, if number % 3 == 0 { of + 1 } else { of }],
+            SketchedAct::Access(of, _) => vec![of, if number.is_multiple_of(3) { of + 1 } else { of }],
             _ => Vec::new(),
         };
         let affected = affected.into_iter().map(|of| person_number(of % self.people).key);
@@ -799,7 +799,7 @@ impl HistoryCase {
         }
     }
 
-    fn setup(&self) -> DetectionSetup {
+    pub fn setup(&self) -> DetectionSetup {
         let settings = if self.has_lists { address_lists() } else { Vec::new() };
         DetectionSetup::for_tests(self.limits, AddressLists::load(&settings).unwrap())
     }
@@ -927,7 +927,7 @@ fn any_burst() -> impl Strategy<Value = SketchedBurst> {
     })
 }
 
-fn any_case() -> impl Strategy<Value = HistoryCase> {
+pub fn any_case() -> impl Strategy<Value = HistoryCase> {
     (
         1_usize..=6,
         (2_usize..=ADDRESSES.len(), 0..ADDRESSES.len()),
@@ -957,10 +957,10 @@ fn judged_by_engine(
     history: &[DetectionEvent],
     setup: &DetectionSetup,
 ) -> Vec<(ExpectedAlert, Vec<String>)> {
-    let mut judge = EventJudge::new(setup, DetectionState::default());
+    let mut state = DetectionState::default();
     let mut found = Vec::new();
     for event in history {
-        for JudgedAlert { alert, .. } in judge.judge(event) {
+        for JudgedAlert { alert, .. } in state.judge(setup, event) {
             let key = ExpectedAlert {
                 completed_by: event.mark.id.clone(),
                 rule: alert.rule.id,
@@ -1060,7 +1060,7 @@ fn listing(history: &[DetectionEvent]) -> String {
     text
 }
 
-fn cases() -> u32 {
+pub fn cases() -> u32 {
     std::env::var("ATLAUDIT_CASES").map_or(256, |text| text.parse().unwrap())
 }
 

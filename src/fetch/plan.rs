@@ -313,6 +313,7 @@ mod tests {
             written_before: None,
             event_gaps: EventGaps::default(),
             outputs: Vec::new(),
+            detection: None,
             export_progress: None,
             events: 0,
             complete_until: None,

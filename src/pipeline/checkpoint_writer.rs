@@ -15,8 +15,7 @@ use crate::pipeline::run_output::DurableOutput;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::recovery::{recover_shared, truncate_to_checkpoint};
 use crate::state::StateError;
-use crate::state::checkpoint::OpenQuery;
-use crate::state::checkpoint::{Checkpoint, OpenWindow};
+use crate::state::checkpoint::{Checkpoint, DetectionCheckpoint, OpenQuery, OpenWindow};
 use crate::state::run_history::coverage::CoveredSpan;
 use crate::state::run_history::{CheckpointPosition, RunProgress};
 use crate::state::store::{SourceLock, StateStore};
@@ -129,7 +128,7 @@ impl LockedSource {
         let locked = LockedSource::locked(store, name)?;
         let others = store.outputs_of_others(name)?;
         let others: Vec<OutputFileState> = others.map(|(_, output)| output.clone()).collect();
-        for output in locked.outputs() {
+        for output in locked.checkpoint.iter().flat_map(Checkpoint::all_outputs) {
             recover_shared(output, name, &others)?;
         }
         locked.discard_if_unstarted(scope).of(scope)
@@ -146,7 +145,7 @@ impl LockedSource {
         (events, pages): (&Path, &Path),
     ) -> Result<LockedSource, RunError> {
         let locked = LockedSource::locked(store, name)?.of(scope)?;
-        truncate_to_checkpoint(events, locked.outputs().next_back())?;
+        truncate_to_checkpoint(events, locked.export_output())?;
         let progress = locked.checkpoint.as_ref().and_then(|found| found.export_progress.as_ref());
         truncate_to_checkpoint(pages, progress.and_then(|progress| progress.pages.as_ref()))?;
         Ok(locked)
@@ -172,9 +171,9 @@ impl LockedSource {
         self
     }
 
-    fn outputs(&self) -> impl DoubleEndedIterator<Item = &OutputFileState> {
-        let checkpoint = self.checkpoint.iter();
-        checkpoint.flat_map(|checkpoint| &checkpoint.outputs)
+    /// The file that an export wrote its events to.
+    fn export_output(&self) -> Option<&OutputFileState> {
+        self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.outputs.last())
     }
 
     fn of(self, scope: &str) -> Result<LockedSource, RunError> {
@@ -204,7 +203,8 @@ impl LockedSource {
             dedup_cache: crate::state::dedup_cache::DedupCache::default(),
             written_before: None,
             event_gaps: crate::state::event_gaps::EventGaps::default(),
-            outputs: self.unstarted.map_or(Vec::new(), |unstarted| unstarted.outputs),
+            outputs: self.unstarted.as_ref().map_or(Vec::new(), |known| known.outputs.clone()),
+            detection: self.unstarted.and_then(|known| known.detection),
             export_progress: None,
             events: 0,
             complete_until: None,
@@ -240,6 +240,11 @@ impl CheckpointWriter {
     /// The silence of the source at `now`, if its history makes it unusual.
     pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
         SourceSilence::from_checkpoint(&self.checkpoint, now)
+    }
+
+    /// How far events were judged, as of the last checkpoint.
+    pub fn detection(&self) -> Option<&DetectionCheckpoint> {
+        self.checkpoint.detection.as_ref()
     }
 
     /// Events that all runs have committed.
@@ -280,12 +285,18 @@ impl CheckpointWriter {
         events: u64,
         durable: DurableOutput,
     ) -> Result<(), StateError> {
-        self.checkpoint.outputs = durable.files;
+        self.checkpoint.updated = chrono::Utc::now();
+        self.checkpoint.events += events;
+        if let Some(files) = durable.files {
+            self.checkpoint.outputs = files;
+        }
         if let Some(progress) = durable.export_progress {
             self.checkpoint.export_progress = Some(progress);
         }
-        self.checkpoint.updated = chrono::Utc::now();
-        self.checkpoint.events += events;
+        if let Some(detection) = durable.detection {
+            let events = self.checkpoint.events;
+            self.checkpoint.detection = Some(DetectionCheckpoint { events, ..detection });
+        }
         self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
         self.checkpoint.watermark = processor.watermark;
         self.checkpoint.written_before = processor.written_before;
@@ -312,7 +323,7 @@ impl CheckpointWriter {
     }
 
     fn progress(&self) -> RunProgress {
-        let read = self.read_until().map(|to| CoveredSpan {
+        let read = self.read_until(self.checkpoint.watermark).map(|to| CoveredSpan {
             scope: self.checkpoint.scope.clone(),
             from: self.from,
             to,
@@ -334,12 +345,12 @@ impl CheckpointWriter {
     }
 
     /// Until when this run has read everything: to its start, or up to the first window that is
-    /// still open. A source that delivers oldest first is read up to its watermark.
-    fn read_until(&self) -> Option<Timestamp> {
+    /// still open. A source that delivers oldest first is read up to its `watermark`.
+    pub fn read_until(&self, watermark: Option<Timestamp>) -> Option<Timestamp> {
         self.completed.or_else(|| match self.windows.iter().flatten().next() {
             None => self.until,
             Some(open) if open.to.is_some() => Some(open.from),
-            Some(open) => open.cursor.as_ref().and(self.checkpoint.watermark),
+            Some(open) => open.cursor.as_ref().and(watermark),
         })
     }
 }

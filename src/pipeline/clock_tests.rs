@@ -16,7 +16,7 @@ use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, before, parse_api_time};
 use crate::normalise::RecordOrigin;
 use crate::pipeline::checkpoint_writer::LockedSource;
-use crate::pipeline::record_processor::RecordProcessor;
+use crate::pipeline::record_processor::{RecordProcessor, RenderedEvents};
 use crate::pipeline::run_output::DurableOutput;
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
@@ -131,14 +131,14 @@ impl SimulatedSource {
         }
         let windows = plan.windows.iter().enumerate().filter(|_| run.answers);
         for (index, open) in windows {
-            let mut lines = Vec::new();
+            let mut rendered = RenderedEvents::default();
             let received = self.clock(run.receives_wrong_by);
             let (records, then) = self.answer(open, received);
             step.mark_batch(&records);
-            step.process(&records, received, &mut lines);
+            step.process(&records, received, &mut rendered);
             step.prune(None);
             checkpoint.set_window(index, then);
-            for line in String::from_utf8(lines).unwrap().lines() {
+            for line in String::from_utf8(rendered.lines).unwrap().lines() {
                 *self.written.entry(line.to_owned()).or_default() += 1;
             }
         }

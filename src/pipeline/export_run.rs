@@ -39,7 +39,7 @@ impl ExportRun {
         context: &SourceContext,
         processor: &mut RecordProcessor,
     ) -> Result<(ReadPlan, CheckpointWriter, AttemptFile), RunError> {
-        let SourceContext { settings, origin, store, start } = context;
+        let SourceContext { settings, origin, store, start, .. } = context;
         let scope = scope(origin);
         let events = current_output_file(&settings.output)?.unwrap_or_default();
         let pages = current_output_file(&self.attempt_log)?.unwrap_or_default();
@@ -204,6 +204,7 @@ mod tests {
             written_before: None,
             event_gaps: EventGaps::default(),
             outputs: Vec::new(),
+            detection: None,
             export_progress: Some(ExportProgress {
                 pages: None,
                 lines: 0,

@@ -3,9 +3,10 @@
 //!
 //! [`run`] starts the reader and the writer of one source. [`writer`] keeps the commit order
 //! (`docs/design.md`, section 4): [`run_output`] makes lines durable, then [`checkpoint_writer`]
-//! saves the checkpoint. [`record_processor`] and [`silence`] do no I/O. [`export_run`] is what an
-//! export adds.
+//! saves the checkpoint. [`alert_output`] judges what is written. [`record_processor`] and
+//! [`silence`] do no I/O. [`export_run`] is what an export adds.
 
+mod alert_output;
 pub mod checkpoint_writer;
 #[cfg(test)]
 mod clock_tests;

@@ -1,12 +1,17 @@
 //! Turns fetched records into lines: removes repeats, filters, normalises, renders, and advances
 //! the watermark. No I/O.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytestring::ByteString;
+
 use crate::config::settings::OutputFormat;
+use crate::detect::{DetectionEvent, DetectionSetup};
 use crate::fetch::plan::watermark_of;
 use crate::model::event::UserProfiles;
 use crate::model::event::{EventText, UNPARSED};
+use crate::model::json::Document;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, RecordOrigin};
@@ -38,7 +43,20 @@ pub struct RecordProcessor {
     pub written_before: Option<Timestamp>,
     /// Profiles of the users in the records, where these are looked up.
     pub users: UserProfiles,
+    /// What events are judged with, where they are.
+    pub detection: Option<Arc<DetectionSetup>>,
     start: Timestamp,
+}
+
+/// What becomes of records.
+#[derive(Debug, Default)]
+pub struct RenderedEvents {
+    /// The lines of events.
+    pub lines: Vec<u8>,
+    /// The events as they are judged, where they are; without those whose time is not known.
+    pub judged: Vec<DetectionEvent>,
+    /// A normalized event, where the lines are of another format.
+    normalized: Vec<u8>,
 }
 
 /// How many records were written, or left out and why.
@@ -56,6 +74,8 @@ pub struct RecordCounts {
     pub unreadable_times: u64,
     /// Records whose id was written before with another content; they are among the events.
     pub clashes: u64,
+    /// Events that could not be judged, because it is not known when they happened.
+    pub undated: u64,
     /// The earliest time of an event.
     pub first: Option<Timestamp>,
     /// The latest time of an event.
@@ -71,6 +91,7 @@ impl RecordCounts {
         self.unparsed += other.unparsed;
         self.unreadable_times += other.unreadable_times;
         self.clashes += other.clashes;
+        self.undated += other.undated;
         self.first = self.first.into_iter().chain(other.first).min();
         self.last = self.last.max(other.last);
     }
@@ -95,6 +116,7 @@ impl RecordProcessor {
             event_gaps: EventGaps::default(),
             written_before: None,
             users: UserProfiles::default(),
+            detection: None,
             start,
         }
     }
@@ -122,20 +144,20 @@ impl RecordProcessor {
         self.dedup_cache.brought(records);
     }
 
-    /// Renders `records`, in order, into `lines`, until all are done or `--max-events` is reached.
-    /// Returns the counts and how many records were processed.
+    /// Renders `records`, in order, into `rendered`, until all are done or `--max-events` is
+    /// reached. Returns the counts and how many records were processed.
     pub fn process(
         &mut self,
         records: &[Record],
         received: Timestamp,
-        lines: &mut Vec<u8>,
+        rendered: &mut RenderedEvents,
     ) -> (RecordCounts, usize) {
         let mut counts = RecordCounts::default();
         for (taken, record) in records.iter().enumerate() {
             if self.is_full() {
                 return (counts, taken);
             }
-            self.process_one(record, received, lines, &mut counts);
+            self.process_one(record, received, rendered, &mut counts);
         }
         (counts, records.len())
     }
@@ -153,7 +175,7 @@ impl RecordProcessor {
         &mut self,
         record: &Record,
         received: Timestamp,
-        lines: &mut Vec<u8>,
+        rendered: &mut RenderedEvents,
         counts: &mut RecordCounts,
     ) {
         let previous = self.watermark;
@@ -179,7 +201,7 @@ impl RecordProcessor {
             counts.outside += 1;
             return;
         }
-        self.render(record, received, verdict, lines, counts);
+        self.render(record, received, verdict, rendered, counts);
     }
 
     fn render(
@@ -187,7 +209,7 @@ impl RecordProcessor {
         record: &Record,
         received: Timestamp,
         verdict: DedupResult,
-        lines: &mut Vec<u8>,
+        rendered: &mut RenderedEvents,
         counts: &mut RecordCounts,
     ) {
         let mut event = normalise::normalise(&self.origin, record, received);
@@ -203,7 +225,22 @@ impl RecordProcessor {
             counts.unparsed += 1;
         }
         counts.unreadable_times += u64::from(event.has_unreadable_time());
-        render::append_line(self.format, &event, record, lines);
+        let start = rendered.lines.len();
+        render::append_line(self.format, &event, record, &mut rendered.lines);
+        if let Some(setup) = &self.detection {
+            let line = match self.format {
+                OutputFormat::Normalized => rendered.lines.get(start..).unwrap_or_default(),
+                OutputFormat::Raw | OutputFormat::Ecs | OutputFormat::Ocsf => {
+                    rendered.normalized.clear();
+                    let format = OutputFormat::Normalized;
+                    render::append_line(format, &event, record, &mut rendered.normalized);
+                    &rendered.normalized
+                }
+            };
+            let judged = detection_event(setup, line);
+            counts.undated += u64::from(judged.is_none());
+            rendered.judged.extend(judged);
+        }
         counts.events += 1;
         counts.first = counts.first.into_iter().chain(event.time).min();
         counts.last = counts.last.max(event.time);
@@ -211,10 +248,15 @@ impl RecordProcessor {
     }
 }
 
+/// What is judged of the line of a normalized event.
+fn detection_event(setup: &DetectionSetup, line: &[u8]) -> Option<DetectionEvent> {
+    let text = ByteString::try_from(line.to_vec()).ok()?;
+    setup.event(&Document::parse(text).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::model::time::parse_api_time;
 
@@ -259,10 +301,10 @@ mod tests {
 
     /// Takes all `records`; returns the ids written and the tally.
     fn take(step: &mut RecordProcessor, records: &[Record]) -> (Vec<String>, RecordCounts) {
-        let mut lines = Vec::new();
+        let mut rendered = RenderedEvents::default();
         step.mark_batch(records);
-        let (tally, _) = step.process(records, at("12:00:00"), &mut lines);
-        (ids(&lines), tally)
+        let (tally, _) = step.process(records, at("12:00:00"), &mut rendered);
+        (ids(&rendered.lines), tally)
     }
 
     #[test]
@@ -347,9 +389,9 @@ mod tests {
     fn at_the_limit_the_number_of_processed_records_is_returned() {
         let mut step = step();
         step.remaining = Some(1);
-        let mut lines = Vec::new();
         let records = [record("a", "09:00:00"), record("b", "09:00:01")];
-        let (tally, taken) = step.process(&records, at("12:00:00"), &mut lines);
+        let mut rendered = RenderedEvents::default();
+        let (tally, taken) = step.process(&records, at("12:00:00"), &mut rendered);
         assert_eq!((tally.events, taken), (1, 1));
         assert!(step.is_full());
     }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::detect::LiveCounts;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::RetentionLimit;
+use crate::model::text::{counted, plural};
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
@@ -82,6 +84,9 @@ pub struct SourceReport {
     pub unreadable_times: u64,
     /// Events written whose id was written before with another content.
     pub id_clashes: u64,
+    /// What was found in the events, where they are judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertReport>,
     /// Time of the earliest event written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_event: Option<String>,
@@ -109,6 +114,57 @@ pub struct SourceReport {
     pub waits: WaitReport,
     /// Bytes of responses, decompressed.
     pub received_bytes: u64,
+}
+
+/// The alerts of a run, by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "they are severities")]
+pub struct AlertReport {
+    pub critical: u64,
+    pub high: u64,
+    pub medium: u64,
+    pub low: u64,
+    pub info: u64,
+    /// Kept back by an exception.
+    pub excepted: u64,
+    /// Events that were judged before their time, because too many waited.
+    pub judged_early: u64,
+}
+
+impl AlertReport {
+    /// Adds those of `other`.
+    pub fn add(&mut self, other: &AlertReport) {
+        self.critical += other.critical;
+        self.high += other.high;
+        self.medium += other.medium;
+        self.low += other.low;
+        self.info += other.info;
+        self.excepted += other.excepted;
+        self.judged_early += other.judged_early;
+    }
+
+    /// `3 alerts (1 high, 2 low)`; nothing without any.
+    pub fn summary(&self) -> Option<String> {
+        let by_severity = [
+            (self.critical, "critical"),
+            (self.high, "high"),
+            (self.medium, "medium"),
+            (self.low, "low"),
+            (self.info, "info"),
+        ];
+        let total = by_severity.iter().map(|(count, _)| count).sum();
+        let found = by_severity.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = found.map(|(count, word)| format!("{count} {word}")).collect();
+        (total > 0).then(|| format!("{} ({})", counted(total, "alert"), parts.join(", ")))
+    }
+}
+
+impl From<LiveCounts> for AlertReport {
+    fn from(counts: LiveCounts) -> AlertReport {
+        let LiveCounts { alerts: [info, low, medium, high, critical], .. } = counts;
+        let LiveCounts { excepted, judged_early, .. } = counts;
+        AlertReport { critical, high, medium, low, info, excepted, judged_early }
+    }
 }
 
 /// Where the first pull of a source begins: what is older is never read by a pull.
@@ -159,6 +215,22 @@ impl SourceReport {
             let paths = written.paths().map(|path| path.display().to_string());
             self.files = paths.collect();
             self.omitted_files = written.omitted();
+        }
+    }
+
+    /// Fills in what was found in the events, of which `undated` could not be judged.
+    pub fn set_alerts(&mut self, found: LiveCounts, undated: u64) {
+        self.alerts = Some(found.into());
+        if undated > 0 {
+            let what = plural(undated, "event has", "events have");
+            self.warnings.push(format!("{what} no time that can be read, and could not be judged"));
+        }
+        if found.judged_early > 0 {
+            self.warnings.push(format!(
+                "{} judged before all that happened earlier had come: more events than can wait \
+                 happened within `lateness` of `[detect]`",
+                plural(found.judged_early, "event was", "events were")
+            ));
         }
     }
 

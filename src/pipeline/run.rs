@@ -16,7 +16,9 @@ use crate::fetch::event_query::cancel_queries;
 use crate::fetch::plan::{self, CursorCheck, ReadPlan};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
+use crate::model::text::plural;
 use crate::model::time::{Timestamp, Window};
+use crate::pipeline::alert_output::AlertOutput;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource, scope};
 use crate::pipeline::error::RunError;
 use crate::pipeline::export_run::ExportRun;
@@ -182,6 +184,9 @@ async fn pull_into<T: Transport + 'static>(
     let ended = within_grace_period(&run.stop, ended).await??;
     report.set_counts(ended.writer.committed_counts(), &run.fetcher.reader.meter);
     report.set_files(&ended.writer.written_files());
+    if let Some(found) = ended.writer.alert_counts() {
+        report.set_alerts(found, ended.writer.committed_counts().undated);
+    }
     if let RunMode::Window(window) = run.mode {
         report.warn_about_retention(run.context.origin.kind, window, run.context.start);
     }
@@ -269,7 +274,7 @@ fn prepare<T: Transport>(
     order: DeliveryOrder,
     report: &mut SourceReport,
 ) -> Result<(ReadPlan, EventWriter), RunError> {
-    let SourceContext { settings, origin, store, start } = &run.context;
+    let SourceContext { settings, origin, store, start, .. } = &run.context;
     let lookback = run.context.lookback();
     let mut processor = run.context.processor();
     processor.remaining = run.max_events;
@@ -308,7 +313,23 @@ fn prepare<T: Transport>(
         (false, _) => processor.written_before = None,
     }
     let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
-    let output = RunOutput::new(&settings.output, last_file, attempts);
+    let mut output = RunOutput::new(&settings.output, last_file, attempts);
+    if let (RunMode::Incremental, Some(setup), Some(alerts)) =
+        (&run.mode, &run.context.detection, &settings.alerts)
+    {
+        let last = checkpoint.as_ref().and_then(CheckpointWriter::detection);
+        let written = checkpoint.as_ref().map_or(0, CheckpointWriter::events);
+        let judged = last.map_or(0, |last| last.events);
+        if judged < written {
+            let what = plural(written - judged, "event was", "events were");
+            report.warnings.push(format!(
+                "{what} written before without being judged; `atlaudit detect FILE` judges them"
+            ));
+        }
+        let place = (store, &settings.name);
+        output = output.with_alerts(AlertOutput::resume(setup.clone(), alerts, place, last)?);
+        processor.detection = Some(setup.clone());
+    }
     let meter = run.fetcher.reader.meter.clone();
     Ok((plan, EventWriter::new(output, processor, checkpoint, meter)))
 }

@@ -1,5 +1,6 @@
-//! The output of a run: its events and, in an export, a line for each response, which is durable
-//! before the events of that response. See `docs/design.md`, section 4.
+//! The output of a run: its events; their alerts, where they are judged; in an export, a line for
+//! each response, which is durable before the events of that response. See `docs/design.md`,
+//! section 4.
 //!
 //! Blocks the thread that it is called on.
 
@@ -7,29 +8,45 @@ use std::path::PathBuf;
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::crash::{self, CrashPoint};
+use crate::detect::{DetectionEvent, LiveCounts};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::Timestamp;
+use crate::pipeline::alert_output::AlertOutput;
+use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::table_sink::events_sink;
 use crate::sink::location::path_at;
 use crate::sink::{self, LineSink, SinkError};
-use crate::state::checkpoint::ExportProgress;
+use crate::state::checkpoint::{DetectionCheckpoint, ExportProgress};
 
 /// The output of one run.
 pub struct RunOutput {
     events: Box<dyn LineSink>,
     attempts: Option<AttemptFile>,
+    alerts: Option<AlertOutput>,
 }
 
-/// Proof that output is on disk. Only a commit of [`RunOutput`] makes one, and a checkpoint cannot
-/// be saved without it.
+/// Proof that output is on disk. Only [`RunOutput`] makes one, and a checkpoint cannot be saved
+/// without it. What it does not name is as the last checkpoint says.
 #[derive(Debug, Default)]
 #[must_use = "the checkpoint must be saved with it"]
 pub struct DurableOutput {
     /// The output files, and how much of each is committed.
-    pub(super) files: Vec<OutputFileState>,
+    pub(super) files: Option<Vec<OutputFileState>>,
     /// How far the attempt log of an export is committed.
     pub(super) export_progress: Option<ExportProgress>,
+    /// How far the events were judged.
+    pub(super) detection: Option<DetectionCheckpoint>,
+}
+
+/// What a commit must know of the run.
+#[derive(Debug, Clone, Copy)]
+pub struct CommitFacts<'a> {
+    /// What the run wrote and left out so far.
+    pub counts: &'a RecordCounts,
+    /// Until when everything was read.
+    pub read_until: Option<Timestamp>,
 }
 
 impl RunOutput {
@@ -40,7 +57,12 @@ impl RunOutput {
         last_file: Option<OutputFileState>,
         attempts: Option<AttemptFile>,
     ) -> RunOutput {
-        RunOutput { events: events_sink(settings, last_file), attempts }
+        RunOutput { events: events_sink(settings, last_file), attempts, alerts: None }
+    }
+
+    /// The same, whose events are judged.
+    pub fn with_alerts(self, alerts: AlertOutput) -> RunOutput {
+        RunOutput { alerts: Some(alerts), ..self }
     }
 
     /// The sink of the events.
@@ -63,52 +85,108 @@ impl RunOutput {
         self.attempts.as_ref().is_some_and(|attempts| attempts.recorder.is_empty())
     }
 
-    /// Opens the files, so that one that cannot be written is known before any request. Returns the
-    /// event file if it was opened just now.
+    /// Opens the files, so that one that cannot be written is known before any request. Returns
+    /// those that were opened just now: what they hold was committed by earlier runs.
     ///
     /// # Errors
     /// One of them cannot be opened.
-    pub fn open(&mut self) -> Result<Option<OutputFileState>, SinkError> {
+    pub fn open(&mut self) -> Result<OpenedFiles, SinkError> {
         if let Some(attempts) = &mut self.attempts {
             // The checkpoint need not know of it: what follows its committed part is truncated.
             attempts.sink.prepare()?;
         }
-        self.events.prepare()
+        let alerts = match &mut self.alerts {
+            Some(alerts) => alerts.open()?,
+            None => None,
+        };
+        Ok(OpenedFiles { events: self.events.prepare()?, alerts })
     }
 
-    /// Makes the responses durable, and then the events. `counts` is what the run left out so far.
+    /// Takes events that were appended, to be judged.
+    ///
+    /// # Errors
+    /// They cannot be remembered.
+    pub fn judge(&mut self, events: impl Iterator<Item = DetectionEvent>) -> Result<(), RunError> {
+        Ok(self.alerts.as_mut().map_or(Ok(()), |alerts| alerts.add(events))?)
+    }
+
+    /// Makes the responses durable, then the events, then the alerts.
     ///
     /// # Errors
     /// One of them cannot be made durable.
-    pub fn commit(&mut self, counts: &RecordCounts) -> Result<DurableOutput, SinkError> {
-        self.commit_with(counts, |sink| sink.commit())
+    pub fn commit(&mut self, facts: CommitFacts<'_>) -> Result<DurableOutput, RunError> {
+        self.commit_with(facts, |sink| sink.commit())
     }
 
     /// The last commit: after it others may append to the output files.
     ///
     /// # Errors
     /// As with [`RunOutput::commit`].
-    pub fn finish(&mut self, counts: &RecordCounts) -> Result<DurableOutput, SinkError> {
-        self.commit_with(counts, |sink| sink.finish())
+    pub fn finish(&mut self, facts: CommitFacts<'_>) -> Result<DurableOutput, RunError> {
+        self.commit_with(facts, |sink| sink.finish())
     }
 
     fn commit_with(
         &mut self,
-        counts: &RecordCounts,
+        facts: CommitFacts<'_>,
         commit: fn(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
-    ) -> Result<DurableOutput, SinkError> {
+    ) -> Result<DurableOutput, RunError> {
         let export_progress = match &mut self.attempts {
-            Some(attempts) => Some(attempts.commit_with(counts, commit)?),
+            Some(attempts) => Some(attempts.commit_with(facts.counts, commit)?),
             None => None,
         };
-        Ok(DurableOutput { files: commit(&mut *self.events)?, export_progress })
+        let files = Some(commit(&mut *self.events)?);
+        let detection = match &mut self.alerts {
+            Some(alerts) => Some(alerts.commit_with(facts.read_until, commit)?),
+            None => None,
+        };
+        Ok(DurableOutput { files, export_progress, detection })
+    }
+
+    /// Cleans up after the checkpoint was saved.
+    ///
+    /// # Errors
+    /// What no longer counts cannot be removed.
+    pub fn checkpoint_saved(&mut self) -> Result<(), RunError> {
+        Ok(self.alerts.as_mut().map_or(Ok(()), AlertOutput::checkpoint_saved)?)
+    }
+
+    /// What was found, where events are judged.
+    pub fn alert_counts(&self) -> Option<LiveCounts> {
+        self.alerts.as_ref().map(AlertOutput::counts)
     }
 }
 
-impl DurableOutput {
-    /// A file that was opened just now: what it holds was committed by an earlier run.
-    pub fn opened(file: OutputFileState) -> DurableOutput {
-        DurableOutput { files: vec![file], export_progress: None }
+/// Files that were opened, and that the checkpoint does not name yet.
+#[derive(Debug, Default)]
+pub struct OpenedFiles {
+    events: Option<OutputFileState>,
+    /// With what the last checkpoint says of detection.
+    alerts: Option<DetectionCheckpoint>,
+}
+
+impl OpenedFiles {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.events.is_none() && self.alerts.is_none()
+    }
+
+    /// Whether one of them is empty.
+    pub fn has_empty(&self) -> bool {
+        let alerts = self.alerts.iter().flat_map(|detection| &detection.outputs);
+        self.events.iter().chain(alerts).any(|file| file.committed == 0)
+    }
+
+    /// Adds those that were opened later.
+    pub fn add(&mut self, later: OpenedFiles) {
+        self.events = later.events.or_else(|| self.events.take());
+        self.alerts = later.alerts.or_else(|| self.alerts.take());
+    }
+
+    /// As output: what earlier runs committed to them is durable.
+    pub fn durable(self) -> DurableOutput {
+        let files = self.events.map(|file| vec![file]);
+        DurableOutput { files, export_progress: None, detection: self.alerts }
     }
 }
 

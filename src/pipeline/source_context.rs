@@ -1,8 +1,10 @@
 //! The source that a run is of: its settings, what its events say of it, and where its state is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::settings::SourceSettings;
+use crate::detect::DetectionSetup;
 use crate::fetch::plan::LookbackSettings;
 use crate::model::time::Timestamp;
 use crate::normalise::RecordOrigin;
@@ -20,6 +22,8 @@ pub struct SourceContext {
     pub store: StateStore,
     /// The start of the run.
     pub start: Timestamp,
+    /// What events are judged with, where they are.
+    pub detection: Option<Arc<DetectionSetup>>,
 }
 
 impl SourceContext {

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::crash;
+use crate::detect::LiveCounts;
 use crate::fetch::types::FetchMessage;
-use crate::model::output_file_state::OutputFileState;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, ReleasedSource};
 use crate::pipeline::error::RunError;
-use crate::pipeline::record_processor::{RecordCounts, RecordProcessor};
-use crate::pipeline::run_output::{DurableOutput, RunOutput};
+use crate::pipeline::record_processor::{RecordCounts, RecordProcessor, RenderedEvents};
+use crate::pipeline::run_output::{CommitFacts, DurableOutput, OpenedFiles, RunOutput};
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
@@ -41,8 +41,8 @@ pub struct EventWriter {
     output: RunOutput,
     processor: RecordProcessor,
     checkpoint: Option<CheckpointWriter>,
-    /// A file that was opened and is not in the checkpoint yet.
-    unannounced_file: Option<OutputFileState>,
+    /// Files that were opened and are not in the checkpoint yet.
+    unannounced: OpenedFiles,
     meter: Arc<SourceMeter>,
     counts: RecordCounts,
     /// The counts as of the last commit.
@@ -68,7 +68,7 @@ impl EventWriter {
             output,
             processor,
             checkpoint,
-            unannounced_file: None,
+            unannounced: OpenedFiles::default(),
             meter,
             counts: RecordCounts::default(),
             committed_counts: RecordCounts::default(),
@@ -86,6 +86,11 @@ impl EventWriter {
     /// What this run has committed so far; a later run fetches the rest again.
     pub fn committed_counts(&self) -> &RecordCounts {
         &self.committed_counts
+    }
+
+    /// What was found, where events are judged.
+    pub fn alert_counts(&self) -> Option<LiveCounts> {
+        self.output.alert_counts()
     }
 
     /// The files that lines were appended to.
@@ -129,14 +134,13 @@ impl EventWriter {
     /// # Errors
     /// It cannot be opened, or the checkpoint cannot be saved.
     pub fn open(&mut self) -> Result<(), RunError> {
-        if let Some(file) = self.output.open()? {
-            let is_empty = file.committed == 0;
-            self.unannounced_file = Some(file);
-            if is_empty {
-                self.announce_file()?;
-            }
+        let opened = self.output.open()?;
+        let has_empty = opened.has_empty();
+        self.unannounced.add(opened);
+        match has_empty {
+            true => self.announce_files(),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes what was delivered, and commits when it is time.
@@ -149,8 +153,7 @@ impl EventWriter {
             FetchMessage::QueryStarted(query) => {
                 if let Some(checkpoint) = &mut self.checkpoint {
                     checkpoint.set_query(query);
-                    let durable = self.output.commit(&self.counts)?;
-                    self.save_checkpoint(durable)?;
+                    self.commit_all()?;
                 }
             }
             FetchMessage::WindowShortened { from } => {
@@ -191,8 +194,7 @@ impl EventWriter {
         if self.oldest_uncommitted.is_none() && self.output.has_no_new_attempt() {
             return Ok(());
         }
-        let durable = self.output.commit(&self.counts)?;
-        self.save_checkpoint(durable)
+        self.commit_all()
     }
 
     /// The last commit: after it others may append to the output files.
@@ -200,21 +202,34 @@ impl EventWriter {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn finish(&mut self) -> Result<(), RunError> {
-        let durable = self.output.finish(&self.counts)?;
+        let read_until = self.read_until();
+        let durable = self.output.finish(CommitFacts { counts: &self.counts, read_until })?;
         self.save_checkpoint(durable)
+    }
+
+    fn commit_all(&mut self) -> Result<(), RunError> {
+        let read_until = self.read_until();
+        let durable = self.output.commit(CommitFacts { counts: &self.counts, read_until })?;
+        self.save_checkpoint(durable)
+    }
+
+    /// Until when the run has read and processed everything.
+    fn read_until(&self) -> Option<Timestamp> {
+        self.checkpoint.as_ref()?.read_until(self.processor.watermark)
     }
 
     fn announce(&mut self) -> Result<AnnouncedOutput<'_>, RunError> {
         self.open()?;
-        self.announce_file()?;
+        self.announce_files()?;
         Ok(AnnouncedOutput(self))
     }
 
-    /// Saves the name of a file that was opened.
-    fn announce_file(&mut self) -> Result<(), RunError> {
-        match (&mut self.checkpoint, self.unannounced_file.take()) {
-            (Some(checkpoint), Some(file)) => {
-                Ok(checkpoint.save(&mut self.processor, 0, DurableOutput::opened(file))?)
+    /// Saves the names of files that were opened.
+    fn announce_files(&mut self) -> Result<(), RunError> {
+        let opened = std::mem::take(&mut self.unannounced);
+        match &mut self.checkpoint {
+            Some(checkpoint) if !opened.is_none() => {
+                Ok(checkpoint.save(&mut self.processor, 0, opened.durable())?)
             }
             _ => Ok(()),
         }
@@ -223,6 +238,7 @@ impl EventWriter {
     fn save_checkpoint(&mut self, durable: DurableOutput) -> Result<(), RunError> {
         if let Some(checkpoint) = &mut self.checkpoint {
             checkpoint.save(&mut self.processor, self.uncommitted_events, durable)?;
+            self.output.checkpoint_saved()?;
             self.meter.record_checkpoint(chrono::Utc::now());
         }
         self.meter.committed.add(self.uncommitted_events);
@@ -240,13 +256,14 @@ impl AnnouncedOutput<'_> {
         let writer = self.0;
         writer.processor.mark_batch(records);
         // Not kept until the next message: hundreds of sources may wait for theirs.
-        let mut lines = Vec::new();
+        let mut rendered = RenderedEvents::default();
         for batch in records.chunks(RENDER_BATCH) {
-            lines.clear();
-            let (counts, taken) = writer.processor.process(batch, received, &mut lines);
-            if !lines.is_empty() {
-                writer.output.events().append(&lines)?;
-                writer.uncommitted_bytes += lines.len();
+            rendered.lines.clear();
+            let (counts, taken) = writer.processor.process(batch, received, &mut rendered);
+            if !rendered.lines.is_empty() {
+                writer.output.events().append(&rendered.lines)?;
+                writer.output.judge(rendered.judged.drain(..))?;
+                writer.uncommitted_bytes += rendered.lines.len();
                 writer.uncommitted_events += counts.events;
                 writer.oldest_uncommitted.get_or_insert_with(Instant::now);
             }

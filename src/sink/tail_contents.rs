@@ -26,6 +26,9 @@ const TEXT_ROOM: u64 = 16;
 
 /// How the formats that name their source begin a line (`render`). A raw line begins in any way.
 const NORMALIZED_START: &[u8] = br#"{"schema":"atlaudit/"#;
+const ALERT_START: &[u8] = br#"{"schema":"atlaudit-alert/"#;
+/// What OCSF alerts have as `metadata.log_name`; events have the type of their source.
+const ALERT_LOG: &str = "atlaudit-alerts";
 const OCSF_START: &[u8] = br#"{"class_uid":"#;
 const ECS_START: &[u8] = br#"{"@timestamp":""#;
 /// What follows the time of an ECS line, which has a fixed width.
@@ -214,15 +217,17 @@ fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
 fn source_of(root: Node<'_>) -> Option<Cow<'_, str>> {
     let in_ocsf = || {
         let metadata = root.get("metadata")?;
-        metadata.text_of("log_name")?.parse::<SourceKind>().ok()?;
-        metadata.text_of("source")
+        let log = metadata.text_of("log_name")?;
+        let is_ours = log == ALERT_LOG || log.parse::<SourceKind>().is_ok();
+        metadata.text_of("source").filter(|_| is_ours)
     };
     let in_ecs = || source_of_normalized(root.get("atlassian")?);
     source_of_normalized(root).or_else(in_ecs).or_else(in_ocsf)
 }
 
 fn source_of_normalized(event: Node<'_>) -> Option<Cow<'_, str>> {
-    let is_ours = event.text_of("schema")?.starts_with("atlaudit/");
+    let schema = event.text_of("schema")?;
+    let is_ours = schema.starts_with("atlaudit/") || schema.starts_with("atlaudit-alert/");
     event.get("source")?.text_of("name").filter(|_| is_ours)
 }
 
@@ -235,6 +240,7 @@ fn is_own_fragment(line: &[u8]) -> bool {
     };
     is_ecs
         || starts_alike(NORMALIZED_START, line)
+        || starts_alike(ALERT_START, line)
         || starts_alike(OCSF_START, line)
         || GZIP_MAGIC.starts_with(line)
         || ZSTD_MAGIC.starts_with(line)

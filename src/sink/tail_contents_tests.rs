@@ -6,6 +6,11 @@ const OURS: &str = "{\"schema\":\"atlaudit/1\",\"id\":\"x\",\"source\":{\"name\"
 const OURS_ECS: &str = "{\"@timestamp\":\"2026-11-20T09:30:00.000Z\",\"ecs\":{\"version\":\"9.4.0\"},\"source\":{\"ip\":\"192.0.2.1\"},\"atlassian\":{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"acme\"}}}\n";
 const OURS_OCSF: &str =
     "{\"class_uid\":3001,\"metadata\":{\"log_name\":\"org-events\",\"source\":\"acme\"}}\n";
+const ALERT: &str =
+    "{\"schema\":\"atlaudit-alert/1\",\"id\":\"x\",\"source\":{\"name\":\"acme\"}}\n";
+const ALERT_ECS: &str = "{\"@timestamp\":\"2026-11-20T09:30:00.000Z\",\"ecs\":{\"version\":\"9.4.0\"},\"atlassian\":{\"schema\":\"atlaudit-alert/1\",\"source\":{\"name\":\"acme\"}}}\n";
+const ALERT_OCSF: &str =
+    "{\"class_uid\":2004,\"metadata\":{\"log_name\":\"atlaudit-alerts\",\"source\":\"acme\"}}\n";
 const THEIRS: &str = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"other\"}}\n";
 const JSON: &str = "{\"theirs\":1,\"schema\":7,\"source\":\"x\"}\n";
 const TEXT: &str = "Nov 20 09:30:00 host sshd[1]: session opened\n";
@@ -30,6 +35,9 @@ fn only_what_is_this_sources_beyond_doubt_is_discarded() {
         (OURS.to_owned(), ours),
         (OURS_ECS.to_owned(), ours),
         (OURS_OCSF.to_owned(), ours),
+        (ALERT.to_owned(), ours),
+        (ALERT_ECS.to_owned(), ours),
+        (ALERT_OCSF.to_owned(), ours),
         (format!("{OURS}{OURS_ECS}{OURS_OCSF}"), ours),
         (THEIRS.to_owned(), [Leave, MoveAside, Leave]),
         (JSON.to_owned(), [Leave, MoveAside, MoveAside]),
@@ -51,7 +59,7 @@ fn only_what_is_this_sources_beyond_doubt_is_discarded() {
 
 #[test]
 fn an_incomplete_line_is_ours_where_it_begins_like_one_of_ours() {
-    for line in [OURS, OURS_ECS, OURS_OCSF] {
+    for line in [OURS, OURS_ECS, OURS_OCSF, ALERT, ALERT_ECS, ALERT_OCSF] {
         for end in 1..line.len() - 1 {
             let fragment = &line.as_bytes()[..end];
             assert_eq!(actions(fragment)[1], TailAction::Discard, "{line:.20} {end}");

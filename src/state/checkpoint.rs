@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::{Timestamp, Window};
 use crate::state::dedup_cache::DedupCache;
+use crate::state::detection_log::LogPosition;
 use crate::state::event_gaps::EventGaps;
 use crate::state::{StateError, parse_versioned};
 
@@ -38,9 +39,11 @@ pub fn outputs(text: &[u8]) -> Option<Vec<OutputFileState>> {
     #[derive(Deserialize)]
     struct CheckpointOutputs {
         outputs: Vec<OutputFileState>,
+        detection: Option<DetectionCheckpoint>,
     }
-    let found = serde_json::from_slice::<CheckpointOutputs>(text);
-    found.ok().map(|found| found.outputs)
+    let found = serde_json::from_slice::<CheckpointOutputs>(text).ok()?;
+    let alerts = found.detection.map_or(Vec::new(), |detection| detection.outputs);
+    Some(found.outputs.into_iter().chain(alerts).collect())
 }
 
 /// Writes the text of `checkpoint`'s state file.
@@ -86,6 +89,9 @@ pub struct Checkpoint {
     /// How far the attempt log of an export is committed.
     #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
     pub export_progress: Option<ExportProgress>,
+    /// What detection remembers, and its alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")] // only where it is enabled
+    pub detection: Option<DetectionCheckpoint>,
     /// Events written since the history began.
     pub events: u64,
     /// The start of the last run that read everything there was.
@@ -95,6 +101,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The files of events, then those of alerts.
+    pub fn all_outputs(&self) -> impl Iterator<Item = &OutputFileState> {
+        let alerts = self.detection.iter().flat_map(|detection| &detection.outputs);
+        self.outputs.iter().chain(alerts)
+    }
+
     /// Whether no run of this checkpoint has read or written anything: at most one opened an output
     /// file.
     pub fn has_no_progress(&self) -> bool {
@@ -120,6 +132,18 @@ pub struct ExportProgress {
     pub outside: u64,
     /// The end of the requested range: the end of the window plus `late_margin`.
     pub until: Timestamp,
+}
+
+/// How far the events of a source were judged. It is saved together with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectionCheckpoint {
+    /// What is remembered; nothing before the first commit.
+    pub log: Option<LogPosition>,
+    /// The files of alerts and how much of each is good.
+    pub outputs: Vec<OutputFileState>,
+    /// [`Checkpoint::events`] of the last commit of a run that judged them; later ones were written
+    /// without being judged.
+    pub events: u64,
 }
 
 /// An event query that the server runs for us.

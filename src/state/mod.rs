@@ -4,6 +4,7 @@
 pub mod caches;
 pub mod checkpoint;
 pub mod dedup_cache;
+pub mod detection_log;
 pub mod event_gaps;
 mod permissions;
 pub mod run_history;

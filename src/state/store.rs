@@ -45,6 +45,11 @@ impl StateStore {
         StateStore { folder: folder.to_owned(), outputs: Arc::default(), reading: Arc::default() }
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Holds `source` for this run.
     ///
     /// # Errors
@@ -296,6 +301,7 @@ mod tests {
             written_before: None,
             event_gaps: EventGaps::default(),
             outputs: Vec::new(),
+            detection: None,
             export_progress: None,
             events: 7,
             complete_until: None,

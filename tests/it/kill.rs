@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use atlaudit::sandbox::{Api, RateLimit, RateWindow};
+use chrono::Utc;
 
+use crate::live_alerts;
 use crate::support::{Outputs, Site, kill_seed, small, whole};
 
 const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
@@ -44,6 +46,7 @@ fn site(seed: u64, files: (&str, &str, &str)) -> Site {
     site.set_output("path", "out/{source}.jsonl");
     site.set_output("compression", files.0);
     site.set_output("rotate", files.1);
+    site.set_detect(live_alerts::DETECT);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", files.2);
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "20");
     for source in SOURCES {
@@ -84,11 +87,13 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
     }
     // Records of the very millisecond in which a run begins are the next one's.
     std::thread::sleep(Duration::from_millis(5));
+    let start = Utc::now();
     site.ok(&["pull"]);
     for (source, outputs) in SOURCES.iter().zip(&mut outputs) {
         outputs.assert_finished_unchanged();
         let what = format!("seed {seed}, {kills} kills, {files:?}");
         whole(&what, &site, source, &outputs.read());
+        live_alerts::assert_alerts(&site, source, start, &what);
     }
     killed_early
 }

@@ -50,6 +50,7 @@ mod kill;
 mod late;
 mod layers;
 mod limits;
+mod live_alerts;
 mod local_refusals;
 mod login;
 mod many;

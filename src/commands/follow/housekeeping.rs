@@ -225,6 +225,7 @@ fn changed_keys(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str>
         ("concurrency", old.concurrency != new.concurrency),
         ("connection", old.connection != new.connection),
         ("output", old.output != new.output),
+        ("detect", old.alerts != new.alerts),
         ("taxonomy", old.extra_actions != new.extra_actions),
     ];
     let differ = parts.into_iter().filter(|(_, differs)| *differs);
@@ -297,6 +298,7 @@ mod tests {
                 report: None,
                 metrics_file: None,
                 file_mode: None,
+                detect: None,
             },
             every: Duration::from_secs(1),
         }

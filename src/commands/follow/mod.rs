@@ -15,11 +15,12 @@ use crate::collect::connector::{SourceConnector, key_fingerprint};
 use crate::collect::run_registry::RunRegistry;
 use crate::collect::summary::{self, MessageThrottle};
 use crate::commands::follow::housekeeping::FollowHousekeeping;
-use crate::commands::pull::print_heads;
+use crate::commands::pull::{load_detection, print_heads};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{FollowRequest, PullRequest};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
+use crate::detect::DetectionSetup;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
@@ -59,6 +60,7 @@ pub async fn run(
         false => None,
     };
     print_heads(&request.pull)?;
+    let detection = load_detection(&request.pull, console)?;
     let mut housekeeping = FollowHousekeeping::new(request, reread, env, console)?;
     let mut series = PullSeries {
         env,
@@ -68,6 +70,8 @@ pub async fn run(
         throttle: Arc::default(),
         connector: SourceConnector::of_process(env),
         connected: HashMap::new(),
+        detection,
+        detection_fault: None,
     };
     console.notice(format!("following {sources}, every {every}; Ctrl-C or SIGTERM stops it"));
     let exit = pull_until_stopped(&mut series, &mut housekeeping).await;
@@ -185,6 +189,10 @@ struct PullSeries<'a> {
     /// Its connections live as long as settings and keys stay the same; its limits survive changes.
     connector: SourceConnector,
     connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
+    /// What events are judged with, as it was last loaded.
+    detection: Option<Arc<DetectionSetup>>,
+    /// Why it could not be loaded again.
+    detection_fault: Option<String>,
 }
 
 impl PullSeries<'_> {
@@ -196,15 +204,34 @@ impl PullSeries<'_> {
     ) -> SourceCollector<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
         self.throttle.retain_sources(names);
+        self.reload_detection(&request);
         let options = CollectOptions {
             trust_idle_cursor: TRUST_IDLE_CURSOR,
             registry: self.registry.clone(),
             throttle: Some(self.throttle.clone()),
+            detection: self.detection.clone(),
             ..CollectOptions::of_pull(&request, stop, self.console)
         };
         let credentials = options.load_credentials(&request.sources, self.env).await;
         self.reset_connector_if_changed(&request.sources, &credentials);
         SourceCollector::start_pull(options, &mut self.connector, &request, credentials)
+    }
+
+    /// Loads rules and lists again, which others keep up to date. What cannot be used, such as a
+    /// list that is half written, is reported, and the last one stays.
+    fn reload_detection(&mut self, request: &PullRequest) {
+        let settings = request.detect.clone();
+        match settings.map(|settings| DetectionSetup::load(settings, request.now)).transpose() {
+            Ok(setup) => (self.detection, self.detection_fault) = (setup.map(Arc::new), None),
+            Err(error) => {
+                let fault = Some(error.to_string());
+                if fault != self.detection_fault {
+                    AppError::from(error).report_to(self.console);
+                    self.console.warn("events are judged as before");
+                }
+                self.detection_fault = fault;
+            }
+        }
     }
 
     /// Drops the connections if a source or its key has changed: otherwise they would pile up.

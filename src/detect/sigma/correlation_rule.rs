@@ -167,7 +167,11 @@ impl CorrelationReader<'_> {
             let value_field = value_field.map(|field| self.field(field, name)).transpose()?;
             inputs.push(CorrelationInput { rule: index, group_fields: group_fields?, value_field });
         }
-        let said = format!("{:?} {:?} {span} {test:?}", read.correlation_type, inputs);
+        // Not the places of rules, which change with other rules.
+        let fields: Vec<_> =
+            inputs.iter().map(|input| (&input.group_fields, &input.value_field)).collect();
+        let said =
+            format!("{:?} {:?} {fields:?} {span} {test:?}", read.correlation_type, read.rules);
         let key = format!("{id} {:016x}", quick_hash(said.as_bytes()));
         Ok(CorrelationRule { rule, key, inputs, group_by: read.group_by.clone(), span, test })
     }

@@ -17,6 +17,7 @@ pub mod rule_error;
 pub mod rule_examples;
 mod rule_folder;
 pub mod rule_info;
+mod rule_keys;
 mod rule_loader;
 mod text_limits;
 mod window_tally;
@@ -35,6 +36,7 @@ pub use correlation::{CorrelationFinding, CorrelationState};
 pub use correlation_rule::CorrelationRule;
 pub use rule_error::RuleError;
 pub use rule_info::{RuleInfo, RuleLevel, RuleOrigin};
+pub use rule_keys::RuleKeys;
 use rule_loader::{LoadedRules, RuleLoader};
 
 /// The most groups that an event joins of one correlation, where a field has several values; the

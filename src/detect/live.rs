@@ -1,0 +1,154 @@
+//! Judges events while a run writes them. They arrive in any order: each waits until no earlier one
+//! is expected.
+//!
+//! What is remembered is rebuilt from records: a memory, and everything that was done since.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::alert::{AlertSeverity, DetectionAlert};
+use super::sigma::RuleKeys;
+use super::{DetectionEvent, DetectionSetup, DetectionState, JudgedAlert};
+use crate::model::time::Timestamp;
+
+/// The most events that wait. Where more do, the earliest are judged.
+const MAX_WAITING: usize = 50_000;
+
+/// Judges the events of one source.
+#[derive(Debug)]
+pub struct LiveDetection {
+    setup: Arc<DetectionSetup>,
+    memory: LiveMemory,
+    /// Alerts that nobody took yet.
+    found: Vec<DetectionAlert>,
+    counts: LiveCounts,
+}
+
+/// Everything that is remembered.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct LiveMemory {
+    /// The rules that the matches of events refer to by their place.
+    rules: RuleKeys,
+    state: DetectionState,
+    /// Events that are not judged yet.
+    waiting: Vec<DetectionEvent>,
+}
+
+/// Something that was done, in a form that is stored. `M` is [`LiveMemory`] or a reference to it.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are events")]
+pub enum LiveRecord<M = LiveMemory> {
+    /// What was remembered.
+    Memory(M),
+    /// An event arrived.
+    Event(DetectionEvent),
+    /// Everything that happened before this was judged.
+    JudgedBefore(#[serde(with = "chrono::serde::ts_microseconds")] Timestamp),
+}
+
+/// What a run found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LiveCounts {
+    /// Alerts by severity, the least first.
+    pub alerts: [u64; AlertSeverity::ALL.len()],
+    /// Alerts that an exception kept back.
+    pub excepted: u64,
+    /// Events that were judged before their time, because too many waited.
+    pub judged_early: u64,
+}
+
+impl LiveDetection {
+    /// Begins without any memory.
+    pub fn new(setup: Arc<DetectionSetup>) -> LiveDetection {
+        let memory = LiveMemory { rules: setup.rules.keys(), ..LiveMemory::default() };
+        LiveDetection { setup, memory, found: Vec::new(), counts: LiveCounts::default() }
+    }
+
+    /// Does what earlier runs did, by their records. Nothing of it is found again. Returns whether
+    /// the rules have changed since, so that further records must follow a new memory.
+    ///
+    /// # Errors
+    /// That of a record.
+    pub fn replay<E>(
+        &mut self,
+        records: impl Iterator<Item = Result<LiveRecord, E>>,
+    ) -> Result<bool, E> {
+        let current = self.setup.rules.keys();
+        let mut recorded = current.clone();
+        for record in records {
+            match record? {
+                LiveRecord::Memory(mut memory) => {
+                    recorded = std::mem::replace(&mut memory.rules, current.clone());
+                    current.translate(&recorded, memory.waiting.iter_mut());
+                    self.memory = memory;
+                }
+                LiveRecord::Event(mut event) => {
+                    current.translate(&recorded, std::iter::once(&mut event));
+                    self.add(event);
+                }
+                LiveRecord::JudgedBefore(time) => self.judge_before(time),
+            }
+        }
+        self.found.clear();
+        self.counts = LiveCounts::default();
+        Ok(recorded != current)
+    }
+
+    /// Takes an event, which waits until [`LiveDetection::judge_before`].
+    pub fn add(&mut self, event: DetectionEvent) {
+        self.memory.waiting.push(event);
+        let waiting = self.memory.waiting.len();
+        if waiting > MAX_WAITING {
+            self.counts.judged_early += (waiting / 4) as u64;
+            self.sort();
+            self.judge_first(waiting / 4);
+        }
+    }
+
+    /// Judges what happened before `time`: nothing earlier is expected any more.
+    pub fn judge_before(&mut self, time: Timestamp) {
+        self.sort();
+        let count = self.memory.waiting.partition_point(|event| event.time() < time);
+        self.judge_first(count);
+    }
+
+    /// What is remembered, to be stored in place of all records so far.
+    pub fn memory(&self) -> LiveRecord<&LiveMemory> {
+        LiveRecord::Memory(&self.memory)
+    }
+
+    /// The alerts that were found since the last time, in the order of judging.
+    pub fn take_alerts(&mut self) -> Vec<DetectionAlert> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// What this run found.
+    pub fn counts(&self) -> LiveCounts {
+        self.counts
+    }
+
+    /// Fast where they came nearly in order.
+    fn sort(&mut self) {
+        self.memory.waiting.sort_by(|one, two| one.mark.cmp(&two.mark));
+    }
+
+    fn judge_first(&mut self, count: usize) {
+        for event in self.memory.waiting.drain(..count) {
+            for JudgedAlert { alert, is_excepted } in self.memory.state.judge(&self.setup, &event) {
+                if is_excepted {
+                    self.counts.excepted += 1;
+                    continue;
+                }
+                if let Some(count) = self.counts.alerts.get_mut(alert.severity as usize) {
+                    *count += 1;
+                }
+                self.found.push(alert);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

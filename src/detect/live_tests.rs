@@ -1,0 +1,164 @@
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use super::*;
+use crate::detect::reference_tests::{HistoryCase, any_case, cases};
+use crate::model::time::Timestamp;
+
+/// How long events wait for earlier ones.
+const LATENESS: i64 = 3600;
+
+/// How the events of a history arrive.
+#[derive(Debug, Clone)]
+struct ArrivalPlan {
+    /// Of each event, how many seconds after it happened; less than the lateness.
+    delays: Vec<i64>,
+    /// After so many arrivals there is a commit.
+    commits: Vec<usize>,
+    /// After so many arrivals the run dies, and a later one reads again from the last commit.
+    deaths: Vec<usize>,
+}
+
+fn any_plan() -> impl Strategy<Value = ArrivalPlan> {
+    let places = || prop::collection::vec(0_usize..600, 0..12);
+    let delays = prop::collection::vec(0..LATENESS, 1..=64);
+    (delays, places(), places()).prop_map(|(delays, commits, deaths)| ArrivalPlan {
+        delays,
+        commits,
+        deaths,
+    })
+}
+
+/// A source whose runs may die: what is committed of its records and alerts, as bytes.
+struct KilledRuns {
+    setup: Arc<DetectionSetup>,
+    records: Vec<u8>,
+    lines: Vec<u8>,
+    /// Arrivals that are committed.
+    arrived: usize,
+}
+
+/// A run of it.
+struct OneRun {
+    detection: LiveDetection,
+    /// Records since the last commit.
+    records: Vec<u8>,
+}
+
+impl KilledRuns {
+    fn begin(&self) -> OneRun {
+        let mut detection = LiveDetection::new(self.setup.clone());
+        let mut rest = self.records.as_slice();
+        let next = || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (record, behind) = postcard::take_from_bytes::<LiveRecord>(rest).unwrap();
+            rest = behind;
+            Some(Ok::<_, ()>(record))
+        };
+        let have_rules_changed = detection.replay(std::iter::from_fn(next)).unwrap();
+        assert!(!have_rules_changed);
+        assert!(detection.take_alerts().is_empty(), "alerts of earlier runs are told again");
+        OneRun { detection, records: Vec::new() }
+    }
+
+    /// Commits as a run does; every second time all records are replaced by a memory.
+    fn commit(&mut self, run: &mut OneRun, arrived: usize, before: Timestamp) {
+        let record: LiveRecord = LiveRecord::JudgedBefore(before);
+        run.records.extend(postcard::to_stdvec(&record).unwrap());
+        run.detection.judge_before(before);
+        for alert in run.detection.take_alerts() {
+            alert.append_line(&mut self.lines);
+        }
+        match arrived % 2 {
+            0 => self.records = postcard::to_stdvec(&run.detection.memory()).unwrap(),
+            _ => self.records.extend(&run.records),
+        }
+        run.records.clear();
+        self.arrived = arrived;
+    }
+}
+
+/// The alerts of a history whose events arrive as planned.
+fn alerts_of(case: &HistoryCase, plan: &ArrivalPlan) -> String {
+    let setup = Arc::new(case.setup());
+    let mut events: Vec<(Timestamp, DetectionEvent)> = Vec::new();
+    for (place, event) in case.history().into_iter().enumerate() {
+        let delay = plan.delays[place % plan.delays.len()];
+        events.push((event.time() + TimeDelta::seconds(delay), event));
+    }
+    events.sort_by_key(|(arrival, _)| *arrival);
+    let mut runs = KilledRuns { setup, records: Vec::new(), lines: Vec::new(), arrived: 0 };
+    let mut deaths = plan.deaths.clone();
+    let mut run = runs.begin();
+    let mut next = 0;
+    while let Some((arrival, event)) = events.get(next) {
+        if let Some(death) = deaths.iter().position(|death| *death == next) {
+            deaths.remove(death);
+            run = runs.begin();
+            next = runs.arrived;
+            continue;
+        }
+        if plan.commits.contains(&next) {
+            runs.commit(&mut run, next, *arrival - TimeDelta::seconds(LATENESS));
+        }
+        let record: LiveRecord = LiveRecord::Event(event.clone());
+        run.records.extend(postcard::to_stdvec(&record).unwrap());
+        run.detection.add(event.clone());
+        next += 1;
+    }
+    runs.commit(&mut run, next, Timestamp::MAX_UTC);
+    String::from_utf8(runs.lines).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #[test]
+    fn the_alerts_do_not_depend_on_the_order_nor_on_deaths(
+        case in any_case(),
+        plan in any_plan(),
+    ) {
+        let in_order = ArrivalPlan { delays: vec![0], commits: Vec::new(), deaths: Vec::new() };
+        let wanted = alerts_of(&case, &in_order);
+        prop_assert_eq!(alerts_of(&case, &plan), wanted);
+    }
+}
+
+#[test]
+fn an_event_that_comes_too_late_is_judged_and_marked() {
+    let mut runner = TestRunner::deterministic();
+    let mut late = 0;
+    for _ in 0..50 {
+        let case = any_case().new_tree(&mut runner).unwrap().current();
+        let mut detection = LiveDetection::new(Arc::new(case.setup()));
+        let mut events = case.history();
+        let first = events.remove(0);
+        events.into_iter().for_each(|event| detection.add(event));
+        detection.judge_before(Timestamp::MAX_UTC);
+        let before = detection.take_alerts();
+        assert!(before.iter().all(|alert| !alert.is_late));
+        detection.add(first);
+        detection.judge_before(Timestamp::MAX_UTC);
+        let found = detection.take_alerts();
+        assert!(found.iter().all(|alert| alert.is_late));
+        late += found.len();
+    }
+    assert!(late > 0, "no history begins with an alert");
+}
+
+#[test]
+fn too_many_waiting_events_are_judged_early_and_counted() {
+    let case = any_case().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let event = case.history().remove(0);
+    let mut detection = LiveDetection::new(Arc::new(case.setup()));
+    for number in 0..=MAX_WAITING {
+        let mut event = event.clone();
+        event.mark.id = format!("e{number}");
+        detection.add(event);
+    }
+    assert_eq!(detection.counts().judged_early, (MAX_WAITING / 4) as u64);
+    assert_eq!(detection.memory.waiting.len(), MAX_WAITING + 1 - MAX_WAITING / 4);
+}

@@ -1,0 +1,179 @@
+//! `[detect] enabled`: `pull` judges what it writes, and each alert is written once.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use atlaudit::sandbox::Api;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::support::{Outputs, Site, crash_points};
+
+/// How long events wait, in hours. The sandbox's late events are less than a day late.
+const LATENESS: i64 = 24;
+
+/// Alerts from the first event on.
+pub const DETECT: &str = "[detect]\nenabled = true\nlateness = '24h'\n\
+                      [detect.thresholds]\nlearning_days = 0\nlearning_events = 0\n";
+
+/// A site of which each page is a commit.
+fn site(events: usize, compression: &str, rotate: &str) -> Site {
+    let mut site = Site::of(events, events);
+    site.set_output("path", "out/{source}.jsonl");
+    site.set_output("compression", compression);
+    site.set_output("rotate", rotate);
+    site.set_detect(DETECT);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "40");
+    for source in ["acme", "acme-jira"] {
+        site.set(source, "page_size", 40);
+        site.set(source, "initial_lookback", "90d");
+    }
+    site
+}
+
+/// The lines of a source's events or alerts, in all files.
+fn saved(site: &Site, name: &str) -> String {
+    Outputs::new(site.path("out"), name).read().text()
+}
+
+/// Shows that the alerts of `source` are those that `detect` finds in its saved events, each once
+/// and in its order, up to what still waits. `last` is when the last pull began, or earlier.
+pub fn assert_alerts(site: &Site, source: &str, last: DateTime<Utc>, what: &str) -> usize {
+    let found = saved(site, &format!("{source}-alerts"));
+    fs::write(site.path("events.jsonl"), saved(site, source)).unwrap();
+    let wanted = site.ok(&["detect", "events.jsonl"]).text();
+    for (place, (found, wanted)) in found.lines().zip(wanted.lines()).enumerate() {
+        assert_eq!(found, wanted, "{what}: alert {place}");
+    }
+    assert!(found.len() <= wanted.len(), "{what}: more alerts than `detect` finds");
+    for line in wanted[found.len()..].lines() {
+        let alert: Value = serde_json::from_str(line).unwrap();
+        let time: DateTime<Utc> = alert["time"].as_str().unwrap().parse().unwrap();
+        assert!(time >= last - chrono::TimeDelta::hours(LATENESS), "{what}: missing {line}");
+    }
+    found.lines().count()
+}
+
+#[test]
+fn alerts_are_those_of_detect_and_are_told_in_the_summary() {
+    let site = site(150, "none", "never");
+    let start = Utc::now();
+    let run = site.ok(&["pull"]);
+    let alerts = assert_alerts(&site, "acme", start, "first pull");
+    assert!(alerts > 0, "{}", run.stderr);
+    assert_alerts(&site, "acme-jira", start, "first pull");
+    assert!(run.stderr.contains(" alert"), "{}", run.stderr);
+    for _ in 0..3 {
+        // Some of them are late.
+        site.control.add(Api::OrgEvents, 20);
+        let start = Utc::now();
+        site.ok(&["pull"]);
+        assert!(assert_alerts(&site, "acme", start, "later pull") >= alerts);
+    }
+}
+
+#[test]
+fn what_comes_later_than_events_wait_is_judged_once() {
+    let mut site = site(150, "none", "never");
+    site.set_detect(&DETECT.replace("24h", "10m"));
+    site.ok(&["pull", "acme"]);
+    for _ in 0..4 {
+        site.control.add(Api::OrgEvents, 20);
+        site.ok(&["pull", "acme"]);
+    }
+    let alerts = site.read("out/acme-alerts.jsonl").trees();
+    let ids: BTreeSet<_> = alerts.iter().map(|alert| alert["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), alerts.len(), "an alert is told twice");
+}
+
+/// Runs that die at each passage after the other, each in a site of its own.
+fn crash_everywhere(compression: &str, rotate: &str) {
+    let mut left = crash_points();
+    left.retain(|point| point.starts_with("Detection"));
+    for passage in 1.. {
+        let mut site = site(80, compression, rotate);
+        let trace = site.path("trace");
+        site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
+        site.set_env("ATLAUDIT_CRASH_AT", &passage.to_string());
+        let died = site.run(&["pull", "acme"]);
+        site.unset_env("ATLAUDIT_CRASH_AT");
+        site.unset_env("ATLAUDIT_CRASH_TRACE");
+        if died.code == 0 {
+            break;
+        }
+        let passed = fs::read_to_string(&trace).unwrap();
+        let point = passed.lines().last().unwrap_or_default();
+        left.retain(|known| *known != point);
+        let start = Utc::now();
+        site.ok(&["pull", "acme"]);
+        let what = format!("{compression} {rotate}: passage {passage}, {point}");
+        assert!(assert_alerts(&site, "acme", start, &what) > 0, "{what}: no alert");
+    }
+    assert!(left.is_empty(), "no run died at {left:?}");
+}
+
+#[test]
+fn each_alert_is_written_once_wherever_a_run_dies() {
+    crash_everywhere("none", "never");
+}
+
+#[test]
+fn each_alert_is_written_once_in_packed_and_rotated_files() {
+    crash_everywhere("gzip", "2KiB");
+}
+
+#[test]
+fn detection_that_cannot_work_is_refused_before_anything_is_read() {
+    let mut site = Site::of(3, 0);
+    for (detect, words) in [
+        ("enabled = true", "alerts need a file"),
+        ("enabled = true\npath = '-'", "alerts go to files"),
+        ("enabled = true\npath = 'out/'", "names a folder"),
+        ("enabled = true\nlateness = '2d'", "is longer than a day"),
+        ("enabled = true\nformat = 'cef'", "is no format of alerts"),
+        ("enabled = true\npath = 'a.jsonl'\nrules = ['no-such-folder']", "no-such-folder"),
+    ] {
+        site.set_detect(&format!("[detect]\n{detect}\n"));
+        let run = site.run(&["pull", "acme"]);
+        assert_eq!(run.code, 6, "{detect}: {}", run.stderr);
+        assert!(run.stderr.contains(words), "{detect}: {}", run.stderr);
+        assert!(run.text().is_empty());
+    }
+    site.set_output("path", "out/{source}.jsonl");
+    site.set_detect("[detect]\nenabled = true\npath = 'out/{source}.jsonl'\n");
+    site.run(&["pull", "acme"]).refused(6, &["the alerts of source `acme` would go into one file"]);
+    site.set_detect("[detect]\nenabled = true\npath = 'out/alerts.jsonl'\n");
+    site.run(&["pull"]).refused(6, &["would write into one file"]);
+    assert!(!site.path("out").exists());
+}
+
+#[test]
+fn what_detection_remembers_is_guarded_like_a_checkpoint() {
+    let site = site(40, "none", "never");
+    site.ok(&["pull", "acme"]);
+    let log = site.state().join("detection/acme~1.zst");
+    let whole = fs::read(&log).unwrap();
+    fs::write(&log, &whole[..whole.len() - 1]).unwrap();
+    site.run(&["pull", "acme"]).fails(7, &["acme~1.zst", "is damaged", "its end is missing"]);
+    // The way out that the hint names.
+    fs::remove_file(&log).unwrap();
+    let run = site.ok(&["pull", "acme"]);
+    assert!(run.stderr.contains("it begins to learn again"), "{}", run.stderr);
+}
+
+#[test]
+fn one_off_and_unjudged_pulls_leave_the_alerts_alone() {
+    let mut site = site(80, "none", "never");
+    site.ok(&["pull", "acme", "--since", "80d"]);
+    assert!(!site.path("out").exists() && !site.state().join("detection").exists());
+    site.ok(&["pull", "acme"]);
+    let alerts = saved(&site, "acme-alerts");
+    site.set_detect("[detect]\nenabled = false\n");
+    site.control.add(Api::OrgEvents, 20);
+    site.ok(&["pull", "acme"]);
+    assert_eq!(saved(&site, "acme-alerts"), alerts);
+    site.set_detect(DETECT);
+    let run = site.ok(&["pull", "acme"]);
+    assert!(run.stderr.contains("20 events"), "what was not judged is told: {}", run.stderr);
+}
