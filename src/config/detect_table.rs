@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::detection::{
-    AddressListSettings, AddressTag, AlertException, AlertSchema, DetectSettings,
+    AddressListSettings, AddressTag, AlertException, AlertSchema, AlertSeverity, DetectSettings,
     DetectionThresholds,
 };
 use crate::config::error::{ConfigError, HintedError};
@@ -12,7 +12,9 @@ use crate::config::file::{
     AddressListTable, ConfigFile, ErrorLocation, ExceptionTable, SpannedText,
 };
 use crate::config::output::{self, PathTemplate};
-use crate::config::settings::{AlertSettings, OutputPath, OutputSettings, SourceSettings};
+use crate::config::settings::{
+    AlertSettings, NotifySettings, OutputPath, OutputSettings, SourceSettings,
+};
 use crate::config::validate;
 use crate::filter::{AddressRange, ValuePattern};
 
@@ -27,6 +29,8 @@ pub struct LiveDetectionSettings {
     pub schema: AlertSchema,
     /// How long an event waits for earlier ones.
     pub lateness: Duration,
+    /// Which program is told of alerts, if any.
+    pub notify: Option<NotifySettings>,
 }
 
 impl LiveDetectionSettings {
@@ -55,6 +59,7 @@ impl LiveDetectionSettings {
             output: OutputSettings { path, table: None, ..source.output.clone() },
             schema: self.schema,
             lateness: self.lateness.max(source.overlap),
+            notify: self.notify.clone(),
         })
     }
 }
@@ -95,6 +100,26 @@ impl ConfigFile {
             path,
             schema: schema.unwrap_or(AlertSchema::Alerts),
             lateness: lateness.unwrap_or(DEFAULT_LATENESS),
+            notify: self.notify_settings()?,
+        }))
+    }
+
+    fn notify_settings(&self) -> Result<Option<NotifySettings>, ConfigError> {
+        let at = ErrorLocation { file: self, source: None };
+        let table = &self.tables.detect.notify;
+        let command =
+            at.value("detect.notify.command", &table.command, |command| match command.first() {
+                Some(program) => {
+                    validate::path(program)?;
+                    Ok(command.clone())
+                }
+                None => Err(HintedError::new("is empty").hint("name a program")),
+            })?;
+        let min_severity =
+            at.text("detect.notify.min_severity", &table.min_severity, AlertSeverity::from_word)?;
+        Ok(command.map(|command| NotifySettings {
+            command,
+            min_severity: min_severity.unwrap_or(AlertSeverity::Medium),
         }))
     }
 

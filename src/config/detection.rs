@@ -106,6 +106,15 @@ impl AlertSeverity {
         AlertSeverity::Critical,
     ];
 
+    /// The severity with that word.
+    pub fn from_word(word: &str) -> Result<AlertSeverity, HintedError> {
+        let found = AlertSeverity::ALL.into_iter().find(|severity| severity.as_str() == word);
+        found.ok_or_else(|| {
+            HintedError::new(format!("`{}` is no severity", printable(word)))
+                .hint("the severities are info, low, medium, high and critical")
+        })
+    }
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -154,12 +154,22 @@ pub struct DetectTable {
     pub path: SpannedText,
     pub format: SpannedText,
     pub lateness: SpannedText,
+    pub notify: NotifyTable,
     pub rules: Vec<Spanned<String>>,
     pub lists: Vec<AddressListTable>,
     pub geoip: SpannedText,
     pub max_users: Option<Spanned<i64>>,
     pub except: Vec<ExceptionTable>,
     pub thresholds: Option<Spanned<DetectionThresholds>>,
+}
+
+/// `[detect.notify]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct NotifyTable {
+    pub command: Option<Spanned<Vec<String>>>,
+    pub min_severity: SpannedText,
 }
 
 /// `[[detect.lists]]`

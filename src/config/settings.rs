@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use url::Url;
 
-use crate::config::detection::AlertSchema;
+use crate::config::detection::{AlertSchema, AlertSeverity};
 use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::source_kind::{GatewayUse, SourceAddress};
@@ -87,6 +87,17 @@ pub struct AlertSettings {
     pub schema: AlertSchema,
     /// How long an event waits for earlier ones; at least the source's `overlap`.
     pub lateness: Duration,
+    /// Which program is told of alerts, if any.
+    pub notify: Option<NotifySettings>,
+}
+
+/// A program that is told of alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotifySettings {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Alerts below are not handed to it.
+    pub min_severity: AlertSeverity,
 }
 
 /// How a long window of workspace events is read.

@@ -3,11 +3,13 @@
 //!
 //! What is remembered is rebuilt from records: a memory, and everything that was done since.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::alert::{AlertSeverity, DetectionAlert};
+use super::alert::AlertSeverity;
+use super::alert_schemas::AlertSchema;
 use super::sigma::RuleKeys;
 use super::{DetectionEvent, DetectionSetup, DetectionState, JudgedAlert};
 use crate::model::time::Timestamp;
@@ -15,13 +17,19 @@ use crate::model::time::Timestamp;
 /// The most events that wait. Where more do, the earliest are judged.
 const MAX_WAITING: usize = 50_000;
 
+/// The most alerts that wait to be handed to a program. Where more do, the newest are not.
+const MAX_UNTOLD: usize = 1000;
+
 /// Judges the events of one source.
 #[derive(Debug)]
 pub struct LiveDetection {
     setup: Arc<DetectionSetup>,
+    schema: AlertSchema,
+    /// The least severity of alerts that are handed to a program, if any are.
+    tell_from: Option<AlertSeverity>,
     memory: LiveMemory,
-    /// Alerts that nobody took yet.
-    found: Vec<DetectionAlert>,
+    /// The lines of alerts that nobody took yet.
+    lines: Vec<u8>,
     counts: LiveCounts,
 }
 
@@ -33,6 +41,8 @@ pub struct LiveMemory {
     state: DetectionState,
     /// Events that are not judged yet.
     waiting: Vec<DetectionEvent>,
+    /// The lines of alerts that were not handed to a program yet.
+    untold: VecDeque<String>,
 }
 
 /// Something that was done, in a form that is stored. `M` is [`LiveMemory`] or a reference to it.
@@ -45,6 +55,8 @@ pub enum LiveRecord<M = LiveMemory> {
     Event(DetectionEvent),
     /// Everything that happened before this was judged.
     JudgedBefore(#[serde(with = "chrono::serde::ts_microseconds")] Timestamp),
+    /// So many alerts were handed to a program.
+    Told(usize),
 }
 
 /// What a run found.
@@ -56,13 +68,21 @@ pub struct LiveCounts {
     pub excepted: u64,
     /// Events that were judged before their time, because too many waited.
     pub judged_early: u64,
+    /// Alerts that are never handed to a program, because too many waited.
+    pub untold: u64,
 }
 
 impl LiveDetection {
-    /// Begins without any memory.
-    pub fn new(setup: Arc<DetectionSetup>) -> LiveDetection {
+    /// Begins without any memory. Alerts are written in `schema`; those of `tell_from` on wait
+    /// until they are handed to a program.
+    pub fn new(
+        setup: Arc<DetectionSetup>,
+        schema: AlertSchema,
+        tell_from: Option<AlertSeverity>,
+    ) -> LiveDetection {
         let memory = LiveMemory { rules: setup.rules.keys(), ..LiveMemory::default() };
-        LiveDetection { setup, memory, found: Vec::new(), counts: LiveCounts::default() }
+        let (lines, counts) = (Vec::new(), LiveCounts::default());
+        LiveDetection { setup, schema, tell_from, memory, lines, counts }
     }
 
     /// Does what earlier runs did, by their records. Nothing of it is found again. Returns whether
@@ -88,10 +108,14 @@ impl LiveDetection {
                     self.add(event);
                 }
                 LiveRecord::JudgedBefore(time) => self.judge_before(time),
+                LiveRecord::Told(count) => self.note_told(count),
             }
         }
-        self.found.clear();
+        self.lines.clear();
         self.counts = LiveCounts::default();
+        if self.tell_from.is_none() {
+            self.memory.untold.clear();
+        }
         Ok(recorded != current)
     }
 
@@ -118,9 +142,19 @@ impl LiveDetection {
         LiveRecord::Memory(&self.memory)
     }
 
-    /// The alerts that were found since the last time, in the order of judging.
-    pub fn take_alerts(&mut self) -> Vec<DetectionAlert> {
-        std::mem::take(&mut self.found)
+    /// The lines of the alerts that were found since the last time, in the order of judging.
+    pub fn take_lines(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// The lines of alerts that were not handed to a program yet, the oldest first.
+    pub fn untold(&self) -> impl Iterator<Item = &String> {
+        self.memory.untold.iter()
+    }
+
+    /// Notes that the oldest `count` of them were.
+    pub fn note_told(&mut self, count: usize) {
+        self.memory.untold.drain(..count.min(self.memory.untold.len()));
     }
 
     /// What this run found.
@@ -143,7 +177,18 @@ impl LiveDetection {
                 if let Some(count) = self.counts.alerts.get_mut(alert.severity as usize) {
                     *count += 1;
                 }
-                self.found.push(alert);
+                let start = self.lines.len();
+                self.schema.append_line(&alert, &mut self.lines);
+                if self.tell_from.is_some_and(|least| alert.severity >= least) {
+                    match self.memory.untold.len() < MAX_UNTOLD {
+                        true => {
+                            let line = self.lines.get(start..).unwrap_or_default();
+                            let line = String::from_utf8_lossy(line).into_owned();
+                            self.memory.untold.push_back(line);
+                        }
+                        false => self.counts.untold += 1,
+                    }
+                }
             }
         }
     }

@@ -31,6 +31,10 @@ fn any_plan() -> impl Strategy<Value = ArrivalPlan> {
     })
 }
 
+fn live(setup: Arc<DetectionSetup>) -> LiveDetection {
+    LiveDetection::new(setup, AlertSchema::Alerts, Some(AlertSeverity::Info))
+}
+
 /// A source whose runs may die: what is committed of its records and alerts, as bytes.
 struct KilledRuns {
     setup: Arc<DetectionSetup>,
@@ -49,7 +53,7 @@ struct OneRun {
 
 impl KilledRuns {
     fn begin(&self) -> OneRun {
-        let mut detection = LiveDetection::new(self.setup.clone());
+        let mut detection = live(self.setup.clone());
         let mut rest = self.records.as_slice();
         let next = || {
             if rest.is_empty() {
@@ -61,7 +65,7 @@ impl KilledRuns {
         };
         let have_rules_changed = detection.replay(std::iter::from_fn(next)).unwrap();
         assert!(!have_rules_changed);
-        assert!(detection.take_alerts().is_empty(), "alerts of earlier runs are told again");
+        assert!(detection.take_lines().is_empty(), "alerts of earlier runs are found again");
         OneRun { detection, records: Vec::new() }
     }
 
@@ -70,9 +74,7 @@ impl KilledRuns {
         let record: LiveRecord = LiveRecord::JudgedBefore(before);
         run.records.extend(postcard::to_stdvec(&record).unwrap());
         run.detection.judge_before(before);
-        for alert in run.detection.take_alerts() {
-            alert.append_line(&mut self.lines);
-        }
+        self.lines.extend(run.detection.take_lines());
         match arrived % 2 {
             0 => self.records = postcard::to_stdvec(&run.detection.memory()).unwrap(),
             _ => self.records.extend(&run.records),
@@ -133,18 +135,18 @@ fn an_event_that_comes_too_late_is_judged_and_marked() {
     let mut late = 0;
     for _ in 0..50 {
         let case = any_case().new_tree(&mut runner).unwrap().current();
-        let mut detection = LiveDetection::new(Arc::new(case.setup()));
+        let mut detection = live(Arc::new(case.setup()));
         let mut events = case.history();
         let first = events.remove(0);
         events.into_iter().for_each(|event| detection.add(event));
         detection.judge_before(Timestamp::MAX_UTC);
-        let before = detection.take_alerts();
-        assert!(before.iter().all(|alert| !alert.is_late));
+        let before = String::from_utf8(detection.take_lines()).unwrap();
+        assert!(!before.contains(r#""late":true"#), "{before}");
         detection.add(first);
         detection.judge_before(Timestamp::MAX_UTC);
-        let found = detection.take_alerts();
-        assert!(found.iter().all(|alert| alert.is_late));
-        late += found.len();
+        let found = String::from_utf8(detection.take_lines()).unwrap();
+        assert!(found.lines().all(|line| line.contains(r#""late":true"#)), "{found}");
+        late += found.lines().count();
     }
     assert!(late > 0, "no history begins with an alert");
 }
@@ -153,7 +155,7 @@ fn an_event_that_comes_too_late_is_judged_and_marked() {
 fn too_many_waiting_events_are_judged_early_and_counted() {
     let case = any_case().new_tree(&mut TestRunner::deterministic()).unwrap().current();
     let event = case.history().remove(0);
-    let mut detection = LiveDetection::new(Arc::new(case.setup()));
+    let mut detection = live(Arc::new(case.setup()));
     for number in 0..=MAX_WAITING {
         let mut event = event.clone();
         event.mark.id = format!("e{number}");

@@ -772,7 +772,9 @@ impl HistoryCase {
         };
         // Every third suspension is of two users, who are named beside others.
         let affected = match sketch.act {
-            SketchedAct::Access(of, _) => vec![of, if number.is_multiple_of(3) { of + 1 } else { of }],
+            SketchedAct::Access(of, _) => {
+                vec![of, if number.is_multiple_of(3) { of + 1 } else { of }]
+            }
             _ => Vec::new(),
         };
         let affected = affected.into_iter().map(|of| person_number(of % self.people).key);

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::config::detection::AlertSchema;
 use crate::config::settings::AlertSettings;
 use crate::detect::{DetectionEvent, DetectionSetup, LiveCounts, LiveDetection, LiveRecord};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
+use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::error::RunError;
 use crate::sink::{self, LineSink, SinkError};
 use crate::state::StateError;
@@ -25,8 +25,10 @@ pub struct AlertOutput {
     detection: LiveDetection,
     log: DetectionLog,
     sink: Box<dyn LineSink>,
-    schema: AlertSchema,
     lateness: TimeDelta,
+    notifier: Option<AlertNotifier>,
+    /// How many of the alerts that wait for a program were handed to the notifier.
+    handed_over: usize,
     /// As of the last commit.
     checkpoint: DetectionCheckpoint,
     /// The log must begin anew: it refers to other rules.
@@ -46,7 +48,8 @@ impl AlertOutput {
     ) -> Result<AlertOutput, StateError> {
         let checkpoint = last.cloned().unwrap_or_default();
         let (log, records) = DetectionLog::open(store.folder(), source, checkpoint.log)?;
-        let mut detection = LiveDetection::new(setup);
+        let tell_from = settings.notify.as_ref().map(|notify| notify.min_severity);
+        let mut detection = LiveDetection::new(setup, settings.schema, tell_from);
         let must_replace = match records {
             None => true,
             Some(mut records) => {
@@ -59,7 +62,11 @@ impl AlertOutput {
             log,
             sink: sink::from_settings(&settings.output, last_file),
             checkpoint,
-            schema: settings.schema,
+            notifier: settings
+                .notify
+                .as_ref()
+                .map(|notify| AlertNotifier::start(notify.command.clone(), source.as_str())),
+            handed_over: 0,
             lateness: TimeDelta::from_std(settings.lateness).unwrap_or(TimeDelta::MAX),
             must_replace,
         })
@@ -106,10 +113,8 @@ impl AlertOutput {
             self.log.append(&record)?;
             self.detection.judge_before(until);
         }
-        let mut lines = Vec::new();
-        for alert in self.detection.take_alerts() {
-            self.schema.append_line(&alert, &mut lines);
-        }
+        self.note_told()?;
+        let lines = self.detection.take_lines();
         if !lines.is_empty() {
             self.sink.append(&lines)?;
         }
@@ -123,12 +128,44 @@ impl AlertOutput {
         Ok(self.checkpoint.clone())
     }
 
-    /// Removes what no longer counts, once the checkpoint is saved.
+    /// Notes which alerts a program has been told of since the last time.
+    fn note_told(&mut self) -> Result<bool, StateError> {
+        let told = self.notifier.as_ref().map_or(0, AlertNotifier::take_told);
+        if told > 0 {
+            let record: LiveRecord = LiveRecord::Told(told);
+            self.log.append(&record)?;
+            self.detection.note_told(told);
+            self.handed_over = self.handed_over.saturating_sub(told);
+        }
+        Ok(told > 0)
+    }
+
+    /// Removes what no longer counts, once the checkpoint is saved, and tells of its alerts.
     ///
     /// # Errors
     /// What the file system says.
     pub fn checkpoint_saved(&mut self) -> Result<(), StateError> {
+        if let Some(notifier) = &self.notifier {
+            self.detection.untold().skip(self.handed_over).for_each(|line| notifier.tell(line));
+            self.handed_over = self.detection.untold().count();
+        }
         self.log.remove_others()
+    }
+
+    /// Waits for a while until all alerts were told of. Returns what the checkpoint is to say then,
+    /// if it changes.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn finish_telling(&mut self) -> Result<Option<DetectionCheckpoint>, StateError> {
+        if let Some(notifier) = &mut self.notifier {
+            notifier.finish();
+        }
+        if !self.note_told()? {
+            return Ok(None);
+        }
+        self.checkpoint.log = Some(self.log.commit()?);
+        Ok(Some(self.checkpoint.clone()))
     }
 
     /// What this run found.

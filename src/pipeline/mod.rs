@@ -6,6 +6,7 @@
 //! saves the checkpoint. [`alert_output`] judges what is written. [`record_processor`] and
 //! [`silence`] do no I/O. [`export_run`] is what an export adds.
 
+mod alert_notifier;
 mod alert_output;
 pub mod checkpoint_writer;
 #[cfg(test)]

@@ -225,6 +225,12 @@ impl SourceReport {
             let what = plural(undated, "event has", "events have");
             self.warnings.push(format!("{what} no time that can be read, and could not be judged"));
         }
+        if found.untold > 0 {
+            self.warnings.push(format!(
+                "{} not handed to the program of `[detect.notify]`: too many wait for it",
+                plural(found.untold, "alert is", "alerts are")
+            ));
+        }
         if found.judged_early > 0 {
             self.warnings.push(format!(
                 "{} judged before all that happened earlier had come: more events than can wait \

@@ -151,6 +151,21 @@ impl RunOutput {
         Ok(self.alerts.as_mut().map_or(Ok(()), AlertOutput::checkpoint_saved)?)
     }
 
+    /// Waits for a while until the alerts were handed to the user's program. Returns what is to be
+    /// saved then, if anything.
+    ///
+    /// # Errors
+    /// It cannot be remembered.
+    pub fn finish_telling(&mut self) -> Result<Option<DurableOutput>, RunError> {
+        let told = self.alerts.as_mut().map_or(Ok(None), AlertOutput::finish_telling)?;
+        let durable = |detection| DurableOutput {
+            files: None,
+            export_progress: None,
+            detection: Some(detection),
+        };
+        Ok(told.map(durable))
+    }
+
     /// What was found, where events are judged.
     pub fn alert_counts(&self) -> Option<LiveCounts> {
         self.alerts.as_ref().map(AlertOutput::counts)

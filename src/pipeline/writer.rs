@@ -204,7 +204,11 @@ impl EventWriter {
     pub fn finish(&mut self) -> Result<(), RunError> {
         let read_until = self.read_until();
         let durable = self.output.finish(CommitFacts { counts: &self.counts, read_until })?;
-        self.save_checkpoint(durable)
+        self.save_checkpoint(durable)?;
+        match self.output.finish_telling()? {
+            Some(durable) => self.save_checkpoint(durable),
+            None => Ok(()),
+        }
     }
 
     fn commit_all(&mut self) -> Result<(), RunError> {

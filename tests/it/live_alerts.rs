@@ -123,6 +123,82 @@ fn each_alert_is_written_once_in_packed_and_rotated_files() {
     crash_everywhere("gzip", "2KiB");
 }
 
+/// Sets a program that appends each alert to `told.jsonl`.
+fn tell_to_file(site: &mut Site) {
+    let path = site.path("told.jsonl").display().to_string();
+    let program = format!("cat >> '{path}'");
+    tell(site, &["sh", "-c", &program]);
+}
+
+fn tell(site: &mut Site, command: &[&str]) {
+    let notify = format!("[detect.notify]\ncommand = {command:?}\nmin_severity = 'low'\n");
+    site.set_detect(&format!("{DETECT}{notify}"));
+}
+
+/// The alerts that a program is to be told of.
+fn to_tell(site: &Site) -> Vec<String> {
+    let alerts = site.read("out/acme-alerts.jsonl").text();
+    let lines = alerts.lines().filter(|line| !line.contains(r#""severity":"info""#));
+    lines.map(str::to_owned).collect()
+}
+
+fn told(site: &Site) -> Vec<String> {
+    site.read("told.jsonl").text().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_program_is_told_of_each_alert_once() {
+    let mut site = site(80, "none", "never");
+    tell_to_file(&mut site);
+    site.ok(&["pull", "acme"]);
+    let wanted = to_tell(&site);
+    assert!(wanted.len() > 3);
+    assert_eq!(told(&site), wanted);
+    site.ok(&["pull", "acme"]);
+    assert_eq!(told(&site), wanted);
+}
+
+#[test]
+fn a_program_that_fails_holds_nothing_back_and_is_told_again() {
+    let mut site = site(80, "none", "never");
+    for broken in [&["false"][..], &["no-such-program"]] {
+        tell(&mut site, broken);
+        let run = site.ok(&["pull", "acme"]);
+        assert_eq!(run.stderr.matches("of `[detect.notify]` failed").count(), 1, "{}", run.stderr);
+    }
+    // One that does not read is told too.
+    tell(&mut site, &["true"]);
+    let mut other = self::site(80, "none", "never");
+    tell(&mut other, &["true"]);
+    other.ok(&["pull", "acme"]);
+    tell_to_file(&mut other);
+    other.ok(&["pull", "acme"]);
+    assert!(told(&other).is_empty(), "they were told before");
+    tell_to_file(&mut site);
+    site.ok(&["pull", "acme"]);
+    assert_eq!(told(&site), to_tell(&site));
+}
+
+#[test]
+fn a_program_is_told_at_least_once_wherever_a_run_dies() {
+    for point in ["OutputDurable", "DetectionLogged", "StateWritten", "StateDurable", "Locked"] {
+        let mut site = site(80, "none", "never");
+        tell_to_file(&mut site);
+        // The second run dies, with alerts that the first one did not tell of.
+        tell(&mut site, &["false"]);
+        site.ok(&["pull", "acme", "--max-events", "60"]);
+        tell_to_file(&mut site);
+        site.set_env("ATLAUDIT_CRASH_AT", point);
+        assert_ne!(site.run(&["pull", "acme"]).code, 0, "{point}");
+        site.unset_env("ATLAUDIT_CRASH_AT");
+        site.ok(&["pull", "acme"]);
+        let (told, wanted) = (told(&site), to_tell(&site));
+        for alert in &wanted {
+            assert!(told.contains(alert), "{point}: not told: {alert}");
+        }
+    }
+}
+
 #[test]
 fn detection_that_cannot_work_is_refused_before_anything_is_read() {
     let mut site = Site::of(3, 0);
@@ -132,6 +208,8 @@ fn detection_that_cannot_work_is_refused_before_anything_is_read() {
         ("enabled = true\npath = 'out/'", "names a folder"),
         ("enabled = true\nlateness = '2d'", "is longer than a day"),
         ("enabled = true\nformat = 'cef'", "is no format of alerts"),
+        ("enabled = true\npath = 'a.jsonl'\nnotify.command = []", "is empty"),
+        ("enabled = true\npath = 'a.jsonl'\nnotify.min_severity = 'big'", "is no severity"),
         ("enabled = true\npath = 'a.jsonl'\nrules = ['no-such-folder']", "no-such-folder"),
     ] {
         site.set_detect(&format!("[detect]\n{detect}\n"));

@@ -1,0 +1,121 @@
+//! Hands alerts to a program of the user, one after the other, each on its standard input.
+//!
+//! At least once: an alert counts as told when the program ended well. The first failure ends the
+//! telling of this run; a later run goes on. Nothing here holds the reading back.
+
+use std::io;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::model::text::printable;
+
+/// How long the program may take for one alert.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the end of a run waits for alerts that were not told yet.
+const LAST_WAIT: Duration = Duration::from_secs(30);
+
+/// Tells a program of alerts, in a task of its own.
+#[derive(Debug)]
+pub struct AlertNotifier {
+    /// Bounded by how many alerts wait in the memory of detection.
+    sender: Option<UnboundedSender<String>>,
+    told: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl AlertNotifier {
+    /// Starts the task, for the alerts of `source`.
+    pub fn start(command: Vec<String>, source: &str) -> AlertNotifier {
+        let (sender, receiver) = unbounded_channel();
+        let told = Arc::new(AtomicUsize::new(0));
+        let task = tell_all(command, source.to_owned(), receiver, told.clone());
+        let task = Handle::current().spawn(task);
+        AlertNotifier { sender: Some(sender), told, task }
+    }
+
+    /// Hands over the line of an alert.
+    pub fn tell(&self, line: &str) {
+        if let Some(sender) = &self.sender {
+            // After a failure nobody listens: the next run hands it over again.
+            let _ = sender.send(line.to_owned());
+        }
+    }
+
+    /// How many were told since the last time.
+    pub fn take_told(&self) -> usize {
+        self.told.swap(0, Ordering::SeqCst)
+    }
+
+    /// Waits until all were told, for a while. Blocks.
+    pub fn finish(&mut self) {
+        self.sender = None;
+        let task = &mut self.task;
+        let _ = Handle::current().block_on(async { timeout(LAST_WAIT, task).await });
+    }
+}
+
+impl Drop for AlertNotifier {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn tell_all(
+    command: Vec<String>,
+    source: String,
+    mut lines: UnboundedReceiver<String>,
+    told: Arc<AtomicUsize>,
+) {
+    while let Some(line) = lines.recv().await {
+        let result = timeout(LIMIT, tell_one(&command, &line)).await;
+        let fault = match result {
+            Ok(Ok(())) => {
+                told.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it took longer than {}", humantime::format_duration(LIMIT)),
+        };
+        tracing::warn!(
+            source,
+            "the program `{}` of `[detect.notify]` failed: {}; alerts stay in their file, and the \
+             next run hands over this one and what follows again",
+            printable(command.first().map_or("", String::as_str)),
+            printable(&fault)
+        );
+        return;
+    }
+}
+
+async fn tell_one(command: &[String], line: &str) -> io::Result<()> {
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        // Events may go to our own.
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        match stdin.write_all(line.as_bytes()).await {
+            // It need not read what it is told.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
+    }
+    let status = child.wait().await?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(status.to_string())),
+    }
+}
