@@ -232,6 +232,46 @@ fn an_exception_for_a_rule_that_is_none_is_warned_of() {
 }
 
 #[test]
+fn what_an_exception_keeps_back_hides_nothing_from_elsewhere() {
+    let mut setup = setup();
+    setup.settings.exceptions = vec![AlertException {
+        rule: None,
+        actor: None,
+        address: Some("192.0.2.9".parse().unwrap()),
+        country: None,
+        until: None,
+        reason: "a scanner".to_owned(),
+    }];
+    let suspension = json!({"action": "user_suspended", "targets": [{"type": "user", "id": "u1"}],
+        "actor": {"type": "user", "id": "admin"}});
+    let mut events = vec![event(0, 0, suspension)];
+    events.extend((1..13).map(|n| login(n as i64, n, "u1", "failure")));
+    events.push(login(20, 13, "u1", "failure"));
+    events.push(login(30, 14, "u1", "success"));
+    events.push(login(40, 15, "u1", "success"));
+    for event in [13, 15] {
+        events[event]["client"] = json!({"ip": "198.51.100.1"});
+    }
+    let mut state = DetectionState::default();
+    let mut found = Vec::new();
+    for event in &events {
+        let event = setup.event(&Document::new(event.to_string().into())).unwrap();
+        found.extend(state.judge(&setup, &event));
+    }
+    let named = found.iter().map(|judged| (judged.alert.rule.id.as_str(), judged.is_excepted));
+    let named: Vec<_> = named.collect();
+    let wanted = [
+        ("failed_logins", true),
+        ("failed_logins", false),
+        ("success_after_failures", true),
+        ("disabled_account", true),
+        ("success_after_failures", false),
+        ("disabled_account", false),
+    ];
+    assert_eq!(named, wanted);
+}
+
+#[test]
 fn what_is_remembered_goes_through_postcard() {
     let mut setup = setup();
     let text = counting("a", "actor.id", "{gte: 3}")

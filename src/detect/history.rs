@@ -395,6 +395,8 @@ pub struct LoginFailures {
     failures: Vec<(EventMark, u64)>,
     /// The last failure of a series that an alert has named.
     named: Option<EventMark>,
+    /// No exception kept that alert back.
+    is_told: bool,
     /// Hashes of the users of whose success after that series an alert has told.
     succeeded: Vec<u64>,
 }
@@ -421,23 +423,28 @@ impl LoginFailures {
         self.failures.iter().filter(move |(mark, _)| since <= mark.time && mark.time <= until)
     }
 
-    /// Whether a failure at `mark` belongs to a series that an alert has named: less than `pause`
-    /// lies between it and the last one. If so, the series is prolonged.
-    pub fn is_named(&mut self, mark: &EventMark, pause: TimeDelta) -> bool {
-        match &mut self.named {
-            Some(named) if (mark.time - named.time).abs() <= pause => {
-                if *mark > *named {
-                    *named = mark.clone();
-                }
-                true
+    /// Whether a failure at `mark` belongs to a series that an alert has told of: no more than
+    /// `pause` lies between it and the last one. If it belongs to one, the series is prolonged.
+    pub fn is_told(&mut self, mark: &EventMark, pause: TimeDelta) -> bool {
+        let named = self.named.as_mut();
+        let near = named.filter(|named| (mark.time - named.time).abs() <= pause);
+        near.is_some_and(|named| {
+            if *mark > *named {
+                *named = mark.clone();
             }
-            _ => false,
-        }
+            self.is_told
+        })
     }
 
-    /// Notes that an alert names the series up to `mark`.
-    pub fn name(&mut self, mark: &EventMark) {
-        (self.named, self.succeeded) = (Some(mark.clone()), Vec::new());
+    /// Notes that an alert names the series up to `mark`, and whether it is told.
+    pub fn name(&mut self, mark: &EventMark, pause: TimeDelta, is_told: bool) {
+        let before = self.named.take();
+        let before = before.filter(|named| (mark.time - named.time).abs() <= pause);
+        if before.is_none() {
+            self.succeeded.clear();
+        }
+        self.named = before.max(Some(mark.clone()));
+        self.is_told = is_told;
     }
 
     /// The last failure of the series that an alert has named, if it is not older than `since`, and
@@ -467,6 +474,8 @@ pub struct HourlyCounts {
     pub count: u32,
     /// The last of these.
     last: Vec<EventMark>,
+    /// An alert has told of that hour.
+    pub is_told: bool,
     /// The most in one hour of each day, in days after 1970 began.
     days: BTreeMap<i32, u32>,
 }
@@ -479,7 +488,7 @@ impl HourlyCounts {
     pub fn add(&mut self, mark: &EventMark) {
         let hour = mark.time.timestamp().div_euclid(3600);
         if hour > self.hour {
-            (self.hour, self.count) = (hour, 0);
+            (self.hour, self.count, self.is_told) = (hour, 0, false);
             self.last.clear();
         }
         let day = day_of(mark.time);
@@ -539,7 +548,7 @@ const MAX_READINGS: usize = 5;
 impl ReadingHistory {
     /// Counts an event, and returns how many there were in the quarter of an hour up to it.
     pub fn add(&mut self, mark: &EventMark) -> u32 {
-        let minute = mark.time.timestamp().div_euclid(60);
+        let minute = minute_of(mark.time);
         *self.minutes.entry(minute).or_default() += 1;
         let newest = self.minutes.last_key_value().map_or(minute, |(newest, _)| *newest);
         self.minutes.retain(|known, _| *known > newest - 2 * READING_MINUTES);
@@ -563,12 +572,19 @@ impl ReadingHistory {
         (before.get(at).copied().unwrap_or(0), before.len())
     }
 
-    /// Whether an alert has named what is read at `time`; if not, it does now.
-    pub fn name(&mut self, time: Timestamp) -> bool {
-        let minute = time.timestamp().div_euclid(60);
-        let is_named = self.named_until.is_some_and(|until| minute <= until);
-        self.named_until = Some((minute + READING_MINUTES).max(self.named_until.unwrap_or(0)));
-        is_named
+    /// Whether an alert has told of what is read at `time`. If so, it goes on to tell of it.
+    pub fn is_told(&mut self, time: Timestamp) -> bool {
+        let is_told = self.named_until.is_some_and(|until| minute_of(time) <= until);
+        if is_told {
+            self.name(time);
+        }
+        is_told
+    }
+
+    /// Notes that an alert tells of what is read at `time`.
+    pub fn name(&mut self, time: Timestamp) {
+        let until = minute_of(time) + READING_MINUTES;
+        self.named_until = Some(until.max(self.named_until.unwrap_or(0)));
     }
 
     /// The last events, up to `mark`.
@@ -633,6 +649,10 @@ pub struct OrganizationHistory {
 /// A hash of a person's key.
 pub fn person_hash(key: &str) -> u64 {
     quick_hash(key.as_bytes())
+}
+
+fn minute_of(time: Timestamp) -> i64 {
+    time.timestamp().div_euclid(60)
 }
 
 /// The day of a time, in days after 1970 began.

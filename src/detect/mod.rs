@@ -73,12 +73,7 @@ impl DetectionState {
         for found in correlated.add(rules, event.time(), &event.mark.id, &event.matches) {
             findings.extend(rule_alerts::of_correlation(rules, found, &standing));
         }
-        findings.extend(self.anomalies.judge(
-            event,
-            &settings.thresholds,
-            &setup.lists,
-            settings.max_users,
-        ));
+        findings.extend(self.anomalies.judge(event, settings, &setup.lists));
         let alerts =
             findings.into_iter().map(|finding| DetectionAlert::new(finding, event, is_late));
         let judged = |alert: DetectionAlert| {

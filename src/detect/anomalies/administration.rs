@@ -99,7 +99,7 @@ impl EventJudgement<'_> {
         let count = user.acts.count;
         let limit = thresholds.burst_acts.max(thresholds.burst_factor.saturating_mul(most));
         // Told when it becomes too much, and not again in this hour.
-        if user.acts.is_current(self.time) && count == limit + 1 {
+        if user.acts.is_current(self.time) && count > limit && !user.acts.is_told {
             let hour = self.time.format("%Y-%m-%d %H:00 UTC");
             let title = format!("{name} did {count} administrative acts within an hour");
             let key = format!("{}\n{hour}", actor.key);
@@ -118,16 +118,15 @@ impl EventJudgement<'_> {
             finding.evidence = user.acts.last_until(&self.event.mark);
             finding.silence.push(format!("{name} had done as much in the week before"));
             finding.is_learning = is_new;
-            self.found.push(finding);
+            user.acts.is_told = self.tell_once(finding);
         }
     }
 
     /// Told once each time that the account wakes.
     fn dormant_administrator(&mut self, actor: &EventPerson, user: &mut UserHistory) {
-        let Some(woke) = user.woke.take_if(|woke| {
-            (TimeDelta::zero()..=TimeDelta::hours(AWAKE_HOURS))
-                .contains(&(self.time - woke.mark.time))
-        }) else {
+        let awake = TimeDelta::zero()..=TimeDelta::hours(AWAKE_HOURS);
+        let woke = user.woke.clone();
+        let Some(woke) = woke.filter(|woke| awake.contains(&(self.time - woke.mark.time))) else {
             return;
         };
         let window = self.thresholds.dormant_days;
@@ -159,7 +158,9 @@ impl EventJudgement<'_> {
         finding.evidence = vec![woke.mark.id, self.event.mark.id.clone()];
         finding.evidence.dedup();
         finding.silence.push(format!("{name} had done anything within {window} days"));
-        self.found.push(finding);
+        if self.tell_once(finding) {
+            user.woke = None;
+        }
     }
 
     /// Judges whether a person may act at all. Told once; whoever takes the access away again is
@@ -173,7 +174,6 @@ impl EventJudgement<'_> {
         let Some(disabled) = disabled.filter(|mark| *mark < self.event.mark) else {
             return;
         };
-        known.remove(&actor.key);
         let name = shown(actor);
         let action = visible(&self.event.action);
         let title = format!("{name} acts although the access was taken away: {action}");
@@ -189,7 +189,9 @@ impl EventJudgement<'_> {
         ));
         finding.evidence = vec![disabled.id, self.event.mark.id.clone()];
         finding.silence.push("the access had been given back before".to_owned());
-        self.found.push(finding);
+        if self.tell_once(finding) {
+            known.remove(&actor.key);
+        }
     }
 
     /// Notes what becomes of the access of the users that the event is about.

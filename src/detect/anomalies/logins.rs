@@ -59,7 +59,7 @@ impl EventJudgement<'_> {
         let (mark, window) = (&self.event.mark, self.failure_window());
         let least = self.thresholds.failed_logins as usize;
         series.add(mark.clone(), 0, least + MORE_FAILURES);
-        if series.is_named(mark, window) {
+        if series.is_told(mark, window) {
             return;
         }
         // One that came late may complete the failures after it.
@@ -70,7 +70,6 @@ impl EventJudgement<'_> {
         if failures.len() < least {
             return;
         }
-        series.name(&end);
         let span = self.thresholds.failure_minutes;
         let name = self.shown_subject(subject);
         let title = format!("{} logins of {name} failed within {span} minutes", failures.len());
@@ -90,14 +89,15 @@ impl EventJudgement<'_> {
         finding.evidence = failures;
         finding.silence.push(format!("fewer than {least} logins had failed in {span} minutes"));
         finding.actor = Some(subject.clone());
-        self.found.push(finding);
+        let is_told = self.tell_once(finding);
+        series.name(&end, window, is_told);
     }
 
     fn password_spray(&mut self, subject: &EventPerson, series: &mut LoginFailures) {
         let (mark, window) = (&self.event.mark, self.failure_window());
         let least = self.thresholds.spray_users as usize;
         series.add(mark.clone(), person_hash(&subject.key), least * FAILURES_A_USER);
-        if series.is_named(mark, window) {
+        if series.is_told(mark, window) {
             return;
         }
         let last = series.within(mark.time, mark.time + window).last();
@@ -113,7 +113,6 @@ impl EventJudgement<'_> {
         let Some(address) = self.event.address.filter(|_| users.len() >= least) else {
             return;
         };
-        series.name(&end);
         let span = self.thresholds.failure_minutes;
         let (count, key) = (users.len(), address.to_string());
         let title = format!("Logins of {count} users failed from {address} in {span} minutes");
@@ -130,28 +129,28 @@ impl EventJudgement<'_> {
         ));
         finding.evidence = evidence;
         finding.silence.push(format!("logins of fewer than {least} users had failed from there"));
-        self.found.push(finding);
+        let is_told = self.tell_once(finding);
+        series.name(&end, window, is_told);
     }
 
     fn success_after_failures(
         &mut self,
         subject: &EventPerson,
         series: &mut LoginFailures,
-        mut spray: Option<&mut LoginFailures>,
+        spray: Option<&mut LoginFailures>,
     ) {
         let limit = self.thresholds.success_minutes;
         let since = self.time - minutes(limit);
         let user = person_hash(&subject.key);
-        let last_own = series.named_since(since, user).cloned();
-        let last_spray = spray.as_ref().and_then(|spray| spray.named_since(since, user)).cloned();
-        // One that fits both is told of once.
-        if let Some(spray) = spray.as_deref_mut().filter(|_| last_spray.is_some()) {
-            spray.note_success(user);
-        }
-        let (own, last, failed) = match (last_own, last_spray, spray) {
-            (Some(last), _, _) => (true, last, series),
-            (None, Some(last), Some(spray)) => (false, last, spray),
-            (None, _, _) => return,
+        let is_own = series.named_since(since, user).is_some();
+        let spray = spray.filter(|spray| spray.named_since(since, user).is_some());
+        let failed = match &spray {
+            _ if is_own => &*series,
+            Some(spray) => &**spray,
+            None => return,
+        };
+        let Some(last) = failed.named_since(since, user).cloned() else {
+            return;
         };
         let window = since - self.failure_window();
         let mut evidence: Vec<String> = failed
@@ -161,14 +160,13 @@ impl EventJudgement<'_> {
             .collect();
         let count = evidence.len();
         evidence.push(self.event.mark.id.clone());
-        failed.note_success(user);
         let name = self.shown_subject(subject);
         let is_all = count < self.thresholds.failed_logins as usize + MORE_FAILURES;
         let at_least = if is_all { "" } else { "at least " };
         let title = format!("{name} logged in after {at_least}{count} logins had failed");
         let severity = AlertSeverity::High;
         let mut finding = SUCCESS_AFTER_FAILURES.finding(severity, &subject.key, title);
-        let whose = match own {
+        let whose = match is_own {
             true => format!("of {name}"),
             false => "of several users from this address".to_owned(),
         };
@@ -186,7 +184,11 @@ impl EventJudgement<'_> {
         finding.evidence = evidence;
         finding.silence.push(format!("it had succeeded more than {limit} minutes later"));
         finding.actor = Some(subject.clone());
-        self.found.push(finding);
+        // One that fits both is told of once.
+        if self.tell_once(finding) {
+            let own = Some(series).filter(|_| is_own);
+            own.into_iter().chain(spray).for_each(|failed| failed.note_success(user));
+        }
     }
 
     fn address_fact(&self) -> Option<AlertReason> {

@@ -13,14 +13,16 @@ mod reading;
 use serde::{Deserialize, Serialize};
 
 use self::anomaly_rule::AnomalyRule;
-use super::alert::{AlertReason, AlertRule, AlertSeverity, DetectionFinding};
+use super::alert::{AlertReason, AlertRule, AlertSeverity, DetectionAlert, DetectionFinding};
 use super::event::{DetectionEvent, EventMark, EventPerson, LoginResult};
 use super::history::{
     HistoryMap, LoginFailures, OrganizationHistory, RecentPeople, SeenDays, SeenSpan,
     UserHistories, UserHistory, day_of, person_hash,
 };
 use super::places::AddressLists;
-use crate::config::detection::{AddressTag, DetectionThresholds, days};
+use crate::config::detection::{
+    AddressTag, AlertException, DetectSettings, DetectionThresholds, days, minutes,
+};
 use crate::model::text::visible;
 use crate::model::time::Timestamp;
 
@@ -63,6 +65,8 @@ pub struct AnomalyState {
     /// Failed logins, by address.
     sprays: HistoryMap<LoginFailures>,
     organization: OrganizationHistory,
+    /// When an exception last kept back what is told once, by the rule and what it is about.
+    kept_back: HistoryMap<SeenSpan>,
     /// Users of whom was not noted that their access was taken away: an event named too many.
     unmarked: u64,
 }
@@ -73,6 +77,9 @@ struct EventJudgement<'a> {
     time: Timestamp,
     thresholds: &'a DetectionThresholds,
     lists: &'a AddressLists,
+    exceptions: &'a [AlertException],
+    kept_back: &'a mut HistoryMap<SeenSpan>,
+    max_users: usize,
     /// The user whose list says that the address is one of ours.
     is_trusted: bool,
     found: Vec<DetectionFinding>,
@@ -141,10 +148,10 @@ impl AnomalyState {
     pub fn judge(
         &mut self,
         event: &DetectionEvent,
-        thresholds: &DetectionThresholds,
+        settings: &DetectSettings,
         lists: &AddressLists,
-        max_users: usize,
     ) -> Vec<DetectionFinding> {
+        let (thresholds, max_users) = (&settings.thresholds, settings.max_users);
         let time = event.time();
         let tagged = |tag| event.address.is_some_and(|address| lists.has_tag(address, tag));
         let mut judgement = EventJudgement {
@@ -152,6 +159,9 @@ impl AnomalyState {
             time,
             thresholds,
             lists,
+            exceptions: &settings.exceptions,
+            kept_back: &mut self.kept_back,
+            max_users,
             is_trusted: tagged(AddressTag::Trusted),
             found: Vec::new(),
         };
@@ -193,6 +203,28 @@ impl AnomalyState {
         }
         judgement.found.iter_mut().for_each(|finding| finding.is_learning |= is_learning);
         judgement.found
+    }
+}
+
+impl EventJudgement<'_> {
+    /// Takes a finding that is told once, and returns whether it is told now. Where an exception
+    /// keeps it back it is not: the next may come from elsewhere. So it is found again and again,
+    /// and counts once an hour.
+    fn tell_once(&mut self, finding: DetectionFinding) -> bool {
+        let is_excepted = !self.exceptions.is_empty() && {
+            let alert = DetectionAlert::new(finding.clone(), self.event, false);
+            self.exceptions.iter().any(|exception| exception.covers(&alert))
+        };
+        if is_excepted {
+            let key = format!("{}\n{}", finding.rule.id, finding.key);
+            let last = self.kept_back.of(&key, self.time, self.max_users);
+            if last.is_since(self.time - minutes(60)) {
+                return false;
+            }
+            last.note(self.time);
+        }
+        self.found.push(finding);
+        !is_excepted
     }
 }
 
