@@ -5,10 +5,10 @@
 //! is told of once: what follows within the timespan, and fits too, is the same **episode**. A late
 //! event is put where it belongs, and the windows that it is in are judged again.
 //!
-//! Each correlation has a bound of its own, so that a flood of what one counts leaves the windows of
-//! the others. Over it, first leave the events that no window has any more (they are kept for late
-//! ones only), then those of long windows that no condition needs, then the groups with the fewest
-//! events; what could still have counted is reported.
+//! Each correlation has a bound of its own, so that a flood of what one counts leaves the windows
+//! of the others. Over it, first leave the events that no window has any more (they are kept for
+//! late ones only), then those of long windows that no condition needs, then the groups with the
+//! fewest events; what could still have counted is reported.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
