@@ -168,6 +168,7 @@ impl CorrelationState {
         most: usize,
     ) -> Vec<(CorrelationFinding, String)> {
         let GroupEvent { group: values, event } = event;
+        let time = event.time;
         let windows = self.windows.entry(correlation.key.clone()).or_default();
         let group = windows.groups.entry(values.clone()).or_insert_with(|| {
             windows.weight += values.len();
@@ -177,7 +178,7 @@ impl CorrelationState {
         let found = group.insert(correlation, event, &mut self.forgotten);
         windows.weight = windows.weight + group.weight - before;
         if windows.weight > most {
-            self.forgotten += windows.make_room(correlation, most);
+            self.forgotten += windows.make_room(correlation, time, most);
         }
         let names = correlation.group_by.iter().cloned();
         let shared: Vec<_> = names.zip(values).collect();
@@ -191,12 +192,11 @@ impl CorrelationState {
 }
 
 impl CorrelationWindows {
-    /// Makes room for a sixteenth of `most` texts; returns how many events and groups that could
-    /// still have counted left for it.
-    fn make_room(&mut self, correlation: &CorrelationRule, most: usize) -> u64 {
+    /// Makes room at `time` for a sixteenth of `most` texts; returns how many events and groups that
+    /// could still have counted left for it.
+    fn make_room(&mut self, correlation: &CorrelationRule, time: Timestamp, most: usize) -> u64 {
         let most = most - most / 16;
-        let newest = self.groups.values().filter_map(GroupWindow::newest).max();
-        let begin = earlier(newest.unwrap_or_default(), correlation.span);
+        let begin = earlier(time, correlation.span);
         for group in self.groups.values_mut() {
             while group.events.front().is_some_and(|event| event.time < begin) {
                 group.remove_first();
@@ -293,10 +293,8 @@ impl GroupWindow {
         event: WindowEvent,
         forgotten: &mut u64,
     ) -> Vec<FittingWindow> {
+        let time = event.time;
         let first = self.place(event);
-        let Some(time) = self.events.get(first).map(|event| event.time) else {
-            return Vec::new();
-        };
         let end = later(time, correlation.span);
         let mut last = first;
         while self.events.get(last).is_some_and(|event| event.time <= end) {
@@ -307,7 +305,7 @@ impl GroupWindow {
             last += 1;
         }
         let found = self.tell_episodes(correlation, first, last);
-        self.trim(correlation, forgotten);
+        self.trim(correlation, time, forgotten);
         found
     }
 
@@ -443,19 +441,16 @@ impl GroupWindow {
         })
     }
 
-    /// Forgets what no late event can need, and what is too much.
-    fn trim(&mut self, correlation: &CorrelationRule, forgotten: &mut u64) {
-        let Some(newest) = self.newest() else {
-            return;
-        };
-        let kept = correlation.span * 2 + TimeDelta::hours(LATE_HOURS);
-        let begin = earlier(newest, kept);
+    /// Forgets what no event that is late at `time` can need, and what is too much. One that is
+    /// dated in the future makes none of those old that come after it.
+    fn trim(&mut self, correlation: &CorrelationRule, time: Timestamp, forgotten: &mut u64) {
+        let begin = earlier(time, correlation.span * 2 + TimeDelta::hours(LATE_HOURS));
         while self.events.front().is_some_and(|event| event.time < begin) {
             self.remove_first();
         }
+        let in_window = earlier(time, correlation.span);
         while self.events.len() > MAX_WINDOW {
             let oldest = self.remove_first();
-            let in_window = earlier(newest, correlation.span);
             let counted = oldest.is_some_and(|event| event.time >= in_window);
             *forgotten += u64::from(counted && !correlation.counts_events());
         }

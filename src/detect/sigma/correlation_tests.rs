@@ -221,6 +221,22 @@ fn what_no_window_has_any_more_leaves_first() {
 }
 
 #[test]
+fn an_event_of_the_future_makes_none_of_the_next_old() {
+    let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 3}"));
+    let mut samples = vec![sample(1_000_000_000, "far", 'a')];
+    samples.extend((0..3).map(|n| sample(n, &format!("e{n}"), 'a')));
+    assert_eq!(told(&rules, &samples), [shown(2, 3, "e0 e1 e2")]);
+    let mut state = CorrelationState::default();
+    put(&mut state, &rules, ("far", 1_000_000_000, 0), 200);
+    put(&mut state, &rules, ("one", 0, 1), 200);
+    put(&mut state, &rules, ("one", 0, 2), 200);
+    for n in 3..1000 {
+        put(&mut state, &rules, (&format!("flood{n}"), 1, n), 200);
+    }
+    assert_eq!(put(&mut state, &rules, ("one", 2, 1000), 200), 1);
+}
+
+#[test]
 fn values_of_a_long_window_are_counted_once() {
     let rules = rules_of(&counting("value_count", "a", "  condition: {gte: 3, field: labels.v}"));
     let mut state = CorrelationState::default();

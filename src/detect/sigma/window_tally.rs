@@ -1,6 +1,7 @@
 //! The events of a window, and how often it has each rule and value, kept up to date as it slides.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ pub struct WindowTally {
     /// The window: places in the group's list of events.
     range: Range<usize>,
     /// By the place of the rule's bit.
-    inputs: BTreeMap<u32, usize>,
+    inputs: HashMap<u32, usize>,
     values: HashMap<String, usize>,
 }
 
@@ -91,31 +92,28 @@ impl WindowTally {
     }
 
     fn add(&mut self, event: &WindowEvent) {
-        bits(event.inputs).for_each(|bit| *self.inputs.entry(bit).or_default() += 1);
-        for value in &event.values {
-            match self.values.get_mut(value) {
-                Some(count) => *count += 1,
-                None => _ = self.values.insert(value.clone(), 1),
-            }
-        }
+        bits(event.inputs).for_each(|bit| raise(&mut self.inputs, &bit));
+        event.values.iter().for_each(|value| raise(&mut self.values, value));
     }
 
     fn remove(&mut self, event: &WindowEvent) {
-        for bit in bits(event.inputs) {
-            if let Some(count) = self.inputs.get_mut(&bit) {
-                *count -= 1;
-                if *count == 0 {
-                    self.inputs.remove(&bit);
-                }
-            }
-        }
-        for value in &event.values {
-            if let Some(count) = self.values.get_mut(value) {
-                *count -= 1;
-                if *count == 0 {
-                    self.values.remove(value);
-                }
-            }
+        bits(event.inputs).for_each(|bit| lower(&mut self.inputs, &bit));
+        event.values.iter().for_each(|value| lower(&mut self.values, value));
+    }
+}
+
+fn raise<K: Hash + Eq + Clone>(counts: &mut HashMap<K, usize>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) => *count += 1,
+        None => _ = counts.insert(key.clone(), 1),
+    }
+}
+
+fn lower<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
