@@ -332,6 +332,36 @@ fn ids_are_given_once() {
 }
 
 #[test]
+fn correlations_are_bounded_as_they_share_memory() {
+    let one = rule("product: atlassian", "s: {action: a}, condition: s");
+    let counting = |n: usize| {
+        format!(
+            "---\ntitle: c{n}\ncorrelation:\n  type: event_count\n  rules: [Rule]\n  \
+             group-by: [actor.id]\n  timespan: 1m\n  condition: {{gte: 2}}\n"
+        )
+    };
+    let text = format!("name: Rule\n{one}{}", (0..100).map(counting).collect::<String>());
+    assert!(RuleSet::of_text(&text).is_ok());
+    let found = problem(&(text + &counting(100)));
+    assert!(found.contains(": there are more than 100 correlations"), "{found}");
+}
+
+#[test]
+fn groups_and_values_of_one_event_are_bounded_together() {
+    let one = rule("product: atlassian", "s: {action: a}, condition: s");
+    let rules = RuleSet::of_text(&format!(
+        "name: Rule\n{one}---\ntitle: c\ncorrelation:\n  type: value_count\n  rules: [Rule]\n  \
+         group-by: [targets.id]\n  timespan: 1m\n  condition: {{gte: 2, field: targets.name}}\n"
+    ))
+    .unwrap();
+    let targets: Vec<_> =
+        (0..500).map(|n| json!({"id": n, "name": format!("n{}", n % 50)})).collect();
+    let event = event("org-events", json!({"action": "a", "targets": targets}));
+    let found = &rules.matches(event.root())[0].groups[0];
+    assert_eq!((found.groups.len(), found.values.len(), found.left_out), (400, 50, 100));
+}
+
+#[test]
 fn what_alerts_call_our_detections_names_no_other_rule() {
     let one = rule("product: atlassian", "s: {action: a}, condition: s");
     for line in ["id: impossible_travel", "name: Failed_Logins", "id: 'Impossible travel'"] {
