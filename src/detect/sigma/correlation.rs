@@ -192,8 +192,8 @@ impl CorrelationState {
 }
 
 impl CorrelationWindows {
-    /// Makes room at `time` for a sixteenth of `most` texts; returns how many events and groups that
-    /// could still have counted left for it.
+    /// Makes room at `time` for a sixteenth of `most` texts; returns how many events and groups
+    /// left for it that could still have counted.
     fn make_room(&mut self, correlation: &CorrelationRule, time: Timestamp, most: usize) -> u64 {
         let most = most - most / 16;
         let begin = earlier(time, correlation.span);
