@@ -156,6 +156,12 @@ impl ConfigFile {
             max_users: max_users.map_or(defaults.max_users, |number| number as usize),
             exceptions,
             thresholds: thresholds.unwrap_or_default(),
+            own_keys: self
+                .tables
+                .sources
+                .iter()
+                .filter_map(|(_, source)| Some(source.key_name.as_ref()?.get_ref().clone()))
+                .collect(),
         })
     }
 

@@ -29,6 +29,8 @@ pub struct DetectSettings {
     pub exceptions: Vec<AlertException>,
     /// The numbers that are compared with.
     pub thresholds: DetectionThresholds,
+    /// What the organizations call the keys that sources are read with.
+    pub own_keys: Vec<String>,
 }
 
 impl Default for DetectSettings {
@@ -40,6 +42,7 @@ impl Default for DetectSettings {
             max_users: DEFAULT_MAX_USERS as usize,
             exceptions: Vec::new(),
             thresholds: DetectionThresholds::default(),
+            own_keys: Vec::new(),
         }
     }
 }

@@ -158,6 +158,12 @@ impl DetectionCoverage {
                 "take access away or give it back",
                 "nobody's access was taken away",
             ),
+            AnomalyNeed::AnyEvent => (self.events, "came", "no event came"),
+            AnomalyNeed::OwnKey => (
+                if setup.settings.own_keys.is_empty() { 0 } else { self.administration },
+                "are administrative acts of people",
+                "no source says what its key is called (`key_name`)",
+            ),
         }
     }
 }

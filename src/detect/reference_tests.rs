@@ -54,7 +54,7 @@ type ReferenceCheck<T> = fn(&JudgedEvent<'_>) -> T;
 type Detection = (&'static str, ReferenceCheck<bool>, ReferenceCheck<Option<AlertSeverity>>);
 
 /// Each detection: its rule, whose history has to be long enough, and the severity if it is told.
-const DETECTIONS: [Detection; 13] = [
+const DETECTIONS: [Detection; 14] = [
     ("failed_logins", history_is_short, failed_logins),
     ("password_spray", history_is_short, password_spray),
     ("success_after_failures", history_is_short, success_after_failures),
@@ -68,6 +68,7 @@ const DETECTIONS: [Detection; 13] = [
     ("impersonation", history_is_short, impersonation),
     ("impersonation_abuse", history_is_short, impersonation_abuse),
     ("mass_reading", history_of_person_is_short, mass_reading),
+    ("source_silence", history_is_short, source_silence),
 ];
 
 /// The alerts of a history that is sorted by mark.
@@ -537,6 +538,33 @@ fn impersonation_abuse(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
             && earlier.address == Some(address)
     });
     is_after.then_some(AlertSeverity::High)
+}
+
+/// "Longer than 7 times the gap that most days do not exceed (the median of each day's longest, of
+/// the last 14 days with events), and than 10 minutes; from 10 gaps and three days on."
+fn source_silence(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
+    let times: Vec<_> = judged.before.iter().map(|event| event.time()).collect();
+    let gap = judged.time() - *times.last()?;
+    let gaps: Vec<_> = times
+        .windows(2)
+        .map(|pair| (pair[1].date_naive(), pair[1] - pair[0]))
+        .filter(|(_, gap)| *gap > TimeDelta::zero())
+        .collect();
+    let mut days: Vec<_> = gaps.iter().map(|(day, _)| *day).collect();
+    days.dedup();
+    let days = &days[days.len().saturating_sub(14)..];
+    let spans_days = days
+        .first()
+        .zip(days.last())
+        .is_some_and(|(first, last)| *last - *first >= TimeDelta::days(2));
+    if gaps.len() < 10 || !spans_days {
+        return None;
+    }
+    let longest_of = |day| gaps.iter().filter(|(of, _)| of == day).map(|(_, gap)| *gap).max();
+    let mut longest: Vec<_> = days.iter().filter_map(longest_of).collect();
+    longest.sort_unstable();
+    let usual = longest[longest.len() / 2];
+    (gap > (usual * 7).max(minutes(10))).then_some(AlertSeverity::Medium)
 }
 
 fn minute_of(time: Timestamp) -> i64 {

@@ -11,12 +11,6 @@ use crate::normalise::RecordOrigin;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::event_gaps::EventGaps;
 
-/// How many times the usual gap is unusual: a week where there is an event every day.
-const UNUSUAL_FACTOR: u32 = 7;
-
-/// A silence up to this long is none, however busy the source.
-const MIN_SILENCE: Duration = Duration::from_secs(600);
-
 /// A silence that someone should know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -79,7 +73,7 @@ impl SourceSilence {
         let usual_gap = rhythm.usual_gap()?;
         // Negative where a clock was set back: that says nothing.
         let silent = (now - newest).to_std().ok()?;
-        let longest = usual_gap.saturating_mul(UNUSUAL_FACTOR).max(MIN_SILENCE);
+        let longest = rhythm.longest_usual()?;
         (silent > longest).then_some(SourceSilence::Unusual { since: newest, silent, usual_gap })
     }
 
@@ -203,8 +197,9 @@ mod tests {
     fn ten_minutes_are_no_silence_however_busy_the_source() {
         let (newest, rhythm) = steady_gaps(Duration::from_secs(2));
         let after_all = |span| SourceSilence::unusual(newest, &rhythm, after(newest, span));
-        assert_eq!(after_all(MIN_SILENCE), None);
-        assert!(after_all(MIN_SILENCE + Duration::from_millis(1)).is_some());
+        let ten_minutes = Duration::from_secs(600);
+        assert_eq!(after_all(ten_minutes), None);
+        assert!(after_all(ten_minutes + Duration::from_millis(1)).is_some());
     }
 
     #[test]

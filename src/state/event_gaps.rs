@@ -20,6 +20,12 @@ const ENOUGH: u64 = 10;
 /// which may have learned a gap of some milliseconds from a single burst.
 const LEAST_DAYS: i64 = 2;
 
+/// How many times the usual gap is unusual: a week where there is an event every day.
+const UNUSUAL_FACTOR: u32 = 7;
+
+/// A silence up to this long is none, however busy the source.
+const MIN_SILENCE: Duration = Duration::from_secs(600);
+
 /// The longest gap between two events of each day, in UTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventGaps {
@@ -54,6 +60,11 @@ impl EventGaps {
         // Of two in the middle the longer: rather late than a false alarm.
         let median = longest.get(longest.len() / 2).copied();
         median.filter(|_| self.gaps >= ENOUGH && self.covers_a_day()).map(Duration::from_millis)
+    }
+
+    /// A gap that is longer is unusual; nothing while too little is known.
+    pub fn longest_usual(&self) -> Option<Duration> {
+        Some(self.usual_gap()?.saturating_mul(UNUSUAL_FACTOR).max(MIN_SILENCE))
     }
 
     /// Whether the gaps were measured over more than 24 hours.

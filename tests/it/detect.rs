@@ -289,3 +289,46 @@ fn a_source_is_judged_as_it_is_now() {
     assert!(rules(&run).contains(&"success_after_failures".to_owned()), "{}", run.text());
     assert!(!site.state().join("acme.json").exists(), "a checkpoint");
 }
+
+#[test]
+fn a_silence_of_a_source_is_told_when_it_ends() {
+    let hourly = (0..72).map(|hour| {
+        let time = format!("2026-11-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24);
+        event(&format!("org:h{hour}"), &time, json!({}))
+    });
+    let mut events: Vec<String> = hourly.collect();
+    // Seven hours are seven times the usual gap.
+    events.push(event("org:usual", "2026-11-04T06:00:00Z", json!({})));
+    events.push(event("org:late", "2026-11-04T13:00:01Z", json!({})));
+    let other = json!({"source": {"name": "other", "type": "jira-audit"}});
+    events.push(event("jira:x:1", "2026-11-04T10:00:00Z", other));
+    let site = with(&events);
+    let run = site.ok(&["detect", "--no-learning", "events.jsonl"]);
+    assert_eq!(rules(&run), ["source_silence"]);
+    let alert = &run.trees()[0];
+    assert_eq!(alert["evidence"], json!(["org:usual", "org:late"]));
+    assert_eq!(alert["title"], "No event of `acme` came for 7h 1s");
+}
+
+#[test]
+fn the_end_of_our_own_key_is_told() {
+    let act = |id: &str, action: &str, key: &str| {
+        let target = json!([{"type": "api_key", "id": "k1", "name": key}]);
+        let more = json!({"action": action, "category": "token", "targets": target});
+        event(id, "2026-11-20T09:00:00Z", more)
+    };
+    let mut site = with(&[
+        act("org:1", "api_token_created", "audit collector"),
+        act("org:2", "api_token_revoked", "another"),
+        act("org:3", "api_token_revoked", "audit collector"),
+    ]);
+    let own = |run: &Run| rules(run).iter().filter(|rule| *rule == "own_key").count();
+    let args = ["detect", "--no-learning", "events.jsonl"];
+    assert_eq!(own(&site.ok(&args)), 0);
+    site.set("acme", "key_name", "audit collector");
+    let run = site.ok(&args);
+    assert_eq!(own(&run), 1);
+    let alerts = run.trees();
+    let alert = alerts.iter().find(|alert| alert["rule"]["id"] == "own_key").unwrap();
+    assert_eq!((&alert["severity"], &alert["evidence"]), (&json!("high"), &json!(["org:3"])));
+}

@@ -30,6 +30,10 @@ pub enum AnomalyNeed {
     Impersonation,
     /// Accounts that are suspended or deactivated.
     AccessRemoval,
+    /// Any events.
+    AnyEvent,
+    /// Events of keys, and the name of our own.
+    OwnKey,
 }
 
 macro_rules! anomalies {
@@ -88,6 +92,12 @@ anomalies! {
     MASS_READING =
         "mass_reading", "Far more content read or exported than usual",
         ["T1213", "T1530"], Reading;
+    SOURCE_SILENCE =
+        "source_silence", "A source was silent for unusually long",
+        ["T1562.008"], AnyEvent;
+    OWN_KEY =
+        "own_key", "The collector's own key was taken away",
+        ["T1562.008"], OwnKey;
 }
 
 /// Whether `word` is the id or the name of one of them, in whatever case.

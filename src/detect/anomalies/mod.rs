@@ -9,6 +9,7 @@ mod impersonation;
 mod logins;
 mod places;
 mod reading;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ use crate::config::detection::{
 };
 use crate::model::text::visible;
 use crate::model::time::Timestamp;
+use watch::SourceRhythm;
 
 impl AnomalyRule {
     /// The rule that alerts name.
@@ -65,6 +67,8 @@ pub struct AnomalyState {
     /// Failed logins, by address.
     sprays: HistoryMap<LoginFailures>,
     organization: OrganizationHistory,
+    /// How often sources have events.
+    sources: HistoryMap<SourceRhythm>,
     /// When an exception last kept back what is told once, by the rule and what it is about.
     kept_back: HistoryMap<SeenSpan>,
     /// Users of whom was not noted that their access was taken away: an event named too many.
@@ -166,6 +170,8 @@ impl AnomalyState {
             found: Vec::new(),
         };
         let is_learning = self.organization.is_learning(time, thresholds);
+        judgement.silence(&mut self.sources);
+        judgement.own_key(&settings.own_keys);
         if let Some(result) = event.deed.login {
             judgement.logins(result, &mut self.users, &mut self.sprays, max_users);
         }
