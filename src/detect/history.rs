@@ -11,6 +11,7 @@ use super::event::{AdminClass, EventMark};
 use super::places::GeoPlace;
 use crate::model::hashing::quick_hash;
 use crate::model::time::Timestamp;
+use crate::state::event_gaps::EventGaps;
 
 /// How much is kept of each kind; where there is more, the oldest goes.
 pub const MAX_PLACES: usize = 8;
@@ -151,6 +152,15 @@ pub struct UserHistory {
     pub woke: Option<AccountAwakening>,
     /// The listed addresses that an alert has named, with its day.
     pub listed: Vec<SeenAddress>,
+}
+
+/// How often a source has events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRhythm {
+    /// The gaps between them.
+    pub gaps: EventGaps,
+    /// The last one.
+    pub last: Option<EventMark>,
 }
 
 /// From when until when something was seen, and how often.

@@ -299,7 +299,7 @@ fn a_silence_of_a_source_is_told_when_it_ends() {
     let mut events: Vec<String> = hourly.collect();
     // Seven hours are seven times the usual gap.
     events.push(event("org:usual", "2026-11-04T06:00:00Z", json!({})));
-    events.push(event("org:late", "2026-11-04T13:00:01Z", json!({})));
+    events.push(event("org:late", "2026-11-04T14:00:00Z", json!({})));
     let other = json!({"source": {"name": "other", "type": "jira-audit"}});
     events.push(event("jira:x:1", "2026-11-04T10:00:00Z", other));
     let site = with(&events);
@@ -307,7 +307,7 @@ fn a_silence_of_a_source_is_told_when_it_ends() {
     assert_eq!(rules(&run), ["source_silence"]);
     let alert = &run.trees()[0];
     assert_eq!(alert["evidence"], json!(["org:usual", "org:late"]));
-    assert_eq!(alert["title"], "No event of `acme` came for 7h 1s");
+    assert_eq!(alert["title"], "No event of `acme` came for 8 hours");
 }
 
 #[test]

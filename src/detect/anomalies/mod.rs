@@ -17,7 +17,7 @@ use self::anomaly_rule::AnomalyRule;
 use super::alert::{AlertReason, AlertRule, AlertSeverity, DetectionAlert, DetectionFinding};
 use super::event::{DetectionEvent, EventMark, EventPerson, LoginResult};
 use super::history::{
-    HistoryMap, LoginFailures, OrganizationHistory, RecentPeople, SeenDays, SeenSpan,
+    HistoryMap, LoginFailures, OrganizationHistory, RecentPeople, SeenDays, SeenSpan, SourceRhythm,
     UserHistories, UserHistory, day_of, person_hash,
 };
 use super::places::AddressLists;
@@ -26,7 +26,6 @@ use crate::config::detection::{
 };
 use crate::model::text::visible;
 use crate::model::time::Timestamp;
-use watch::SourceRhythm;
 
 impl AnomalyRule {
     /// The rule that alerts name.

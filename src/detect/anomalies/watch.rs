@@ -1,28 +1,18 @@
 //! The watch is blinded: a source falls silent, or the collector's own key is taken away.
 
-use serde::{Deserialize, Serialize};
-
 use super::anomaly_rule::{OWN_KEY, SOURCE_SILENCE};
 use super::{EventJudgement, fact, reason, shown, shown_time};
 use crate::detect::alert::AlertSeverity;
-use crate::detect::event::{AdminClass, EventMark};
-use crate::detect::history::HistoryMap;
+use crate::detect::event::AdminClass;
+use crate::detect::history::{HistoryMap, SourceRhythm};
 use crate::model::text::visible;
 use crate::model::time::in_words;
-use crate::state::event_gaps::EventGaps;
 
 /// Sources that are remembered.
 const MAX_SOURCES: usize = 1000;
 
 /// Words in the action that takes a key away, or makes the old one useless.
 const KEY_LOSS_WORDS: [&str; 6] = ["revok", "delet", "remov", "disabl", "rotat", "expir"];
-
-/// How often a source has events.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceRhythm {
-    gaps: EventGaps,
-    last: Option<EventMark>,
-}
 
 impl EventJudgement<'_> {
     /// Judges the gap that the event ends in its source.
