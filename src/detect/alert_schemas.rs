@@ -76,11 +76,10 @@ fn write_ecs(alert: &DetectionAlert, out: &mut ObjectWriter<'_>) {
             out.text_if_some("city_name", place.and_then(|place| place.city.as_deref()));
         });
     });
+    // What ECS has no field for lies where events have it too.
     out.object("atlassian", |out| {
         out.word("schema", ALERT_SCHEMA);
         out.object("source", |out| out.text("name", &alert.source));
-    });
-    out.object("atlaudit", |out| {
         out.word("severity", alert.severity.as_str());
         out.texts("evidence", alert.evidence.iter().map(String::as_str));
         out.texts("silence", alert.silence.iter().map(String::as_str));

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::DetectionSetup;
 use super::anomalies::anomaly_rule::{ANOMALIES, AnomalyNeed};
 use super::event::{DetectionEvent, LoginResult};
+use super::event_facts::EventFacts;
 use crate::filter;
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
@@ -54,9 +55,10 @@ impl DetectionCoverage {
         if self.actions.len() < MAX_ACTIONS || self.actions.contains_key(&key) {
             *self.actions.entry(key).or_default() += 1;
         }
-        let Some(event) = DetectionEvent::of(event, Vec::new(), setup.places.as_ref()) else {
+        let Some(facts) = EventFacts::of_line(event) else {
             return;
         };
+        let event = DetectionEvent::new(facts, Vec::new(), setup.places.as_ref());
         let deed = event.deed;
         self.failed_logins += u64::from(deed.login == Some(LoginResult::Failure));
         self.places += u64::from(deed.is_interactive && event.place.is_some());

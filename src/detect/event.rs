@@ -5,14 +5,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::event_facts::{ActorFacts, EventFacts, PersonNames};
 use super::places::{GeoDatabase, GeoPlace, PlaceOrigin};
 use super::sigma::RuleMatch;
-use crate::filter;
-use crate::model::event::REMOTE_ADDRESS;
-use crate::model::hashing::{bounded_key, text_hash};
-use crate::model::json::{Document, Node};
+use crate::model::hashing::bounded_key;
 use crate::model::meaning::{Category, Outcome};
-use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::bounded;
 use crate::model::time::Timestamp;
@@ -59,6 +56,14 @@ pub struct EventMark {
     pub time: Timestamp,
     /// The event's id.
     pub id: String,
+}
+
+impl EventMark {
+    /// Becomes `other`, without new memory.
+    pub fn set(&mut self, other: &EventMark) {
+        self.time = other.time;
+        self.id.clone_from(&other.id);
+    }
 }
 
 /// What detection looks at of an event.
@@ -157,8 +162,8 @@ pub enum AdminClass {
 }
 
 impl AdminClass {
-    fn of_category(word: &str) -> Option<AdminClass> {
-        Some(match Category::from_word(word)? {
+    fn of_category(category: Category) -> Option<AdminClass> {
+        Some(match category {
             Category::Account => AdminClass::Account,
             Category::Group => AdminClass::Group,
             Category::Permission => AdminClass::Permission,
@@ -198,80 +203,65 @@ impl EventPerson {
         self.key.rsplit('\n').next().unwrap_or(&self.key)
     }
 
-    fn of(node: Node<'_>, realm: Option<&str>) -> Option<EventPerson> {
-        let [id, name, email] =
-            node.fields(["id", "name", "email"]).map(|value| value.and_then(Node::scalar));
+    fn of(names: &PersonNames<'_>, realm: Option<&str>) -> Option<EventPerson> {
+        let PersonNames { id, name, email } = names;
         let own = bounded_key(id.as_ref().or(email.as_ref()).or(name.as_ref())?.clone());
-        let key = realm.map_or_else(|| own.clone(), |realm| [realm, "\n", &own].concat());
-        Some(EventPerson { key, name: name.map(short), email: email.map(short) })
+        let key = match realm {
+            Some(realm) => [realm, "\n", &own].concat(),
+            None => own,
+        };
+        let shown = |text: &Option<Cow<'_, str>>| text.clone().map(short);
+        Some(EventPerson { key, name: shown(name), email: shown(email) })
     }
 }
 
 impl DetectionEvent {
-    /// What is looked at of a normalized event; nothing where it is not known when it happened.
-    pub fn of(
-        event: &Document,
+    /// What detection looks at of an event that matches these rules.
+    pub fn new(
+        facts: EventFacts<'_>,
         matches: Vec<RuleMatch>,
         places: Option<&GeoDatabase>,
-    ) -> Option<DetectionEvent> {
-        let time = filter::time_of(event)?;
-        let [id, source, action, category, outcome, actor, targets, client, labels] =
-            event.root().fields([
-                "id", "source", "action", "category", "outcome", "actor", "targets", "client",
-                "labels",
-            ]);
-        let text = |node: Option<Node<'_>>| node.and_then(Node::scalar).map(short);
-        let action = text(action).unwrap_or_default();
-        let [source_name, kind, site] =
-            source.map_or([None; 3], |source| source.fields(["name", "type", "site"]));
+    ) -> DetectionEvent {
+        let EventFacts { time, id, source, kind, site, action, actor, targets, .. } = facts;
+        let (source, action) = (short(source), short(action));
+        let deed = EventDeed::of(&action, facts.category, facts.outcome, actor.as_ref());
         // Each server numbers its own users.
-        let kind = kind.and_then(Node::text).and_then(|kind| kind.parse::<SourceKind>().ok());
         let has_own_users = kind.is_some_and(|kind| kind.address() == SourceAddress::Server);
-        let realm = text(site).or_else(|| text(source_name)).filter(|_| has_own_users);
-        let is_target_user = |node: &Node<'_>| node.get("type").is_some_and(|kind| kind.is("user"));
-        let targets = || targets.into_iter().flat_map(Node::items);
-        let first = targets().next();
-        let user = targets().find(is_target_user);
-        let stated = client.and_then(|client| client.get("ip"));
-        let unread = labels.and_then(|labels| labels.get(REMOTE_ADDRESS));
-        let address = stated.and_then(Node::text);
-        let address = address.and_then(|ip| ip.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
-        let outcome = outcome.and_then(Node::text);
-        let outcome = outcome.and_then(|word| Outcome::from_word(&word));
-        let category = category.and_then(Node::text);
-        let deed = EventDeed::of(&action, category.as_deref(), outcome, actor);
-        let person_of = |user| EventPerson::of(user, realm.as_deref());
-        let mut affected =
-            targets().filter(|target| deed.access.is_some() && is_target_user(target));
+        let realm = has_own_users.then(|| site.map_or_else(|| source.clone(), short));
+        let realm = realm.filter(|realm| !realm.is_empty());
+        let person_of = |names: &PersonNames<'_>| EventPerson::of(names, realm.as_deref());
+        let users = || targets.iter().filter(|target| target.is_user).map(|target| &target.names);
+        let mut affected = users().filter(|_| deed.access.is_some());
         let keys = affected.by_ref().take(MAX_AFFECTED).filter_map(person_of);
         let keys = keys.map(|user| user.key).collect();
-        Some(DetectionEvent {
-            // An event of ours has an id; a line of others is named by its content.
-            mark: EventMark {
-                time,
-                id: match id.and_then(Node::scalar) {
-                    Some(id) => bounded_key(id),
-                    None => {
-                        format!("line:{}", text_hash(&[&String::from_utf8_lossy(event.text())]))
-                    }
-                },
-            },
-            source: text(source_name).unwrap_or_default(),
-            actor: actor.and_then(person_of),
-            target: first.and_then(|target| {
-                let [name, email, id] = target.fields(["name", "email", "id"]);
-                name.or(email).or(id).and_then(Node::scalar).map(short)
+        let first_names = targets.first().map(|target| &target.names);
+        let address = facts.address.as_ref().and_then(|ip| ip.parse::<IpAddr>().ok());
+        let address = address.map(|ip| ip.to_canonical());
+        let said = facts.country.map(|country| {
+            let code = country_code(&country);
+            GeoPlace::new(PlaceOrigin::Source, code, facts.city.as_deref())
+        });
+        let found = || places.zip(address).and_then(|(places, address)| places.place(address));
+        DetectionEvent {
+            mark: EventMark { time, id: bounded_key(id) },
+            source,
+            action,
+            actor: actor.and_then(|actor| person_of(&actor.names)),
+            target: first_names.and_then(|names| {
+                let PersonNames { id, name, email } = names;
+                name.as_ref().or(email.as_ref()).or(id.as_ref()).cloned().map(short)
             }),
-            user: user.and_then(person_of),
+            user: users().next().and_then(person_of),
             affected: keys,
             more_affected: affected.count() as u64,
-            place: place_of(client, address, places),
+            // What the event does not say of its place, the database does.
+            place: said.or_else(found),
+            has_unreadable_address: address.is_none()
+                && (facts.address.is_some() || facts.has_odd_address),
             address,
-            has_unreadable_address: address.is_none() && stated.or(unread).is_some(),
             deed,
-            action,
             matches,
-        })
+        }
     }
 
     /// Whose login it is: where nobody in particular did it, the account that it is of.
@@ -291,17 +281,15 @@ impl DetectionEvent {
 impl EventDeed {
     fn of(
         action: &str,
-        category: Option<&str>,
+        category: Option<Category>,
         outcome: Option<Outcome>,
-        actor: Option<Node<'_>>,
+        actor: Option<&ActorFacts<'_>>,
     ) -> EventDeed {
         let has = |words: &[&str]| words.iter().any(|word| action.contains(word));
-        let kind = actor.and_then(|actor| actor.text_of("type"));
-        let is_of_person =
-            actor.is_some() && !matches!(kind.as_deref(), Some("app" | "system" | "anonymous"));
-        let auth = actor.and_then(|actor| actor.get("auth"));
-        let auth_kind = auth.and_then(|auth| auth.text_of("type"));
-        let is_authentication = category == Some(Category::Authentication.as_str());
+        let kind = actor.and_then(|actor| actor.kind.as_deref());
+        let is_of_person = actor.is_some() && !matches!(kind, Some("app" | "system" | "anonymous"));
+        let auth_kind = actor.and_then(|actor| actor.auth.as_deref());
+        let is_authentication = category == Some(Category::Authentication);
         let is_impersonation = has(&IMPERSONATION_WORDS);
         let login = match outcome {
             _ if !is_authentication || is_impersonation || !has(&LOGIN_WORDS) => None,
@@ -310,15 +298,13 @@ impl EventDeed {
             Some(Outcome::Unknown) | None => None,
         };
         let failed = outcome == Some(Outcome::Failure);
-        let is_export = category == Some(Category::DataExport.as_str());
+        let is_export = category == Some(Category::DataExport);
         let logs_in = login == Some(LoginResult::Success);
         EventDeed {
             login,
-            is_interactive: is_of_person
-                && !failed
-                && (logs_in || auth_kind.as_deref() == Some("session")),
+            is_interactive: is_of_person && !failed && (logs_in || auth_kind == Some("session")),
             is_of_person,
-            is_anonymous: kind.as_deref() == Some("anonymous"),
+            is_anonymous: kind == Some("anonymous"),
             administration: category.and_then(AdminClass::of_category).filter(|_| !failed),
             is_reading: !failed
                 && (is_export || READING_WORDS.iter().any(|end| action.ends_with(end))),
@@ -331,22 +317,6 @@ impl EventDeed {
             },
         }
     }
-}
-
-/// What the event says of its place; what it does not say, the database does.
-fn place_of(
-    client: Option<Node<'_>>,
-    address: Option<IpAddr>,
-    places: Option<&GeoDatabase>,
-) -> Option<GeoPlace> {
-    let said = client.and_then(|client| {
-        let [code, country, city] = client.fields(["country_code", "country", "city"]);
-        let code = code.or(country).and_then(Node::text)?;
-        let city = city.and_then(Node::text);
-        Some(GeoPlace::new(PlaceOrigin::Source, country_code(&code), city.as_deref()))
-    });
-    let found = || places.zip(address).and_then(|(places, address)| places.place(address));
-    said.or_else(found)
 }
 
 /// A bounded copy, for people to read.

@@ -13,6 +13,7 @@ mod alert_table;
 mod anomalies;
 mod coverage;
 mod event;
+mod event_facts;
 mod history;
 mod live;
 mod places;
@@ -20,11 +21,14 @@ mod rule_alerts;
 mod setup;
 pub mod sigma;
 
+use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
 use crate::config::detection::{AlertException, DetectSettings};
+use crate::model::event::Event;
 use crate::model::json::Document;
 use anomalies::AnomalyState;
+use event_facts::EventFacts;
 use sigma::CorrelationState;
 
 pub use alert::{AlertSeverity, DetectionAlert};
@@ -64,8 +68,10 @@ impl DetectionState {
     pub fn judge(&mut self, setup: &DetectionSetup, event: &DetectionEvent) -> Vec<JudgedAlert> {
         let (settings, rules) = (&setup.settings, &setup.rules);
         let is_late = self.judged.as_ref().is_some_and(|judged| event.mark < *judged);
-        if !is_late {
-            self.judged = Some(event.mark.clone());
+        match &mut self.judged {
+            _ if is_late => {}
+            Some(judged) => judged.set(&event.mark),
+            None => self.judged = Some(event.mark.clone()),
         }
         let standing = self.anomalies.standing(event, &settings.thresholds);
         let mut findings = rule_alerts::of_event(rules, event, &standing);
@@ -88,8 +94,27 @@ impl DetectionSetup {
     /// What detection looks at of a normalized event, with the rules that it matches; nothing where
     /// it is not known when it happened.
     pub fn event(&self, event: &Document) -> Option<DetectionEvent> {
+        let facts = EventFacts::of_line(event)?;
         let matches = self.rules.matches(event.root());
-        DetectionEvent::of(event, matches, self.places.as_ref())
+        Some(DetectionEvent::new(facts, matches, self.places.as_ref()))
+    }
+
+    /// The same of an event that is pulled. `line` gives its normalized line, which is only read
+    /// where a rule may match.
+    pub fn pulled_event<'l>(
+        &self,
+        event: &Event<'_>,
+        line: impl FnOnce() -> &'l [u8],
+    ) -> Option<DetectionEvent> {
+        let facts = EventFacts::of_event(event)?;
+        let matches = match self.rules.may_match(event.source.kind, &event.action) {
+            false => Vec::new(),
+            true => {
+                let text = ByteString::try_from(line().to_vec()).ok()?;
+                self.rules.matches(Document::parse(text).ok()?.root())
+            }
+        };
+        Some(DetectionEvent::new(facts, matches, self.places.as_ref()))
     }
 }
 

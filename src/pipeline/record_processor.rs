@@ -4,14 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytestring::ByteString;
-
 use crate::config::settings::OutputFormat;
 use crate::detect::{DetectionEvent, DetectionSetup};
 use crate::fetch::plan::watermark_of;
 use crate::model::event::UserProfiles;
 use crate::model::event::{EventText, UNPARSED};
-use crate::model::json::Document;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, RecordOrigin};
@@ -228,16 +225,18 @@ impl RecordProcessor {
         let start = rendered.lines.len();
         render::append_line(self.format, &event, record, &mut rendered.lines);
         if let Some(setup) = &self.detection {
-            let line = match self.format {
-                OutputFormat::Normalized => rendered.lines.get(start..).unwrap_or_default(),
+            let RenderedEvents { lines, normalized, .. } = &mut *rendered;
+            let line = || match self.format {
+                OutputFormat::Normalized => lines.get(start..).unwrap_or_default(),
                 OutputFormat::Raw | OutputFormat::Ecs | OutputFormat::Ocsf => {
-                    rendered.normalized.clear();
-                    let format = OutputFormat::Normalized;
-                    render::append_line(format, &event, record, &mut rendered.normalized);
-                    &rendered.normalized
+                    normalized.clear();
+                    render::append_line(OutputFormat::Normalized, &event, record, normalized);
+                    normalized
                 }
             };
-            let judged = detection_event(setup, line);
+            let judged = setup.pulled_event(&event, line);
+            #[cfg(debug_assertions)]
+            assert!(judged == event_of_line(setup, &event, record), "{judged:?}");
             counts.undated += u64::from(judged.is_none());
             rendered.judged.extend(judged);
         }
@@ -248,15 +247,23 @@ impl RecordProcessor {
     }
 }
 
-/// What is judged of the line of a normalized event.
-fn detection_event(setup: &DetectionSetup, line: &[u8]) -> Option<DetectionEvent> {
-    let text = ByteString::try_from(line.to_vec()).ok()?;
-    setup.event(&Document::parse(text).ok()?)
+/// What `detect` judges of the saved line of the event: the same, as every test run shows.
+#[cfg(debug_assertions)]
+fn event_of_line(
+    setup: &DetectionSetup,
+    event: &crate::model::event::Event<'_>,
+    record: &Record,
+) -> Option<DetectionEvent> {
+    let mut line = Vec::new();
+    render::append_line(OutputFormat::Normalized, event, record, &mut line);
+    let text = bytestring::ByteString::try_from(line).ok()?;
+    setup.event(&crate::model::json::Document::parse(text).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::model::time::parse_api_time;
 

@@ -73,8 +73,8 @@ impl SourceSilence {
         let usual_gap = rhythm.usual_gap()?;
         // Negative where a clock was set back: that says nothing.
         let silent = (now - newest).to_std().ok()?;
-        let longest = rhythm.longest_usual()?;
-        (silent > longest).then_some(SourceSilence::Unusual { since: newest, silent, usual_gap })
+        rhythm.unusual(silent)?;
+        Some(SourceSilence::Unusual { since: newest, silent, usual_gap })
     }
 
     /// The message: the figures, and what to check. `window` is the one-off's.

@@ -62,9 +62,13 @@ impl EventGaps {
         median.filter(|_| self.gaps >= ENOUGH && self.covers_a_day()).map(Duration::from_millis)
     }
 
-    /// A gap that is longer is unusual; nothing while too little is known.
-    pub fn longest_usual(&self) -> Option<Duration> {
-        Some(self.usual_gap()?.saturating_mul(UNUSUAL_FACTOR).max(MIN_SILENCE))
+    /// The longest gap that is usual, if `gap` is longer; nothing while too little is known.
+    pub fn unusual(&self, gap: Duration) -> Option<Duration> {
+        if gap <= MIN_SILENCE {
+            return None;
+        }
+        let longest = self.usual_gap()?.saturating_mul(UNUSUAL_FACTOR).max(MIN_SILENCE);
+        (gap > longest).then_some(longest)
     }
 
     /// Whether the gaps were measured over more than 24 hours.

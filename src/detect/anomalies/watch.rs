@@ -19,7 +19,7 @@ impl EventJudgement<'_> {
     pub(super) fn silence(&mut self, sources: &mut HistoryMap<SourceRhythm>) {
         let source = self.event.source.as_str();
         let rhythm = sources.of(source, self.time, MAX_SOURCES);
-        let Some(last) = rhythm.last.as_ref() else {
+        let Some(last) = rhythm.last.as_mut() else {
             rhythm.last = Some(self.event.mark.clone());
             return;
         };
@@ -27,11 +27,11 @@ impl EventJudgement<'_> {
         if self.event.mark <= *last {
             return;
         }
-        let (last, longest) = (last.clone(), rhythm.gaps.longest_usual());
-        rhythm.gaps.moved(last.time, self.time);
-        rhythm.last = Some(self.event.mark.clone());
         let gap = (self.time - last.time).to_std().unwrap_or_default();
-        let Some(longest) = longest.filter(|longest| gap > *longest) else {
+        let unusual = rhythm.gaps.unusual(gap).map(|longest| (longest, last.clone()));
+        rhythm.gaps.moved(last.time, self.time);
+        last.set(&self.event.mark);
+        let Some((longest, last)) = unusual else {
             return;
         };
         let (silent, usual) = (in_words(gap), in_words(longest));

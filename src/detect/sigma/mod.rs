@@ -164,7 +164,6 @@ impl RuleSet {
     }
 
     /// Whether an event of this kind with this action may match; false only where surely none does.
-    #[cfg(test)]
     pub fn may_match(&self, kind: SourceKind, action: &str) -> bool {
         !self.candidates(kind, action).is_empty()
     }

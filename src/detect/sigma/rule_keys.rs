@@ -62,6 +62,7 @@ fn places(keys: &[String]) -> HashMap<&str, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::event_facts::EventFacts;
     use crate::model::json::Document;
 
     fn rule(id: &str) -> String {
@@ -83,7 +84,8 @@ mod tests {
         let line = br#"{"id":"e","time":"2026-11-20T09:00:00Z","action":"x",
             "source":{"name":"acme","type":"org-events"}}"#;
         let document = Document::new(line.as_slice().into());
-        let event = DetectionEvent::of(&document, old.matches(document.root()), None).unwrap();
+        let facts = EventFacts::of_line(&document).unwrap();
+        let event = DetectionEvent::new(facts, old.matches(document.root()), None);
         assert_eq!(event.matches.len(), 2);
         let new = rules(&[rule("b"), rule("z"), counter.to_owned()]);
         let mut moved = event.clone();
