@@ -394,6 +394,9 @@ pub struct ReportArgs {
     /// The page to write, an HTML file; - is stdout
     #[arg(long, short, value_name = "FILE", value_parser = validate::path)]
     pub output: PathBuf,
+    /// Judge the events as detect does, and show the alerts first
+    #[arg(long)]
+    pub detect: bool,
     /// Which of them are on it.
     #[command(flatten)]
     pub filter: FilterFlags,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::cli::args::GlobalArgs;
 use crate::config::check;
+use crate::config::detection::DetectSettings;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
@@ -100,6 +101,11 @@ impl CommandContext<'_> {
                 .hint("check that it is a text file that this user may read"),
         };
         Err(error.in_file(Some(path), None))
+    }
+
+    /// What `--detect` judges events by.
+    pub fn detect_settings(&self, is_asked: bool) -> Result<Option<DetectSettings>, ConfigError> {
+        is_asked.then(|| self.load()?.detect_settings()).transpose()
     }
 
     /// The settings of the file, or the implied ones when it names no source.

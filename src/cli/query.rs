@@ -60,7 +60,11 @@ pub fn report(typed: ReportArgs, context: &CommandContext<'_>) -> Result<ReportR
             ReportTarget::File(context.env.at_cwd(&typed.output))
         }
     };
-    Ok(ReportRequest { query: query(typed.inputs, typed.filter, context)?, output })
+    let detect = context.detect_settings(typed.detect)?;
+    let query = query(typed.inputs, typed.filter, context)?;
+    // Rules may look at Atlassian's own record.
+    let needs_raw = query.needs_raw || detect.is_some();
+    Ok(ReportRequest { query: SavedEventQuery { needs_raw, ..query }, output, detect })
 }
 
 /// The request of `top`.

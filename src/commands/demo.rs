@@ -18,12 +18,12 @@ use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
-use crate::config::request::{DemoRequest, EventInput, RawLines, SavedEventQuery};
+use crate::config::request::{DemoRequest, SavedEventQuery};
 use crate::config::settings::{OutputPath, SourceSettings, TableStyle};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::filter::{self, EventFilter};
+use crate::filter;
 use crate::http::quota::QuotaDir;
 use crate::model::json::Document;
 use crate::model::source_kind::SourceAddress;
@@ -138,24 +138,17 @@ fn make_page(
     sources: &[&str],
     console: &StderrConsole,
 ) -> Result<(), AppError> {
-    let inputs = sources.iter().map(|name| EventInput::File(file_of(folder, name).into()));
-    let query = SavedEventQuery {
-        inputs: inputs.collect(),
-        pull: None,
-        raw: RawLines::default(),
-        filter: EventFilter::default(),
-        needs_raw: false,
-        now: chrono::Utc::now(),
-        extra_actions: None,
-    };
+    let files = sources.iter().map(|name| file_of(folder, name).into());
+    let query = SavedEventQuery::of_files(files, chrono::Utc::now());
     let mut reporter = IssueReporter::new(console);
-    let (made, _) = report::page_of(QueryWork {
+    let work = QueryWork {
         query: &query,
         taxonomy: Taxonomy::default(),
         report: &mut |issue| reporter.report(&issue),
         is_stopped: &|| false,
         unread_sources: &[],
-    })?;
+    };
+    let (made, _) = report::page_of(work, None)?;
     report::write_page(page, &made.html)?;
     console.notice(format!("wrote a page of the events to `{}`", page.display()));
     Ok(())

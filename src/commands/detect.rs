@@ -1,23 +1,17 @@
 //! Runs `detect`: judges saved events, and shows the alerts.
 
-use std::io;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::commands::query::{self, QueryWork};
+use crate::commands::saved_detection::{self, DetectionOutcome, SavedDetection, sort_error};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{AlertFormat, DetectRequest, SavedEventQuery};
 use crate::config::settings::Compression;
-use crate::detect::{
-    AlertSchema, AlertSeverity, AlertTable, DetectionAlert, DetectionCoverage, DetectionEvent,
-    DetectionSetup, DetectionState, JudgedAlert,
-};
+use crate::detect::{AlertSchema, AlertTable, DetectionAlert, DetectionCoverage, DetectionSetup};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::filter::EventFilter;
-use crate::model::text::{counted, plural};
-use crate::search::{self, NextStep, QueryCounts, TimeSorter};
+use crate::search::{self, NextStep, QueryCounts};
 use crate::sink::LineSink as _;
 use crate::sink::stdout::{self, StdoutSink};
 use crate::telemetry::console::StderrConsole;
@@ -34,65 +28,45 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let setup = DetectionSetup::load(request.settings.clone(), request.query.now)?;
-    for warning in setup.warnings() {
-        console.warn(warning);
-    }
+    let setup = saved_detection::load_setup(request.settings.clone(), request.query.now, console)?;
     let query = request.query.clone();
     let is_quiet = request.explain.is_some() || request.is_coverage;
     let fail_on = request.fail_on;
-    let (outcome, mut exit) = query::run(query, env, console, move |work| {
+    let (shown, mut exit) = query::run(query, env, console, move |work| {
         let mut detection = DetectionRun::new(&request, &setup);
         let counts = detection.read(work)?;
-        let outcome = detection.finish()?;
-        Ok((outcome, counts))
+        let shown = detection.finish()?;
+        Ok((shown, counts))
     })
     .await?;
-    outcome.report(console, is_quiet);
-    if outcome.is_unexplained {
+    if !is_quiet {
+        shown.report(console);
+    }
+    if shown.is_unexplained {
         return Err(AppError::new(Exit::Usage, "no alert has this id")
             .hint("name the id, or the part of it that the table shows"));
     }
-    if fail_on.is_some_and(|least| outcome.worst >= Some(least)) {
+    if fail_on.is_some_and(|least| shown.outcome.worst() >= Some(least)) {
         exit = exit.worst(Exit::Alerts);
     }
     Ok(exit)
 }
 
-/// An event on its way through the sort.
-#[derive(Serialize, Deserialize)]
-struct SortedEvent {
-    /// Only the history of other events: its alerts are not told.
-    is_learned: bool,
-    event: DetectionEvent,
-}
-
-/// What became of the events.
+/// What was found, and how much of it was shown.
 #[derive(Debug, Default)]
-struct DetectionOutcome {
-    events: u64,
-    alerts: u64,
-    /// By severity, the least first.
-    by_severity: [u64; 5],
-    worst: Option<AlertSeverity>,
+struct ShownAlerts {
+    outcome: DetectionOutcome,
     /// Below the least severity that is shown.
     hidden: u64,
-    excepted: u64,
-    forgotten: u64,
-    uncorrelated: u64,
-    undated: u64,
-    is_learning: bool,
     is_unexplained: bool,
 }
 
-/// Reads, sorts, judges and prints.
+/// Reads, judges and prints.
 struct DetectionRun<'a> {
     request: &'a DetectRequest,
     setup: &'a DetectionSetup,
-    sorter: TimeSorter,
+    detection: SavedDetection<'a>,
     coverage: DetectionCoverage,
-    printer: AlertPrinter,
-    outcome: DetectionOutcome,
 }
 
 impl<'a> DetectionRun<'a> {
@@ -100,14 +74,12 @@ impl<'a> DetectionRun<'a> {
         DetectionRun {
             request,
             setup,
-            sorter: TimeSorter::new(false, None),
+            detection: SavedDetection::new(setup),
             coverage: DetectionCoverage::default(),
-            printer: AlertPrinter::new(request),
-            outcome: DetectionOutcome::default(),
         }
     }
 
-    /// Reads all events, and sorts them by time.
+    /// Reads all events.
     fn read(&mut self, work: QueryWork<'_>) -> Result<QueryCounts, AppError> {
         let QueryWork { query, taxonomy, report, is_stopped, .. } = work;
         let history = SavedEventQuery {
@@ -123,18 +95,8 @@ impl<'a> DetectionRun<'a> {
                 if !is_learned {
                     self.coverage.add(&chosen.doc, self.setup);
                 }
-                match self.setup.event(&chosen.doc) {
-                    None => self.outcome.undated += 1,
-                    Some(event) => {
-                        self.outcome.events += u64::from(!is_learned);
-                        let time = event.time();
-                        let sorted = SortedEvent { is_learned, event };
-                        let line = postcard::to_stdvec(&sorted)
-                            .map_err(|error| sort_error(&io::Error::other(error)))?;
-                        let pushed = self.sorter.push(Some(time), &line);
-                        pushed.map_err(|error| sort_error(&error))?;
-                    }
-                }
+                let added = self.detection.add(&chosen.doc, is_learned);
+                added.map_err(|error| sort_error(&error))?;
                 Ok(NextStep::Continue)
             })?;
             counts.add(&read);
@@ -142,132 +104,42 @@ impl<'a> DetectionRun<'a> {
         Ok(counts)
     }
 
-    /// Judges the events in the order of time, those of one time in the order of their ids.
-    fn finish(mut self) -> Result<DetectionOutcome, AppError> {
+    /// Prints the alerts, or what can be found.
+    fn finish(self) -> Result<ShownAlerts, AppError> {
+        let mut shown = ShownAlerts::default();
         if self.request.is_coverage {
             stdout::print(&self.coverage.text(self.setup, self.request.style.width))?;
-            return Ok(self.outcome);
+            return Ok(shown);
         }
-        let sorter = std::mem::replace(&mut self.sorter, TimeSorter::new(false, None));
-        let mut state = DetectionState::default();
-        let mut lines = sorter.finish().map_err(|error| sort_error(&error))?;
-        let mut of_one_time: Vec<SortedEvent> = Vec::new();
-        loop {
-            let line = lines.next().map_err(|error| sort_error(&error))?;
-            let next = line.and_then(|line| postcard::from_bytes::<SortedEvent>(&line).ok());
-            let is_same_time = match (&next, of_one_time.first()) {
-                (Some(next), Some(first)) => next.event.time() == first.event.time(),
-                _ => of_one_time.is_empty(),
-            };
-            if !is_same_time {
-                self.judge(&mut state, &mut of_one_time)?;
-            }
-            match next {
-                Some(next) => of_one_time.push(next),
-                None => break,
+        let mut printer = AlertPrinter::new(self.request);
+        let is_asked_for = self.request.explain.is_some();
+        let mut sorted = self.detection.sort().map_err(|error| sort_error(&error))?;
+        while let Some(alert) = sorted.next().map_err(|error| sort_error(&error))? {
+            match alert.severity < self.request.min_severity && !is_asked_for {
+                true => shown.hidden += 1,
+                false => printer.print(&alert)?,
             }
         }
-        self.judge(&mut state, &mut of_one_time)?;
-        self.printer.finish()?;
-        self.outcome.forgotten = state.forgotten();
-        self.outcome.uncorrelated = state.uncorrelated();
-        self.outcome.is_learning = state.is_learning(&self.setup.settings);
-        self.outcome.is_unexplained = self.request.explain.is_some() && !self.printer.has_explained;
-        Ok(self.outcome)
-    }
-
-    /// Judges events of one time. One that was read twice counts once.
-    fn judge(
-        &mut self,
-        state: &mut DetectionState,
-        events: &mut Vec<SortedEvent>,
-    ) -> Result<(), AppError> {
-        let key = |sorted: &SortedEvent| {
-            let SortedEvent { is_learned, event } = sorted;
-            // Whatever else differs, the order must not depend on that of the files.
-            let rest = postcard::to_stdvec(event).unwrap_or_default();
-            (event.mark.clone(), event.source.clone(), *is_learned, rest)
-        };
-        if events.len() > 1 {
-            events.sort_by_cached_key(key);
-        }
-        let name = |sorted: &SortedEvent| (sorted.event.mark.clone(), sorted.event.source.clone());
-        events.dedup_by(|later, first| name(later) == name(first));
-        for SortedEvent { is_learned, event } in events.drain(..) {
-            for JudgedAlert { alert, is_excepted } in state.judge(self.setup, &event) {
-                if is_learned {
-                    continue;
-                }
-                if is_excepted {
-                    self.outcome.excepted += 1;
-                    continue;
-                }
-                self.outcome.note(&alert);
-                let is_asked_for = self.request.explain.is_some();
-                match alert.severity < self.request.min_severity && !is_asked_for {
-                    true => self.outcome.hidden += 1,
-                    false => self.printer.print(&alert)?,
-                }
-            }
-        }
-        Ok(())
+        printer.finish()?;
+        shown.outcome = sorted.finish();
+        shown.is_unexplained = is_asked_for && !printer.has_explained;
+        Ok(shown)
     }
 }
 
-impl DetectionOutcome {
-    fn note(&mut self, alert: &DetectionAlert) {
-        self.alerts += 1;
-        self.worst = self.worst.max(Some(alert.severity));
-        if let Some(count) = self.by_severity.get_mut(alert.severity as usize) {
-            *count += 1;
-        }
-    }
-
-    fn report(&self, console: &StderrConsole, is_quiet: bool) {
-        if is_quiet {
-            return;
-        }
-        if self.undated > 0 {
-            let what = plural(self.undated, "event has", "events have");
-            console.warn(format!("{what} no time that can be read, and could not be judged"));
-        }
-        if self.forgotten > 0 {
-            console.warn(format!(
-                "{} of users and addresses forgotten to keep memory bounded: for these \
-                 nothing is `new` any more; raise `max_users` of `[detect]`",
-                plural(self.forgotten, "history was", "histories were")
-            ));
-        }
-        if self.uncorrelated > 0 {
-            let what = plural(self.uncorrelated, "event or group", "events and groups");
-            console.warn(format!(
-                "{what} of correlations left out to keep memory bounded: a rule that counts events \
-                 may have missed something; group by fields with fewer values, or in less time"
-            ));
-        }
-        let mut parts = Vec::new();
-        for (severity, count) in AlertSeverity::ALL.into_iter().zip(self.by_severity).rev() {
-            if count > 0 {
-                parts.push(format!("{count} {severity}"));
-            }
-        }
-        let mut text = match parts.is_empty() {
-            true => format!("no alert in {}", counted(self.events, "event")),
-            false => format!(
-                "{} in {}: {}",
-                counted(self.alerts, "alert"),
-                counted(self.events, "event"),
-                parts.join(", ")
-            ),
-        };
+impl ShownAlerts {
+    fn report(&self, console: &StderrConsole) {
+        let outcome = &self.outcome;
+        outcome.warn(console);
+        let mut text = outcome.summary();
         if self.hidden > 0 {
             text += &format!("; {} below `--min-severity` not shown", self.hidden);
         }
-        if self.excepted > 0 {
-            text += &format!("; {} kept back by exceptions", self.excepted);
+        if outcome.notes.excepted > 0 {
+            text += &format!("; {} kept back by exceptions", outcome.notes.excepted);
         }
         console.notice(text);
-        if self.is_learning && self.events > 0 {
+        if outcome.notes.is_learning && outcome.events > 0 {
             console.notice(
                 "the history is too short to know what is usual: most alerts count as info. Give \
                  older events with `--learn FILE`, or judge from the first event on with \
@@ -339,10 +211,4 @@ impl AlertPrinter {
         }
         Ok(())
     }
-}
-
-fn sort_error(error: &io::Error) -> AppError {
-    AppError::new(Exit::Output, "cannot write the temporary file that events are sorted in")
-        .because(error)
-        .hint("TMPDIR names the folder that it is created in")
 }

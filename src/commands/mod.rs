@@ -14,6 +14,7 @@ mod query;
 pub mod report;
 pub mod rules;
 pub mod sandbox;
+pub mod saved_detection;
 pub mod search;
 pub mod stats;
 pub mod status;

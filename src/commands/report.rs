@@ -9,8 +9,10 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use crate::commands::query::{self, QueryWork};
+use crate::commands::saved_detection::{self, DetectionOutcome, SavedDetection, sort_error};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{ReportRequest, ReportTarget, SavedEventQuery};
+use crate::detect::DetectionSetup;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::files::{Durability, FileReplacement, folder_of};
@@ -20,8 +22,8 @@ use crate::model::source_kind::SourceAddress;
 use crate::model::text::counted;
 use crate::model::time::Timestamp;
 use crate::report::{
-    EventStatistics, ReportInput, ReportSource, VerdictTone, counted_noun, date_time, html_page,
-    text, verdict_section,
+    EventStatistics, ReportAlerts, ReportInput, ReportSource, VerdictTone, counted_noun, date_time,
+    html_page, text, verdict_section,
 };
 use crate::search::{self, NextStep, QueryCounts};
 use crate::sink::stdout;
@@ -42,14 +44,20 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let ReportRequest { query, output } = request;
+    let ReportRequest { query, output, detect } = request;
     if let ReportTarget::File(path) = &output {
         refuse_other_file(path)?;
     }
-    let (page, exit) = query::run(query, env, console, page_of).await?;
+    let setup = detect.map(|settings| saved_detection::load_setup(settings, query.now, console));
+    let setup = setup.transpose()?;
+    let work = move |work: QueryWork<'_>| page_of(work, setup.as_ref());
+    let (page, exit) = query::run(query, env, console, work).await?;
     if page.has_unread_source && page.events == 0 {
         let what = "no page is written: no event could be read from the sources";
         return Err(AppError::new(exit, what).hint("see the errors above; an older page stays"));
+    }
+    if let Some(detection) = &page.detection {
+        detection.report(console);
     }
     match &output {
         ReportTarget::Stdout => stdout::print(&page.html)?,
@@ -72,6 +80,8 @@ pub struct EventPage {
     events: u64,
     /// Whether a source could not be read to its end.
     has_unread_source: bool,
+    /// What was found, where the events were judged.
+    detection: Option<DetectionOutcome>,
 }
 
 /// Refuses to replace a file that is no page: it may hold events; and a folder that is not there,
@@ -128,24 +138,53 @@ pub fn write_page(path: &Path, html: &str) -> Result<(), AppError> {
     written.map_err(|error| page_error(path, &error))
 }
 
-/// Counts the events of a query, and makes their page.
-pub fn page_of(work: QueryWork<'_>) -> Result<(EventPage, QueryCounts), AppError> {
+/// Counts the events of a query, judges them by `setup`, and makes their page.
+///
+/// # Errors
+/// A signal came, or the events cannot be sorted.
+pub fn page_of(
+    work: QueryWork<'_>,
+    setup: Option<&DetectionSetup>,
+) -> Result<(EventPage, QueryCounts), AppError> {
     let QueryWork { query, taxonomy, report, is_stopped, unread_sources } = work;
     let mut statistics = match (query.filter.since, query.filter.until) {
         (Some(since), until) => EventStatistics::new(since, until.unwrap_or(query.now)),
         (None, _) => EventStatistics::of_any_time(),
     };
     let mut sources = SourceNumbers::default();
+    let mut detection = setup.map(SavedDetection::new);
     let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
     let mut number = 0;
     let counts = search::choose_events(query, taxonomy, report, wait, |event| {
         number += 1;
         statistics.add_event(&event.doc, sources.source_of(event.doc.root()), number);
+        if let Some(detection) = &mut detection {
+            detection.add(&event.doc, false).map_err(|error| sort_error(&error))?;
+        }
         Ok(NextStep::Continue)
     })?;
     let events = counts.chosen;
-    let html = page(query, &counts, &sources, unread_sources, statistics);
-    Ok((EventPage { html, events, has_unread_source: !unread_sources.is_empty() }, counts))
+    let judged = detection.map(judge).transpose().map_err(|error| sort_error(&error))?;
+    let (alerts, detection) = judged.unzip();
+    let html = page(query, &counts, (&sources, unread_sources), statistics, alerts);
+    Ok((
+        EventPage { html, events, has_unread_source: !unread_sources.is_empty(), detection },
+        counts,
+    ))
+}
+
+/// The alerts of all events.
+fn judge(detection: SavedDetection<'_>) -> io::Result<(ReportAlerts, DetectionOutcome)> {
+    let mut alerts = ReportAlerts::new();
+    let mut sorted = detection.sort()?;
+    while let Some(alert) = sorted.next()? {
+        let mut line = Vec::new();
+        alert.append_line(&mut line);
+        alerts.add_line(line.into());
+    }
+    let outcome = sorted.finish();
+    alerts.notes = outcome.notes;
+    Ok((alerts, outcome))
 }
 
 /// The sources of events, numbered as they come.
@@ -185,9 +224,9 @@ fn borrowed<'s>(object: Node<'s>, key: &str) -> Option<&'s str> {
 fn page(
     query: &SavedEventQuery,
     counts: &QueryCounts,
-    sources: &SourceNumbers,
-    unread_sources: &[String],
+    (sources, unread_sources): (&SourceNumbers, &[String]),
     statistics: EventStatistics,
+    alerts: Option<ReportAlerts>,
 ) -> String {
     let (since, until) = statistics.time_range().unwrap_or((query.now, query.now));
     let mut names: Vec<&str> = sources.of_name.keys().map(String::as_str).collect();
@@ -202,6 +241,7 @@ fn page(
         unread: Vec::new(),
         removed: Vec::new(),
         verdict: verdict(query, counts, unread_sources),
+        alerts,
         all_events: None,
         sections: Vec::new(),
         footer: html! {

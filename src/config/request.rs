@@ -321,6 +321,21 @@ pub struct SavedEventQuery {
     pub extra_actions: Option<Arc<ExtraActionsFile>>,
 }
 
+impl SavedEventQuery {
+    /// All events of files.
+    pub fn of_files(files: impl Iterator<Item = PathBuf>, now: Timestamp) -> SavedEventQuery {
+        SavedEventQuery {
+            inputs: files.map(EventInput::File).collect(),
+            pull: None,
+            raw: RawLines::default(),
+            filter: EventFilter::default(),
+            needs_raw: false,
+            now,
+            extra_actions: None,
+        }
+    }
+}
+
 /// The request of `search`.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
@@ -347,6 +362,8 @@ pub struct ReportRequest {
     pub query: SavedEventQuery,
     /// Where it goes.
     pub output: ReportTarget,
+    /// How the events are judged, where they are.
+    pub detect: Option<DetectSettings>,
 }
 
 /// The request of `top`.

@@ -77,6 +77,7 @@ pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
                 }
             }
         },
+        alerts: None,
         all_events: Some(html! { "are in the files under " code { "events/" } "." }),
         sections: vec![arguments(manifest), flow(manifest), proof(manifest)],
         footer: html! {

@@ -3,6 +3,7 @@
 //! It holds no script and requests nothing, and a policy in it forbids both. The same input and
 //! events make the same bytes, so that the page can be made again and compared.
 
+mod alerts;
 mod chart;
 mod event_rows;
 mod event_tables;
@@ -20,6 +21,7 @@ use maud::Markup;
 
 use crate::model::time::Timestamp;
 
+pub use alerts::{DetectionNotes, ReportAlerts};
 pub use frequency::FrequencyCounter;
 pub use page::{html_page, verdict_section};
 pub use report_event::{CountedValue, ReportSource};
@@ -49,6 +51,8 @@ pub struct ReportInput<'a> {
     pub removed: Vec<SourceSpan<'a>>,
     /// What comes first: whether anything is missing, or what the events are of.
     pub verdict: Markup,
+    /// What was found in the events, where they were judged.
+    pub alerts: Option<ReportAlerts>,
     /// Where all events are, for tables that leave some out: `in the files under events/`.
     pub all_events: Option<Markup>,
     /// Further sections, between the administrative changes and the events.

@@ -9,7 +9,9 @@ use super::text::{
     TableColumn, counted_noun, date_time, duration_between, list, or_dash, table, text, time,
 };
 use super::value_tables::{most_frequent, rare};
-use super::{ReportInput, ReportSection, VerdictTone, chart, newcomers, source_charts};
+use super::{
+    ReportAlerts, ReportInput, ReportSection, VerdictTone, chart, newcomers, source_charts,
+};
 use crate::model::text::group_digits;
 
 /// Nothing is loaded and nothing runs.
@@ -23,7 +25,9 @@ pub fn html_page(input: ReportInput<'_>, mut statistics: EventStatistics) -> Str
     let title = text(&list(&input.heading));
     let buckets = statistics.over_time.buckets(input.shown_since, input.until);
     let by_source = source_charts::pictures(statistics, &input);
-    let mut sections = vec![
+    let alerts = input.alerts.as_ref();
+    let mut sections = Vec::from_iter(alerts.map(|alerts| alerts.section(statistics.events)));
+    sections.extend([
         chart::section(&buckets, &input, &by_source),
         logins(statistics),
         newcomers::section(statistics, &input),
@@ -31,7 +35,7 @@ pub fn html_page(input: ReportInput<'_>, mut statistics: EventStatistics) -> Str
         failures(statistics, &input),
         most_frequent(statistics),
         rare(statistics),
-    ];
+    ]);
     let events = all_events(statistics, &input);
     sections.extend(input.sections);
     sections.push(events);
@@ -60,7 +64,7 @@ pub fn html_page(input: ReportInput<'_>, mut statistics: EventStatistics) -> Str
                         }
                     }
                     (input.verdict)
-                    (figures(statistics))
+                    (figures(statistics, alerts))
                     nav aria-label="On this page" {
                         @for (index, section) in sections.iter().enumerate() {
                             @if index > 0 { " " }
@@ -79,7 +83,7 @@ pub fn html_page(input: ReportInput<'_>, mut statistics: EventStatistics) -> Str
 }
 
 /// The figures that people look for first.
-fn figures(statistics: &EventStatistics) -> Markup {
+fn figures(statistics: &EventStatistics, alerts: Option<&ReportAlerts>) -> Markup {
     let (first, last) = statistics.span.unzip();
     let failures = group_digits(statistics.failures.offered());
     let changes = group_digits(statistics.changes.offered());
@@ -87,6 +91,12 @@ fn figures(statistics: &EventStatistics) -> Markup {
     html! {
         dl class="figures" {
             div { dt { "Events" } dd { (group_digits(statistics.events)) } }
+            @if let Some(alerts) = alerts {
+                div {
+                    dt { "Alerts" }
+                    dd { a href="#alerts" { (group_digits(alerts.shown_severities())) } }
+                }
+            }
             div { dt { "Failures" } dd { a href="#failures" { (failures) } } }
             div { dt { "Logins after failures" } dd { a href="#logins" { (logins) } } }
             div { dt { "Administrative changes" } dd { a href="#changes" { (changes) } } }
@@ -197,6 +207,7 @@ mod tests {
             unread: Vec::new(),
             removed: Vec::new(),
             verdict: verdict_section(VerdictTone::Information, "Events from files", &html! {}),
+            alerts: None,
             all_events: None,
             sections: Vec::new(),
             footer: html! {},

@@ -21,7 +21,7 @@ use crate::saved::{IssueReport, ReadCounts, SavedLines, SavedRecordReader, Unusa
 
 pub use csv_rows::CsvRows;
 pub use sql_view::duckdb_view;
-pub use time_order::TimeSorter;
+pub use time_order::{SortedLines, TimeSorter};
 pub use value_table::{CountedRow, TimeHistogram, value_table};
 
 /// An event that was chosen.

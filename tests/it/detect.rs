@@ -12,7 +12,7 @@ use crate::support::{Run, Site};
 const INTRUDER: &str = "192.0.2.177";
 
 /// The sandbox's whole history of 30 days, all sources, in a file for each.
-fn history(seed: u64) -> Site {
+pub fn history(seed: u64) -> Site {
     // What is drawn depends on the days of the week.
     let now = "2026-11-20T12:00:00Z".parse().unwrap();
     let data = DataOptions { seed, now, ..DataOptions::default() };
@@ -24,7 +24,7 @@ fn history(seed: u64) -> Site {
 }
 
 /// A login, or another act of a session.
-fn event(id: &str, time: &str, more: Value) -> String {
+pub fn event(id: &str, time: &str, more: Value) -> String {
     let mut event = json!({
         "schema": "atlaudit/1", "id": id, "time": time, "action": "user_login",
         "source": {"name": "acme", "type": "org-events"}, "category": "authentication",
