@@ -44,6 +44,8 @@ pub enum CrashPoint {
     PagesDurable,
     /// What is known of an export's runs was replaced.
     RequestReplaced,
+    /// An export has its alerts, and no manifest.
+    AlertsWritten,
     /// An export has its manifest, and its state still.
     Sealed,
     /// A part of an export's state was removed.

@@ -266,6 +266,9 @@ pub struct ExportArgs {
     /// Keep the body of every response, as it was received
     #[arg(long)]
     pub keep_bodies: bool,
+    /// Judge the events as detect does, and add the alerts: alerts.jsonl, and in report.html
+    #[arg(long)]
+    pub detect: bool,
     /// Sign it with the minisign key in this file; its password is read from the terminal or
     /// ATLAUDIT_SIGN_PASSWORD
     #[arg(long, value_name = "KEYFILE", value_parser = validate::path)]

@@ -222,6 +222,7 @@ pub fn export(typed: ExportArgs, context: &CommandContext<'_>) -> Result<ExportR
         until,
         folder: env.at_cwd(&typed.output),
         keep_bodies: typed.keep_bodies,
+        detect: context.detect_settings(typed.detect)?,
         sign: typed.sign.map(|path| env.at_cwd(&path)),
     })
 }

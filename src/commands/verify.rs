@@ -293,6 +293,7 @@ async fn compare(
         until: Some(manifest.asked.until.into()),
         folder: folder.path().join("again"),
         keep_bodies: false,
+        detect: None,
         sign: None,
     };
     let Some((now, exit, _)) = export::make(&again, env, console).await? else {

@@ -146,6 +146,8 @@ pub struct ExportRequest {
     pub folder: PathBuf,
     /// Keep the bodies of answers.
     pub keep_bodies: bool,
+    /// How the events are judged, where they are.
+    pub detect: Option<DetectSettings>,
     /// The file of the key to sign with.
     pub sign: Option<PathBuf>,
 }

@@ -1,24 +1,28 @@
 //! Makes `report.html` of an export: counts its events, says whether it is complete, and adds the
 //! sections about its request, its responses and its files.
 
-use std::io;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::mem;
 use std::path::Path;
 
 use maud::{Markup, PreEscaped, Render, html};
 
+use super::folder::ALERTS;
 use super::manifest::{
     ClockComparison, FileEntry, GapEntry, Manifest, RetryEntry, RunEntry, SourceEntry,
 };
-use super::packed_lines::PackedLines;
+use super::packed_lines::{PackedLines, open_regular_file};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
 use crate::model::text::group_digits;
 use crate::report::{
-    EventStatistics, ReportInput, ReportSection, ReportSource, SourceSpan, TableColumn,
-    TruncatedText, VerdictTone, counted_noun, date_time, duration, duration_between, events,
-    html_page, minute, or_dash, size, table, text, time, verdict_section,
+    DetectionNotes, EventStatistics, ReportAlerts, ReportInput, ReportSection, ReportSource,
+    SourceSpan, TableColumn, TruncatedText, VerdictTone, counted_noun, date_time, duration,
+    duration_between, events, html_page, minute, or_dash, size, table, text, time, verdict_section,
 };
 
+/// The longest alert that is read: it names a hundred events at most, and nothing in it is long.
+const MAX_ALERT: u64 = 4 * 1024 * 1024;
 /// Files that are listed.
 const MAX_FILES: usize = 200;
 /// Runs that are listed.
@@ -35,7 +39,7 @@ const MAX_GAPS: usize = 100;
 /// The page of the export in `dir`, which `manifest` is of.
 ///
 /// # Errors
-/// A file of events cannot be read to its end.
+/// A file of events, or that of the alerts, cannot be read to its end.
 pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
     let asked = &manifest.asked;
     let shown_since = manifest.available_since();
@@ -56,6 +60,7 @@ pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
             }
         }
     }
+    let alerts = manifest.detection.map(|notes| alerts(dir, notes)).transpose()?;
     let made_by = &manifest.made_by;
     let input = ReportInput {
         kind: "Audit log export",
@@ -77,7 +82,7 @@ pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
                 }
             }
         },
-        alerts: None,
+        alerts,
         all_events: Some(html! { "are in the files under " code { "events/" } "." }),
         sections: vec![arguments(manifest), flow(manifest), proof(manifest)],
         footer: html! {
@@ -86,6 +91,19 @@ pub fn html(dir: &Path, manifest: &Manifest) -> io::Result<String> {
         },
     };
     Ok(html_page(input, statistics))
+}
+
+/// The alerts of the export in `dir`, whatever their file holds.
+fn alerts(dir: &Path, notes: DetectionNotes) -> io::Result<ReportAlerts> {
+    let mut alerts = ReportAlerts::new();
+    alerts.notes = notes;
+    let mut input = BufReader::new(open_regular_file(&dir.join(ALERTS))?);
+    let mut line = Vec::new();
+    // What is longer is read in parts, none of which is an alert.
+    while (&mut input).take(MAX_ALERT).read_until(b'\n', &mut line)? > 0 {
+        alerts.add_line(mem::take(&mut line).into());
+    }
+    Ok(alerts)
 }
 
 fn gaps(manifest: &Manifest) -> impl Iterator<Item = (&str, &GapEntry)> {

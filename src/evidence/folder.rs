@@ -16,6 +16,8 @@ pub const SIGNATURE: &str = "SHA256SUMS.minisig";
 pub const README: &str = "README.txt";
 /// What a person looks at.
 pub const REPORT: &str = "report.html";
+/// The alerts, where the events were judged.
+pub const ALERTS: &str = "alerts.jsonl";
 /// The folder of the bodies.
 pub const BODIES: &str = "bodies";
 /// What an export keeps for itself until it is complete.

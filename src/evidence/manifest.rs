@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::source_kind::RetentionLimit;
 use crate::model::time::Timestamp;
+use crate::report::DetectionNotes;
 
 /// The format of this manifest.
 pub const SCHEMA: &str = "atlaudit/manifest/1";
@@ -19,6 +20,9 @@ pub struct ExportParameters {
     pub sources: Vec<String>,
     /// Whether the bodies of the responses are stored.
     pub keep_bodies: bool,
+    /// Whether the events are judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detect: bool,
 }
 
 /// One start of the program for this export.
@@ -138,6 +142,8 @@ pub struct ExportFacts {
     pub made_by: MadeBy,
     /// Its sources.
     pub sources: Vec<SourceFacts>,
+    /// What must be known beside its alerts, where its events were judged.
+    pub detection: Option<DetectionNotes>,
 }
 
 /// What an export says of itself.
@@ -162,6 +168,9 @@ pub struct Manifest {
     pub clock: Option<ClockComparison>,
     /// A source each.
     pub sources: Vec<SourceEntry>,
+    /// What must be known beside the alerts, where the events were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<DetectionNotes>,
     /// Every file but the manifest, the sums, and what is made from the manifest; by path.
     pub files: Vec<FileEntry>,
 }
@@ -197,6 +206,7 @@ impl Manifest {
             runs: self.runs.clone(),
             made_by: self.made_by.clone(),
             sources: self.sources.iter().map(|source| source.facts.clone()).collect(),
+            detection: self.detection,
         }
     }
 

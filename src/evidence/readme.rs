@@ -10,13 +10,14 @@ pub fn text(manifest: &Manifest, sha256: &str) -> String {
     let export = describe_export(manifest);
     let sources = manifest.sources.iter();
     let sources: String = sources.map(|one| describe_source(one, manifest.asked.since)).collect();
+    let alerts = manifest.detection.map_or("", |_| ALERTS);
     let unfinished = match manifest.complete {
         true => "",
         false => UNFINISHED,
     };
     format!(
         "EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n{export}\
-         THE SOURCES\n-----------\n\n{sources}{FILES}{CHECK}{unfinished}{CHECKS}\n    \
+         THE SOURCES\n-----------\n\n{sources}{FILES}{alerts}{CHECK}{unfinished}{CHECKS}\n    \
          {sha256}  manifest.json\n\n{CHAINS}"
     )
 }
@@ -96,6 +97,7 @@ fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
 }
 
 const FILES: &str = include_str!("readme/files.txt");
+const ALERTS: &str = include_str!("readme/alerts.txt");
 const CHECK: &str = include_str!("readme/check.txt");
 const CHECKS: &str = include_str!("readme/checks.txt");
 const CHAINS: &str = include_str!("readme/chains.txt");
@@ -128,8 +130,11 @@ mod tests {
 
     #[test]
     fn no_line_is_too_long_to_read() {
-        let export = TestExport::sealed(60);
+        let mut export = TestExport::unsealed(60);
+        export.add_alerts("");
+        export.seal();
         let text = String::from_utf8(export.read("README.txt")).unwrap();
+        assert!(text.contains("\n\nalerts.jsonl is what"), "{text}");
         for line in text.lines() {
             assert!(line.chars().count() <= 110, "{line}");
         }

@@ -24,6 +24,8 @@ pub struct ExportSpec {
     pub sources: Vec<String>,
     /// `--keep-bodies`
     pub keep_bodies: bool,
+    /// `--detect`
+    pub detect: bool,
 }
 
 impl ExportSpec {
@@ -34,6 +36,7 @@ impl ExportSpec {
             until: self.until.map_or(truncate_to_millis(now), |until| until.at),
             sources: self.sources.clone(),
             keep_bodies: self.keep_bodies,
+            detect: self.detect,
         }
     }
 }
@@ -103,10 +106,13 @@ impl SavedExportRequest {
             return Some(format!("the sources were {then}, and are {now} now"));
         }
         let is = |given| if given { "given" } else { "not given" };
-        (asked.keep_bodies != wanted.keep_bodies).then(|| {
-            let (then, now) = (is(asked.keep_bodies), is(wanted.keep_bodies));
-            format!("`--keep-bodies` was {then}, and is {now} now")
-        })
+        let mut flags = [
+            ("--keep-bodies", asked.keep_bodies, wanted.keep_bodies),
+            ("--detect", asked.detect, wanted.detect),
+        ]
+        .into_iter();
+        let (flag, then, now) = flags.find(|(_, then, now)| then != now)?;
+        Some(format!("`{flag}` was {}, and is {} now", is(then), is(now)))
     }
 
     /// A run begins. Should it never say how it ended, it was killed.
@@ -163,6 +169,7 @@ mod tests {
             until: until.map(typed),
             sources: vec!["acme".to_owned(), "acme-jira".to_owned()],
             keep_bodies: false,
+            detect: false,
         }
     }
 
@@ -228,6 +235,8 @@ mod tests {
         let mut bodies = wanted("7d", Some("1d"));
         bodies.keep_bodies = true;
         assert!(differs(&bodies).contains("`--keep-bodies`"));
+        let detect = ExportSpec { detect: true, ..wanted("7d", Some("1d")) };
+        assert_eq!(differs(&detect), "`--detect` was not given, and is given now");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! report.html, SHA256SUMS and its signature. An export is sealed once SHA256SUMS is there.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use super::error::{EvidenceError, failed};
@@ -45,16 +45,16 @@ pub fn seal(
     let mut sums: BTreeMap<_, _> =
         listed.map(|entry| (entry.file.as_str(), entry.sha256.clone())).collect();
     for (name, bytes) in [(MANIFEST, text), (README, readme), (REPORT, report)] {
-        write(dir, name, &bytes)?;
+        write(dir, name, |out| out.write_all(&bytes))?;
         sums.insert(name, hash::sha256(&bytes));
     }
     let sums = hash::checksum_text(sums.iter().map(|(file, sha256)| (*file, sha256.as_str())));
     if let Some(key) = key {
         let signature = key.sign(sums.as_bytes(), manifest.finished);
         let signature = signature.map_err(EvidenceError::Sign)?;
-        write(dir, SIGNATURE, signature.as_bytes())?;
+        write(dir, SIGNATURE, |out| out.write_all(signature.as_bytes()))?;
     }
-    write(dir, SUMS, sums.as_bytes())?;
+    write(dir, SUMS, |out| out.write_all(sums.as_bytes()))?;
     Ok(manifest)
 }
 
@@ -113,12 +113,20 @@ fn file_entries(dir: &Path) -> Result<Vec<FileEntry>, EvidenceError> {
     listing.files_in_manifest().map(entry).collect()
 }
 
-/// Writes a file for its owner only, so that it is there whole or not at all, and durable.
-fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
+/// Writes a file for its owner only, so that it is there whole or not at all, and durable. What is
+/// left of an unfinished one is removed by the next seal.
+///
+/// # Errors
+/// The file system's, or that of `fill`.
+pub fn write(
+    dir: &Path,
+    name: &str,
+    fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Result<(), EvidenceError> {
     let path = dir.join(name);
     FileReplacement::new(&path, Durability::FileAndDir)
         .named(TEMP_PREFIX, TEMP_SUFFIX)
-        .write(|out| out.write_all(bytes))
+        .write(fill)
         .map_err(failed("write", &path))
 }
 

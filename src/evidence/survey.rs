@@ -383,6 +383,7 @@ pub fn manifest(
         made_by: facts.made_by.clone(),
         clock: clocks.min_by_key(|clock| clock.at),
         sources: found.iter().map(|found| found.manifest_entry()).collect(),
+        detection: facts.detection,
         files,
     })
 }

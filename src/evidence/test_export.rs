@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
+use super::folder::ALERTS;
 use super::hash::sha256;
 use super::manifest::{
     DroppedCounts, ExportFacts, ExportParameters, MadeBy, RunEntry, SourceFacts, WindowEntry,
@@ -14,6 +15,7 @@ use super::manifest::{
 use super::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::model::source_kind::LogRetention;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
+use crate::report::DetectionNotes;
 
 /// A secret key that `minisign -G -W` made.
 pub const SECRET: &str = "untrusted comment: minisign encrypted secret key\n\
@@ -72,6 +74,13 @@ impl TestExport {
 
     pub fn seal(&self) {
         super::seal::seal(self.dir(), &self.facts, None).unwrap();
+    }
+
+    /// The same, with these lines of alerts.
+    pub fn add_alerts(&mut self, lines: &str) {
+        fs::write(self.path(ALERTS), lines).unwrap();
+        self.facts.asked.detect = true;
+        self.facts.detection = Some(DetectionNotes::default());
     }
 
     /// The same, requested from 1999 on: before what the server of `acme` keeps.
@@ -254,6 +263,7 @@ fn facts(sources: &[SourceFacts]) -> ExportFacts {
             until: until(),
             sources: sources.iter().map(|source| source.name.clone()).collect(),
             keep_bodies: true,
+            detect: false,
         },
         runs: vec![RunEntry {
             started: at("2026-11-20T09:29:59Z"),
@@ -271,5 +281,6 @@ fn facts(sources: &[SourceFacts]) -> ExportFacts {
             time_zone: Some("Europe/Berlin".to_owned()),
         },
         sources: sources.to_vec(),
+        detection: None,
     }
 }

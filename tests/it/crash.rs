@@ -8,8 +8,15 @@ use crate::support::{Outputs, Site, crash_points, whole};
 use atlaudit::sandbox::Api;
 
 /// Points that only an export passes; `export/crash.rs` has them.
-const OF_EXPORTS: &[&str] =
-    &["BodyWritten", "BodyNamed", "PagesDurable", "RequestReplaced", "Sealed", "StateRemoved"];
+const OF_EXPORTS: &[&str] = &[
+    "BodyWritten",
+    "BodyNamed",
+    "PagesDurable",
+    "RequestReplaced",
+    "AlertsWritten",
+    "Sealed",
+    "StateRemoved",
+];
 
 /// Points that only a pull passes whose events are judged; `live_alerts.rs` has them.
 const OF_DETECTION: &str = "Detection";

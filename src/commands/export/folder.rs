@@ -31,8 +31,14 @@ const LOCK: &str = "lock";
 const SOURCES: &str = "sources";
 
 /// What a finished run writes. It does not describe the export any more while the next run reads.
-const DERIVED_FILES: [&str; 5] =
-    ["manifest.json", "SHA256SUMS", "SHA256SUMS.minisig", "README.txt", "report.html"];
+const DERIVED_FILES: [&str; 6] = [
+    "manifest.json",
+    "SHA256SUMS",
+    "SHA256SUMS.minisig",
+    "README.txt",
+    "report.html",
+    "alerts.jsonl",
+];
 
 /// The folder of an export, locked by this run.
 pub struct ExportFolder {

@@ -7,7 +7,7 @@ mod signing;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +20,17 @@ use crate::collect::collector::{CollectOptions, SourceCollector};
 use crate::collect::connector::SourceConnector;
 use crate::collect::signals;
 use crate::collect::summary::seconds;
+use crate::commands::issue_reporter::IssueReporter;
+use crate::commands::saved_detection::{self, SavedDetection, sort_error};
 use crate::config::env::ProcessEnv;
-use crate::config::request::ExportRequest;
+use crate::config::request::{ExportRequest, SavedEventQuery};
 use crate::config::settings::{
     Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
+use crate::crash::{self, CrashPoint};
+use crate::detect::DetectionSetup;
 use crate::error::AppError;
+use crate::evidence::folder::ALERTS;
 use crate::evidence::manifest::{ExportFacts, Manifest, SourceEntry, SourceFacts};
 use crate::evidence::request::ExportSpec;
 use crate::evidence::seal;
@@ -34,9 +39,12 @@ use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::text::{counted, hex};
 use crate::model::time::Window;
 use crate::model::user_zone::UserZone;
+use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::RunMode;
+use crate::report::DetectionNotes;
+use crate::search::{self, NextStep};
 use crate::sink::bodies::ResponseBodyStore;
 use crate::sink::pack::unpack;
 use crate::state::StateError;
@@ -79,6 +87,9 @@ pub async fn make(
 ) -> Result<Option<(Manifest, Exit, Duration)>, AppError> {
     let key = request.sign.as_deref();
     let key = key.map(|path| signing::load_key(path, env)).transpose()?;
+    let detect = request.detect.clone();
+    let setup = detect.map(|detect| saved_detection::load_setup(detect, request.now, console));
+    let setup = setup.transpose()?;
     let wanted = export_spec(request);
     let Some(mut folder) = ExportFolder::open(&request.folder, &wanted, request.now)? else {
         return Ok(None);
@@ -96,11 +107,15 @@ pub async fn make(
     if request.keep_bodies {
         remove_unreferenced_bodies(&request.sources, folder.path())?;
     }
+    let is_complete = sources.iter().all(|source| source.complete);
+    let setup = setup.filter(|_| is_complete);
+    let judged = setup.map(|setup| write_alerts(&folder, &setup, console)).transpose()?;
     let facts = ExportFacts {
         asked: folder.request.asked.clone(),
         runs: folder.request.runs.clone(),
         made_by: facts::made_by(env),
         sources,
+        detection: judged,
     };
     let manifest = seal::seal(folder.path(), &facts, key.as_ref())?;
     if !manifest.complete {
@@ -111,6 +126,46 @@ pub async fn make(
     Ok(Some((manifest, exit, took)))
 }
 
+/// Judges the events of a complete export, and writes their alerts into its folder, in the place of
+/// what an earlier run wrote. Only the events and `setup` count, so that it may be repeated.
+///
+/// # Errors
+/// The events cannot be sorted, or the alerts cannot be written.
+fn write_alerts(
+    folder: &ExportFolder,
+    setup: &DetectionSetup,
+    console: &StderrConsole,
+) -> Result<DetectionNotes, AppError> {
+    let names = folder.request.asked.sources.iter();
+    let files = names.map(|name| folder.path().join(format!("events/{name}.jsonl.zst")));
+    // Without an event there is no file.
+    let query = SavedEventQuery::of_files(files.filter(|file| file.exists()), chrono::Utc::now());
+    let mut detection = SavedDetection::new(setup);
+    let mut reporter = IssueReporter::new(console);
+    search::choose_events(
+        &query,
+        Taxonomy::default(),
+        &mut |issue| reporter.report(&issue),
+        || Ok(()),
+        |event| detection.add(&event.doc, false).map(|()| NextStep::Continue),
+    )
+    .map_err(|error| sort_error(&error))?;
+    let mut sorted = detection.sort().map_err(|error| sort_error(&error))?;
+    seal::write(folder.path(), ALERTS, |out| {
+        let mut line = Vec::new();
+        while let Some(alert) = sorted.next()? {
+            line.clear();
+            alert.append_line(&mut line);
+            out.write_all(&line)?;
+        }
+        Ok(())
+    })?;
+    crash::point(CrashPoint::AlertsWritten);
+    let outcome = sorted.finish();
+    outcome.report(console);
+    Ok(outcome.notes)
+}
+
 fn export_spec(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
     ExportSpec {
@@ -118,6 +173,7 @@ fn export_spec(request: &ExportRequest) -> ExportSpec {
         until: request.until,
         sources: names.map(|source| source.name.to_string()).collect(),
         keep_bodies: request.keep_bodies,
+        detect: request.detect.is_some(),
     }
 }
 

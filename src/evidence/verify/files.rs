@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use super::check::{ExportCheck, FindingLocation, read_limited};
-use crate::evidence::folder::{BODIES, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
+use crate::evidence::folder::{ALERTS, BODIES, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
 use crate::evidence::hash::ChainKind;
 use crate::evidence::manifest::{FileEntry, Manifest};
 use crate::evidence::survey::{SourceSurvey, path_of};
@@ -171,8 +171,8 @@ impl ExportCheck<'_> {
         }
     }
 
-    /// Whether report.html can be recreated. It shows the events: where these were changed, or
-    /// cannot be read, it differs too.
+    /// Whether report.html can be recreated. It shows the events and the alerts: where these
+    /// were changed, or cannot be read, it differs too.
     fn can_recreate_report(&self, manifest: &Manifest, found: &[Option<SourceSurvey>]) -> bool {
         let listing = self.listing;
         let are_as_listed = manifest.sources.iter().all(|source| {
@@ -183,9 +183,13 @@ impl ExportCheck<'_> {
             let actual = self.actual_hash(&entry.file).unwrap_or_default();
             is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
         });
+        let mut alerts = manifest.files.iter().filter(|entry| entry.file == ALERTS);
+        let are_alerts_as_listed = manifest.detection.is_none()
+            || alerts.all(|entry| self.actual_hash(ALERTS) == Some(entry.sha256.as_str()));
         // What unpacks to more than the manifest says is not unpacked a second time.
         let is_whole = |found: &SourceSurvey| !found.events.is_broken;
         are_as_listed
+            && are_alerts_as_listed
             && found.iter().flatten().all(is_whole)
             && listing.unexpected.is_empty()
             && listing.files.contains(REPORT)

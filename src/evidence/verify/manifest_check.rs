@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::check::{ExportCheck, MAX_FILE_BYTES, read_limited};
-use crate::evidence::folder::MANIFEST;
+use crate::evidence::folder::{ALERTS, MANIFEST};
 use crate::evidence::manifest::{Manifest, SourceEntry, SourceFacts};
 use crate::evidence::page::RequestedSpan;
 use crate::evidence::survey::{self, MergedSpans, SourceSurvey};
@@ -57,6 +57,12 @@ impl ExportCheck<'_> {
         let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
         if is_repeated || manifest.complete && !names.into_iter().eq(&asked.sources) {
             let what = "says that other sources were requested than it describes";
+            self.findings.add(MANIFEST, what);
+        }
+        let has_alerts = manifest.files.iter().any(|entry| entry.file == ALERTS);
+        let is_judged = manifest.detection.is_some();
+        if is_judged != (asked.detect && manifest.complete) || is_judged && !has_alerts {
+            let what = "`detection` does not fit what was asked for and the files";
             self.findings.add(MANIFEST, what);
         }
         for SourceEntry { facts, .. } in &manifest.sources {

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::evidence::folder::{REPORT, SIGNATURE};
+use crate::evidence::folder::{ALERTS, REPORT, SIGNATURE};
 use crate::evidence::hash;
 use crate::evidence::sign::{PublicKey, SigningKey};
 use crate::evidence::test_export::{SECRET, TestExport, at, pack};
@@ -53,6 +53,41 @@ fn no_events_and_no_files_verify_too() {
     }
     export.seal();
     assert_eq!(finding_texts(&check(&export)), [""; 0]);
+}
+
+#[test]
+fn alerts_are_checked_like_every_other_file_and_only_they_are_named() {
+    let line = |title: &str| {
+        let time = "2026-11-02T00:00:00.000Z";
+        format!(r#"{{"time":"{time}","severity":"high","title":"{title}","rule":{{}}}}"#) + "\n"
+    };
+    let mut export = TestExport::unsealed(60);
+    export.add_alerts(&(line("<b>x</b>") + &"no alert".repeat(1_000_000) + "\n" + &line("y")));
+    export.seal();
+    assert_eq!(finding_texts(&check(&export)), [""; 0]);
+    let page = String::from_utf8(export.read(REPORT)).unwrap();
+    assert!(page.contains("High <b>2</b>") && page.contains("&lt;b&gt;x&lt;/b&gt;"));
+    fs::write(export.path(ALERTS), line("z")).unwrap();
+    let expected = ["alerts.jsonl: modified: SHA-256 does not match"];
+    assert_eq!(finding_texts(&check(&export)), expected);
+    export.update_sum(ALERTS);
+    let expected =
+        ["alerts.jsonl: was changed: SHA256SUMS has its hash, but manifest.json another"];
+    assert_eq!(finding_texts(&check(&export)), expected);
+    fs::remove_file(export.path(ALERTS)).unwrap();
+    assert_eq!(finding_texts(&check(&export)), ["alerts.jsonl: is missing"]);
+    // A manifest that says that it was judged, or not, must have its alerts, or none.
+    for is_judged in [true, false] {
+        let mut export = TestExport::unsealed(30);
+        export.facts.asked.detect = true;
+        if is_judged {
+            export.add_alerts("");
+            export.facts.asked.detect = false;
+        }
+        export.seal();
+        let texts = finding_texts(&check(&export));
+        assert!(texts.len() == 1 && texts[0].contains("`detection` does not fit"), "{texts:#?}");
+    }
 }
 
 /// The findings for a change of a source's lines.

@@ -49,7 +49,8 @@ fn a_different_request_does_not_resume_it() {
     let run = site.run(&words(&["acme"], "case", &[]));
     assert_eq!(run.code, 3, "{}", run.stderr);
     let before = files(&site.path("case"));
-    let others: [(&[&str], &[&str], &str); 4] = [
+    let others: [(&[&str], &[&str], &str); 5] = [
+        (&["acme"], &["--detect"], "`--detect`"),
         (&["acme"], &["--keep-bodies"], "`--keep-bodies`"),
         (&["acme"], &["--until", "1d"], "`--until`"),
         (&["acme", "acme-jira"], &[], "the sources were"),

@@ -1,6 +1,7 @@
 //! `export`: the events of a window and every answer that brought them, in a folder of their own.
 
 mod against;
+mod alerts;
 mod crash;
 mod disk_full;
 mod faults;
