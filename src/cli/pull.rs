@@ -7,6 +7,7 @@ use crate::cli::args::{ExportArgs, FollowArgs, OutputFlags, PullArgs, TailArgs};
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::detection::DetectSettings;
+use crate::config::error::ConfigError;
 use crate::config::output::{self, OutputLayer, PathTemplate};
 use crate::config::request::{
     ExportRequest, FollowRequest, OneOffWindow, PullRequest, ReportTarget,
@@ -94,10 +95,10 @@ fn output_layer(typed: OutputFlags) -> OutputLayer {
 }
 
 /// Sets where the alerts of `sources` go, where their events are judged. Returns how they are.
-fn set_alerts(
+pub fn set_alerts(
     sources: &mut [SourceSettings],
     context: &CommandContext<'_>,
-) -> Result<Option<DetectSettings>, AppError> {
+) -> Result<Option<DetectSettings>, ConfigError> {
     let Some(detection) = context.load()?.live_detection()? else {
         return Ok(None);
     };

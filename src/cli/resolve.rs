@@ -91,10 +91,11 @@ fn check_request(
     typed: &CheckArgs,
     context: &CommandContext<'_>,
 ) -> Result<CheckRequest, ConfigError> {
-    let (settings, sources) = context.select(&typed.names)?;
+    let (settings, mut sources) = context.select(&typed.names)?;
+    let detect = pull::set_alerts(&mut sources, context)?;
     let (config_file, state_dir) = (settings.config_file, settings.state_dir);
     let is_verbose = context.global.verbose > 0;
-    Ok(CheckRequest { sources, config_file, state_dir, json: typed.json, is_verbose })
+    Ok(CheckRequest { sources, config_file, state_dir, json: typed.json, is_verbose, detect })
 }
 
 /// Without a source no key and no source need be configured.

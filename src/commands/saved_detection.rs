@@ -13,7 +13,7 @@ use crate::detect::{
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::json::Document;
-use crate::model::text::{counted, plural};
+use crate::model::text::counted;
 use crate::model::time::Timestamp;
 use crate::report::DetectionNotes;
 use crate::search::{SortedLines, TimeSorter};
@@ -209,25 +209,7 @@ impl DetectionOutcome {
 
     /// Warns of what could not be judged, or not with everything that was there.
     pub fn warn(&self, console: &StderrConsole) {
-        let DetectionNotes { undated, forgotten, uncorrelated, .. } = self.notes;
-        if undated > 0 {
-            let what = plural(undated, "event has", "events have");
-            console.warn(format!("{what} no time that can be read, and could not be judged"));
-        }
-        if forgotten > 0 {
-            console.warn(format!(
-                "{} of users and addresses forgotten to keep memory bounded: for these \
-                 nothing is `new` any more; raise `max_users` of `[detect]`",
-                plural(forgotten, "history was", "histories were")
-            ));
-        }
-        if uncorrelated > 0 {
-            let what = plural(uncorrelated, "event or group", "events and groups");
-            console.warn(format!(
-                "{what} of correlations left out to keep memory bounded: a rule that counts events \
-                 may have missed something; group by fields with fewer values, or in less time"
-            ));
-        }
+        self.notes.warnings().into_iter().for_each(|warning| console.warn(warning));
     }
 
     /// Reports the alerts of a command that shows them elsewhere.

@@ -165,6 +165,8 @@ pub struct CheckRequest {
     pub json: bool,
     /// Name the actions that no row has.
     pub is_verbose: bool,
+    /// How `pull` judges events, where it does.
+    pub detect: Option<DetectSettings>,
 }
 
 /// The request of `actions`.

@@ -31,6 +31,8 @@ pub struct LiveDetection {
     /// The lines of alerts that nobody took yet.
     lines: Vec<u8>,
     counts: LiveCounts,
+    /// What earlier runs had forgotten and left out.
+    before: LiveCounts,
 }
 
 /// Everything that is remembered.
@@ -68,6 +70,10 @@ pub struct LiveCounts {
     pub excepted: u64,
     /// Events that were judged before their time, because too many waited.
     pub judged_early: u64,
+    /// Histories of users and addresses that were forgotten to keep memory bounded.
+    pub forgotten: u64,
+    /// Events and groups that correlations left out to keep memory bounded.
+    pub uncorrelated: u64,
     /// Alerts that are never handed to a program, because too many waited.
     pub untold: u64,
 }
@@ -81,8 +87,16 @@ impl LiveDetection {
         tell_from: Option<AlertSeverity>,
     ) -> LiveDetection {
         let memory = LiveMemory { rules: setup.rules.keys(), ..LiveMemory::default() };
-        let (lines, counts) = (Vec::new(), LiveCounts::default());
-        LiveDetection { setup, schema, tell_from, memory, lines, counts }
+        let counts = LiveCounts::default();
+        LiveDetection {
+            setup,
+            schema,
+            tell_from,
+            memory,
+            lines: Vec::new(),
+            counts,
+            before: counts,
+        }
     }
 
     /// Does what earlier runs did, by their records. Nothing of it is found again. Returns whether
@@ -112,6 +126,7 @@ impl LiveDetection {
             }
         }
         self.lines.clear();
+        self.before = self.counts();
         self.counts = LiveCounts::default();
         if self.tell_from.is_none() {
             self.memory.untold.clear();
@@ -159,7 +174,13 @@ impl LiveDetection {
 
     /// What this run found.
     pub fn counts(&self) -> LiveCounts {
-        self.counts
+        let LiveCounts { forgotten, uncorrelated, .. } = self.before;
+        let state = &self.memory.state;
+        LiveCounts {
+            forgotten: state.forgotten().saturating_sub(forgotten),
+            uncorrelated: state.uncorrelated().saturating_sub(uncorrelated),
+            ..self.counts
+        }
     }
 
     /// Fast where they came nearly in order.

@@ -73,11 +73,14 @@ impl DetectionState {
             Some(judged) => judged.set(&event.mark),
             None => self.judged = Some(event.mark.clone()),
         }
-        let standing = self.anomalies.standing(event, &settings.thresholds);
-        let mut findings = rule_alerts::of_event(rules, event, &standing);
-        let correlated = &mut self.correlations;
-        for found in correlated.add(rules, event.time(), &event.mark.id, &event.matches) {
-            findings.extend(rule_alerts::of_correlation(rules, found, &standing));
+        let mut findings = Vec::new();
+        if !event.matches.is_empty() {
+            let standing = self.anomalies.standing(event, &settings.thresholds);
+            findings.extend(rule_alerts::of_event(rules, event, &standing));
+            let correlated = &mut self.correlations;
+            for found in correlated.add(rules, event.time(), &event.mark.id, &event.matches) {
+                findings.extend(rule_alerts::of_correlation(rules, found, &standing));
+            }
         }
         findings.extend(self.anomalies.judge(event, settings, &setup.lists));
         let alerts =

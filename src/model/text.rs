@@ -33,6 +33,9 @@ pub fn printable(text: &str) -> String {
 /// `text`, cut where it is longer than a message would quote; for what a server sent in the wrong
 /// place.
 pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= QUOTED_CHARS {
+        return text;
+    }
     match text.char_indices().nth(QUOTED_CHARS) {
         None => text,
         Some((end, _)) => Cow::Owned(text.get(..end).unwrap_or_default().to_owned() + "…"),

@@ -11,6 +11,7 @@ use crate::model::text::{counted, plural};
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
+use crate::report::DetectionNotes;
 use crate::sink::WrittenFiles;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 
@@ -221,10 +222,10 @@ impl SourceReport {
     /// Fills in what was found in the events, of which `undated` could not be judged.
     pub fn set_alerts(&mut self, found: LiveCounts, undated: u64) {
         self.alerts = Some(found.into());
-        if undated > 0 {
-            let what = plural(undated, "event has", "events have");
-            self.warnings.push(format!("{what} no time that can be read, and could not be judged"));
-        }
+        let LiveCounts { excepted, forgotten, uncorrelated, .. } = found;
+        let notes =
+            DetectionNotes { excepted, undated, forgotten, uncorrelated, is_learning: false };
+        self.warnings.extend(notes.warnings());
         if found.untold > 0 {
             self.warnings.push(format!(
                 "{} not handed to the program of `[detect.notify]`: too many wait for it",

@@ -13,7 +13,7 @@ use super::text::{
     TableColumn, TruncatedText, capital, counted_noun, or_dash, table_of_rows, table_row, time,
 };
 use crate::config::detection::AlertSeverity;
-use crate::model::text::group_digits;
+use crate::model::text::{group_digits, plural};
 use crate::model::time::{Timestamp, parse_api_time};
 
 /// Rows in the table.
@@ -36,6 +36,33 @@ pub struct DetectionNotes {
     /// Whether the history is too short to know what is usual.
     #[serde(rename = "learning")]
     pub is_learning: bool,
+}
+
+impl DetectionNotes {
+    /// What was not judged, or not as it should be.
+    pub fn warnings(&self) -> Vec<String> {
+        let DetectionNotes { undated, forgotten, uncorrelated, .. } = *self;
+        let mut warnings = Vec::new();
+        if undated > 0 {
+            let what = plural(undated, "event has", "events have");
+            warnings.push(format!("{what} no time that can be read, and could not be judged"));
+        }
+        if forgotten > 0 {
+            warnings.push(format!(
+                "{} of users and addresses forgotten to keep memory bounded: for these nothing is \
+                 `new` any more; raise `max_users` of `[detect]`",
+                plural(forgotten, "history was", "histories were")
+            ));
+        }
+        if uncorrelated > 0 {
+            let what = plural(uncorrelated, "event or group", "events and groups");
+            warnings.push(format!(
+                "{what} of correlations left out to keep memory bounded: a rule that counts events \
+                 may have missed something; group by fields with fewer values, or in less time"
+            ));
+        }
+        warnings
+    }
 }
 
 /// The alerts of a page, in memory that does not grow with them.

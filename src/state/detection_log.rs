@@ -23,7 +23,7 @@ use crate::state::permissions::check_file_below;
 const VERSION: u32 = 1;
 
 /// A file is replaced once it has grown by this, and by as much as it began with.
-const MIN_GROWTH: u64 = 1024 * 1024;
+const MIN_GROWTH: u64 = 256 * 1024;
 
 /// Fast, and a quarter of the size.
 const LEVEL: i32 = 1;

@@ -227,6 +227,21 @@ fn detection_that_cannot_work_is_refused_before_anything_is_read() {
 }
 
 #[test]
+fn check_tries_what_alerts_need() {
+    let mut site = site(3, "none", "never");
+    site.set_detect("[detect]\nenabled = true\nrules = ['no-such-folder']\n");
+    let run = site.run(&["check", "acme"]);
+    assert_eq!(run.code, 6, "{}", run.text());
+    assert!(run.text().contains("no-such-folder"), "{}", run.text());
+    fs::write(site.path("file"), "").unwrap();
+    let path = site.path("file/alerts.jsonl").display().to_string();
+    site.set_detect(&format!("[detect]\nenabled = true\npath = '{path}'\n"));
+    assert_eq!(site.run(&["check", "acme"]).code, 8);
+    site.set_detect(DETECT);
+    site.ok(&["check", "acme"]);
+}
+
+#[test]
 fn what_detection_remembers_is_guarded_like_a_checkpoint() {
     let site = site(40, "none", "never");
     site.ok(&["pull", "acme"]);

@@ -19,6 +19,7 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
 use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
+use crate::detect::DetectionSetup;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::client::ClientPool;
@@ -116,6 +117,9 @@ impl SourceCheck<'_> {
         let url = self.source.target.base_url();
         let client = ClientPool::default().connect(connection, url, None);
         client.map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint))?;
+        if let Some(detect) = &self.request.detect {
+            DetectionSetup::load(detect.clone(), Utc::now())?;
+        }
         let place = match &self.request.config_file {
             Some(path) => path.display().to_string(),
             None => "no file: the environment and the keyring name the source".to_owned(),
@@ -273,6 +277,9 @@ fn check_state(
 fn check_output(report: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
     report.begin_step(StepName::OutputWritable);
     let found = preflight::check_writable(&source.output, Utc::now())?;
+    if let Some(alerts) = &source.alerts {
+        preflight::check_writable(&alerts.output, Utc::now())?;
+    }
     let note = found.note.map(|note| format!(" ({note})"));
     let detail = format!("{}{}", found.location, note.unwrap_or_default());
     let step = disk_space_step(StepName::OutputWritable, detail, found.free);
