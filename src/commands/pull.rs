@@ -351,6 +351,12 @@ fn describe(
         OutputPath::File(path) => settings.output.compression.with_suffix(path.clone()),
     };
     lines.push(format!("  writes to   {output}"));
+    if let Some(alerts) = &settings.alerts
+        && let OutputPath::File(path) = &alerts.output.path
+    {
+        let path = alerts.output.compression.with_suffix(path.clone());
+        lines.push(format!("  alerts to   {path}"));
+    }
     lines.push(format!("  requests    {}", describe_requests(settings, pages)));
     lines.push(String::new());
     lines.join("\n")

@@ -7,6 +7,7 @@ use crate::config::detection::{
     AddressListSettings, AddressTag, AlertException, AlertSchema, AlertSeverity, DetectSettings,
     DetectionThresholds,
 };
+use crate::config::env::API_KEY;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{
     AddressListTable, ConfigFile, ErrorLocation, ExceptionTable, SpannedText,
@@ -104,6 +105,14 @@ impl ConfigFile {
         }))
     }
 
+    /// Variables of the environment that hold credentials.
+    fn credential_variables(&self) -> Vec<String> {
+        let sources = self.tables.sources.iter();
+        let specs = sources.filter_map(|(_, source)| Some(source.credential.as_ref()?.get_ref()));
+        let named = specs.filter_map(|spec| spec.strip_prefix("env:"));
+        named.chain([API_KEY]).map(str::to_owned).collect()
+    }
+
     fn notify_settings(&self) -> Result<Option<NotifySettings>, ConfigError> {
         let at = ErrorLocation { file: self, source: None };
         let table = &self.tables.detect.notify;
@@ -120,6 +129,7 @@ impl ConfigFile {
         Ok(command.map(|command| NotifySettings {
             command,
             min_severity: min_severity.unwrap_or(AlertSeverity::Medium),
+            hidden: self.credential_variables(),
         }))
     }
 

@@ -98,6 +98,8 @@ pub struct NotifySettings {
     pub command: Vec<String>,
     /// Alerts below are not handed to it.
     pub min_severity: AlertSeverity,
+    /// Variables of our environment that it does not get: they hold credentials.
+    pub hidden: Vec<String>,
 }
 
 /// How a long window of workspace events is read.

@@ -121,7 +121,9 @@ impl LiveDetection {
                     current.translate(&recorded, std::iter::once(&mut event));
                     self.add(event);
                 }
-                LiveRecord::JudgedBefore(time) => self.judge_before(time),
+                LiveRecord::JudgedBefore(time) => {
+                    self.judge_before(time);
+                }
                 LiveRecord::Told(count) => self.note_told(count),
             }
         }
@@ -145,16 +147,28 @@ impl LiveDetection {
         }
     }
 
-    /// Judges what happened before `time`: nothing earlier is expected any more.
-    pub fn judge_before(&mut self, time: Timestamp) {
+    /// Judges what happened before `time`: nothing earlier is expected any more. Returns how many
+    /// events these were.
+    pub fn judge_before(&mut self, time: Timestamp) -> usize {
         self.sort();
         let count = self.memory.waiting.partition_point(|event| event.time() < time);
         self.judge_first(count);
+        count
+    }
+
+    /// How many events are not judged yet.
+    pub fn waiting(&self) -> u64 {
+        self.memory.waiting.len() as u64
     }
 
     /// What is remembered, to be stored in place of all records so far.
     pub fn memory(&self) -> LiveRecord<&LiveMemory> {
         LiveRecord::Memory(&self.memory)
+    }
+
+    /// Whether alerts were found since they were taken.
+    pub fn has_lines(&self) -> bool {
+        !self.lines.is_empty()
     }
 
     /// The lines of the alerts that were found since the last time, in the order of judging.

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::config::settings::NotifySettings;
 use crate::model::text::printable;
+use crate::pipeline::stop::{StopRequest, wait_for_stop};
 
 /// How long the program may take for one alert.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -35,10 +39,10 @@ pub struct AlertNotifier {
 
 impl AlertNotifier {
     /// Starts the task, for the alerts of `source`.
-    pub fn start(command: Vec<String>, source: &str) -> AlertNotifier {
+    pub fn start(notify: &NotifySettings, source: &str) -> AlertNotifier {
         let (sender, receiver) = unbounded_channel();
         let told = Arc::new(AtomicUsize::new(0));
-        let task = tell_all(command, source.to_owned(), receiver, told.clone());
+        let task = tell_all(notify.clone(), source.to_owned(), receiver, told.clone());
         let task = Handle::current().spawn(task);
         AlertNotifier { sender: Some(sender), told, task }
     }
@@ -56,11 +60,21 @@ impl AlertNotifier {
         self.told.swap(0, Ordering::SeqCst)
     }
 
-    /// Waits until all were told, for a while. Blocks.
-    pub fn finish(&mut self) {
+    /// Waits until all were told, for a while, unless a signal comes. Returns how many were told
+    /// since the last time.
+    pub async fn finish(mut self, stop: &watch::Receiver<StopRequest>) -> usize {
         self.sender = None;
-        let task = &mut self.task;
-        let _ = Handle::current().block_on(async { timeout(LAST_WAIT, task).await });
+        let mut stop = stop.clone();
+        let has_ended = tokio::select! {
+            ended = timeout(LAST_WAIT, &mut self.task) => ended.is_ok(),
+            () = wait_for_stop(&mut stop, StopRequest::AfterCommit) => false,
+        };
+        if !has_ended {
+            self.task.abort();
+            // Waited for, so that the program is killed before ours ends.
+            let _ = (&mut self.task).await;
+        }
+        self.take_told()
     }
 }
 
@@ -70,14 +84,26 @@ impl Drop for AlertNotifier {
     }
 }
 
+/// The program and what it started, which are killed together.
+struct ProgramGroup(Option<Pid>);
+
+impl Drop for ProgramGroup {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended just now.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 async fn tell_all(
-    command: Vec<String>,
+    notify: NotifySettings,
     source: String,
     mut lines: UnboundedReceiver<String>,
     told: Arc<AtomicUsize>,
 ) {
     while let Some(line) = lines.recv().await {
-        let result = timeout(LIMIT, tell_one(&command, &line)).await;
+        let result = timeout(LIMIT, tell_one(&notify, &line)).await;
         let fault = match result {
             Ok(Ok(())) => {
                 told.fetch_add(1, Ordering::SeqCst);
@@ -90,22 +116,30 @@ async fn tell_all(
             source,
             "the program `{}` of `[detect.notify]` failed: {}; alerts stay in their file, and the \
              next run hands over this one and what follows again",
-            printable(command.first().map_or("", String::as_str)),
+            printable(notify.command.first().map_or("", String::as_str)),
             printable(&fault)
         );
         return;
     }
 }
 
-async fn tell_one(command: &[String], line: &str) -> io::Result<()> {
+async fn tell_one(notify: &NotifySettings, line: &str) -> io::Result<()> {
+    let NotifySettings { command, hidden, .. } = notify;
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    hidden.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::piped())
         // Events may go to our own.
         .stdout(Stdio::null())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    let mut group = ProgramGroup(id.and_then(Pid::from_raw));
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(line.as_bytes()).await {
             // It need not read what it is told.
@@ -114,6 +148,8 @@ async fn tell_one(command: &[String], line: &str) -> io::Result<()> {
         }
     }
     let status = child.wait().await?;
+    // What it leaves behind on purpose lives on.
+    group.0 = None;
     match status.success() {
         true => Ok(()),
         false => Err(io::Error::other(status.to_string())),

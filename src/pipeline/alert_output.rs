@@ -10,7 +10,6 @@ use chrono::TimeDelta;
 use crate::config::settings::AlertSettings;
 use crate::detect::{DetectionEvent, DetectionSetup, LiveCounts, LiveDetection, LiveRecord};
 use crate::model::name::SourceName;
-use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
 use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::error::RunError;
@@ -31,6 +30,8 @@ pub struct AlertOutput {
     handed_over: usize,
     /// As of the last commit.
     checkpoint: DetectionCheckpoint,
+    counts: LiveCounts,
+    lost_events: u64,
     /// The log must begin anew: it refers to other rules.
     must_replace: bool,
 }
@@ -50,10 +51,11 @@ impl AlertOutput {
         let (log, records) = DetectionLog::open(store.folder(), source, checkpoint.log)?;
         let tell_from = settings.notify.as_ref().map(|notify| notify.min_severity);
         let mut detection = LiveDetection::new(setup, settings.schema, tell_from);
-        let must_replace = match records {
-            None => true,
+        let (must_replace, lost_events) = match records {
+            None => (true, checkpoint.waiting),
             Some(mut records) => {
-                detection.replay(std::iter::from_fn(|| records.read().transpose()))?
+                let records = std::iter::from_fn(|| records.read().transpose());
+                (detection.replay(records)?, 0)
             }
         };
         let last_file = checkpoint.outputs.last().cloned();
@@ -62,10 +64,12 @@ impl AlertOutput {
             log,
             sink: sink::from_settings(&settings.output, last_file),
             checkpoint,
+            counts: LiveCounts::default(),
+            lost_events,
             notifier: settings
                 .notify
                 .as_ref()
-                .map(|notify| AlertNotifier::start(notify.command.clone(), source.as_str())),
+                .map(|notify| AlertNotifier::start(notify, source.as_str())),
             handed_over: 0,
             lateness: TimeDelta::from_std(settings.lateness).unwrap_or(TimeDelta::MAX),
             must_replace,
@@ -98,78 +102,93 @@ impl AlertOutput {
         Ok(())
     }
 
-    /// Judges what nothing earlier is expected of, where everything was read until `read_until`,
-    /// and makes it all durable.
+    /// Judges what nothing earlier is expected of, where everything was read until `read_until`.
+    /// Returns whether there are alerts to write.
+    ///
+    /// # Errors
+    /// It cannot be remembered.
+    pub fn judge(&mut self, read_until: Option<Timestamp>) -> Result<bool, StateError> {
+        let until = read_until.and_then(|read| read.checked_sub_signed(self.lateness));
+        if let Some(until) = until
+            && self.detection.judge_before(until) > 0
+        {
+            let record: LiveRecord = LiveRecord::JudgedBefore(until);
+            self.log.append(&record)?;
+        }
+        Ok(self.detection.has_lines())
+    }
+
+    /// Makes it all durable. The last commit of a run stores the whole memory: records of what was
+    /// done are only read after a run that died, so that they are not judged again with settings
+    /// that have changed since.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn commit_with(
-        &mut self,
-        read_until: Option<Timestamp>,
-        commit: fn(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
-    ) -> Result<DetectionCheckpoint, RunError> {
-        if let Some(until) = read_until.and_then(|read| read.checked_sub_signed(self.lateness)) {
-            let record: LiveRecord = LiveRecord::JudgedBefore(until);
-            self.log.append(&record)?;
-            self.detection.judge_before(until);
-        }
-        self.note_told()?;
+    pub fn commit(&mut self, is_last: bool) -> Result<DetectionCheckpoint, RunError> {
+        let told = self.notifier.as_ref().map_or(0, AlertNotifier::take_told);
+        self.note_told(told)?;
         let lines = self.detection.take_lines();
         if !lines.is_empty() {
             self.sink.append(&lines)?;
         }
-        let outputs = commit(&mut *self.sink)?;
-        let log = match self.must_replace || self.log.is_replacement_due() {
+        let outputs = match is_last {
+            true => self.sink.finish()?,
+            false => self.sink.commit()?,
+        };
+        let is_due = self.must_replace || self.log.is_replacement_due();
+        let log = match is_due || (is_last && self.log.has_grown()) {
             true => self.log.replace(&self.detection.memory())?,
             false => self.log.commit()?,
         };
         self.must_replace = false;
-        self.checkpoint = DetectionCheckpoint { log: Some(log), outputs, ..self.checkpoint };
+        self.counts = self.detection.counts();
+        let waiting = self.detection.waiting();
+        self.checkpoint =
+            DetectionCheckpoint { log: Some(log), outputs, waiting, ..self.checkpoint };
         Ok(self.checkpoint.clone())
     }
 
-    /// Notes which alerts a program has been told of since the last time.
-    fn note_told(&mut self) -> Result<bool, StateError> {
-        let told = self.notifier.as_ref().map_or(0, AlertNotifier::take_told);
+    /// Removes what no longer counts, once the checkpoint is saved, and tells of its alerts.
+    pub fn checkpoint_saved(&mut self) {
+        if let Some(notifier) = &self.notifier {
+            self.detection.untold().skip(self.handed_over).for_each(|line| notifier.tell(line));
+            self.handed_over = self.detection.untold().count();
+        }
+        self.log.remove_others();
+    }
+
+    /// What tells the program, to wait for after the last commit.
+    pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
+        self.notifier.take()
+    }
+
+    /// Makes durable that the program was told of `told` more alerts after the last commit.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn commit_told(&mut self, told: usize) -> Result<DetectionCheckpoint, StateError> {
+        self.note_told(told)?;
+        self.checkpoint.log = Some(self.log.commit()?);
+        Ok(self.checkpoint.clone())
+    }
+
+    fn note_told(&mut self, told: usize) -> Result<(), StateError> {
         if told > 0 {
             let record: LiveRecord = LiveRecord::Told(told);
             self.log.append(&record)?;
             self.detection.note_told(told);
             self.handed_over = self.handed_over.saturating_sub(told);
         }
-        Ok(told > 0)
+        Ok(())
     }
 
-    /// Removes what no longer counts, once the checkpoint is saved, and tells of its alerts.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn checkpoint_saved(&mut self) -> Result<(), StateError> {
-        if let Some(notifier) = &self.notifier {
-            self.detection.untold().skip(self.handed_over).for_each(|line| notifier.tell(line));
-            self.handed_over = self.detection.untold().count();
-        }
-        self.log.remove_others()
+    /// Events that waited to be judged, where what detection remembered is gone.
+    pub fn lost_events(&self) -> u64 {
+        self.lost_events
     }
 
-    /// Waits for a while until all alerts were told of. Returns what the checkpoint is to say then,
-    /// if it changes.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn finish_telling(&mut self) -> Result<Option<DetectionCheckpoint>, StateError> {
-        if let Some(notifier) = &mut self.notifier {
-            notifier.finish();
-        }
-        if !self.note_told()? {
-            return Ok(None);
-        }
-        self.checkpoint.log = Some(self.log.commit()?);
-        Ok(Some(self.checkpoint.clone()))
-    }
-
-    /// What this run found.
+    /// What is committed of what this run found.
     pub fn counts(&self) -> LiveCounts {
-        self.detection.counts()
+        self.counts
     }
 }

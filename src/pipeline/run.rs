@@ -31,6 +31,7 @@ use crate::pipeline::writer::{EventWriter, WriteFlow};
 use crate::sink::UnexpectedFile;
 use crate::sink::location::is_locked;
 use crate::source::DeliveryOrder;
+use crate::state::StateError;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
 
@@ -181,7 +182,13 @@ async fn pull_into<T: Transport + 'static>(
         let (writer, written) = written?;
         finish_run(writer, fetched, written, run.context.start).await
     };
-    let ended = within_grace_period(&run.stop, ended).await??;
+    let mut ended = within_grace_period(&run.stop, ended).await??;
+    if let (Some(notifier), Ok(())) = (ended.writer.take_notifier(), &ended.committed) {
+        let told = notifier.finish(&run.stop).await;
+        if told > 0 {
+            ended.committed = block_in_place(|| ended.writer.commit_told(told));
+        }
+    }
     report.set_counts(ended.writer.committed_counts(), &run.fetcher.reader.meter);
     report.set_files(&ended.writer.written_files());
     if let Some(found) = ended.writer.alert_counts() {
@@ -314,24 +321,44 @@ fn prepare<T: Transport>(
     }
     let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
     let mut output = RunOutput::new(&settings.output, last_file, attempts);
-    if let (RunMode::Incremental, Some(setup), Some(alerts)) =
-        (&run.mode, &run.context.detection, &settings.alerts)
-    {
-        let last = checkpoint.as_ref().and_then(CheckpointWriter::detection);
-        let written = checkpoint.as_ref().map_or(0, CheckpointWriter::events);
-        let judged = last.map_or(0, |last| last.events);
-        if judged < written {
-            let what = plural(written - judged, "event was", "events were");
-            report.warnings.push(format!(
-                "{what} written before without being judged; `atlaudit detect FILE` judges them"
-            ));
-        }
-        let place = (store, &settings.name);
-        output = output.with_alerts(AlertOutput::resume(setup.clone(), alerts, place, last)?);
-        processor.detection = Some(setup.clone());
+    if let Some(alerts) = resume_alerts(run, checkpoint.as_ref(), report)? {
+        output = output.with_alerts(alerts);
+        processor.detection.clone_from(&run.context.detection);
     }
     let meter = run.fetcher.reader.meter.clone();
     Ok((plan, EventWriter::new(output, processor, checkpoint, meter)))
+}
+
+/// The output of alerts, if the events are judged. What was not judged before is reported.
+fn resume_alerts<T>(
+    run: &SourceRun<T>,
+    checkpoint: Option<&CheckpointWriter>,
+    report: &mut SourceReport,
+) -> Result<Option<AlertOutput>, StateError> {
+    let SourceContext { settings, store, detection, .. } = &run.context;
+    let (RunMode::Incremental, Some(setup), Some(alerts)) =
+        (&run.mode, detection, &settings.alerts)
+    else {
+        return Ok(None);
+    };
+    let last = checkpoint.and_then(CheckpointWriter::detection);
+    let alerts = AlertOutput::resume(setup.clone(), alerts, (store, &settings.name), last)?;
+    let written = checkpoint.map_or(0, CheckpointWriter::events);
+    let unjudged = written.saturating_sub(last.map_or(0, |last| last.events));
+    if unjudged > 0 {
+        let what = plural(unjudged, "event was", "events were");
+        report.warnings.push(format!(
+            "{what} written before without being judged; `atlaudit detect FILE` judges them"
+        ));
+    }
+    if alerts.lost_events() > 0 {
+        let what = plural(alerts.lost_events(), "event that waited was", "events that waited were");
+        report.warnings.push(format!(
+            "{what} never judged, because what detection remembered is gone; `atlaudit detect \
+             FILE` judges them"
+        ));
+    }
+    Ok(Some(alerts))
 }
 
 /// Refuses a file that another source's run died on: the next run of that source truncates it to

@@ -12,6 +12,7 @@ use crate::detect::{DetectionEvent, LiveCounts};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
+use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::alert_output::AlertOutput;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;
@@ -38,15 +39,6 @@ pub struct DurableOutput {
     pub(super) export_progress: Option<ExportProgress>,
     /// How far the events were judged.
     pub(super) detection: Option<DetectionCheckpoint>,
-}
-
-/// What a commit must know of the run.
-#[derive(Debug, Clone, Copy)]
-pub struct CommitFacts<'a> {
-    /// What the run wrote and left out so far.
-    pub counts: &'a RecordCounts,
-    /// Until when everything was read.
-    pub read_until: Option<Timestamp>,
 }
 
 impl RunOutput {
@@ -110,60 +102,71 @@ impl RunOutput {
         Ok(self.alerts.as_mut().map_or(Ok(()), |alerts| alerts.add(events))?)
     }
 
-    /// Makes the responses durable, then the events, then the alerts.
+    /// Judges what nothing earlier is expected of, where everything was read until `read_until`.
+    /// Returns whether there are alerts to write.
+    ///
+    /// # Errors
+    /// It cannot be remembered.
+    pub fn judge_before(&mut self, read_until: Option<Timestamp>) -> Result<bool, RunError> {
+        Ok(self.alerts.as_mut().map_or(Ok(false), |alerts| alerts.judge(read_until))?)
+    }
+
+    /// Makes the responses durable, then the events, then the alerts. `counts` is what the run left
+    /// out so far.
     ///
     /// # Errors
     /// One of them cannot be made durable.
-    pub fn commit(&mut self, facts: CommitFacts<'_>) -> Result<DurableOutput, RunError> {
-        self.commit_with(facts, |sink| sink.commit())
+    pub fn commit(&mut self, counts: &RecordCounts) -> Result<DurableOutput, RunError> {
+        self.commit_with(counts, false)
     }
 
     /// The last commit: after it others may append to the output files.
     ///
     /// # Errors
     /// As with [`RunOutput::commit`].
-    pub fn finish(&mut self, facts: CommitFacts<'_>) -> Result<DurableOutput, RunError> {
-        self.commit_with(facts, |sink| sink.finish())
+    pub fn finish(&mut self, counts: &RecordCounts) -> Result<DurableOutput, RunError> {
+        self.commit_with(counts, true)
     }
 
     fn commit_with(
         &mut self,
-        facts: CommitFacts<'_>,
-        commit: fn(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
+        counts: &RecordCounts,
+        is_last: bool,
     ) -> Result<DurableOutput, RunError> {
+        let commit = |sink: &mut dyn LineSink| match is_last {
+            true => sink.finish(),
+            false => sink.commit(),
+        };
         let export_progress = match &mut self.attempts {
-            Some(attempts) => Some(attempts.commit_with(facts.counts, commit)?),
+            Some(attempts) => Some(attempts.commit_with(counts, commit)?),
             None => None,
         };
         let files = Some(commit(&mut *self.events)?);
         let detection = match &mut self.alerts {
-            Some(alerts) => Some(alerts.commit_with(facts.read_until, commit)?),
+            Some(alerts) => Some(alerts.commit(is_last)?),
             None => None,
         };
         Ok(DurableOutput { files, export_progress, detection })
     }
 
-    /// Cleans up after the checkpoint was saved.
-    ///
-    /// # Errors
-    /// What no longer counts cannot be removed.
-    pub fn checkpoint_saved(&mut self) -> Result<(), RunError> {
-        Ok(self.alerts.as_mut().map_or(Ok(()), AlertOutput::checkpoint_saved)?)
+    /// Cleans up after the checkpoint was saved, and tells of its alerts.
+    pub fn checkpoint_saved(&mut self) {
+        self.alerts.iter_mut().for_each(AlertOutput::checkpoint_saved);
     }
 
-    /// Waits for a while until the alerts were handed to the user's program. Returns what is to be
-    /// saved then, if anything.
+    /// What tells a program of alerts, to wait for after the last commit.
+    pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
+        self.alerts.as_mut().and_then(AlertOutput::take_notifier)
+    }
+
+    /// Makes durable that the program was told of `told` more alerts after the last commit.
     ///
     /// # Errors
     /// It cannot be remembered.
-    pub fn finish_telling(&mut self) -> Result<Option<DurableOutput>, RunError> {
-        let told = self.alerts.as_mut().map_or(Ok(None), AlertOutput::finish_telling)?;
-        let durable = |detection| DurableOutput {
-            files: None,
-            export_progress: None,
-            detection: Some(detection),
-        };
-        Ok(told.map(durable))
+    pub fn commit_told(&mut self, told: usize) -> Result<DurableOutput, RunError> {
+        let alerts = self.alerts.as_mut();
+        let detection = alerts.map(|alerts| alerts.commit_told(told)).transpose()?;
+        Ok(DurableOutput { files: None, export_progress: None, detection })
     }
 
     /// What was found, where events are judged.
@@ -234,7 +237,7 @@ impl AttemptFile {
     fn commit_with(
         &mut self,
         counts: &RecordCounts,
-        commit: fn(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
+        commit: impl FnOnce(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
     ) -> Result<ExportProgress, SinkError> {
         let (mut number, mut text) = (self.progress.lines, Vec::new());
         for mut line in self.recorder.take()? {

@@ -12,10 +12,11 @@ use crate::detect::LiveCounts;
 use crate::fetch::types::FetchMessage;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
+use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, ReleasedSource};
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::{RecordCounts, RecordProcessor, RenderedEvents};
-use crate::pipeline::run_output::{CommitFacts, DurableOutput, OpenedFiles, RunOutput};
+use crate::pipeline::run_output::{DurableOutput, OpenedFiles, RunOutput};
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
@@ -202,24 +203,39 @@ impl EventWriter {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn finish(&mut self) -> Result<(), RunError> {
-        let read_until = self.read_until();
-        let durable = self.output.finish(CommitFacts { counts: &self.counts, read_until })?;
-        self.save_checkpoint(durable)?;
-        match self.output.finish_telling()? {
-            Some(durable) => self.save_checkpoint(durable),
-            None => Ok(()),
-        }
-    }
-
-    fn commit_all(&mut self) -> Result<(), RunError> {
-        let read_until = self.read_until();
-        let durable = self.output.commit(CommitFacts { counts: &self.counts, read_until })?;
+        self.judge()?;
+        let durable = self.output.finish(&self.counts)?;
         self.save_checkpoint(durable)
     }
 
-    /// Until when the run has read and processed everything.
-    fn read_until(&self) -> Option<Timestamp> {
-        self.checkpoint.as_ref()?.read_until(self.processor.watermark)
+    fn commit_all(&mut self) -> Result<(), RunError> {
+        self.judge()?;
+        let durable = self.output.commit(&self.counts)?;
+        self.save_checkpoint(durable)
+    }
+
+    /// Judges what can be judged, where events are. An idle source may have alerts to write.
+    fn judge(&mut self) -> Result<(), RunError> {
+        let checkpoint = self.checkpoint.as_ref();
+        let read = checkpoint.and_then(|known| known.read_until(self.processor.watermark));
+        match self.output.judge_before(read)? {
+            true => self.announce_files(),
+            false => Ok(()),
+        }
+    }
+
+    /// What tells a program of alerts, to wait for after the last commit.
+    pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
+        self.output.take_notifier()
+    }
+
+    /// Makes durable that the program was told of `told` more alerts after the last commit.
+    ///
+    /// # Errors
+    /// It is told of them again.
+    pub fn commit_told(&mut self, told: usize) -> Result<(), RunError> {
+        let durable = self.output.commit_told(told)?;
+        self.save_checkpoint(durable)
     }
 
     fn announce(&mut self) -> Result<AnnouncedOutput<'_>, RunError> {
@@ -242,7 +258,7 @@ impl EventWriter {
     fn save_checkpoint(&mut self, durable: DurableOutput) -> Result<(), RunError> {
         if let Some(checkpoint) = &mut self.checkpoint {
             checkpoint.save(&mut self.processor, self.uncommitted_events, durable)?;
-            self.output.checkpoint_saved()?;
+            self.output.checkpoint_saved();
             self.meter.record_checkpoint(chrono::Utc::now());
         }
         self.meter.committed.add(self.uncommitted_events);

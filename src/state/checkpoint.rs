@@ -144,6 +144,9 @@ pub struct DetectionCheckpoint {
     /// [`Checkpoint::events`] of the last commit of a run that judged them; later ones were written
     /// without being judged.
     pub events: u64,
+    /// Events that wait to be judged.
+    #[serde(default)]
+    pub waiting: u64,
 }
 
 /// An event query that the server runs for us.

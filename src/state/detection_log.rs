@@ -189,7 +189,7 @@ impl DetectionLog {
         let path = self.path_of(generation);
         let failed = |error| StateError::io("write", &path, error);
         create_private_folder(&self.folder).map_err(failed)?;
-        let prefix = format!(".{}~", self.source);
+        let prefix = temporary_prefix(self.source.as_str());
         let replacement = FileReplacement::new(&path, Durability::FileAndDir).named(&prefix, "");
         let written = replacement.write(|out| {
             pack(out, |out| {
@@ -209,23 +209,38 @@ impl DetectionLog {
         Ok(self.position)
     }
 
-    /// Removes the files that do not count, once the checkpoint is saved.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn remove_others(&self) -> Result<(), StateError> {
-        let read = |error| StateError::io("read", &self.folder, error);
-        let prefixes = [format!("{}~", self.source), format!(".{}~", self.source)];
+    /// Whether anything was added since the file began.
+    pub fn has_grown(&self) -> bool {
+        self.position.length > self.position.base || !self.records.is_empty()
+    }
+
+    /// Removes the files that do not count, once the checkpoint is saved. One that cannot be
+    /// removed only takes room.
+    pub fn remove_others(&self) {
         let own = self.path();
-        for entry in fs::read_dir(&self.folder).map_err(read)? {
-            let path = entry.map_err(read)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path != own && prefixes.iter().any(|prefix| name.starts_with(prefix)) {
-                fs::remove_file(&path).map_err(|error| StateError::io("remove", &path, error))?;
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path != own
+                && self.is_ours(&entry.file_name().to_string_lossy())
+                && let Err(error) = fs::remove_file(&path)
+            {
+                tracing::info!(path = %path.display(), %error, "cannot remove an old file");
             }
         }
-        Ok(())
     }
+
+    /// Whether we gave a file this name: people may put one aside.
+    fn is_ours(&self, name: &str) -> bool {
+        let source = self.source.as_str();
+        let generation = name.strip_prefix(source).and_then(|rest| rest.strip_prefix('~'));
+        let generation = generation.and_then(|rest| rest.strip_suffix(".zst"));
+        let is_generation = generation.is_some_and(|number| number.parse::<u64>().is_ok());
+        is_generation || name.starts_with(&temporary_prefix(source))
+    }
+}
+
+fn temporary_prefix(source: &str) -> String {
+    format!(".{source}~")
 }
 
 /// Writes one frame.

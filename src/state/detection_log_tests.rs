@@ -61,10 +61,15 @@ fn a_new_file_takes_the_place_of_one_that_grew_and_the_old_one_stays_until_then(
     // The run dies before its checkpoint: the old one counts.
     assert_eq!(records(state.path(), second), ["memory", "one", "two"]);
     fs::write(state.path().join("detection/.acme~tmp"), "").unwrap();
-    fs::write(state.path().join("detection/other~1.zst"), "").unwrap();
+    let put_aside = ["acme~1.zst.damaged", "other~1.zst"];
+    put_aside.iter().for_each(|name| {
+        fs::write(state.path().join("detection").join(name), "").unwrap();
+    });
+    fs::create_dir(state.path().join("detection/acme~9.zst")).unwrap();
     let (now, _) = log(state.path(), Some(third));
-    now.remove_others().unwrap();
-    assert_eq!(files(state.path()), ["acme~2.zst", "other~1.zst"]);
+    now.remove_others();
+    let left = ["acme~1.zst.damaged", "acme~2.zst", "acme~9.zst", "other~1.zst"];
+    assert_eq!(files(state.path()), left);
     assert_eq!(records(state.path(), third), ["all of it"]);
 }
 

@@ -103,6 +103,12 @@ impl StateError {
             StateError::Newer { .. } => {
                 "use the newer atlaudit that wrote it; the file was left as it is"
             }
+            StateError::Damaged { path, .. }
+                if path.extension().is_some_and(|end| end == "zst") =>
+            {
+                "the file was left as it is; restore it from a backup, or move it away: detection \
+                 then begins to learn again, and events that waited are not judged"
+            }
             StateError::Damaged { .. } if is_of_export => {
                 "the file was left as it is; restore it from a backup, or start the export again \
                  in another folder"

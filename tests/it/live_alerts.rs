@@ -70,6 +70,11 @@ fn alerts_are_those_of_detect_and_are_told_in_the_summary() {
         let start = Utc::now();
         site.ok(&["pull"]);
         assert!(assert_alerts(&site, "acme", start, "later pull") >= alerts);
+        // All of it is stored: nothing is judged again by the next run, whose settings may differ.
+        let state = fs::read(site.state().join("acme.json")).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        let log = &state["detection"]["log"];
+        assert!(log["base"].is_u64() && log["length"] == log["base"], "{log}");
     }
 }
 
@@ -125,14 +130,21 @@ fn each_alert_is_written_once_in_packed_and_rotated_files() {
 
 /// Sets a program that appends each alert to `told.jsonl`.
 fn tell_to_file(site: &mut Site) {
-    let path = site.path("told.jsonl").display().to_string();
-    let program = format!("cat >> '{path}'");
+    let program = appending(site);
     tell(site, &["sh", "-c", &program]);
 }
 
+fn appending(site: &Site) -> String {
+    format!("cat >> '{}'", site.path("told.jsonl").display())
+}
+
 fn tell(site: &mut Site, command: &[&str]) {
-    let notify = format!("[detect.notify]\ncommand = {command:?}\nmin_severity = 'low'\n");
-    site.set_detect(&format!("{DETECT}{notify}"));
+    tell_from(site, command, "low", "");
+}
+
+fn tell_from(site: &mut Site, command: &[&str], severity: &str, more: &str) {
+    let notify = format!("[detect.notify]\ncommand = {command:?}\nmin_severity = '{severity}'\n");
+    site.set_detect(&format!("{DETECT}{notify}{more}"));
 }
 
 /// The alerts that a program is to be told of.
@@ -200,6 +212,71 @@ fn a_program_is_told_at_least_once_wherever_a_run_dies() {
 }
 
 #[test]
+fn what_waits_for_a_program_is_told_whatever_settings_change_meanwhile() {
+    let mut site = site(80, "none", "never");
+    // It takes three alerts and then fails.
+    let path = site.path("told.jsonl").display().to_string();
+    let picky = format!("test $(cat '{path}' 2>/dev/null | wc -l) -lt 3 && cat >> '{path}'");
+    tell(&mut site, &["sh", "-c", &picky]);
+    site.ok(&["pull", "acme", "--max-events", "60"]);
+    site.ok(&["pull", "acme"]);
+    let wanted = to_tell(&site);
+    assert_eq!(told(&site), wanted[..3]);
+    let except = "[[detect.except]]\nrule = 'unusual_administration'\nreason = 'x'\n";
+    let program = appending(&site);
+    tell_from(&mut site, &["sh", "-c", &program], "critical", except);
+    site.ok(&["pull", "acme"]);
+    assert_eq!(told(&site), wanted, "they waited before the settings changed");
+    // Who is told from now on is not told of what was before.
+    let mut late = self::site(80, "none", "never");
+    late.ok(&["pull", "acme"]);
+    tell_to_file(&mut late);
+    late.ok(&["pull", "acme"]);
+    assert!(told(&late).is_empty());
+}
+
+#[test]
+fn a_hanging_program_holds_up_no_stop_and_is_killed() {
+    let mut site = site(40, "none", "never");
+    let mark = format!("{}.5", 100_000 + fastrand::u32(..100_000));
+    let script = format!("sleep {mark} & wait");
+    tell(&mut site, &["sh", "-c", &script]);
+    let lives = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        lines.filter(|line| String::from_utf8_lossy(line).contains(&mark)).count()
+    };
+    let mut running = site.start(&["pull", "acme"]);
+    while lives() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    running.signal("TERM");
+    let run = running.end();
+    assert_eq!(run.code, 0, "everything was read: {}", run.stderr);
+    assert!(run.stderr.contains("40 events from acme"), "{}", run.stderr);
+    assert_eq!(lives(), 0, "the program lives on");
+}
+
+#[test]
+fn an_idle_pull_that_dies_while_it_writes_alerts_leaves_nothing() {
+    let mut site = site(150, "none", "never");
+    site.ok(&["pull", "acme"]);
+    let before = saved(&site, "acme-alerts");
+    // What waited is judged now.
+    site.set_detect(&DETECT.replace("24h", "10m"));
+    site.set_env("ATLAUDIT_CRASH_AT", "HalfAppended");
+    assert_ne!(site.run(&["pull", "acme"]).code, 0);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    let start = Utc::now();
+    site.ok(&["pull", "acme"]);
+    assert!(saved(&site, "acme-alerts").len() > before.len());
+    assert_alerts(&site, "acme", start, "after it");
+    let names = fs::read_dir(site.path("out")).unwrap().map(|entry| entry.unwrap().file_name());
+    let aside = names.filter(|name| name.to_string_lossy().contains(".unfinished-")).count();
+    assert_eq!(aside, 0, "own alerts were moved aside");
+}
+
+#[test]
 fn detection_that_cannot_work_is_refused_before_anything_is_read() {
     let mut site = Site::of(3, 0);
     for (detect, words) in [
@@ -243,16 +320,22 @@ fn check_tries_what_alerts_need() {
 
 #[test]
 fn what_detection_remembers_is_guarded_like_a_checkpoint() {
-    let site = site(40, "none", "never");
+    let site = site(150, "none", "never");
     site.ok(&["pull", "acme"]);
-    let log = site.state().join("detection/acme~1.zst");
+    let mut logs = fs::read_dir(site.state().join("detection")).unwrap();
+    let log = logs.next().unwrap().unwrap().path();
+    let name = log.file_name().unwrap().to_str().unwrap().to_owned();
     let whole = fs::read(&log).unwrap();
     fs::write(&log, &whole[..whole.len() - 1]).unwrap();
-    site.run(&["pull", "acme"]).fails(7, &["acme~1.zst", "is damaged", "its end is missing"]);
-    // The way out that the hint names.
-    fs::remove_file(&log).unwrap();
+    site.run(&["pull", "acme"]).fails(7, &[&name, "is damaged", "its end is missing"]);
+    // The way out that the hint names. What was put aside stays.
+    let aside = site.state().join(format!("detection/{name}.damaged"));
+    fs::rename(&log, &aside).unwrap();
     let run = site.ok(&["pull", "acme"]);
     assert!(run.stderr.contains("it begins to learn again"), "{}", run.stderr);
+    assert!(run.stderr.contains("that waited were never judged"), "{}", run.stderr);
+    assert!(aside.exists());
+    assert!(!site.ok(&["pull", "acme"]).stderr.contains("never judged"), "told once");
 }
 
 #[test]
