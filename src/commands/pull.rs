@@ -10,6 +10,7 @@ use crate::collect::collector::{CollectOptions, SourceCollector};
 use crate::collect::connector::SourceConnector;
 use crate::collect::metrics::MetricsFile;
 use crate::collect::{signals, summary};
+use crate::commands::saved_detection::load_setup;
 use crate::config::env::ProcessEnv;
 use crate::config::request::{PullRequest, ReportTarget};
 use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings};
@@ -101,12 +102,9 @@ pub fn load_detection(
     request: &PullRequest,
     console: &StderrConsole,
 ) -> Result<Option<Arc<DetectionSetup>>, AppError> {
-    let Some(settings) = &request.detect else {
-        return Ok(None);
-    };
-    let setup = DetectionSetup::load(settings.clone(), request.now)?;
-    setup.warnings().into_iter().for_each(|warning| console.warn(warning));
-    Ok(Some(Arc::new(setup)))
+    let settings = request.detect.clone();
+    let setup = settings.map(|settings| load_setup(settings, request.now, console));
+    Ok(setup.transpose()?.map(Arc::new))
 }
 
 /// Prints the heads of the table that the events are shown in, if there is one.
