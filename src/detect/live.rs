@@ -17,18 +17,18 @@ use crate::model::time::Timestamp;
 /// The most events that wait. Where more do, the earliest are judged.
 const MAX_WAITING: usize = 50_000;
 
-/// The most alerts that wait to be handed to a program. Where more do, the newest are not.
-const MAX_UNTOLD: usize = 1000;
+/// The most alerts that wait for the program of `notify`. Newer ones are not sent to it.
+const MAX_UNDELIVERED: usize = 1000;
 
 /// Judges the events of one source.
 #[derive(Debug)]
 pub struct LiveDetection {
     setup: Arc<DetectionSetup>,
     schema: AlertSchema,
-    /// The least severity of alerts that are handed to a program, if any are.
-    tell_from: Option<AlertSeverity>,
+    /// The lowest severity of alerts that are sent to the program of `notify`, if there is one.
+    notify_from: Option<AlertSeverity>,
     memory: LiveMemory,
-    /// The lines of alerts that nobody took yet.
+    /// The lines of alerts that are not written yet.
     lines: Vec<u8>,
     counts: LiveCounts,
     /// What earlier runs had forgotten and left out.
@@ -43,8 +43,8 @@ pub struct LiveMemory {
     state: DetectionState,
     /// Events that are not judged yet.
     waiting: Vec<DetectionEvent>,
-    /// The lines of alerts that were not handed to a program yet.
-    untold: VecDeque<String>,
+    /// The lines of alerts that are not delivered to the program of `notify` yet.
+    undelivered: VecDeque<String>,
 }
 
 /// Something that was done, in a form that is stored. `M` is [`LiveMemory`] or a reference to it.
@@ -57,8 +57,8 @@ pub enum LiveRecord<M = LiveMemory> {
     Event(DetectionEvent),
     /// Everything that happened before this was judged.
     JudgedBefore(#[serde(with = "chrono::serde::ts_microseconds")] Timestamp),
-    /// So many alerts were handed to a program.
-    Told(usize),
+    /// So many alerts were delivered, the oldest first.
+    Delivered(usize),
 }
 
 /// What a run found.
@@ -74,24 +74,24 @@ pub struct LiveCounts {
     pub forgotten: u64,
     /// Events and groups that correlations left out to keep memory bounded.
     pub uncorrelated: u64,
-    /// Alerts that are never handed to a program, because too many waited.
-    pub untold: u64,
+    /// Alerts that are never sent to the program of `notify`, because too many waited.
+    pub undelivered: u64,
 }
 
 impl LiveDetection {
-    /// Begins without any memory. Alerts are written in `schema`; those of `tell_from` on wait
-    /// until they are handed to a program.
+    /// Begins without any memory. Alerts are written in `schema`; those of `notify_from` on wait
+    /// until they are delivered.
     pub fn new(
         setup: Arc<DetectionSetup>,
         schema: AlertSchema,
-        tell_from: Option<AlertSeverity>,
+        notify_from: Option<AlertSeverity>,
     ) -> LiveDetection {
         let memory = LiveMemory { rules: setup.rules.keys(), ..LiveMemory::default() };
         let counts = LiveCounts::default();
         LiveDetection {
             setup,
             schema,
-            tell_from,
+            notify_from,
             memory,
             lines: Vec::new(),
             counts,
@@ -124,14 +124,14 @@ impl LiveDetection {
                 LiveRecord::JudgedBefore(time) => {
                     self.judge_before(time);
                 }
-                LiveRecord::Told(count) => self.note_told(count),
+                LiveRecord::Delivered(count) => self.note_delivered(count),
             }
         }
         self.lines.clear();
         self.before = self.counts();
         self.counts = LiveCounts::default();
-        if self.tell_from.is_none() {
-            self.memory.untold.clear();
+        if self.notify_from.is_none() {
+            self.memory.undelivered.clear();
         }
         Ok(recorded != current)
     }
@@ -176,14 +176,14 @@ impl LiveDetection {
         std::mem::take(&mut self.lines)
     }
 
-    /// The lines of alerts that were not handed to a program yet, the oldest first.
-    pub fn untold(&self) -> impl Iterator<Item = &String> {
-        self.memory.untold.iter()
+    /// The lines of alerts that are not delivered yet, the oldest first.
+    pub fn undelivered(&self) -> impl Iterator<Item = &String> {
+        self.memory.undelivered.iter()
     }
 
-    /// Notes that the oldest `count` of them were.
-    pub fn note_told(&mut self, count: usize) {
-        self.memory.untold.drain(..count.min(self.memory.untold.len()));
+    /// Notes that the oldest `count` of them were delivered.
+    pub fn note_delivered(&mut self, count: usize) {
+        self.memory.undelivered.drain(..count.min(self.memory.undelivered.len()));
     }
 
     /// What this run found.
@@ -214,14 +214,14 @@ impl LiveDetection {
                 }
                 let start = self.lines.len();
                 self.schema.append_line(&alert, &mut self.lines);
-                if self.tell_from.is_some_and(|least| alert.severity >= least) {
-                    match self.memory.untold.len() < MAX_UNTOLD {
+                if self.notify_from.is_some_and(|least| alert.severity >= least) {
+                    match self.memory.undelivered.len() < MAX_UNDELIVERED {
                         true => {
                             let line = self.lines.get(start..).unwrap_or_default();
                             let line = String::from_utf8_lossy(line).into_owned();
-                            self.memory.untold.push_back(line);
+                            self.memory.undelivered.push_back(line);
                         }
-                        false => self.counts.untold += 1,
+                        false => self.counts.undelivered += 1,
                     }
                 }
             }

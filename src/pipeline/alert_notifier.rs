@@ -1,7 +1,7 @@
-//! Hands alerts to a program of the user, one after the other, each on its standard input.
+//! Sends alerts to a program of the user, one after the other, each on its standard input.
 //!
-//! At least once: an alert counts as told when the program ended well. The first failure ends the
-//! telling of this run; a later run goes on. Nothing here holds the reading back.
+//! Delivery is at least once: an alert is delivered when the program exits with 0. The first failure
+//! ends the deliveries of this run; the next run resumes. Reading and writing never wait for it.
 
 use std::io;
 use std::process::Stdio;
@@ -25,15 +25,15 @@ use crate::pipeline::stop::{StopRequest, wait_for_stop};
 /// How long the program may take for one alert.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long the end of a run waits for alerts that were not told yet.
+/// How long the end of a run waits for alerts that are not delivered yet.
 const LAST_WAIT: Duration = Duration::from_secs(30);
 
-/// Tells a program of alerts, in a task of its own.
+/// Sends alerts to a program, in a task of its own.
 #[derive(Debug)]
 pub struct AlertNotifier {
     /// Bounded by how many alerts wait in the memory of detection.
     sender: Option<UnboundedSender<String>>,
-    told: Arc<AtomicUsize>,
+    delivered: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -41,27 +41,27 @@ impl AlertNotifier {
     /// Starts the task, for the alerts of `source`.
     pub fn start(notify: &NotifySettings, source: &str) -> AlertNotifier {
         let (sender, receiver) = unbounded_channel();
-        let told = Arc::new(AtomicUsize::new(0));
-        let task = tell_all(notify.clone(), source.to_owned(), receiver, told.clone());
+        let delivered = Arc::new(AtomicUsize::new(0));
+        let task = deliver_all(notify.clone(), source.to_owned(), receiver, delivered.clone());
         let task = Handle::current().spawn(task);
-        AlertNotifier { sender: Some(sender), told, task }
+        AlertNotifier { sender: Some(sender), delivered, task }
     }
 
-    /// Hands over the line of an alert.
-    pub fn tell(&self, line: &str) {
+    /// Queues the line of an alert.
+    pub fn send(&self, line: &str) {
         if let Some(sender) = &self.sender {
-            // After a failure nobody listens: the next run hands it over again.
+            // After a failure the receiver is gone: the next run sends the alert again.
             let _ = sender.send(line.to_owned());
         }
     }
 
-    /// How many were told since the last time.
-    pub fn take_told(&self) -> usize {
-        self.told.swap(0, Ordering::SeqCst)
+    /// Returns how many alerts were delivered since the last call.
+    pub fn take_delivered(&self) -> usize {
+        self.delivered.swap(0, Ordering::SeqCst)
     }
 
-    /// Waits until all were told, for a while, unless a signal comes. Returns how many were told
-    /// since the last time.
+    /// Waits until all alerts are delivered, at most [`LAST_WAIT`] and until a signal comes. Returns
+    /// how many were delivered since the last call of [`AlertNotifier::take_delivered`].
     pub async fn finish(mut self, stop: &watch::Receiver<StopRequest>) -> usize {
         self.sender = None;
         let mut stop = stop.clone();
@@ -74,7 +74,7 @@ impl AlertNotifier {
             // Waited for, so that the program is killed before ours ends.
             let _ = (&mut self.task).await;
         }
-        self.take_told()
+        self.take_delivered()
     }
 }
 
@@ -96,17 +96,17 @@ impl Drop for ProgramGroup {
     }
 }
 
-async fn tell_all(
+async fn deliver_all(
     notify: NotifySettings,
     source: String,
     mut lines: UnboundedReceiver<String>,
-    told: Arc<AtomicUsize>,
+    delivered: Arc<AtomicUsize>,
 ) {
     while let Some(line) = lines.recv().await {
-        let result = timeout(LIMIT, tell_one(&notify, &line)).await;
+        let result = timeout(LIMIT, deliver(&notify, &line)).await;
         let fault = match result {
             Ok(Ok(())) => {
-                told.fetch_add(1, Ordering::SeqCst);
+                delivered.fetch_add(1, Ordering::SeqCst);
                 continue;
             }
             Ok(Err(error)) => error.to_string(),
@@ -115,7 +115,7 @@ async fn tell_all(
         tracing::warn!(
             source,
             "the program `{}` of `[detect.notify]` failed: {}; alerts stay in their file, and the \
-             next run hands over this one and what follows again",
+             next run sends this one and later ones again",
             printable(notify.command.first().map_or("", String::as_str)),
             printable(&fault)
         );
@@ -123,7 +123,7 @@ async fn tell_all(
     }
 }
 
-async fn tell_one(notify: &NotifySettings, line: &str) -> io::Result<()> {
+async fn deliver(notify: &NotifySettings, line: &str) -> io::Result<()> {
     let NotifySettings { command, hidden, .. } = notify;
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
@@ -142,7 +142,7 @@ async fn tell_one(notify: &NotifySettings, line: &str) -> io::Result<()> {
     let mut group = ProgramGroup(id.and_then(Pid::from_raw));
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(line.as_bytes()).await {
-            // It need not read what it is told.
+            // The program need not read its input.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
             _ => {}
         }

@@ -26,13 +26,13 @@ pub struct AlertOutput {
     sink: Box<dyn LineSink>,
     lateness: TimeDelta,
     notifier: Option<AlertNotifier>,
-    /// How many of the alerts that wait for a program were handed to the notifier.
-    handed_over: usize,
+    /// How many of the undelivered alerts were sent to the notifier.
+    sent: usize,
     /// As of the last commit.
     checkpoint: DetectionCheckpoint,
     counts: LiveCounts,
     lost_events: u64,
-    /// The log must begin anew: it refers to other rules.
+    /// The log must be replaced: it refers to other rules, or cannot be continued.
     must_replace: bool,
 }
 
@@ -49,8 +49,8 @@ impl AlertOutput {
     ) -> Result<AlertOutput, StateError> {
         let checkpoint = last.cloned().unwrap_or_default();
         let (log, records) = DetectionLog::open(store.folder(), source, checkpoint.log)?;
-        let tell_from = settings.notify.as_ref().map(|notify| notify.min_severity);
-        let mut detection = LiveDetection::new(setup, settings.schema, tell_from);
+        let notify_from = settings.notify.as_ref().map(|notify| notify.min_severity);
+        let mut detection = LiveDetection::new(setup, settings.schema, notify_from);
         let (must_replace, lost_events) = match records {
             None => (true, checkpoint.waiting),
             Some(mut records) => {
@@ -70,7 +70,7 @@ impl AlertOutput {
                 .notify
                 .as_ref()
                 .map(|notify| AlertNotifier::start(notify, source.as_str())),
-            handed_over: 0,
+            sent: 0,
             lateness: TimeDelta::from_std(settings.lateness).unwrap_or(TimeDelta::MAX),
             must_replace,
         })
@@ -125,8 +125,8 @@ impl AlertOutput {
     /// # Errors
     /// A file cannot be written.
     pub fn commit(&mut self, is_last: bool) -> Result<DetectionCheckpoint, RunError> {
-        let told = self.notifier.as_ref().map_or(0, AlertNotifier::take_told);
-        self.note_told(told)?;
+        let delivered = self.notifier.as_ref().map_or(0, AlertNotifier::take_delivered);
+        self.note_delivered(delivered)?;
         let lines = self.detection.take_lines();
         if !lines.is_empty() {
             self.sink.append(&lines)?;
@@ -148,36 +148,31 @@ impl AlertOutput {
         Ok(self.checkpoint.clone())
     }
 
-    /// Removes what no longer counts, once the checkpoint is saved, and tells of its alerts.
+    /// Removes files that no longer count, once the checkpoint is saved, and sends its alerts to the
+    /// program of `notify`.
     pub fn checkpoint_saved(&mut self) {
         if let Some(notifier) = &self.notifier {
-            self.detection.untold().skip(self.handed_over).for_each(|line| notifier.tell(line));
-            self.handed_over = self.detection.untold().count();
+            self.detection.undelivered().skip(self.sent).for_each(|line| notifier.send(line));
+            self.sent = self.detection.undelivered().count();
         }
         self.log.remove_others();
     }
 
-    /// What tells the program, to wait for after the last commit.
+    /// The notifier, to wait for after the last commit.
     pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
         self.notifier.take()
     }
 
-    /// Makes durable that the program was told of `told` more alerts after the last commit.
+    /// Notes that `count` more alerts were delivered. The next commit saves it.
     ///
     /// # Errors
-    /// What the file system says.
-    pub fn commit_told(&mut self, told: usize) -> Result<DetectionCheckpoint, StateError> {
-        self.note_told(told)?;
-        self.checkpoint.log = Some(self.log.commit()?);
-        Ok(self.checkpoint.clone())
-    }
-
-    fn note_told(&mut self, told: usize) -> Result<(), StateError> {
-        if told > 0 {
-            let record: LiveRecord = LiveRecord::Told(told);
+    /// It cannot be written as bytes.
+    pub fn note_delivered(&mut self, count: usize) -> Result<(), StateError> {
+        if count > 0 {
+            let record: LiveRecord = LiveRecord::Delivered(count);
             self.log.append(&record)?;
-            self.detection.note_told(told);
-            self.handed_over = self.handed_over.saturating_sub(told);
+            self.detection.note_delivered(count);
+            self.sent = self.sent.saturating_sub(count);
         }
         Ok(())
     }

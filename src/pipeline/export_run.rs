@@ -79,7 +79,7 @@ impl ExportRun {
         let output = RunOutput::new(&context.settings.output, last_file, Some(attempts));
         let mut writer = EventWriter::new(output, processor, Some(checkpoint), Arc::default());
         writer.open()?;
-        writer.finish()
+        writer.finish().map(|_| ())
     }
 }
 

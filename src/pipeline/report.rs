@@ -226,10 +226,10 @@ impl SourceReport {
         let notes =
             DetectionNotes { excepted, undated, forgotten, uncorrelated, is_learning: false };
         self.warnings.extend(notes.warnings());
-        if found.untold > 0 {
+        if found.undelivered > 0 {
             self.warnings.push(format!(
-                "{} not handed to the program of `[detect.notify]`: too many wait for it",
-                plural(found.untold, "alert is", "alerts are")
+                "{} not sent to the program of `[detect.notify]`: too many wait for it",
+                plural(found.undelivered, "alert is", "alerts are")
             ));
         }
         if found.judged_early > 0 {

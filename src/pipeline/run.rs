@@ -18,6 +18,7 @@ use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
 use crate::model::text::plural;
 use crate::model::time::{Timestamp, Window};
+use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::alert_output::AlertOutput;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource, scope};
 use crate::pipeline::error::RunError;
@@ -133,6 +134,8 @@ struct FinishedRun {
     written: Result<WriteEnd, RunError>,
     /// Whether what was written is durable.
     committed: Result<(), RunError>,
+    /// Its alerts may not all be delivered yet. Only after a commit.
+    notifier: Option<AlertNotifier>,
     /// Whether everything was read, written and committed.
     is_complete: bool,
 }
@@ -183,10 +186,10 @@ async fn pull_into<T: Transport + 'static>(
         finish_run(writer, fetched, written, run.context.start).await
     };
     let mut ended = within_grace_period(&run.stop, ended).await??;
-    if let (Some(notifier), Ok(())) = (ended.writer.take_notifier(), &ended.committed) {
-        let told = notifier.finish(&run.stop).await;
-        if told > 0 {
-            ended.committed = block_in_place(|| ended.writer.commit_told(told));
+    if let Some(notifier) = ended.notifier.take() {
+        let delivered = notifier.finish(&run.stop).await;
+        if delivered > 0 {
+            ended.committed = block_in_place(|| ended.writer.finish_notified(delivered));
         }
     }
     report.set_counts(ended.writer.committed_counts(), &run.fetcher.reader.meter);
@@ -260,9 +263,13 @@ async fn finish_run(
         if is_all {
             writer.mark_complete(start);
         }
-        let committed = match &written {
+        let finished = match &written {
             Ok(_) | Err(RunError::Interrupted) => writer.finish(),
-            Err(_) => Ok(()),
+            Err(_) => Ok(None),
+        };
+        let (committed, notifier) = match finished {
+            Ok(notifier) => (Ok(()), notifier),
+            Err(error) => (Err(error), None),
         };
         FinishedRun {
             writer,
@@ -270,6 +277,7 @@ async fn finish_run(
             written,
             is_complete: is_all && committed.is_ok(),
             committed,
+            notifier,
         }
     };
     Ok(tokio::task::spawn_blocking(finish).await?)

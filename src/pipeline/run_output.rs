@@ -149,24 +149,22 @@ impl RunOutput {
         Ok(DurableOutput { files, export_progress, detection })
     }
 
-    /// Cleans up after the checkpoint was saved, and tells of its alerts.
+    /// Cleans up after the checkpoint was saved, and sends its alerts to the program of `notify`.
     pub fn checkpoint_saved(&mut self) {
         self.alerts.iter_mut().for_each(AlertOutput::checkpoint_saved);
     }
 
-    /// What tells a program of alerts, to wait for after the last commit.
+    /// The notifier, to wait for after the last commit.
     pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
         self.alerts.as_mut().and_then(AlertOutput::take_notifier)
     }
 
-    /// Makes durable that the program was told of `told` more alerts after the last commit.
+    /// Notes that `count` more alerts were delivered. The next commit saves it.
     ///
     /// # Errors
-    /// It cannot be remembered.
-    pub fn commit_told(&mut self, told: usize) -> Result<DurableOutput, RunError> {
-        let alerts = self.alerts.as_mut();
-        let detection = alerts.map(|alerts| alerts.commit_told(told)).transpose()?;
-        Ok(DurableOutput { files: None, export_progress: None, detection })
+    /// It cannot be written as bytes.
+    pub fn note_delivered(&mut self, count: usize) -> Result<(), RunError> {
+        Ok(self.alerts.as_mut().map_or(Ok(()), |alerts| alerts.note_delivered(count))?)
     }
 
     /// What was found, where events are judged.

@@ -198,14 +198,26 @@ impl EventWriter {
         self.commit_all()
     }
 
-    /// The last commit: after it others may append to the output files.
+    /// The last commit: after it others may append to the output files. Returns the notifier whose
+    /// alerts may not all be delivered yet, for [`EventWriter::finish_notified`].
     ///
     /// # Errors
     /// The checkpoint has not moved.
-    pub fn finish(&mut self) -> Result<(), RunError> {
+    pub fn finish(&mut self) -> Result<Option<AlertNotifier>, RunError> {
         self.judge()?;
         let durable = self.output.finish(&self.counts)?;
-        self.save_checkpoint(durable)
+        self.save_checkpoint(durable)?;
+        Ok(self.output.take_notifier())
+    }
+
+    /// Commits once more after [`EventWriter::finish`], to save that `delivered` more alerts were
+    /// delivered. Never after a failed output: the checkpoint would claim events that are not there.
+    ///
+    /// # Errors
+    /// These alerts are sent again by the next run.
+    pub fn finish_notified(&mut self, delivered: usize) -> Result<(), RunError> {
+        self.output.note_delivered(delivered)?;
+        self.finish().map(|_| ())
     }
 
     fn commit_all(&mut self) -> Result<(), RunError> {
@@ -222,20 +234,6 @@ impl EventWriter {
             true => self.announce_files(),
             false => Ok(()),
         }
-    }
-
-    /// What tells a program of alerts, to wait for after the last commit.
-    pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
-        self.output.take_notifier()
-    }
-
-    /// Makes durable that the program was told of `told` more alerts after the last commit.
-    ///
-    /// # Errors
-    /// It is told of them again.
-    pub fn commit_told(&mut self, told: usize) -> Result<(), RunError> {
-        let durable = self.output.commit_told(told)?;
-        self.save_checkpoint(durable)
     }
 
     fn announce(&mut self) -> Result<AnnouncedOutput<'_>, RunError> {

@@ -153,7 +153,7 @@ impl DetectionLog {
     /// Whether a new file should take the place of this one.
     pub fn is_replacement_due(&self) -> bool {
         let LogPosition { length, base, .. } = self.position;
-        self.file.is_none() || length - base > base.max(MIN_GROWTH)
+        self.file.is_none() || length.saturating_sub(base) > base.max(MIN_GROWTH)
     }
 
     /// Makes the records durable.

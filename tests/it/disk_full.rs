@@ -6,6 +6,7 @@ use std::fs;
 use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 
+use crate::live_alerts;
 use crate::support::{Run, Site, assert_file_complete, org_ids};
 
 /// Some 400 KiB of events into the file `acme`, ten a page.
@@ -47,6 +48,19 @@ fn a_full_disk_in_the_first_pull() {
     site.ok(&["pull", "acme", "--report", "report.json"]);
     is_whole(&site);
     assert_eq!(total + reported(&site), 300);
+}
+
+#[test]
+fn a_full_disk_loses_no_event_while_a_program_is_notified() {
+    let mut site = site();
+    site.set("acme", "page_size", 5);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "20000");
+    let notify = "[detect.notify]\ncommand = ['sh', '-c', 'sleep 0.2']\nmin_severity = 'low'\n";
+    site.set_detect(&format!("{}{notify}", live_alerts::DETECT));
+    // The last alerts are delivered after the last commit, and the events after it failed.
+    limited(&site, 250, "").fails(8, &["write the output file"]);
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
 }
 
 #[test]

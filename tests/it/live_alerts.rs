@@ -56,7 +56,7 @@ pub fn assert_alerts(site: &Site, source: &str, last: DateTime<Utc>, what: &str)
 }
 
 #[test]
-fn alerts_are_those_of_detect_and_are_told_in_the_summary() {
+fn alerts_are_those_of_detect_and_the_summary_counts_them() {
     let site = site(150, "none", "never");
     let start = Utc::now();
     let run = site.ok(&["pull"]);
@@ -89,7 +89,7 @@ fn what_comes_later_than_events_wait_is_judged_once() {
     }
     let alerts = site.read("out/acme-alerts.jsonl").trees();
     let ids: BTreeSet<_> = alerts.iter().map(|alert| alert["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), alerts.len(), "an alert is told twice");
+    assert_eq!(ids.len(), alerts.len(), "an alert is written twice");
 }
 
 /// Runs that die at each passage after the other, each in a site of its own.
@@ -128,111 +128,111 @@ fn each_alert_is_written_once_in_packed_and_rotated_files() {
     crash_everywhere("gzip", "2KiB");
 }
 
-/// Sets a program that appends each alert to `told.jsonl`.
-fn tell_to_file(site: &mut Site) {
+/// Sets a program that appends each alert to `notified.jsonl`.
+fn notify_file(site: &mut Site) {
     let program = appending(site);
-    tell(site, &["sh", "-c", &program]);
+    notify(site, &["sh", "-c", &program]);
 }
 
 fn appending(site: &Site) -> String {
-    format!("cat >> '{}'", site.path("told.jsonl").display())
+    format!("cat >> '{}'", site.path("notified.jsonl").display())
 }
 
-fn tell(site: &mut Site, command: &[&str]) {
-    tell_from(site, command, "low", "");
+fn notify(site: &mut Site, command: &[&str]) {
+    notify_from(site, command, "low", "");
 }
 
-fn tell_from(site: &mut Site, command: &[&str], severity: &str, more: &str) {
+fn notify_from(site: &mut Site, command: &[&str], severity: &str, more: &str) {
     let notify = format!("[detect.notify]\ncommand = {command:?}\nmin_severity = '{severity}'\n");
     site.set_detect(&format!("{DETECT}{notify}{more}"));
 }
 
-/// The alerts that a program is to be told of.
-fn to_tell(site: &Site) -> Vec<String> {
+/// The alerts that the program is to get.
+fn wanted_notices(site: &Site) -> Vec<String> {
     let alerts = site.read("out/acme-alerts.jsonl").text();
     let lines = alerts.lines().filter(|line| !line.contains(r#""severity":"info""#));
     lines.map(str::to_owned).collect()
 }
 
-fn told(site: &Site) -> Vec<String> {
-    site.read("told.jsonl").text().lines().map(str::to_owned).collect()
+fn notified(site: &Site) -> Vec<String> {
+    site.read("notified.jsonl").text().lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn a_program_is_told_of_each_alert_once() {
+fn each_alert_is_delivered_once() {
     let mut site = site(80, "none", "never");
-    tell_to_file(&mut site);
+    notify_file(&mut site);
     site.ok(&["pull", "acme"]);
-    let wanted = to_tell(&site);
+    let wanted = wanted_notices(&site);
     assert!(wanted.len() > 3);
-    assert_eq!(told(&site), wanted);
+    assert_eq!(notified(&site), wanted);
     site.ok(&["pull", "acme"]);
-    assert_eq!(told(&site), wanted);
+    assert_eq!(notified(&site), wanted);
 }
 
 #[test]
-fn a_program_that_fails_holds_nothing_back_and_is_told_again() {
+fn a_program_that_fails_delays_nothing_and_gets_the_alerts_later() {
     let mut site = site(80, "none", "never");
     for broken in [&["false"][..], &["no-such-program"]] {
-        tell(&mut site, broken);
+        notify(&mut site, broken);
         let run = site.ok(&["pull", "acme"]);
         assert_eq!(run.stderr.matches("of `[detect.notify]` failed").count(), 1, "{}", run.stderr);
     }
-    // One that does not read is told too.
-    tell(&mut site, &["true"]);
+    // A program need not read its input.
+    notify(&mut site, &["true"]);
     let mut other = self::site(80, "none", "never");
-    tell(&mut other, &["true"]);
+    notify(&mut other, &["true"]);
     other.ok(&["pull", "acme"]);
-    tell_to_file(&mut other);
+    notify_file(&mut other);
     other.ok(&["pull", "acme"]);
-    assert!(told(&other).is_empty(), "they were told before");
-    tell_to_file(&mut site);
+    assert!(notified(&other).is_empty(), "they were delivered before");
+    notify_file(&mut site);
     site.ok(&["pull", "acme"]);
-    assert_eq!(told(&site), to_tell(&site));
+    assert_eq!(notified(&site), wanted_notices(&site));
 }
 
 #[test]
-fn a_program_is_told_at_least_once_wherever_a_run_dies() {
+fn each_alert_is_delivered_at_least_once_wherever_a_run_dies() {
     for point in ["OutputDurable", "DetectionLogged", "StateWritten", "StateDurable", "Locked"] {
         let mut site = site(80, "none", "never");
-        tell_to_file(&mut site);
-        // The second run dies, with alerts that the first one did not tell of.
-        tell(&mut site, &["false"]);
+        notify_file(&mut site);
+        // The second run dies, with alerts that the first one did not deliver.
+        notify(&mut site, &["false"]);
         site.ok(&["pull", "acme", "--max-events", "60"]);
-        tell_to_file(&mut site);
+        notify_file(&mut site);
         site.set_env("ATLAUDIT_CRASH_AT", point);
         assert_ne!(site.run(&["pull", "acme"]).code, 0, "{point}");
         site.unset_env("ATLAUDIT_CRASH_AT");
         site.ok(&["pull", "acme"]);
-        let (told, wanted) = (told(&site), to_tell(&site));
+        let (sent, wanted) = (notified(&site), wanted_notices(&site));
         for alert in &wanted {
-            assert!(told.contains(alert), "{point}: not told: {alert}");
+            assert!(sent.contains(alert), "{point}: not sent: {alert}");
         }
     }
 }
 
 #[test]
-fn what_waits_for_a_program_is_told_whatever_settings_change_meanwhile() {
+fn undelivered_alerts_survive_a_change_of_settings() {
     let mut site = site(80, "none", "never");
     // It takes three alerts and then fails.
-    let path = site.path("told.jsonl").display().to_string();
+    let path = site.path("notified.jsonl").display().to_string();
     let picky = format!("test $(cat '{path}' 2>/dev/null | wc -l) -lt 3 && cat >> '{path}'");
-    tell(&mut site, &["sh", "-c", &picky]);
+    notify(&mut site, &["sh", "-c", &picky]);
     site.ok(&["pull", "acme", "--max-events", "60"]);
     site.ok(&["pull", "acme"]);
-    let wanted = to_tell(&site);
-    assert_eq!(told(&site), wanted[..3]);
+    let wanted = wanted_notices(&site);
+    assert_eq!(notified(&site), wanted[..3]);
     let except = "[[detect.except]]\nrule = 'unusual_administration'\nreason = 'x'\n";
     let program = appending(&site);
-    tell_from(&mut site, &["sh", "-c", &program], "critical", except);
+    notify_from(&mut site, &["sh", "-c", &program], "critical", except);
     site.ok(&["pull", "acme"]);
-    assert_eq!(told(&site), wanted, "they waited before the settings changed");
-    // Who is told from now on is not told of what was before.
+    assert_eq!(notified(&site), wanted, "they waited before the settings changed");
+    // A program that is added later does not get older alerts.
     let mut late = self::site(80, "none", "never");
     late.ok(&["pull", "acme"]);
-    tell_to_file(&mut late);
+    notify_file(&mut late);
     late.ok(&["pull", "acme"]);
-    assert!(told(&late).is_empty());
+    assert!(notified(&late).is_empty());
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_hanging_program_holds_up_no_stop_and_is_killed() {
     let mut site = site(40, "none", "never");
     let mark = format!("{}.5", 100_000 + fastrand::u32(..100_000));
     let script = format!("sleep {mark} & wait");
-    tell(&mut site, &["sh", "-c", &script]);
+    notify(&mut site, &["sh", "-c", &script]);
     let lives = || {
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
@@ -335,7 +335,7 @@ fn what_detection_remembers_is_guarded_like_a_checkpoint() {
     assert!(run.stderr.contains("it begins to learn again"), "{}", run.stderr);
     assert!(run.stderr.contains("that waited were never judged"), "{}", run.stderr);
     assert!(aside.exists());
-    assert!(!site.ok(&["pull", "acme"]).stderr.contains("never judged"), "told once");
+    assert!(!site.ok(&["pull", "acme"]).stderr.contains("never judged"), "reported once");
 }
 
 #[test]
@@ -351,5 +351,5 @@ fn one_off_and_unjudged_pulls_leave_the_alerts_alone() {
     assert_eq!(saved(&site, "acme-alerts"), alerts);
     site.set_detect(DETECT);
     let run = site.ok(&["pull", "acme"]);
-    assert!(run.stderr.contains("20 events"), "what was not judged is told: {}", run.stderr);
+    assert!(run.stderr.contains("20 events"), "what was not judged is reported: {}", run.stderr);
 }
