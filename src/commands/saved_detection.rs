@@ -38,7 +38,7 @@ pub fn load_setup(
 /// An event on its way through the sort.
 #[derive(Serialize, Deserialize)]
 struct SortedEvent {
-    /// Only the history of other events: its alerts are not told.
+    /// Only the history of other events: its alerts are not reported.
     is_learned: bool,
     event: DetectionEvent,
 }
@@ -68,7 +68,7 @@ impl<'a> SavedDetection<'a> {
         SavedDetection { setup, sorter, outcome: DetectionOutcome::default() }
     }
 
-    /// Takes a normalized event. What is found in one that is only learned from is not told.
+    /// Takes a normalized event. What is found in one that is only learned from is not reported.
     ///
     /// # Errors
     /// The temporary file cannot be written.

@@ -30,7 +30,7 @@ pub struct LiveDetectionSettings {
     pub schema: AlertSchema,
     /// How long an event waits for earlier ones.
     pub lateness: Duration,
-    /// Which program is told of alerts, if any.
+    /// The program that alerts are sent to, if any.
     pub notify: Option<NotifySettings>,
 }
 
@@ -87,7 +87,7 @@ impl ConfigFile {
             match lateness <= MAX_LATENESS {
                 true => Ok(lateness),
                 false => Err(HintedError::new("is longer than a day")
-                    .hint("an event is judged that late, and so told that late")),
+                    .hint("alerts come that much later than their events")),
             }
         })?;
         let path =

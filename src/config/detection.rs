@@ -173,7 +173,7 @@ impl AddressTag {
     }
 }
 
-/// Alerts that are not told of. All that is given must fit.
+/// Alerts that are not reported. All that is given must fit.
 #[derive(Debug, Clone)]
 pub struct AlertException {
     /// The rule's id or name.
@@ -204,7 +204,7 @@ pub struct DetectionThresholds {
     pub travel_km: u32,
     /// Hours between the two places.
     pub travel_hours: u32,
-    /// How often a journey that nobody can make is told of, in 30 days.
+    /// How often a journey that nobody can make is reported, in 30 days.
     pub travel_pattern: u32,
     /// Days after which a country is new again.
     pub country_days: u32,

@@ -87,16 +87,16 @@ pub struct AlertSettings {
     pub schema: AlertSchema,
     /// How long an event waits for earlier ones; at least the source's `overlap`.
     pub lateness: Duration,
-    /// Which program is told of alerts, if any.
+    /// The program that alerts are sent to, if any.
     pub notify: Option<NotifySettings>,
 }
 
-/// A program that is told of alerts.
+/// The program that alerts are sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifySettings {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// Alerts below are not handed to it.
+    /// Alerts of a lower severity are not sent to it.
     pub min_severity: AlertSeverity,
     /// Variables of our environment that it does not get: they hold credentials.
     pub hidden: Vec<String>,

@@ -117,7 +117,7 @@ pub struct EventDeed {
     pub is_interactive: bool,
     /// A person did it, in whatever way.
     pub is_of_person: bool,
-    /// Nobody who is known did it.
+    /// The person who did it is not known.
     pub is_anonymous: bool,
     /// An administrative act.
     pub administration: Option<AdminClass>,

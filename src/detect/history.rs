@@ -1,5 +1,5 @@
 //! What detection remembers: of each user, of each address, of the whole organization. Bounded:
-//! whoever was seen longest ago is forgotten first, and counted.
+//! those who were seen longest ago are forgotten first, and counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -84,7 +84,7 @@ impl<T: Default> HistoryMap<T> {
 }
 
 /// What is remembered of users. Those who only ever failed to log in may be made up: they are kept
-/// apart, so that they push nobody else out.
+/// apart, so that they do not push out other users.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UserHistories {
     known: HistoryMap<UserHistory>,
@@ -102,7 +102,7 @@ impl UserHistories {
         user
     }
 
-    /// The failed logins of a user, of whom one more fails at `time`.
+    /// The failed logins of a user, who fails again at `time`.
     pub fn failures(&mut self, key: &str, time: Timestamp, max: usize) -> &mut LoginFailures {
         match self.known.get_mut(key) {
             Some(user) => &mut user.failures,
@@ -406,12 +406,12 @@ pub struct LoginFailures {
     /// The last failure of a series that an alert has named.
     named: Option<EventMark>,
     /// No exception kept that alert back.
-    is_told: bool,
-    /// Hashes of the users of whose success after that series an alert has told.
+    is_reported: bool,
+    /// Hashes of the users whose success after that series an alert has reported.
     succeeded: Vec<u64>,
 }
 
-/// Users of whose success is known that it was told.
+/// Users whose success was reported.
 const MAX_SUCCEEDED: usize = 1000;
 
 impl LoginFailures {
@@ -433,38 +433,38 @@ impl LoginFailures {
         self.failures.iter().filter(move |(mark, _)| since <= mark.time && mark.time <= until)
     }
 
-    /// Whether a failure at `mark` belongs to a series that an alert has told of: no more than
+    /// Whether a failure at `mark` belongs to a series that an alert has reported: no more than
     /// `pause` lies between it and the last one. If it belongs to one, the series is prolonged.
-    pub fn is_told(&mut self, mark: &EventMark, pause: TimeDelta) -> bool {
+    pub fn is_reported(&mut self, mark: &EventMark, pause: TimeDelta) -> bool {
         let named = self.named.as_mut();
         let near = named.filter(|named| (mark.time - named.time).abs() <= pause);
         near.is_some_and(|named| {
             if *mark > *named {
                 *named = mark.clone();
             }
-            self.is_told
+            self.is_reported
         })
     }
 
-    /// Notes that an alert names the series up to `mark`, and whether it is told.
-    pub fn name(&mut self, mark: &EventMark, pause: TimeDelta, is_told: bool) {
+    /// Notes that an alert names the series up to `mark`, and whether it is reported.
+    pub fn name(&mut self, mark: &EventMark, pause: TimeDelta, is_reported: bool) {
         let before = self.named.take();
         let before = before.filter(|named| (mark.time - named.time).abs() <= pause);
         if before.is_none() {
             self.succeeded.clear();
         }
         self.named = before.max(Some(mark.clone()));
-        self.is_told = is_told;
+        self.is_reported = is_reported;
     }
 
     /// The last failure of the series that an alert has named, if it is not older than `since`, and
-    /// no alert has told of a success of `user` after it.
+    /// no alert has reported a success of `user` after it.
     pub fn named_since(&self, since: Timestamp, user: u64) -> Option<&EventMark> {
-        let is_told = self.succeeded.contains(&user);
-        self.named.as_ref().filter(|named| named.time >= since && !is_told)
+        let is_reported = self.succeeded.contains(&user);
+        self.named.as_ref().filter(|named| named.time >= since && !is_reported)
     }
 
-    /// Notes that an alert tells of a success of `user` after the series.
+    /// Notes that an alert reports a success of `user` after the series.
     pub fn note_success(&mut self, user: u64) {
         if !self.succeeded.contains(&user) {
             self.succeeded.push(user);
@@ -484,8 +484,8 @@ pub struct HourlyCounts {
     pub count: u32,
     /// The last of these.
     last: Vec<EventMark>,
-    /// An alert has told of that hour.
-    pub is_told: bool,
+    /// An alert has reported that hour.
+    pub is_reported: bool,
     /// The most in one hour of each day, in days after 1970 began.
     days: BTreeMap<i32, u32>,
 }
@@ -498,7 +498,7 @@ impl HourlyCounts {
     pub fn add(&mut self, mark: &EventMark) {
         let hour = mark.time.timestamp().div_euclid(3600);
         if hour > self.hour {
-            (self.hour, self.count, self.is_told) = (hour, 0, false);
+            (self.hour, self.count, self.is_reported) = (hour, 0, false);
             self.last.clear();
         }
         let day = day_of(mark.time);
@@ -582,16 +582,16 @@ impl ReadingHistory {
         (before.get(at).copied().unwrap_or(0), before.len())
     }
 
-    /// Whether an alert has told of what is read at `time`. If so, it goes on to tell of it.
-    pub fn is_told(&mut self, time: Timestamp) -> bool {
-        let is_told = self.named_until.is_some_and(|until| minute_of(time) <= until);
-        if is_told {
+    /// Whether an alert has reported what is read at `time`. If so, it keeps reporting it.
+    pub fn is_reported(&mut self, time: Timestamp) -> bool {
+        let is_reported = self.named_until.is_some_and(|until| minute_of(time) <= until);
+        if is_reported {
             self.name(time);
         }
-        is_told
+        is_reported
     }
 
-    /// Notes that an alert tells of what is read at `time`.
+    /// Notes that an alert reports what is read at `time`.
     pub fn name(&mut self, time: Timestamp) {
         let until = minute_of(time) + READING_MINUTES;
         self.named_until = Some(until.max(self.named_until.unwrap_or(0)));

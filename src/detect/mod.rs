@@ -53,7 +53,7 @@ pub struct DetectionState {
     judged: Option<EventMark>,
 }
 
-/// What was found, and whether it is told of.
+/// What was found, and whether it is reported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JudgedAlert {
     /// What was found.

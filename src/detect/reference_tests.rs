@@ -53,7 +53,8 @@ type ReferenceCheck<T> = fn(&JudgedEvent<'_>) -> T;
 /// A detection.
 type Detection = (&'static str, ReferenceCheck<bool>, ReferenceCheck<Option<AlertSeverity>>);
 
-/// Each detection: its rule, whose history has to be long enough, and the severity if it is told.
+/// Each detection: its rule, whose history has to be long enough, and the severity if it is
+/// reported.
 const DETECTIONS: [Detection; 14] = [
     ("failed_logins", history_is_short, failed_logins),
     ("password_spray", history_is_short, password_spray),
@@ -197,8 +198,8 @@ fn history_of_person_is_short(judged: &JudgedEvent<'_>) -> bool {
     history_is_short(judged) || judged.is_short(judged.before.iter().filter(is_same))
 }
 
-/// Failures that are told of once: from the one at which it is told until `failure_minutes` pass
-/// without one. `failures` are of one user, or from one address.
+/// Failures that are reported once: from the one at which it is reported until `failure_minutes`
+/// pass without one. `failures` are of one user, or from one address.
 fn failure_series<'f, 'a>(
     failures: &'f [&'a DetectionEvent],
     limits: &DetectionThresholds,
@@ -256,8 +257,8 @@ fn sprays_from_address<'f, 'a>(
     })
 }
 
-/// Medium where the last series begins to be told with this event.
-fn told_now(series: &[&[&DetectionEvent]], judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
+/// Medium where the last series begins to be reported with this event.
+fn reported_now(series: &[&[&DetectionEvent]], judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let is_now = series
         .last()
         .is_some_and(|series| series.len() == 1 && series[0].mark == judged.event.mark);
@@ -267,14 +268,14 @@ fn told_now(series: &[&[&DetectionEvent]], judged: &JudgedEvent<'_>) -> Option<A
 fn failed_logins(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let user = login_user(judged.event, LoginResult::Failure)?;
     let failures = failures_of_user(judged.with_this(), user);
-    told_now(&series_of_user(&failures, judged.limits), judged)
+    reported_now(&series_of_user(&failures, judged.limits), judged)
 }
 
 fn password_spray(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let is_failure = judged.event.deed.login == Some(LoginResult::Failure);
     let address = judged.event.address.filter(|_| is_failure)?;
     let failures = failures_from_address(judged.with_this(), address);
-    told_now(&sprays_from_address(&failures, judged.limits), judged)
+    reported_now(&sprays_from_address(&failures, judged.limits), judged)
 }
 
 /// Whether this login is the first of its user that succeeds after `series`; `earlier` are the
@@ -433,12 +434,12 @@ fn listed_address(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
         () if judged.lists.has_tag(address, AddressTag::Anonymous) => AlertSeverity::Medium,
         () => return None,
     };
-    let was_told = judged.before.iter().any(|earlier| {
+    let was_reported = judged.before.iter().any(|earlier| {
         judged.time() - earlier.time() <= days(1)
             && acting_person(earlier) == Some(person)
             && earlier.address == Some(address)
     });
-    (!was_told).then_some(severity)
+    (!was_reported).then_some(severity)
 }
 
 /// Who did such an act in the days before; a person as often as they did.
@@ -508,8 +509,8 @@ fn disabled_account(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     })?;
     let is_disabled = judged.before[last_change].deed.access == Some(AccessChange::Disabled);
     let since = &judged.before[last_change + 1..];
-    let was_told = since.iter().any(|earlier| acting_person(earlier) == Some(person));
-    (is_disabled && !was_told).then_some(AlertSeverity::High)
+    let was_reported = since.iter().any(|earlier| acting_person(earlier) == Some(person));
+    (is_disabled && !was_reported).then_some(AlertSeverity::High)
 }
 
 fn impersonation(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
@@ -601,10 +602,10 @@ fn mass_reading(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
         |event: &&DetectionEvent| event.deed.is_reading && acting_person(event) == Some(reader);
     let events: Vec<&DetectionEvent> = judged.with_this().filter(is_reading).collect();
     let at = events.len() - 1;
-    let was_told = (0..at).rev().find(|earlier| is_too_much(&events, *earlier, judged.limits));
-    let is_told = was_told
+    let was_reported = (0..at).rev().find(|earlier| is_too_much(&events, *earlier, judged.limits));
+    let is_reported = was_reported
         .is_some_and(|earlier| minute_of(judged.time()) - minute_of(events[earlier].time()) <= 15);
-    (is_too_much(&events, at, judged.limits) && !is_told).then_some(AlertSeverity::Medium)
+    (is_too_much(&events, at, judged.limits) && !is_reported).then_some(AlertSeverity::Medium)
 }
 
 // ---- HistoryMap ----
@@ -1113,12 +1114,12 @@ proptest! {
 #[test]
 fn every_detection_occurs_in_the_histories() {
     let mut runner = TestRunner::deterministic();
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for _ in 0..200 {
         let case = any_case().new_tree(&mut runner).unwrap().current();
         let setup = case.setup();
         let alerts = expected(&case.history(), &case.limits, &setup.lists);
-        told.extend(alerts.into_keys().map(|alert| (alert.rule, alert.severity)));
+        reported.extend(alerts.into_keys().map(|alert| (alert.rule, alert.severity)));
     }
     for (rule, _, _) in DETECTIONS {
         let severities: &[AlertSeverity] = match rule {
@@ -1130,7 +1131,10 @@ fn every_detection_occurs_in_the_histories() {
             _ => &[AlertSeverity::Medium],
         };
         for severity in severities.iter().chain(&[AlertSeverity::Info]) {
-            assert!(told.contains(&(rule.to_owned(), *severity)), "no {rule} that is {severity}");
+            assert!(
+                reported.contains(&(rule.to_owned(), *severity)),
+                "no {rule} that is {severity}"
+            );
         }
     }
 }

@@ -81,13 +81,13 @@ fn every_step_of_the_incident_is_in_an_alert() {
 
 #[test]
 fn a_history_without_the_incident_is_quiet() {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for seed in 1..=3 {
         let site = history(seed);
         let args = ["detect", "saved", "--not-ip", INTRUDER, "--min-severity", "medium"];
-        told.extend(site.ok(&args).trees().into_iter().map(|alert| (seed, alert)));
+        reported.extend(site.ok(&args).trees().into_iter().map(|alert| (seed, alert)));
     }
-    assert!(told.is_empty(), "{told:#?}");
+    assert!(reported.is_empty(), "{reported:#?}");
 }
 
 #[test]

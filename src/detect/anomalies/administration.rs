@@ -98,8 +98,8 @@ impl EventJudgement<'_> {
         let most = user.acts.most_before(self.time, BURST_DAYS);
         let count = user.acts.count;
         let limit = thresholds.burst_acts.max(thresholds.burst_factor.saturating_mul(most));
-        // Told when it becomes too much, and not again in this hour.
-        if user.acts.is_current(self.time) && count > limit && !user.acts.is_told {
+        // Reported when it becomes too much, and not again in this hour.
+        if user.acts.is_current(self.time) && count > limit && !user.acts.is_reported {
             let hour = self.time.format("%Y-%m-%d %H:00 UTC");
             let title = format!("{name} did {count} administrative acts within an hour");
             let key = format!("{}\n{hour}", actor.key);
@@ -118,11 +118,11 @@ impl EventJudgement<'_> {
             finding.evidence = user.acts.last_until(&self.event.mark);
             finding.silence.push(format!("{name} had done as much in the week before"));
             finding.is_learning = is_new;
-            user.acts.is_told = self.tell_once(finding);
+            user.acts.is_reported = self.report_once(finding);
         }
     }
 
-    /// Told once each time that the account wakes.
+    /// Reported once each time that the account wakes.
     fn dormant_administrator(&mut self, actor: &EventPerson, user: &mut UserHistory) {
         let awake = TimeDelta::zero()..=TimeDelta::hours(AWAKE_HOURS);
         let woke = user.woke.clone();
@@ -158,13 +158,13 @@ impl EventJudgement<'_> {
         finding.evidence = vec![woke.mark.id, self.event.mark.id.clone()];
         finding.evidence.dedup();
         finding.silence.push(format!("{name} had done anything within {window} days"));
-        if self.tell_once(finding) {
+        if self.report_once(finding) {
             user.woke = None;
         }
     }
 
-    /// Judges whether a person may act at all. Told once; whoever takes the access away again is
-    /// told again.
+    /// Judges whether a person may act at all. Reported once each time that the access is taken
+    /// away.
     pub(super) fn disabled_account(
         &mut self,
         actor: &EventPerson,
@@ -189,7 +189,7 @@ impl EventJudgement<'_> {
         ));
         finding.evidence = vec![disabled.id, self.event.mark.id.clone()];
         finding.silence.push("the access had been given back before".to_owned());
-        if self.tell_once(finding) {
+        if self.report_once(finding) {
             known.remove(&actor.key);
         }
     }

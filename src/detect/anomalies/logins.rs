@@ -59,7 +59,7 @@ impl EventJudgement<'_> {
         let (mark, window) = (&self.event.mark, self.failure_window());
         let least = self.thresholds.failed_logins as usize;
         series.add(mark.clone(), 0, least + MORE_FAILURES);
-        if series.is_told(mark, window) {
+        if series.is_reported(mark, window) {
             return;
         }
         // One that came late may complete the failures after it.
@@ -89,15 +89,15 @@ impl EventJudgement<'_> {
         finding.evidence = failures;
         finding.silence.push(format!("fewer than {least} logins had failed in {span} minutes"));
         finding.actor = Some(subject.clone());
-        let is_told = self.tell_once(finding);
-        series.name(&end, window, is_told);
+        let is_reported = self.report_once(finding);
+        series.name(&end, window, is_reported);
     }
 
     fn password_spray(&mut self, subject: &EventPerson, series: &mut LoginFailures) {
         let (mark, window) = (&self.event.mark, self.failure_window());
         let least = self.thresholds.spray_users as usize;
         series.add(mark.clone(), person_hash(&subject.key), least * FAILURES_A_USER);
-        if series.is_told(mark, window) {
+        if series.is_reported(mark, window) {
             return;
         }
         let last = series.within(mark.time, mark.time + window).last();
@@ -129,8 +129,8 @@ impl EventJudgement<'_> {
         ));
         finding.evidence = evidence;
         finding.silence.push(format!("logins of fewer than {least} users had failed from there"));
-        let is_told = self.tell_once(finding);
-        series.name(&end, window, is_told);
+        let is_reported = self.report_once(finding);
+        series.name(&end, window, is_reported);
     }
 
     fn success_after_failures(
@@ -184,8 +184,8 @@ impl EventJudgement<'_> {
         finding.evidence = evidence;
         finding.silence.push(format!("it had succeeded more than {limit} minutes later"));
         finding.actor = Some(subject.clone());
-        // One that fits both is told of once.
-        if self.tell_once(finding) {
+        // One that fits both is reported once.
+        if self.report_once(finding) {
             let own = Some(series).filter(|_| is_own);
             own.into_iter().chain(spray).for_each(|failed| failed.note_success(user));
         }

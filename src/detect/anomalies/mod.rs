@@ -54,8 +54,8 @@ impl AnomalyRule {
 }
 
 /// What is remembered from one event to the next. What an attacker can fill without an account
-/// (failed logins) pushes nothing else out, and those who act push out nobody whose access was
-/// taken away.
+/// (failed logins) pushes nothing else out, and those who act do not push out users whose access
+/// was taken away.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AnomalyState {
     users: UserHistories,
@@ -68,9 +68,9 @@ pub struct AnomalyState {
     organization: OrganizationHistory,
     /// How often sources have events.
     sources: HistoryMap<SourceRhythm>,
-    /// When an exception last kept back what is told once, by the rule and what it is about.
+    /// When an exception last kept back what is reported once, by the rule and what it is about.
     kept_back: HistoryMap<SeenSpan>,
-    /// Users of whom was not noted that their access was taken away: an event named too many.
+    /// Users whose loss of access was not noted, because an event named too many.
     unmarked: u64,
 }
 
@@ -212,10 +212,10 @@ impl AnomalyState {
 }
 
 impl EventJudgement<'_> {
-    /// Takes a finding that is told once, and returns whether it is told now. Where an exception
-    /// keeps it back it is not: the next may come from elsewhere. So it is found again and again,
-    /// and counts once an hour.
-    fn tell_once(&mut self, finding: DetectionFinding) -> bool {
+    /// Takes a finding that is reported once, and returns whether it is reported now. Where an
+    /// exception keeps it back it is not: the next may come from elsewhere. So it is found again
+    /// and again, and counts once an hour.
+    fn report_once(&mut self, finding: DetectionFinding) -> bool {
         let is_excepted = !self.exceptions.is_empty() && {
             let alert = DetectionAlert::new(finding.clone(), self.event, false);
             self.exceptions.iter().any(|exception| exception.covers(&alert))

@@ -240,7 +240,7 @@ impl EventJudgement<'_> {
         self.found.push(finding);
     }
 
-    /// Told once a day of each address that a person uses.
+    /// Reported once a day of each address that a person uses.
     fn listed_address(&mut self, actor: &EventPerson, user: &mut UserHistory) {
         let Some(address) = self.event.address else {
             return;

@@ -16,7 +16,7 @@ impl EventJudgement<'_> {
         let count = user.reading.add(&self.event.mark);
         let (usual, known_days) = user.reading.usual(self.time);
         let limit = thresholds.reading.max(thresholds.reading_factor.saturating_mul(usual));
-        if count <= limit || user.reading.is_told(self.time) {
+        if count <= limit || user.reading.is_reported(self.time) {
             return;
         }
         let name = shown(actor);
@@ -38,7 +38,7 @@ impl EventJudgement<'_> {
         finding.evidence = user.reading.last_until(&self.event.mark);
         finding.silence.push(format!("{name} usually read a fifth as much"));
         finding.is_learning = is_new;
-        if self.tell_once(finding) {
+        if self.report_once(finding) {
             user.reading.name(self.time);
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! An event of a group, in the order of time and id, ends a window that reaches the rule's timespan
 //! back; events of one millisecond are in the order of their ids. A window that fits the condition
-//! is told of once: what follows within the timespan, and fits too, is the same **episode**. A late
-//! event is put where it belongs, and the windows that it is in are judged again.
+//! is reported once: what follows within the timespan, and fits too, is the same **episode**. A
+//! late event is put where it belongs, and the windows that it is in are judged again.
 //!
 //! Each correlation has a bound of its own, so that a flood of what one counts leaves the windows
 //! of the others. Over it, first leave the events that no window has any more (they are kept for
@@ -81,8 +81,8 @@ pub struct CorrelationFinding {
 }
 
 impl CorrelationState {
-    /// Takes an event and the rules that it matches, and returns what is to be told, the earlier
-    /// correlations first. Of an event that matches nothing, nothing is kept.
+    /// Takes an event and the rules that it matches, and returns what is to be reported, the
+    /// earlier correlations first. Of an event that matches nothing, nothing is kept.
     pub fn add(
         &mut self,
         rules: &RuleSet,
@@ -121,13 +121,13 @@ impl CorrelationState {
                 values: found.values.clone(),
                 evidence: Vec::new(),
                 fits: false,
-                is_told: false,
+                is_reported: false,
             };
             let groups = found.groups.iter().cloned();
             let events = groups.map(|group| GroupEvent { group, event: event.clone() });
             waiting.entry(found.correlation).or_default().extend(events);
         }
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Some((place, events)) = waiting.pop_first() {
             let Some(correlation) = rules.correlations().get(place) else {
                 continue;
@@ -138,11 +138,11 @@ impl CorrelationState {
                         let event = chained(rules, user, input, &finding, &event_id);
                         waiting.entry(user).or_default().extend(event);
                     }
-                    told.push(finding);
+                    reported.push(finding);
                 }
             }
         }
-        told
+        reported
     }
 
     /// How many events and groups left before their time, because there were too many.
@@ -159,8 +159,8 @@ impl CorrelationState {
         }
     }
 
-    /// Puts an event into its group, of which at most `most` texts are kept; what is to be told,
-    /// with the id of the event that ends the window.
+    /// Puts an event into its group, of which at most `most` texts are kept; what is to be
+    /// reported, with the id of the event that ends the window.
     fn insert(
         &mut self,
         correlation: &CorrelationRule,
@@ -265,7 +265,7 @@ fn chained(
         values: counted.value_field.iter().filter_map(value_of).collect(),
         evidence: ends_of(&finding.evidence),
         fits: false,
-        is_told: false,
+        is_reported: false,
     };
     Some(GroupEvent { group: group?, event })
 }
@@ -278,7 +278,7 @@ fn ends_of(ids: &[String]) -> Vec<String> {
     ends.map(|(_, id)| id.clone()).collect()
 }
 
-/// A window that fits and was not told of.
+/// A window that fits and was not reported.
 struct FittingWindow {
     time: Timestamp,
     id: String,
@@ -304,7 +304,7 @@ impl GroupWindow {
             }
             last += 1;
         }
-        let found = self.tell_episodes(correlation, first, last);
+        let found = self.report_episodes(correlation, first, last);
         self.trim(correlation, time, forgotten);
         found
     }
@@ -336,8 +336,8 @@ impl GroupWindow {
         at
     }
 
-    /// The episodes of the windows that end in `first..last`, unless they were told of.
-    fn tell_episodes(
+    /// The episodes of the windows that end in `first..last`, unless they were reported.
+    fn report_episodes(
         &mut self,
         correlation: &CorrelationRule,
         first: usize,
@@ -351,22 +351,22 @@ impl GroupWindow {
                 continue;
             }
             let (mut start, mut end) = (at, at);
-            // What was told of is not told again, whatever came before it.
-            while !self.is_told_at(start)
+            // What was reported is not reported again, whatever came before it.
+            while !self.is_reported_at(start)
                 && let Some(before) = self.fit_before(correlation, start)
             {
                 start = before;
             }
-            let mut is_told = self.is_told_at(start);
+            let mut is_reported = self.is_reported_at(start);
             while let Some(after) = self.fit_after(correlation, end) {
-                is_told |= self.is_told_at(after);
+                is_reported |= self.is_reported_at(after);
                 end = after;
             }
-            if !is_told {
+            if !is_reported {
                 found.extend(self.window(correlation, start));
             }
             for event in self.events.range_mut(start..=end).filter(|event| event.fits) {
-                event.is_told = true;
+                event.is_reported = true;
             }
             at = end + 1;
         }
@@ -377,8 +377,8 @@ impl GroupWindow {
         self.events.get(at).is_some_and(|event| event.fits)
     }
 
-    fn is_told_at(&self, at: usize) -> bool {
-        self.events.get(at).is_some_and(|event| event.is_told)
+    fn is_reported_at(&self, at: usize) -> bool {
+        self.events.get(at).is_some_and(|event| event.is_reported)
     }
 
     /// The last window before that of `at` that fits, no more than the timespan earlier.
@@ -423,7 +423,7 @@ impl GroupWindow {
         }
     }
 
-    /// What is told of the window that the event at `end` ends.
+    /// Describes the window that the event at `end` ends.
     fn window(&self, correlation: &CorrelationRule, end: usize) -> Option<FittingWindow> {
         let last = self.events.get(end)?;
         let start = self.window_start(correlation, end);

@@ -53,7 +53,7 @@ fn add(state: &mut CorrelationState, rules: &RuleSet, sample: &Sample) -> Vec<Co
 }
 
 /// The findings, each as its second, what was counted and the evidence.
-fn told(rules: &RuleSet, samples: &[Sample]) -> Vec<(i64, u64, String)> {
+fn reported(rules: &RuleSet, samples: &[Sample]) -> Vec<(i64, u64, String)> {
     let mut state = CorrelationState::default();
     let found = samples.iter().flat_map(|sample| add(&mut state, rules, sample));
     let shown = found.map(|finding| {
@@ -68,12 +68,12 @@ fn shown(second: i64, count: u64, evidence: &str) -> (i64, u64, String) {
 }
 
 #[test]
-fn an_episode_is_told_once() {
+fn an_episode_is_reported_once() {
     let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 2}"));
     let at = |second: i64| sample(second, &format!("e{second:02}"), 'a');
     let samples: Vec<_> = [0, 2, 4, 6, 20, 30, 33].map(at).into();
     let wanted = [shown(2, 2, "e00 e02"), shown(33, 2, "e30 e33")];
-    assert_eq!(told(&rules, &samples), wanted);
+    assert_eq!(reported(&rules, &samples), wanted);
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn a_late_event_of_another_day_completes_nothing() {
     let mut samples: Vec<_> =
         (0..4).map(|n| sample(90_000 + n % 2, &format!("e{n}"), 'a')).collect();
     samples.push(sample(0, "late", 'a'));
-    assert_eq!(told(&rules, &samples), []);
+    assert_eq!(reported(&rules, &samples), []);
     samples.push(sample(90_000, "e5", 'a'));
-    assert_eq!(told(&rules, &samples), [shown(90_001, 5, "e0 e2 e5 e1 e3")]);
+    assert_eq!(reported(&rules, &samples), [shown(90_001, 5, "e0 e2 e5 e1 e3")]);
 }
 
 #[test]
@@ -92,21 +92,21 @@ fn a_late_event_is_judged_in_each_window_that_it_is_in() {
     let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 3}"));
     let samples =
         [sample(0, "e0", 'a'), sample(3, "e3", 'a'), sample(20, "e9", 'a'), sample(1, "e1", 'a')];
-    assert_eq!(told(&rules, &samples), [shown(3, 3, "e0 e1 e3")]);
+    assert_eq!(reported(&rules, &samples), [shown(3, 3, "e0 e1 e3")]);
 }
 
 #[test]
 fn an_event_without_the_group_joins_none() {
     let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 2}"));
     let samples = [(0, "1".to_owned(), 'a', None, None), (1, "2".to_owned(), 'a', None, None)];
-    assert_eq!(told(&rules, &samples), []);
+    assert_eq!(reported(&rules, &samples), []);
 }
 
 #[test]
 fn events_of_one_second_are_in_any_order() {
     let rules = rules_of(&counting("temporal_ordered", "a, b", ""));
-    assert_eq!(told(&rules, &[sample(5, "1", 'b'), sample(5, "2", 'a')]), [shown(5, 2, "1 2")]);
-    assert_eq!(told(&rules, &[sample(4, "1", 'b'), sample(5, "2", 'a')]), []);
+    assert_eq!(reported(&rules, &[sample(5, "1", 'b'), sample(5, "2", 'a')]), [shown(5, 2, "1 2")]);
+    assert_eq!(reported(&rules, &[sample(4, "1", 'b'), sample(5, "2", 'a')]), []);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_condition_in_words_names_rules() {
     let rules = rules_of(&counting("temporal", "a, b, c", "  condition: a and not b and c"));
     let samples =
         [sample(0, "1", 'b'), sample(1, "2", 'a'), sample(2, "3", 'c'), sample(4, "4", 'a')];
-    assert_eq!(told(&rules, &samples), [shown(4, 2, "2 3 4")]);
+    assert_eq!(reported(&rules, &samples), [shown(4, 2, "2 3 4")]);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn correlations_count_correlations() {
     let silent = [("a", false), ("b", false), ("c", true), ("counting", false), ("outer", true)];
     assert_eq!(infos, silent);
     let samples = [sample(0, "1", 'a'), sample(1, "2", 'a'), sample(8, "3", 'b')];
-    assert_eq!(told(&rules, &samples), [shown(8, 2, "1 2 3")]);
+    assert_eq!(reported(&rules, &samples), [shown(8, 2, "1 2 3")]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn an_alias_is_another_field_in_each_rule() {
         (0, "1".to_owned(), 'a', Some('x'), Some('y')),
         (1, "2".to_owned(), 'b', Some('y'), Some('x')),
     ];
-    assert_eq!(told(&rules, &samples), [shown(1, 2, "1 2")]);
+    assert_eq!(reported(&rules, &samples), [shown(1, 2, "1 2")]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn put(
         values: Vec::new(),
         evidence: Vec::new(),
         fits: false,
-        is_told: false,
+        is_reported: false,
     };
     let event = GroupEvent { group: vec![group.to_owned()], event };
     state.insert(&rules.correlations()[0], event, most).len()
@@ -225,7 +225,7 @@ fn an_event_of_the_future_makes_none_of_the_next_old() {
     let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 3}"));
     let mut samples = vec![sample(1_000_000_000, "far", 'a')];
     samples.extend((0..3).map(|n| sample(n, &format!("e{n}"), 'a')));
-    assert_eq!(told(&rules, &samples), [shown(2, 3, "e0 e1 e2")]);
+    assert_eq!(reported(&rules, &samples), [shown(2, 3, "e0 e1 e2")]);
     let mut state = CorrelationState::default();
     put(&mut state, &rules, ("far", 1_000_000_000, 0), 200);
     put(&mut state, &rules, ("one", 0, 1), 200);
@@ -392,13 +392,13 @@ proptest! {
         let known = episodes(test, &history).into_iter();
         let mut wanted: Vec<_> = known.map(|(found, _)| found).collect();
         wanted.sort();
-        let mut found = told(&rules, &sorted);
+        let mut found = reported(&rules, &sorted);
         found.sort();
         prop_assert_eq!(found, wanted);
     }
 
     #[test]
-    fn in_any_order_each_episode_is_told_and_nothing_else(
+    fn in_any_order_each_episode_is_reported_and_nothing_else(
         history in histories(),
         which in 0..TESTS.len(),
     ) {
@@ -409,14 +409,14 @@ proptest! {
         let samples = history.iter();
         let found: Vec<_> = samples.flat_map(|sample| add(&mut state, &rules, sample)).collect();
         let wanted = episodes(test, &history);
-        let told_of = |ends: &[String]| {
+        let reported_of = |ends: &[String]| {
             let is_of = |finding: &&CorrelationFinding| {
                 finding.evidence.iter().any(|id| ends.contains(id))
             };
             found.iter().filter(is_of).count()
         };
         for (episode, ends) in &wanted {
-            prop_assert!(told_of(ends) > 0, "{:?} {:?}", episode, found);
+            prop_assert!(reported_of(ends) > 0, "{:?} {:?}", episode, found);
         }
         for finding in &found {
             let last = finding.evidence.last().unwrap();
@@ -429,6 +429,6 @@ proptest! {
 fn a_window_reaches_back_by_its_timespan() {
     let rules = rules_of(&counting("event_count", "a", "  condition: {gte: 2}"));
     assert_eq!(rules.correlations()[0].span, TimeDelta::seconds(3));
-    assert_eq!(told(&rules, &[sample(0, "1", 'a'), sample(3, "2", 'a')]).len(), 1);
-    assert_eq!(told(&rules, &[sample(0, "1", 'a'), sample(4, "2", 'a')]).len(), 0);
+    assert_eq!(reported(&rules, &[sample(0, "1", 'a'), sample(3, "2", 'a')]).len(), 1);
+    assert_eq!(reported(&rules, &[sample(0, "1", 'a'), sample(4, "2", 'a')]).len(), 0);
 }

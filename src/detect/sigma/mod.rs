@@ -147,7 +147,7 @@ impl RuleSet {
         RuleSet { infos, singles, correlations, uses, candidates: Default::default() }
     }
 
-    /// What is told of each rule: those on single events, then correlations. A rule's index is its
+    /// Describes each rule: those on single events, then correlations. A rule's index is its
     /// place here.
     pub fn rules(&self) -> &[RuleInfo] {
         &self.infos

@@ -27,7 +27,7 @@ const MAX_DASHES: u32 = 3;
 /// The most conditions, tags, references and false positives of a rule.
 const MAX_LIST: usize = 100;
 
-/// The most problems of a document that are told.
+/// The most problems of a document that are reported.
 const MAX_PROBLEMS: usize = 50;
 
 /// Checks one document.

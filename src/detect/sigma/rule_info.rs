@@ -1,4 +1,4 @@
-//! What is told of a rule: its name, level, and what it is about.
+//! Describes a rule: its name, level, and what it is about.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ impl fmt::Display for RuleOrigin {
     }
 }
 
-/// What is told of a rule.
+/// Describes a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
     /// Its id; of a rule without one its name, else its title. No two rules share it.

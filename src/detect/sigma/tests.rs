@@ -318,7 +318,7 @@ fn what_is_wrong_names_file_and_line() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told() {
+fn all_that_is_wrong_is_reported() {
     let text = "title: a\nlogsource:\n  product: x\n---\ntitle: b\n---\nlogsource:\n  \
         product: atlassian\n";
     assert_eq!(problem(text).lines().count(), 4, "{}", problem(text));

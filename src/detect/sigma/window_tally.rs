@@ -24,8 +24,8 @@ pub struct WindowEvent {
     pub evidence: Vec<String>,
     /// Whether the window that it ends fits.
     pub fits: bool,
-    /// Whether its episode was told of.
-    pub is_told: bool,
+    /// Whether its episode was reported.
+    pub is_reported: bool,
 }
 
 impl WindowEvent {
