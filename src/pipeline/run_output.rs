@@ -80,9 +80,15 @@ impl RunOutput {
     /// Opens the files, so that one that cannot be written is known before any request. Returns
     /// those that were opened just now: what they hold was committed by earlier runs.
     ///
+    /// While events are uncommitted no file is changed: the checkpoint that names a new one would
+    /// say that these events were written.
+    ///
     /// # Errors
     /// One of them cannot be opened.
-    pub fn open(&mut self) -> Result<OpenedFiles, SinkError> {
+    pub fn open(&mut self, has_uncommitted: bool) -> Result<OpenedFiles, SinkError> {
+        if has_uncommitted {
+            return Ok(OpenedFiles::default());
+        }
         if let Some(attempts) = &mut self.attempts {
             // The checkpoint need not know of it: what follows its committed part is truncated.
             attempts.sink.prepare()?;

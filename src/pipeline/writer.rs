@@ -135,7 +135,7 @@ impl EventWriter {
     /// # Errors
     /// It cannot be opened, or the checkpoint cannot be saved.
     pub fn open(&mut self) -> Result<(), RunError> {
-        let opened = self.output.open()?;
+        let opened = self.output.open(self.oldest_uncommitted.is_some())?;
         let has_empty = opened.has_empty();
         self.unannounced.add(opened);
         match has_empty {
@@ -245,6 +245,7 @@ impl EventWriter {
     /// Saves the names of files that were opened.
     fn announce_files(&mut self) -> Result<(), RunError> {
         let opened = std::mem::take(&mut self.unannounced);
+        debug_assert!(opened.is_none() || self.oldest_uncommitted.is_none());
         match &mut self.checkpoint {
             Some(checkpoint) if !opened.is_none() => {
                 Ok(checkpoint.save(&mut self.processor, 0, opened.durable())?)

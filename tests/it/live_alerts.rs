@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use atlaudit::sandbox::Api;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::support::{Outputs, Site, crash_points};
+use crate::support::{Outputs, Site, crash_points, whole};
 
 /// How long events wait, in hours. The sandbox's late events are less than a day late.
 const LATENESS: i64 = 24;
@@ -248,7 +249,7 @@ fn a_hanging_program_holds_up_no_stop_and_is_killed() {
     };
     let mut running = site.start(&["pull", "acme"]);
     while lives() == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     running.signal("TERM");
     let run = running.end();
@@ -274,6 +275,28 @@ fn an_idle_pull_that_dies_while_it_writes_alerts_leaves_nothing() {
     let names = fs::read_dir(site.path("out")).unwrap().map(|entry| entry.unwrap().file_name());
     let aside = names.filter(|name| name.to_string_lossy().contains(".unfinished-")).count();
     assert_eq!(aside, 0, "own alerts were moved aside");
+}
+
+#[test]
+fn a_moved_file_of_alerts_saves_no_uncommitted_event_as_read() {
+    let mut site = site(150, "none", "never");
+    site.unset_env("ATLAUDIT_CRASH_COMMIT_BYTES");
+    site.set("acme", "page_size", 5);
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(60));
+    let mut running = site.start(&["pull", "acme"]);
+    let wait_for = |lines| {
+        while site.line_count("out/acme.jsonl") < lines {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    // Well before the first commit.
+    wait_for(10);
+    fs::rename(site.path("out/acme-alerts.jsonl"), site.path("out/moved")).unwrap();
+    wait_for(30);
+    running.child().kill().unwrap();
+    running.end();
+    site.ok(&["pull", "acme"]);
+    whole("after the kill", &site, "acme", &site.read("out/acme.jsonl"));
 }
 
 #[test]
