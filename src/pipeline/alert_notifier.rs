@@ -1,7 +1,8 @@
 //! Sends alerts to a program of the user, one after the other, each on its standard input.
 //!
-//! Delivery is at least once: an alert is delivered when the program exits with 0. The first failure
-//! ends the deliveries of this run; the next run resumes. Reading and writing never wait for it.
+//! Delivery is at least once: an alert is delivered when the program exits with 0. The first
+//! failure ends the deliveries of this run; the next run resumes. Reading and writing never wait
+//! for it.
 
 use std::io;
 use std::process::Stdio;
@@ -60,8 +61,8 @@ impl AlertNotifier {
         self.delivered.swap(0, Ordering::SeqCst)
     }
 
-    /// Waits until all alerts are delivered, at most [`LAST_WAIT`] and until a signal comes. Returns
-    /// how many were delivered since the last call of [`AlertNotifier::take_delivered`].
+    /// Waits until all alerts are delivered, at most [`LAST_WAIT`] and until a signal comes.
+    /// Returns how many were delivered since the last call of [`AlertNotifier::take_delivered`].
     pub async fn finish(mut self, stop: &watch::Receiver<StopRequest>) -> usize {
         self.sender = None;
         let mut stop = stop.clone();

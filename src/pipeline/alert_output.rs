@@ -148,8 +148,8 @@ impl AlertOutput {
         Ok(self.checkpoint.clone())
     }
 
-    /// Removes files that no longer count, once the checkpoint is saved, and sends its alerts to the
-    /// program of `notify`.
+    /// Removes files that no longer count, once the checkpoint is saved, and sends its alerts to
+    /// the program of `notify`.
     pub fn checkpoint_saved(&mut self) {
         if let Some(notifier) = &self.notifier {
             self.detection.undelivered().skip(self.sent).for_each(|line| notifier.send(line));

@@ -211,7 +211,7 @@ impl EventWriter {
     }
 
     /// Commits once more after [`EventWriter::finish`], to save that `delivered` more alerts were
-    /// delivered. Never after a failed output: the checkpoint would claim events that are not there.
+    /// delivered. Never after a failed output: the checkpoint would claim what is not written.
     ///
     /// # Errors
     /// These alerts are sent again by the next run.
