@@ -23,6 +23,7 @@ fn work(args: &[String]) -> Option<usize> {
     };
     let way = match way.as_str() {
         "pages" => Load::pages_to_lines,
+        "judged" => Load::pages_to_alerts,
         "lines" => Load::lines_to_lines,
         _ => return None,
     };

@@ -1,14 +1,17 @@
 //! Entry points of the benchmarks: composed records, and the path without I/O from the bytes of a
-//! page, or from saved lines, to rendered lines. Built only with the feature `bench`.
+//! page, or from saved lines, to rendered lines and to alerts. Built only with the feature `bench`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use url::Url;
 
+use crate::config::detection::DetectSettings;
 use crate::config::settings::OutputFormat;
 use crate::config::validate;
+use crate::detect::{AlertSchema, DetectionSetup, LiveDetection};
 use crate::http::message::Response;
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
@@ -31,6 +34,7 @@ pub struct Load {
     pages: Vec<Response>,
     lines: Bytes,
     count: usize,
+    detection: Arc<DetectionSetup>,
 }
 
 impl Load {
@@ -63,6 +67,7 @@ impl Load {
             count: texts.len(),
             lines: Bytes::from(texts.join("\n")),
             pages,
+            detection: DetectionSetup::load(DetectSettings::default(), now()?).ok()?.into(),
         })
     }
 
@@ -84,9 +89,25 @@ impl Load {
 
     /// What becomes of all pages, page after page as a pull takes them; the length of the lines.
     pub fn pages_to_lines(&self) -> Option<usize> {
+        self.pages_to(None)
+    }
+
+    /// The same where events are judged; the length of the lines and of those of alerts.
+    pub fn pages_to_alerts(&self) -> Option<usize> {
+        let setup = Arc::clone(&self.detection);
+        let mut detection = LiveDetection::new(Arc::clone(&setup), AlertSchema::Alerts, None);
+        let length = self.pages_to(Some((setup, &mut detection)))?;
+        Some(length + detection.take_lines().len())
+    }
+
+    fn pages_to(
+        &self,
+        mut judging: Option<(Arc<DetectionSetup>, &mut LiveDetection)>,
+    ) -> Option<usize> {
         let overlap = Duration::from_secs(600);
-        let now = Timestamp::from_timestamp_millis(NOW_MS)?;
+        let now = now()?;
         let mut step = RecordProcessor::new(self.origin.clone(), self.format, overlap, now);
+        step.detection = judging.as_ref().map(|(setup, _)| Arc::clone(setup));
         let (mut rendered, mut length) = (RenderedEvents::default(), 0);
         for page in &self.pages {
             let page = self.source.read(&PageLocator::Start, page).ok()?;
@@ -95,13 +116,19 @@ impl Load {
             step.process(&page.records, now, &mut rendered);
             step.prune(None);
             length += rendered.lines.len();
+            if let Some((_, detection)) = &mut judging {
+                for event in rendered.judged.drain(..) {
+                    detection.add(event).ok()?;
+                }
+                detection.judge_before(Timestamp::MAX_UTC).ok()?;
+            }
         }
         Some(length)
     }
 
     /// What becomes of raw lines kept earlier; the length of the new ones.
     pub fn lines_to_lines(&self) -> Option<usize> {
-        let now = Timestamp::from_timestamp_millis(NOW_MS)?;
+        let now = now()?;
         let (mut lines, mut length) = (Vec::new(), 0);
         let ends = memchr::memchr_iter(b'\n', &self.lines).chain([self.lines.len()]);
         let mut start = 0;
@@ -117,6 +144,10 @@ impl Load {
         }
         Some(length)
     }
+}
+
+fn now() -> Option<Timestamp> {
+    Timestamp::from_timestamp_millis(NOW_MS)
 }
 
 fn api(kind: SourceKind) -> Api {
@@ -137,7 +168,7 @@ fn history(count: usize) -> DataOptions {
         confluence_records: count,
         datacenter_events: count,
         workspace_events: count,
-        now: Timestamp::from_timestamp_millis(NOW_MS).unwrap_or_default(),
+        now: now().unwrap_or_default(),
         days: 30,
         clean: false,
     }

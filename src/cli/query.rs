@@ -62,9 +62,7 @@ pub fn report(typed: ReportArgs, context: &CommandContext<'_>) -> Result<ReportR
     };
     let detect = context.detect_settings(typed.detect)?;
     let query = query(typed.inputs, typed.filter, context)?;
-    // Rules may look at Atlassian's own record.
-    let needs_raw = query.needs_raw || detect.is_some();
-    Ok(ReportRequest { query: SavedEventQuery { needs_raw, ..query }, output, detect })
+    Ok(ReportRequest { query, output, detect })
 }
 
 /// The request of `top`.
@@ -95,8 +93,7 @@ pub fn detect(typed: DetectArgs, context: &CommandContext<'_>) -> Result<DetectR
         Some(_) | None => AlertFormat::Alerts,
     };
     Ok(DetectRequest {
-        // Rules may look at Atlassian's own record.
-        query: SavedEventQuery { needs_raw: true, ..query(typed.inputs, typed.filter, context)? },
+        query: query(typed.inputs, typed.filter, context)?,
         learn: typed.learn.into_iter().map(EventInput::File).collect(),
         settings,
         format,

@@ -29,7 +29,8 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let setup = saved_detection::load_setup(request.settings.clone(), request.query.now, console)?;
-    let query = request.query.clone();
+    let mut query = request.query.clone();
+    query.needs_raw |= setup.rules.reads_raw();
     let is_quiet = request.explain.is_some() || request.is_coverage;
     let fail_on = request.fail_on;
     let (shown, mut exit) = query::run(query, env, console, move |work| {
@@ -92,11 +93,14 @@ impl<'a> DetectionRun<'a> {
         for (query, is_learned) in parts.into_iter().filter(|(query, _)| !query.inputs.is_empty()) {
             let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
             let read = search::choose_events(query, taxonomy.clone(), report, wait, |chosen| {
-                if !is_learned {
-                    self.coverage.add(&chosen.doc, self.setup);
+                match self.request.is_coverage {
+                    true if is_learned => {}
+                    true => self.coverage.add(&chosen.doc, self.setup),
+                    false => {
+                        let added = self.detection.add(&chosen.doc, is_learned);
+                        added.map_err(|error| sort_error(&error))?;
+                    }
                 }
-                let added = self.detection.add(&chosen.doc, is_learned);
-                added.map_err(|error| sort_error(&error))?;
                 Ok(NextStep::Continue)
             })?;
             counts.add(&read);

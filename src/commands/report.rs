@@ -44,12 +44,13 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let ReportRequest { query, output, detect } = request;
+    let ReportRequest { mut query, output, detect } = request;
     if let ReportTarget::File(path) = &output {
         refuse_other_file(path)?;
     }
     let setup = detect.map(|settings| saved_detection::load_setup(settings, query.now, console));
     let setup = setup.transpose()?;
+    query.needs_raw |= setup.as_ref().is_some_and(|setup| setup.rules.reads_raw());
     let work = move |work: QueryWork<'_>| page_of(work, setup.as_ref());
     let (page, exit) = query::run(query, env, console, work).await?;
     if page.has_unread_source && page.events == 0 {

@@ -7,9 +7,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::config::detection::DetectSettings;
-use crate::detect::{
-    AlertSeverity, DetectionAlert, DetectionEvent, DetectionSetup, DetectionState,
-};
+use crate::detect::{AlertSeverity, DetectionAlert, DetectionSetup, DetectionState, StoredEvent};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::json::Document;
@@ -38,9 +36,9 @@ pub fn load_setup(
 /// An event on its way through the sort.
 #[derive(Serialize, Deserialize)]
 struct SortedEvent {
+    event: StoredEvent,
     /// Only the history of other events: its alerts are not reported.
     is_learned: bool,
-    event: DetectionEvent,
 }
 
 /// Takes saved events in any order.
@@ -78,10 +76,10 @@ impl<'a> SavedDetection<'a> {
             return Ok(());
         };
         self.outcome.events += u64::from(!is_learned);
+        let event = event.store().map_err(io::Error::other)?;
         let time = event.time();
-        let sorted = SortedEvent { is_learned, event };
-        let line = postcard::to_stdvec(&sorted).map_err(io::Error::other)?;
-        self.sorter.push(Some(time), &line)
+        let line = postcard::to_stdvec(&SortedEvent { event, is_learned });
+        self.sorter.push(Some(time), &line.map_err(io::Error::other)?)
     }
 
     /// All events, to be judged in their order.
@@ -123,7 +121,7 @@ impl SortedDetection<'_> {
             if events.is_empty() {
                 return Ok(None);
             }
-            self.judge(events);
+            self.judge(&events)?;
         }
         Ok(self.found.pop_front())
     }
@@ -142,19 +140,21 @@ impl SortedDetection<'_> {
     }
 
     /// Judges events of one time. One that was read twice counts once.
-    fn judge(&mut self, mut events: Vec<SortedEvent>) {
-        let key = |sorted: &SortedEvent| {
-            let SortedEvent { is_learned, event } = sorted;
-            // Whatever else differs, the order must not depend on that of the files.
-            let rest = postcard::to_stdvec(event).unwrap_or_default();
-            (event.mark.clone(), event.source.clone(), *is_learned, rest)
-        };
-        if events.len() > 1 {
-            events.sort_by_cached_key(key);
+    fn judge(&mut self, sorted: &[SortedEvent]) -> io::Result<()> {
+        let mut events = Vec::with_capacity(sorted.len());
+        for SortedEvent { event, is_learned } in sorted {
+            events.push((event.read().map_err(io::Error::other)?, *is_learned, event));
         }
-        let name = |sorted: &SortedEvent| (sorted.event.mark.clone(), sorted.event.source.clone());
-        events.dedup_by(|later, first| name(later) == name(first));
-        for SortedEvent { is_learned, event } in events {
+        // Whatever else differs, the order must not depend on that of the files.
+        events.sort_by(|(one, is_learned, bytes), (other, is_other_learned, other_bytes)| {
+            let order = one.mark.cmp(&other.mark).then_with(|| one.source.cmp(&other.source));
+            let order = order.then_with(|| is_learned.cmp(is_other_learned));
+            order.then_with(|| bytes.compare(other_bytes))
+        });
+        events.dedup_by(|(later, ..), (first, ..)| {
+            later.mark == first.mark && later.source == first.source
+        });
+        for (event, is_learned, _) in events {
             let judged = self.state.judge(self.setup, &event);
             for judged in judged.into_iter().filter(|_| !is_learned) {
                 match judged.is_excepted {
@@ -166,6 +166,7 @@ impl SortedDetection<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// What became of the events, once there is no further alert.

@@ -53,7 +53,8 @@ fn login(second: i64, number: usize, user: &str, outcome: &str) -> Value {
 }
 
 fn judge(state: &mut DetectionState, setup: &DetectionSetup, event: &Value) -> Vec<DetectionAlert> {
-    let event = setup.event(&Document::new(event.to_string().into())).unwrap();
+    let document = Document::new(event.to_string().into());
+    let event = setup.event(&document).unwrap();
     state.judge(setup, &event).into_iter().map(|judged| judged.alert).collect()
 }
 
@@ -255,7 +256,8 @@ fn what_an_exception_keeps_back_hides_nothing_from_elsewhere() {
     let mut state = DetectionState::default();
     let mut found = Vec::new();
     for event in &events {
-        let event = setup.event(&Document::new(event.to_string().into())).unwrap();
+        let document = Document::new(event.to_string().into());
+        let event = setup.event(&document).unwrap();
         found.extend(state.judge(&setup, &event));
     }
     let named = found.iter().map(|judged| (judged.alert.rule.id.as_str(), judged.is_excepted));

@@ -62,7 +62,7 @@ pub struct DetectionAlert {
     /// What that event did.
     pub action: String,
     /// Who it is about.
-    pub actor: Option<EventPerson>,
+    pub actor: Option<EventPerson<'static>>,
     /// Where that event came from.
     pub address: Option<IpAddr>,
     /// Where that is.
@@ -89,7 +89,7 @@ pub struct DetectionFinding {
     /// What it is about.
     pub key: String,
     /// Who it is about.
-    pub actor: Option<EventPerson>,
+    pub actor: Option<EventPerson<'static>>,
     /// Everything that was compared.
     pub why: Vec<AlertReason>,
     /// The ids of the events, in the order of time.
@@ -100,7 +100,11 @@ pub struct DetectionFinding {
 
 impl DetectionAlert {
     /// The alert of what was found when `event` was judged.
-    pub fn new(finding: DetectionFinding, event: &DetectionEvent, is_late: bool) -> DetectionAlert {
+    pub fn new(
+        finding: DetectionFinding,
+        event: &DetectionEvent<'_>,
+        is_late: bool,
+    ) -> DetectionAlert {
         let mut evidence = finding.evidence;
         // The first and the latest tell most.
         if evidence.len() > MAX_EVIDENCE {
@@ -120,9 +124,9 @@ impl DetectionAlert {
             is_learning: finding.is_learning,
             is_late,
             title: finding.title,
-            source: event.source.clone(),
-            action: event.action.clone(),
-            actor: finding.actor.or_else(|| event.actor.clone()),
+            source: event.source.to_string(),
+            action: event.action.to_string(),
+            actor: finding.actor.or_else(|| event.actor.as_ref().map(EventPerson::to_owned)),
             address: event.address,
             place: event.place.clone(),
             why: finding.why,

@@ -1,9 +1,12 @@
-//! What detection looks at of an event: a small copy without the rest, cheap to sort and to keep.
+//! What detection looks at of an event: a small part of it, cheap to keep and to sort.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use chrono::SubsecRound as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::event_facts::{ActorFacts, EventFacts, PersonNames};
 use super::places::{GeoDatabase, GeoPlace, PlaceOrigin};
@@ -45,6 +48,9 @@ const ENABLING: [&str; 4] = [
     "user_unsuspended",
 ];
 
+/// Bytes that nearly every stored event fits into.
+const TYPICAL_SIZE: usize = 512;
+
 /// Users whose access an event changes that are looked at.
 const MAX_AFFECTED: usize = 1000;
 
@@ -66,21 +72,25 @@ impl EventMark {
     }
 }
 
-/// What detection looks at of an event.
+/// What detection looks at of an event. Its texts are borrowed from the event while it is pulled,
+/// and later from the [`StoredEvent`]: most events are judged, and nothing of them is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DetectionEvent {
+pub struct DetectionEvent<'a> {
     /// When it happened, and its id: the order in which events are judged.
     pub mark: EventMark,
     /// The source's name.
-    pub source: String,
+    #[serde(borrow)]
+    pub source: Cow<'a, str>,
     /// What was done.
-    pub action: String,
+    #[serde(borrow)]
+    pub action: Cow<'a, str>,
     /// Who did it.
-    pub actor: Option<EventPerson>,
+    pub actor: Option<EventPerson<'a>>,
     /// The first target, for a sentence.
-    pub target: Option<String>,
+    #[serde(borrow, deserialize_with = "borrowed")]
+    pub target: Option<Cow<'a, str>>,
     /// The first target that is a user.
-    pub user: Option<EventPerson>,
+    pub user: Option<EventPerson<'a>>,
     /// The keys of the users whose access it changes.
     pub affected: Vec<String>,
     /// How many more there are.
@@ -99,13 +109,29 @@ pub struct DetectionEvent {
 
 /// Someone, by what does not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventPerson {
+pub struct EventPerson<'a> {
     /// The account id, after the server's name where each server numbers its own users.
-    pub key: String,
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
     /// What they are called.
-    pub name: Option<String>,
+    #[serde(borrow, deserialize_with = "borrowed")]
+    pub name: Option<Cow<'a, str>>,
     /// Their address.
-    pub email: Option<String>,
+    #[serde(borrow, deserialize_with = "borrowed")]
+    pub email: Option<Cow<'a, str>>,
+}
+
+/// A [`StoredEvent`] that holds no event.
+#[derive(Debug, thiserror::Error)]
+#[error("an event that waits to be judged is damaged")]
+pub struct DamagedEvent(#[from] postcard::Error);
+
+/// A [`DetectionEvent`] in few bytes, until it is its turn to be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    time: Timestamp,
+    bytes: Bytes,
 }
 
 /// What kind of thing was done.
@@ -191,7 +217,7 @@ impl AdminClass {
     }
 }
 
-impl EventPerson {
+impl EventPerson<'_> {
     /// What they are called in a sentence.
     pub fn shown(&self) -> &str {
         let id = self.key.rsplit('\n').next().unwrap_or(&self.key);
@@ -203,37 +229,76 @@ impl EventPerson {
         self.key.rsplit('\n').next().unwrap_or(&self.key)
     }
 
-    fn of(names: &PersonNames<'_>, realm: Option<&str>) -> Option<EventPerson> {
+    /// The same, to be kept.
+    pub fn to_owned(&self) -> EventPerson<'static> {
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.to_string());
+        EventPerson {
+            key: owned(&self.key),
+            name: self.name.as_ref().map(owned),
+            email: self.email.as_ref().map(owned),
+        }
+    }
+}
+
+impl<'a> EventPerson<'a> {
+    fn of(names: &PersonNames<'a>, realm: Option<&str>) -> Option<EventPerson<'a>> {
         let PersonNames { id, name, email } = names;
         let own = bounded_key(id.as_ref().or(email.as_ref()).or(name.as_ref())?.clone());
         let key = match realm {
-            Some(realm) => [realm, "\n", &own].concat(),
+            Some(realm) => [realm, "\n", &own].concat().into(),
             None => own,
         };
-        let shown = |text: &Option<Cow<'_, str>>| text.clone().map(short);
+        let shown = |text: &Option<Cow<'a, str>>| text.clone().map(bounded);
         Some(EventPerson { key, name: shown(name), email: shown(email) })
     }
 }
 
-impl DetectionEvent {
+impl StoredEvent {
+    /// The event. What was stored by another version, or is damaged, is an error.
+    ///
+    /// # Errors
+    /// The bytes are those of no event.
+    pub fn read(&self) -> Result<DetectionEvent<'_>, DamagedEvent> {
+        Ok(postcard::from_bytes(&self.bytes)?)
+    }
+
+    /// When it happened.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// The order in which events are judged: that of [`EventMark`] first.
+    pub fn compare(&self, other: &StoredEvent) -> Ordering {
+        let id = |event: &StoredEvent| {
+            // The mark stands first.
+            let mark = postcard::take_from_bytes::<EventMark>(&event.bytes);
+            mark.ok().map(|(mark, _)| mark.id)
+        };
+        let order = self.time.cmp(&other.time).then_with(|| id(self).cmp(&id(other)));
+        // Those of one id in whatever order, but always in the same.
+        order.then_with(|| self.bytes.cmp(&other.bytes))
+    }
+}
+
+impl<'a> DetectionEvent<'a> {
     /// What detection looks at of an event that matches these rules.
     pub fn new(
-        facts: EventFacts<'_>,
+        facts: EventFacts<'a>,
         matches: Vec<RuleMatch>,
         places: Option<&GeoDatabase>,
-    ) -> DetectionEvent {
+    ) -> DetectionEvent<'a> {
         let EventFacts { time, id, source, kind, site, action, actor, targets, .. } = facts;
-        let (source, action) = (short(source), short(action));
+        let (source, action) = (bounded(source), bounded(action));
         let deed = EventDeed::of(&action, facts.category, facts.outcome, actor.as_ref());
         // Each server numbers its own users.
         let has_own_users = kind.is_some_and(|kind| kind.address() == SourceAddress::Server);
-        let realm = has_own_users.then(|| site.map_or_else(|| source.clone(), short));
+        let realm = has_own_users.then(|| site.map_or_else(|| source.clone(), bounded));
         let realm = realm.filter(|realm| !realm.is_empty());
-        let person_of = |names: &PersonNames<'_>| EventPerson::of(names, realm.as_deref());
+        let person_of = |names: &PersonNames<'a>| EventPerson::of(names, realm.as_deref());
         let users = || targets.iter().filter(|target| target.is_user).map(|target| &target.names);
         let mut affected = users().filter(|_| deed.access.is_some());
         let keys = affected.by_ref().take(MAX_AFFECTED).filter_map(person_of);
-        let keys = keys.map(|user| user.key).collect();
+        let keys = keys.map(|user| user.key.into_owned()).collect();
         let first_names = targets.first().map(|target| &target.names);
         let address = facts.address.as_ref().and_then(|ip| ip.parse::<IpAddr>().ok());
         let address = address.map(|ip| ip.to_canonical());
@@ -243,13 +308,13 @@ impl DetectionEvent {
         });
         let found = || places.zip(address).and_then(|(places, address)| places.place(address));
         DetectionEvent {
-            mark: EventMark { time, id: bounded_key(id) },
+            mark: EventMark { time, id: bounded_key(id).into_owned() },
             source,
             action,
             actor: actor.and_then(|actor| person_of(&actor.names)),
             target: first_names.and_then(|names| {
                 let PersonNames { id, name, email } = names;
-                name.as_ref().or(email.as_ref()).or(id.as_ref()).cloned().map(short)
+                name.as_ref().or(email.as_ref()).or(id.as_ref()).cloned().map(bounded)
             }),
             user: users().next().and_then(person_of),
             affected: keys,
@@ -265,7 +330,7 @@ impl DetectionEvent {
     }
 
     /// Whose login it is: where nobody in particular did it, the account that it is of.
-    pub fn login_subject(&self) -> Option<&EventPerson> {
+    pub fn login_subject(&self) -> Option<&EventPerson<'a>> {
         match self.deed.is_of_person {
             true => self.actor.as_ref(),
             false => self.user.as_ref().or(self.actor.as_ref()),
@@ -275,6 +340,17 @@ impl DetectionEvent {
     /// When it happened.
     pub fn time(&self) -> Timestamp {
         self.mark.time
+    }
+
+    /// The same in few bytes.
+    ///
+    /// # Errors
+    /// None is known: memory takes every event.
+    pub fn store(&self) -> Result<StoredEvent, DamagedEvent> {
+        let bytes = postcard::to_extend(self, Vec::with_capacity(TYPICAL_SIZE))?;
+        let time = self.mark.time.trunc_subsecs(6);
+        // A copy that is just as long.
+        Ok(StoredEvent { time, bytes: Bytes::copy_from_slice(&bytes) })
     }
 }
 
@@ -319,7 +395,12 @@ impl EventDeed {
     }
 }
 
-/// A bounded copy, for people to read.
-fn short(text: Cow<'_, str>) -> String {
-    bounded(text).into_owned()
+/// An optional text, which serde copies if it is not told to borrow it.
+fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
+    let text = Option::<BorrowedText<'_>>::deserialize(deserializer)?;
+    Ok(text.map(|BorrowedText(text)| text))
 }

@@ -1,14 +1,17 @@
 //! What detection remembers: of each user, of each address, of the whole organization. Bounded:
 //! those who were seen longest ago are forgotten first, and counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
+use foldhash::quality::RandomState;
+use hashbrown::{Equivalent, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::event::{AdminClass, EventMark};
-use super::places::GeoPlace;
+use super::places::{CountryCode, GeoPlace};
 use crate::model::hashing::quick_hash;
 use crate::model::time::Timestamp;
 use crate::state::event_gaps::EventGaps;
@@ -22,10 +25,15 @@ const MAX_PEOPLE: usize = 4;
 /// Days of which something is counted: today and 30 before.
 const MAX_DAYS: usize = 31;
 
-/// What is remembered by a key, at most so many.
+/// What is remembered by a key, at most so many. Attackers choose some of the keys: their hashes
+/// differ in each run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct HistoryMap<T> {
-    by_key: HashMap<String, KeptHistory<T>>,
+#[serde(bound(
+    serialize = "K: Serialize + Eq + Hash, T: Serialize",
+    deserialize = "K: Deserialize<'de> + Eq + Hash, T: Deserialize<'de>"
+))]
+pub struct HistoryMap<K, T> {
+    by_key: HashMap<K, KeptHistory<T>, RandomState>,
     /// How many have been forgotten to make room.
     pub forgotten: u64,
 }
@@ -37,42 +45,45 @@ struct KeptHistory<T> {
     history: T,
 }
 
-impl<T> Default for HistoryMap<T> {
-    fn default() -> HistoryMap<T> {
-        HistoryMap { by_key: HashMap::new(), forgotten: 0 }
+impl<K, T> Default for HistoryMap<K, T> {
+    fn default() -> HistoryMap<K, T> {
+        HistoryMap { by_key: HashMap::default(), forgotten: 0 }
     }
 }
 
-impl<T: Default> HistoryMap<T> {
+impl<K: Clone + Ord + Hash, T: Default> HistoryMap<K, T> {
     /// The history of `key`, which is seen at `time`; at most `max` are kept.
-    pub fn of(&mut self, key: &str, time: Timestamp, max: usize) -> &mut T {
-        if !self.by_key.contains_key(key) && self.by_key.len() >= max {
+    pub fn of<Q>(&mut self, key: &Q, time: Timestamp, max: usize) -> &mut T
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        if self.by_key.len() >= max && !self.by_key.contains_key(key) {
             self.make_room(max);
         }
         let new = || KeptHistory { last: time, history: T::default() };
-        let kept = self.by_key.entry(key.to_owned()).or_insert_with(new);
+        let kept = self.by_key.entry_ref(key).or_insert_with(new);
         kept.last = kept.last.max(time);
         &mut kept.history
     }
 
     /// The history of `key`, if there is one.
-    pub fn get(&self, key: &str) -> Option<&T> {
+    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&T> {
         self.by_key.get(key).map(|kept| &kept.history)
     }
 
     /// The history of `key`, if there is one, which is not seen for that.
-    pub fn get_mut(&mut self, key: &str) -> Option<&mut T> {
+    pub fn get_mut<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut T> {
         self.by_key.get_mut(key).map(|kept| &mut kept.history)
     }
 
     /// Takes the history of `key` away.
-    pub fn remove(&mut self, key: &str) -> Option<T> {
+    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<T> {
         self.by_key.remove(key).map(|kept| kept.history)
     }
 
     /// A sixteenth at once: to find the oldest costs a look at all.
     fn make_room(&mut self, max: usize) {
-        let mut ages: Vec<(Timestamp, String)> =
+        let mut ages: Vec<(Timestamp, K)> =
             self.by_key.iter().map(|(key, kept)| (kept.last, key.clone())).collect();
         ages.sort_unstable();
         let count = (max / 16).max(1).max((self.by_key.len() + 1).saturating_sub(max));
@@ -87,8 +98,8 @@ impl<T: Default> HistoryMap<T> {
 /// apart, so that they do not push out other users.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UserHistories {
-    known: HistoryMap<UserHistory>,
-    strangers: HistoryMap<LoginFailures>,
+    known: HistoryMap<String, UserHistory>,
+    strangers: HistoryMap<String, LoginFailures>,
 }
 
 impl UserHistories {
@@ -129,9 +140,9 @@ pub struct UserHistory {
     /// The days of these.
     pub days: SeenDays,
     /// The last places, by time.
-    pub places: Vec<SeenPlace>,
+    pub places: SeenPlaces,
     /// Journeys that nobody can make, and still were made.
-    pub patterns: Vec<TravelPattern>,
+    pub patterns: TravelPatterns,
     /// The countries.
     pub countries: Vec<SeenCountry>,
     /// The addresses.
@@ -247,9 +258,17 @@ pub struct SeenPlace {
     pub place: GeoPlace,
 }
 
+/// The places where a user was last, by time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeenPlaces(Vec<SeenPlace>);
+
+/// The journeys of a user that nobody can make; the one that was made last comes last.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TravelPatterns(Vec<TravelPattern>);
+
 /// A journey that nobody can make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TravelPattern {
+struct TravelPattern {
     /// From where to where.
     hash: u64,
     /// When, in microseconds after 1970 began; the last few.
@@ -260,7 +279,7 @@ pub struct TravelPattern {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeenCountry {
     /// Its code.
-    pub code: String,
+    pub code: CountryCode,
     /// When.
     pub seen: SeenSpan,
 }
@@ -297,49 +316,42 @@ pub struct AccountAwakening {
     pub last: Timestamp,
 }
 
-impl UserHistory {
+impl SeenPlaces {
+    /// Notes that the user is where they were last, if so: someone who stays is known by the last
+    /// event there.
+    pub fn stays(&mut self, mark: &EventMark, address: Option<IpAddr>, place: &GeoPlace) -> bool {
+        let last = self.0.last_mut().filter(|last| last.mark < *mark);
+        let same = last.filter(|last| last.address == address && last.place == *place);
+        same.is_some_and(|last| {
+            last.mark.set(mark);
+            true
+        })
+    }
+
     /// Where the user was last before `mark`, and first after it.
     pub fn neighbours(&self, mark: &EventMark) -> (Option<&SeenPlace>, Option<&SeenPlace>) {
-        let after = self.places.partition_point(|seen| seen.mark < *mark);
-        (after.checked_sub(1).and_then(|at| self.places.get(at)), self.places.get(after))
+        let after = self.0.partition_point(|seen| seen.mark < *mark);
+        (after.checked_sub(1).and_then(|at| self.0.get(at)), self.0.get(after))
     }
 
     /// Notes a place.
-    pub fn add_place(&mut self, seen: SeenPlace) {
-        let at = self.places.partition_point(|known| known.mark < seen.mark);
-        // Someone who stays is known by the last event there.
-        let is_last = at == self.places.len();
-        let before = at.checked_sub(1).and_then(|at| self.places.get_mut(at));
-        match before.filter(|before| before.address == seen.address && before.place == seen.place) {
-            Some(before) if is_last => before.mark = seen.mark,
-            _ => self.places.insert(at, seen),
-        }
-        if self.places.len() > MAX_PLACES {
-            self.places.remove(0);
+    pub fn add(&mut self, seen: SeenPlace) {
+        let at = self.0.partition_point(|known| known.mark < seen.mark);
+        self.0.insert(at, seen);
+        if self.0.len() > MAX_PLACES {
+            self.0.remove(0);
         }
     }
+}
 
-    /// Notes it where this is the first event after a time of `idle` or longer.
-    pub fn note_awakening(&mut self, mark: &EventMark, idle: TimeDelta) {
-        if let Some(last) = self.seen.last().filter(|last| *last <= mark.time - idle) {
-            self.woke = Some(AccountAwakening { mark: mark.clone(), last });
-        }
-    }
-
+impl TravelPatterns {
     /// Notes a journey, and returns how often it was made since `since`, before this one: up to
     /// `max` times.
-    pub fn add_pattern(
-        &mut self,
-        hash: u64,
-        time: Timestamp,
-        since: Timestamp,
-        max: usize,
-    ) -> usize {
+    pub fn add(&mut self, hash: u64, time: Timestamp, since: Timestamp, max: usize) -> usize {
         let since = since.timestamp_micros();
-        let at = self.patterns.iter().position(|known| known.hash == hash);
-        // The one that was made last comes last.
+        let at = self.0.iter().position(|known| known.hash == hash);
         let mut pattern = match at {
-            Some(at) => self.patterns.remove(at),
+            Some(at) => self.0.remove(at),
             None => TravelPattern { hash, times: Vec::new() },
         };
         pattern.times.retain(|known| *known >= since);
@@ -348,15 +360,24 @@ impl UserHistory {
         if pattern.times.len() > max.max(1) {
             pattern.times.remove(0);
         }
-        self.patterns.push(pattern);
-        if self.patterns.len() > MAX_PATTERNS {
-            self.patterns.remove(0);
+        self.0.push(pattern);
+        if self.0.len() > MAX_PATTERNS {
+            self.0.remove(0);
         }
         before
     }
+}
+
+impl UserHistory {
+    /// Notes it where this is the first event after a time of `idle` or longer.
+    pub fn note_awakening(&mut self, mark: &EventMark, idle: TimeDelta) {
+        if let Some(last) = self.seen.last().filter(|last| *last <= mark.time - idle) {
+            self.woke = Some(AccountAwakening { mark: mark.clone(), last });
+        }
+    }
 
     /// When a country was seen, and notes that it is seen now.
-    pub fn add_country(&mut self, code: &str, time: Timestamp) -> SeenSpan {
+    pub fn add_country(&mut self, code: CountryCode, time: Timestamp) -> SeenSpan {
         if let Some(known) = self.countries.iter_mut().find(|known| known.code == code) {
             let before = known.seen;
             known.seen.note(time);
@@ -364,7 +385,7 @@ impl UserHistory {
         }
         let mut seen = SeenSpan::default();
         seen.note(time);
-        self.countries.push(SeenCountry { code: code.to_owned(), seen });
+        self.countries.push(SeenCountry { code, seen });
         drop_oldest(&mut self.countries, MAX_COUNTRIES, |country| country.seen);
         SeenSpan::default()
     }
@@ -651,7 +672,7 @@ pub struct OrganizationHistory {
     /// The days of these.
     pub days: SeenDays,
     /// Who was in each country.
-    pub countries: BTreeMap<String, RecentPeople>,
+    pub countries: BTreeMap<CountryCode, RecentPeople>,
     /// Who did administrative acts of each class.
     pub classes: BTreeMap<AdminClass, RecentPeople>,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::alert::AlertSeverity;
 use super::alert_schemas::AlertSchema;
 use super::sigma::RuleKeys;
-use super::{DetectionEvent, DetectionSetup, DetectionState, JudgedAlert};
+use super::{DamagedEvent, DetectionSetup, DetectionState, JudgedAlert, StoredEvent};
 use crate::model::time::Timestamp;
 
 /// The most events that wait. Where more do, the earliest are judged.
@@ -42,19 +42,18 @@ pub struct LiveMemory {
     rules: RuleKeys,
     state: DetectionState,
     /// Events that are not judged yet.
-    waiting: Vec<DetectionEvent>,
+    waiting: Vec<StoredEvent>,
     /// The lines of alerts that are not delivered to the program of `notify` yet.
     undelivered: VecDeque<String>,
 }
 
 /// Something that was done, in a form that is stored. `M` is [`LiveMemory`] or a reference to it.
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub enum LiveRecord<M = LiveMemory> {
     /// What was remembered.
     Memory(M),
     /// An event arrived.
-    Event(DetectionEvent),
+    Event(StoredEvent),
     /// Everything that happened before this was judged.
     JudgedBefore(#[serde(with = "chrono::serde::ts_microseconds")] Timestamp),
     /// So many alerts were delivered, the oldest first.
@@ -103,10 +102,11 @@ impl LiveDetection {
     /// the rules have changed since, so that further records must follow a new memory.
     ///
     /// # Errors
-    /// That of a record.
+    /// That of a record, or what `damaged` makes of an event in one.
     pub fn replay<E>(
         &mut self,
         records: impl Iterator<Item = Result<LiveRecord, E>>,
+        damaged: impl Fn(DamagedEvent) -> E,
     ) -> Result<bool, E> {
         let current = self.setup.rules.keys();
         let mut recorded = current.clone();
@@ -114,15 +114,17 @@ impl LiveDetection {
             match record? {
                 LiveRecord::Memory(mut memory) => {
                     recorded = std::mem::replace(&mut memory.rules, current.clone());
-                    current.translate(&recorded, memory.waiting.iter_mut());
+                    for event in &mut memory.waiting {
+                        current.translate(&recorded, event).map_err(&damaged)?;
+                    }
                     self.memory = memory;
                 }
                 LiveRecord::Event(mut event) => {
-                    current.translate(&recorded, std::iter::once(&mut event));
-                    self.add(event);
+                    current.translate(&recorded, &mut event).map_err(&damaged)?;
+                    self.add(event).map_err(&damaged)?;
                 }
                 LiveRecord::JudgedBefore(time) => {
-                    self.judge_before(time);
+                    self.judge_before(time).map_err(&damaged)?;
                 }
                 LiveRecord::Delivered(count) => self.note_delivered(count),
             }
@@ -137,23 +139,30 @@ impl LiveDetection {
     }
 
     /// Takes an event, which waits until [`LiveDetection::judge_before`].
-    pub fn add(&mut self, event: DetectionEvent) {
+    ///
+    /// # Errors
+    /// An event is damaged.
+    pub fn add(&mut self, event: StoredEvent) -> Result<(), DamagedEvent> {
         self.memory.waiting.push(event);
         let waiting = self.memory.waiting.len();
         if waiting > MAX_WAITING {
             self.counts.judged_early += (waiting / 4) as u64;
             self.sort();
-            self.judge_first(waiting / 4);
+            self.judge_first(waiting / 4)?;
         }
+        Ok(())
     }
 
     /// Judges what happened before `time`: nothing earlier is expected any more. Returns how many
     /// events these were.
-    pub fn judge_before(&mut self, time: Timestamp) -> usize {
+    ///
+    /// # Errors
+    /// An event is damaged.
+    pub fn judge_before(&mut self, time: Timestamp) -> Result<usize, DamagedEvent> {
         self.sort();
         let count = self.memory.waiting.partition_point(|event| event.time() < time);
-        self.judge_first(count);
-        count
+        self.judge_first(count)?;
+        Ok(count)
     }
 
     /// How many events are not judged yet.
@@ -199,11 +208,12 @@ impl LiveDetection {
 
     /// Fast where they came nearly in order.
     fn sort(&mut self) {
-        self.memory.waiting.sort_by(|one, two| one.mark.cmp(&two.mark));
+        self.memory.waiting.sort_by(StoredEvent::compare);
     }
 
-    fn judge_first(&mut self, count: usize) {
+    fn judge_first(&mut self, count: usize) -> Result<(), DamagedEvent> {
         for event in self.memory.waiting.drain(..count) {
+            let event = event.read()?;
             for JudgedAlert { alert, is_excepted } in self.memory.state.judge(&self.setup, &event) {
                 if is_excepted {
                     self.counts.excepted += 1;
@@ -226,6 +236,7 @@ impl LiveDetection {
                 }
             }
         }
+        Ok(())
     }
 }
 

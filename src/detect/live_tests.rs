@@ -61,9 +61,9 @@ impl KilledRuns {
             }
             let (record, behind) = postcard::take_from_bytes::<LiveRecord>(rest).unwrap();
             rest = behind;
-            Some(Ok::<_, ()>(record))
+            Some(Ok::<_, DamagedEvent>(record))
         };
-        let have_rules_changed = detection.replay(std::iter::from_fn(next)).unwrap();
+        let have_rules_changed = detection.replay(std::iter::from_fn(next), |error| error).unwrap();
         assert!(!have_rules_changed);
         assert!(detection.take_lines().is_empty(), "alerts of earlier runs are found again");
         OneRun { detection, records: Vec::new() }
@@ -73,7 +73,7 @@ impl KilledRuns {
     fn commit(&mut self, run: &mut OneRun, arrived: usize, before: Timestamp) {
         let record: LiveRecord = LiveRecord::JudgedBefore(before);
         run.records.extend(postcard::to_stdvec(&record).unwrap());
-        run.detection.judge_before(before);
+        run.detection.judge_before(before).unwrap();
         self.lines.extend(run.detection.take_lines());
         match arrived % 2 {
             0 => self.records = postcard::to_stdvec(&run.detection.memory()).unwrap(),
@@ -87,10 +87,10 @@ impl KilledRuns {
 /// The alerts of a history whose events arrive as planned.
 fn alerts_of(case: &HistoryCase, plan: &ArrivalPlan) -> String {
     let setup = Arc::new(case.setup());
-    let mut events: Vec<(Timestamp, DetectionEvent)> = Vec::new();
+    let mut events: Vec<(Timestamp, StoredEvent)> = Vec::new();
     for (place, event) in case.history().into_iter().enumerate() {
         let delay = plan.delays[place % plan.delays.len()];
-        events.push((event.time() + TimeDelta::seconds(delay), event));
+        events.push((event.time() + TimeDelta::seconds(delay), event.store().unwrap()));
     }
     events.sort_by_key(|(arrival, _)| *arrival);
     let mut runs = KilledRuns { setup, records: Vec::new(), lines: Vec::new(), arrived: 0 };
@@ -109,7 +109,7 @@ fn alerts_of(case: &HistoryCase, plan: &ArrivalPlan) -> String {
         }
         let record: LiveRecord = LiveRecord::Event(event.clone());
         run.records.extend(postcard::to_stdvec(&record).unwrap());
-        run.detection.add(event.clone());
+        run.detection.add(event.clone()).unwrap();
         next += 1;
     }
     runs.commit(&mut run, next, Timestamp::MAX_UTC);
@@ -138,12 +138,14 @@ fn an_event_that_comes_too_late_is_judged_and_marked() {
         let mut detection = live(Arc::new(case.setup()));
         let mut events = case.history();
         let first = events.remove(0);
-        events.into_iter().for_each(|event| detection.add(event));
-        detection.judge_before(Timestamp::MAX_UTC);
+        for event in events {
+            detection.add(event.store().unwrap()).unwrap();
+        }
+        detection.judge_before(Timestamp::MAX_UTC).unwrap();
         let before = String::from_utf8(detection.take_lines()).unwrap();
         assert!(!before.contains(r#""late":true"#), "{before}");
-        detection.add(first);
-        detection.judge_before(Timestamp::MAX_UTC);
+        detection.add(first.store().unwrap()).unwrap();
+        detection.judge_before(Timestamp::MAX_UTC).unwrap();
         let found = String::from_utf8(detection.take_lines()).unwrap();
         assert!(found.lines().all(|line| line.contains(r#""late":true"#)), "{found}");
         late += found.lines().count();
@@ -159,7 +161,7 @@ fn too_many_waiting_events_are_judged_early_and_counted() {
     for number in 0..=MAX_WAITING {
         let mut event = event.clone();
         event.mark.id = format!("e{number}");
-        detection.add(event);
+        detection.add(event.store().unwrap()).unwrap();
     }
     assert_eq!(detection.counts().judged_early, (MAX_WAITING / 4) as u64);
     assert_eq!(detection.memory.waiting.len(), MAX_WAITING + 1 - MAX_WAITING / 4);

@@ -35,7 +35,7 @@ pub use alert::{AlertSeverity, DetectionAlert};
 pub use alert_schemas::AlertSchema;
 pub use alert_table::AlertTable;
 pub use coverage::DetectionCoverage;
-pub use event::{DetectionEvent, EventMark};
+pub use event::{DamagedEvent, DetectionEvent, EventMark, StoredEvent};
 pub use live::{LiveCounts, LiveDetection, LiveRecord};
 pub use setup::{DetectionError, DetectionSetup};
 
@@ -65,7 +65,11 @@ pub struct JudgedAlert {
 impl DetectionState {
     /// The alerts of an event. Events come in the order of [`EventMark`]; one that does not is
     /// late, and is judged with what is remembered on both sides of it.
-    pub fn judge(&mut self, setup: &DetectionSetup, event: &DetectionEvent) -> Vec<JudgedAlert> {
+    pub fn judge(
+        &mut self,
+        setup: &DetectionSetup,
+        event: &DetectionEvent<'_>,
+    ) -> Vec<JudgedAlert> {
         let (settings, rules) = (&setup.settings, &setup.rules);
         let is_late = self.judged.as_ref().is_some_and(|judged| event.mark < *judged);
         match &mut self.judged {
@@ -96,24 +100,24 @@ impl DetectionState {
 impl DetectionSetup {
     /// What detection looks at of a normalized event, with the rules that it matches; nothing where
     /// it is not known when it happened.
-    pub fn event(&self, event: &Document) -> Option<DetectionEvent> {
+    pub fn event<'e>(&self, event: &'e Document) -> Option<DetectionEvent<'e>> {
         let facts = EventFacts::of_line(event)?;
         let matches = self.rules.matches(event.root());
         Some(DetectionEvent::new(facts, matches, self.places.as_ref()))
     }
 
     /// The same of an event that is pulled. `line` gives its normalized line, which is only read
-    /// where a rule may match.
-    pub fn pulled_event<'l>(
+    /// where a rule may match, and needs `raw` only if [`RuleSet::reads_raw`].
+    pub fn pulled_event<'e>(
         &self,
-        event: &Event<'_>,
-        line: impl FnOnce() -> &'l [u8],
-    ) -> Option<DetectionEvent> {
+        event: &'e Event<'_>,
+        line: impl FnOnce() -> Vec<u8>,
+    ) -> Option<DetectionEvent<'e>> {
         let facts = EventFacts::of_event(event)?;
-        let matches = match self.rules.may_match(event.source.kind, &event.action) {
+        let matches = match self.rules.may_match(event) {
             false => Vec::new(),
             true => {
-                let text = ByteString::try_from(line().to_vec()).ok()?;
+                let text = ByteString::try_from(line()).ok()?;
                 self.rules.matches(Document::parse(text).ok()?.root())
             }
         };

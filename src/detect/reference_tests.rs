@@ -2,6 +2,7 @@
 //! looks back over all events before it, without the bounded memory of the engine. Where the two
 //! differ, one of them is wrong.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -21,6 +22,9 @@ use crate::config::detection::{
     AddressListSettings, AddressTag, DetectionThresholds, days, minutes,
 };
 use crate::model::time::Timestamp;
+
+/// An event that borrows nothing.
+type OwnedEvent = DetectionEvent<'static>;
 
 // ---- The reference ----
 
@@ -42,8 +46,8 @@ type EvidenceChoices = Vec<Vec<String>>;
 /// An event, and everything before it.
 #[derive(Clone, Copy)]
 struct JudgedEvent<'a> {
-    before: &'a [DetectionEvent],
-    event: &'a DetectionEvent,
+    before: &'a [OwnedEvent],
+    event: &'a OwnedEvent,
     limits: &'a DetectionThresholds,
     lists: &'a AddressLists,
 }
@@ -74,7 +78,7 @@ const DETECTIONS: [Detection; 14] = [
 
 /// The alerts of a history that is sorted by mark.
 fn expected(
-    history: &[DetectionEvent],
+    history: &[OwnedEvent],
     limits: &DetectionThresholds,
     lists: &AddressLists,
 ) -> BTreeMap<ExpectedAlert, EvidenceChoices> {
@@ -107,18 +111,18 @@ impl<'a> JudgedEvent<'a> {
     }
 
     /// All events to this one, with it.
-    fn with_this(&self) -> impl Iterator<Item = &'a DetectionEvent> {
+    fn with_this(&self) -> impl Iterator<Item = &'a OwnedEvent> {
         self.before.iter().chain([self.event])
     }
 
     /// The events of the time of `length` before this one, without it.
-    fn within(&self, length: TimeDelta) -> impl Iterator<Item = &'a DetectionEvent> {
+    fn within(&self, length: TimeDelta) -> impl Iterator<Item = &'a OwnedEvent> {
         let start = self.time() - length;
         self.before.iter().filter(move |earlier| earlier.time() >= start)
     }
 
     /// "Until there are acts of people on 7 earlier days (UTC), and 20 of them": before this event.
-    fn is_short<'e>(&self, events: impl Iterator<Item = &'e DetectionEvent>) -> bool {
+    fn is_short<'e>(&self, events: impl Iterator<Item = &'e OwnedEvent>) -> bool {
         let all: Vec<i64> = events.map(|event| day_of(event.time())).collect();
         let today = day_of(self.time());
         let earlier: BTreeSet<i64> = all.iter().copied().filter(|day| *day < today).collect();
@@ -128,40 +132,40 @@ impl<'a> JudgedEvent<'a> {
 }
 
 /// The person who did it, in whatever way, or whose login it was that failed.
-fn person(event: &DetectionEvent) -> Option<&str> {
+fn person(event: &OwnedEvent) -> Option<&str> {
     let actor = event.actor.as_ref().filter(|_| event.deed.is_of_person);
-    actor.map(|actor| actor.key.as_str())
+    actor.map(|actor| &*actor.key)
 }
 
 /// The person whose act it is. A login that fails is none: nobody knows who tried it.
-fn acting_person(event: &DetectionEvent) -> Option<&str> {
+fn acting_person(event: &OwnedEvent) -> Option<&str> {
     person(event).filter(|_| event.deed.login != Some(LoginResult::Failure))
 }
 
 /// "Places count only where a person acts in a session."
-fn place_in_session(event: &DetectionEvent) -> Option<(&str, &GeoPlace)> {
+fn place_in_session(event: &OwnedEvent) -> Option<(&str, &GeoPlace)> {
     let place = event.place.as_ref().filter(|_| event.deed.is_interactive)?;
     Some((person(event)?, place))
 }
 
-fn country_in_session(event: &DetectionEvent) -> Option<(&str, &str)> {
+fn country_in_session(event: &OwnedEvent) -> Option<(&str, &str)> {
     let (person, place) = place_in_session(event)?;
     Some((person, place.country_code()?))
 }
 
-fn administration(event: &DetectionEvent) -> Option<(&str, AdminClass)> {
+fn administration(event: &OwnedEvent) -> Option<(&str, AdminClass)> {
     Some((person(event)?, event.deed.administration?))
 }
 
 /// The person who became another.
-fn impersonator(event: &DetectionEvent) -> Option<&str> {
+fn impersonator(event: &OwnedEvent) -> Option<&str> {
     person(event).filter(|_| event.deed.is_impersonation)
 }
 
 /// The user whose login ended like this.
-fn login_user(event: &DetectionEvent, result: LoginResult) -> Option<&str> {
+fn login_user(event: &OwnedEvent, result: LoginResult) -> Option<&str> {
     let user = event.login_subject().filter(|_| event.deed.login == Some(result));
-    user.map(|user| user.key.as_str())
+    user.map(|user| &*user.key)
 }
 
 /// How many different people these are, without `person`.
@@ -194,17 +198,17 @@ fn history_is_short(judged: &JudgedEvent<'_>) -> bool {
 /// "The detections on what is usual for a person want as much of that person."
 fn history_of_person_is_short(judged: &JudgedEvent<'_>) -> bool {
     let actor = person(judged.event);
-    let is_same = |earlier: &&DetectionEvent| actor.is_some() && acting_person(earlier) == actor;
+    let is_same = |earlier: &&OwnedEvent| actor.is_some() && acting_person(earlier) == actor;
     history_is_short(judged) || judged.is_short(judged.before.iter().filter(is_same))
 }
 
 /// Failures that are reported once: from the one at which it is reported until `failure_minutes`
 /// pass without one. `failures` are of one user, or from one address.
 fn failure_series<'f, 'a>(
-    failures: &'f [&'a DetectionEvent],
+    failures: &'f [&'a OwnedEvent],
     limits: &DetectionThresholds,
-    is_enough: impl Fn(&[&'a DetectionEvent]) -> bool,
-) -> Vec<&'f [&'a DetectionEvent]> {
+    is_enough: impl Fn(&[&'a OwnedEvent]) -> bool,
+) -> Vec<&'f [&'a OwnedEvent]> {
     let window = minutes(limits.failure_minutes);
     let mut series: Vec<(usize, usize)> = Vec::new();
     for (at, failure) in failures.iter().enumerate() {
@@ -223,33 +227,33 @@ fn failure_series<'f, 'a>(
 }
 
 fn failures_of_user<'a>(
-    events: impl Iterator<Item = &'a DetectionEvent>,
+    events: impl Iterator<Item = &'a OwnedEvent>,
     user: &str,
-) -> Vec<&'a DetectionEvent> {
+) -> Vec<&'a OwnedEvent> {
     events.filter(|event| login_user(event, LoginResult::Failure) == Some(user)).collect()
 }
 
 fn failures_from_address<'a>(
-    events: impl Iterator<Item = &'a DetectionEvent>,
+    events: impl Iterator<Item = &'a OwnedEvent>,
     address: IpAddr,
-) -> Vec<&'a DetectionEvent> {
-    let is_failure = |event: &&DetectionEvent| {
+) -> Vec<&'a OwnedEvent> {
+    let is_failure = |event: &&OwnedEvent| {
         event.deed.login == Some(LoginResult::Failure) && event.address == Some(address)
     };
     events.filter(is_failure).collect()
 }
 
 fn series_of_user<'f, 'a>(
-    failures: &'f [&'a DetectionEvent],
+    failures: &'f [&'a OwnedEvent],
     limits: &DetectionThresholds,
-) -> Vec<&'f [&'a DetectionEvent]> {
+) -> Vec<&'f [&'a OwnedEvent]> {
     failure_series(failures, limits, |recent| recent.len() >= limits.failed_logins as usize)
 }
 
 fn sprays_from_address<'f, 'a>(
-    failures: &'f [&'a DetectionEvent],
+    failures: &'f [&'a OwnedEvent],
     limits: &DetectionThresholds,
-) -> Vec<&'f [&'a DetectionEvent]> {
+) -> Vec<&'f [&'a OwnedEvent]> {
     failure_series(failures, limits, |recent| {
         let looked_at = recent.iter().rev().take(FAILURES_A_USER * limits.spray_users as usize);
         let users = looked_at.filter_map(|failure| login_user(failure, LoginResult::Failure));
@@ -258,7 +262,7 @@ fn sprays_from_address<'f, 'a>(
 }
 
 /// Medium where the last series begins to be reported with this event.
-fn reported_now(series: &[&[&DetectionEvent]], judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
+fn reported_now(series: &[&[&OwnedEvent]], judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let is_now = series
         .last()
         .is_some_and(|series| series.len() == 1 && series[0].mark == judged.event.mark);
@@ -282,16 +286,16 @@ fn password_spray(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
 /// logins that could have been it.
 fn is_first_success<'e>(
     judged: &JudgedEvent<'_>,
-    series: &[&DetectionEvent],
-    mut earlier: impl Iterator<Item = &'e DetectionEvent>,
+    series: &[&OwnedEvent],
+    mut earlier: impl Iterator<Item = &'e OwnedEvent>,
 ) -> bool {
     let longest = minutes(judged.limits.success_minutes);
-    let is_success = |login: &DetectionEvent| {
+    let is_success = |login: &OwnedEvent| {
         let last = series.iter().rfind(|failure| failure.mark < login.mark);
         last.is_some_and(|last| login.time() - last.time() <= longest)
     };
     let user = login_user(judged.event, LoginResult::Success);
-    let is_of_user = |login: &DetectionEvent| login_user(login, LoginResult::Success) == user;
+    let is_of_user = |login: &OwnedEvent| login_user(login, LoginResult::Success) == user;
     is_success(judged.event) && !earlier.any(|login| is_of_user(login) && is_success(login))
 }
 
@@ -324,12 +328,10 @@ fn success_after_failures(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
 fn evidence_of_success(judged: &JudgedEvent<'_>) -> EvidenceChoices {
     let length = minutes(judged.limits.success_minutes) + minutes(judged.limits.failure_minutes);
     let user = login_user(judged.event, LoginResult::Success);
-    let is_of_user = |failure: &DetectionEvent| {
-        user.is_some() && login_user(failure, LoginResult::Failure) == user
-    };
-    let is_from_address = |failure: &DetectionEvent| {
-        failure.address.is_some() && failure.address == judged.event.address
-    };
+    let is_of_user =
+        |failure: &OwnedEvent| user.is_some() && login_user(failure, LoginResult::Failure) == user;
+    let is_from_address =
+        |failure: &OwnedEvent| failure.address.is_some() && failure.address == judged.event.address;
     let mut choices: [Vec<String>; 3] = Default::default();
     for failure in judged.within(length) {
         if failure.deed.login != Some(LoginResult::Failure) {
@@ -349,7 +351,7 @@ fn evidence_of_success(judged: &JudgedEvent<'_>) -> EvidenceChoices {
 }
 
 /// Whether nobody can have gone from the one place to the other in that time.
-fn is_impossible(from: &DetectionEvent, to: &DetectionEvent, limits: &DetectionThresholds) -> bool {
+fn is_impossible(from: &OwnedEvent, to: &OwnedEvent, limits: &DetectionThresholds) -> bool {
     let (Some(first), Some(second)) = (&from.place, &to.place) else { return false };
     let Some(distance) = travel_distance(first, second) else { return false };
     let passed = to.time() - from.time();
@@ -369,10 +371,10 @@ fn network_of(address: IpAddr) -> IpAddr {
 
 fn impossible_travel(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let (traveller, _) = place_in_session(judged.event)?;
-    let is_stop = |event: &&DetectionEvent| {
+    let is_stop = |event: &&OwnedEvent| {
         place_in_session(event).is_some_and(|(person, _)| person == traveller)
     };
-    let stops: Vec<&DetectionEvent> = judged.with_this().filter(is_stop).collect();
+    let stops: Vec<&OwnedEvent> = judged.with_this().filter(is_stop).collect();
     let [.., from, to] = stops.as_slice() else { return None };
     if !is_impossible(from, to, judged.limits) {
         return None;
@@ -462,7 +464,7 @@ fn unusual_administration(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
 fn administration_burst(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let (person, _) = administration(judged.event)?;
     let is_act =
-        |event: &&DetectionEvent| administration(event).is_some_and(|(actor, _)| actor == person);
+        |event: &&OwnedEvent| administration(event).is_some_and(|(actor, _)| actor == person);
     let acts = judged.with_this().filter(is_act).map(|event| hour_of(event.time()));
     let acts_of_hours = counts(acts);
     let (hour, day) = (hour_of(judged.time()), day_of(judged.time()));
@@ -480,7 +482,7 @@ fn administration_burst(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
 fn evidence_of_burst(judged: &JudgedEvent<'_>) -> EvidenceChoices {
     let actor = administration(judged.event).map(|(actor, _)| actor);
     let hour = hour_of(judged.time());
-    let is_act = |event: &&DetectionEvent| {
+    let is_act = |event: &&OwnedEvent| {
         administration(event).map(|(other, _)| other) == actor && hour_of(event.time()) == hour
     };
     let acts: Vec<String> =
@@ -491,7 +493,7 @@ fn evidence_of_burst(judged: &JudgedEvent<'_>) -> EvidenceChoices {
 /// The first administrative act since the person did anything again, within 24 hours of that.
 fn dormant_administrator(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let (actor, _) = administration(judged.event)?;
-    let acts: Vec<&DetectionEvent> =
+    let acts: Vec<&OwnedEvent> =
         judged.with_this().filter(|event| acting_person(event) == Some(actor)).collect();
     let dormant = days(judged.limits.dormant_days);
     let awakening =
@@ -521,7 +523,7 @@ fn impersonation(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
         .chain([judged.event])
         .filter(|event| impersonator(event) == Some(person));
     let became: BTreeSet<&str> =
-        of_day.filter_map(|event| event.user.as_ref()).map(|user| user.key.as_str()).collect();
+        of_day.filter_map(|event| event.user.as_ref()).map(|user| &*user.key).collect();
     let are_many = became.len() > judged.limits.impersonations as usize;
     Some(if is_first || are_many { AlertSeverity::High } else { AlertSeverity::Medium })
 }
@@ -534,7 +536,7 @@ fn impersonation_abuse(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
         matches!(class, AdminClass::Token | AdminClass::Permission | AdminClass::DataExport);
     let address = judged.event.address.filter(|_| is_sensitive)?;
     let is_after = judged.within(minutes(judged.limits.impersonation_minutes)).any(|earlier| {
-        let became = earlier.user.as_ref().map(|user| user.key.as_str());
+        let became = earlier.user.as_ref().map(|user| &*user.key);
         impersonator(earlier).is_some_and(|person| person == actor || became == Some(actor))
             && earlier.address == Some(address)
     });
@@ -573,15 +575,15 @@ fn minute_of(time: Timestamp) -> i64 {
 }
 
 /// How many of the events up to `at` are in its minute and the 14 before it.
-fn read_within(events: &[&DetectionEvent], at: usize) -> usize {
+fn read_within(events: &[&OwnedEvent], at: usize) -> usize {
     let minute = minute_of(events[at].time());
-    let is_near = |event: &&&DetectionEvent| minute_of(event.time()) > minute - 15;
+    let is_near = |event: &&&OwnedEvent| minute_of(event.time()) > minute - 15;
     events[..=at].iter().filter(is_near).count()
 }
 
 /// Whether the event at `at` is one too many: "what the person read within 15 minutes at most, on
 /// nearly all (95 %) of the last 30 days before on which they read anything".
-fn is_too_much(events: &[&DetectionEvent], at: usize, limits: &DetectionThresholds) -> bool {
+fn is_too_much(events: &[&OwnedEvent], at: usize, limits: &DetectionThresholds) -> bool {
     let mut most_of_days: BTreeMap<i64, usize> = BTreeMap::new();
     for earlier in 0..at {
         let most = most_of_days.entry(day_of(events[earlier].time())).or_default();
@@ -599,8 +601,8 @@ fn is_too_much(events: &[&DetectionEvent], at: usize, limits: &DetectionThreshol
 fn mass_reading(judged: &JudgedEvent<'_>) -> Option<AlertSeverity> {
     let reader = acting_person(judged.event).filter(|_| judged.event.deed.is_reading)?;
     let is_reading =
-        |event: &&DetectionEvent| event.deed.is_reading && acting_person(event) == Some(reader);
-    let events: Vec<&DetectionEvent> = judged.with_this().filter(is_reading).collect();
+        |event: &&OwnedEvent| event.deed.is_reading && acting_person(event) == Some(reader);
+    let events: Vec<&OwnedEvent> = judged.with_this().filter(is_reading).collect();
     let at = events.len() - 1;
     let was_reported = (0..at).rev().find(|earlier| is_too_much(&events, *earlier, judged.limits));
     let is_reported = was_reported
@@ -706,10 +708,10 @@ pub struct HistoryCase {
     bursts: Vec<SketchedBurst>,
 }
 
-fn person_number(number: usize) -> EventPerson {
+fn person_number(number: usize) -> EventPerson<'static> {
     EventPerson {
-        key: format!("person-{number}"),
-        name: Some(format!("Person {number}")),
+        key: format!("person-{number}").into(),
+        name: Some(format!("Person {number}").into()),
         email: None,
     }
 }
@@ -760,7 +762,7 @@ impl EventSketch {
 }
 
 impl HistoryCase {
-    pub fn history(&self) -> Vec<DetectionEvent> {
+    pub fn history(&self) -> Vec<OwnedEvent> {
         let mut events = Vec::new();
         let mut elapsed = 0;
         for burst in &self.bursts {
@@ -779,14 +781,14 @@ impl HistoryCase {
         events
     }
 
-    fn event(&self, sketch: &EventSketch, milliseconds: i64, number: usize) -> DetectionEvent {
+    fn event(&self, sketch: &EventSketch, milliseconds: i64, number: usize) -> OwnedEvent {
         let own = sketch.person % self.people;
         let is_of_person = sketch.actor == SketchedActor::Person
             || matches!(sketch.act, SketchedAct::SeenImpersonation(_));
         let actor = match sketch.actor {
             _ if is_of_person => Some(person_number(own)),
             SketchedActor::App => {
-                Some(EventPerson { key: "app-1".to_owned(), name: None, email: None })
+                Some(EventPerson { key: "app-1".into(), name: None, email: None })
             }
             SketchedActor::Nobody | SketchedActor::Person => None,
         };
@@ -810,18 +812,18 @@ impl HistoryCase {
         let (count, first) = self.addresses;
         let address = sketch.address.map(|number| (number % count + first) % ADDRESSES.len());
         let place = sketch.place.map(|number| PLACES[number % self.places]);
-        DetectionEvent {
+        OwnedEvent {
             has_unreadable_address: false,
             mark: EventMark {
                 time: Timestamp::from_timestamp_millis(milliseconds).unwrap(),
                 id: format!("event-{number:04}"),
             },
-            source: "test".to_owned(),
-            action: sketch.act.action(),
+            source: "test".into(),
+            action: sketch.act.action().into(),
             actor,
-            target: Some(format!("thing {number}")),
+            target: Some(format!("thing {number}").into()),
             user: user.map(person_number),
-            affected: affected.collect(),
+            affected: affected.map(Cow::into_owned).collect(),
             more_affected: 0,
             address: address.map(|number| ADDRESSES[number].parse().unwrap()),
             place: place.map(|(code, city)| GeoPlace::new(PlaceOrigin::Source, Some(code), city)),
@@ -985,7 +987,7 @@ pub fn any_case() -> impl Strategy<Value = HistoryCase> {
 
 /// The alerts of the engine, each with its evidence.
 fn judged_by_engine(
-    history: &[DetectionEvent],
+    history: &[OwnedEvent],
     setup: &DetectionSetup,
 ) -> Vec<(ExpectedAlert, Vec<String>)> {
     let mut state = DetectionState::default();
@@ -1066,11 +1068,11 @@ fn line_of(alert: &ExpectedAlert) -> String {
 }
 
 /// A history for people to read, up to its last event.
-fn listing(history: &[DetectionEvent]) -> String {
+fn listing(history: &[OwnedEvent]) -> String {
     let mut text = String::new();
     for event in history {
         let key = |person: &Option<EventPerson>| {
-            person.as_ref().map_or_else(|| "-".to_owned(), |person| person.key.clone())
+            person.as_ref().map_or_else(|| "-".to_owned(), |person| person.key.to_string())
         };
         let address = event.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
         let place = event.place.as_ref().map_or_else(|| "-".to_owned(), GeoPlace::label);

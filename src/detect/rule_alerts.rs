@@ -12,7 +12,7 @@ const ADMIN_DAYS: usize = 2;
 /// What the rules of one event find.
 pub fn of_event(
     rules: &RuleSet,
-    event: &DetectionEvent,
+    event: &DetectionEvent<'_>,
     standing: &ActorStanding,
 ) -> Vec<DetectionFinding> {
     let mut findings = Vec::new();

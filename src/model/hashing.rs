@@ -45,11 +45,11 @@ fn fold(word: u64) -> u64 {
 /// Bytes of a key that is kept as it is.
 const MAX_KEY: usize = 200;
 
-/// A bounded copy that no other text has.
-pub fn bounded_key(text: Cow<'_, str>) -> String {
+/// A bounded text that stands for this one only.
+pub fn bounded_key(text: Cow<'_, str>) -> Cow<'_, str> {
     match text.len() <= MAX_KEY {
-        true => text.into_owned(),
-        false => format!("sha256:{}", text_hash(&[&text])),
+        true => text,
+        false => format!("sha256:{}", text_hash(&[&text])).into(),
     }
 }
 

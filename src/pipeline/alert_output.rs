@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::config::settings::AlertSettings;
-use crate::detect::{DetectionEvent, DetectionSetup, LiveCounts, LiveDetection, LiveRecord};
+use crate::detect::{DetectionSetup, LiveCounts, LiveDetection, LiveRecord, StoredEvent};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::pipeline::alert_notifier::AlertNotifier;
@@ -55,7 +55,7 @@ impl AlertOutput {
             None => (true, checkpoint.waiting),
             Some(mut records) => {
                 let records = std::iter::from_fn(|| records.read().transpose());
-                (detection.replay(records)?, 0)
+                (detection.replay(records, |error| log.damaged(error))?, 0)
             }
         };
         let last_file = checkpoint.outputs.last().cloned();
@@ -91,12 +91,12 @@ impl AlertOutput {
     ///
     /// # Errors
     /// They cannot be remembered.
-    pub fn add(&mut self, events: impl Iterator<Item = DetectionEvent>) -> Result<(), StateError> {
+    pub fn add(&mut self, events: impl Iterator<Item = StoredEvent>) -> Result<(), StateError> {
         for event in events {
             let record: LiveRecord = LiveRecord::Event(event);
             self.log.append(&record)?;
             if let LiveRecord::Event(event) = record {
-                self.detection.add(event);
+                self.detection.add(event).map_err(|error| self.log.damaged(error))?;
             }
         }
         Ok(())
@@ -109,11 +109,12 @@ impl AlertOutput {
     /// It cannot be remembered.
     pub fn judge(&mut self, read_until: Option<Timestamp>) -> Result<bool, StateError> {
         let until = read_until.and_then(|read| read.checked_sub_signed(self.lateness));
-        if let Some(until) = until
-            && self.detection.judge_before(until) > 0
-        {
-            let record: LiveRecord = LiveRecord::JudgedBefore(until);
-            self.log.append(&record)?;
+        if let Some(until) = until {
+            let judged = self.detection.judge_before(until);
+            if judged.map_err(|error| self.log.damaged(error))? > 0 {
+                let record: LiveRecord = LiveRecord::JudgedBefore(until);
+                self.log.append(&record)?;
+            }
         }
         Ok(self.detection.has_lines())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::settings::OutputFormat;
-use crate::detect::{DetectionEvent, DetectionSetup};
+use crate::detect::{DetectionSetup, StoredEvent};
 use crate::fetch::plan::watermark_of;
 use crate::model::event::UserProfiles;
 use crate::model::event::{EventText, UNPARSED};
@@ -15,6 +15,9 @@ use crate::normalise::{self, RecordOrigin};
 use crate::render;
 use crate::state::dedup_cache::{DedupCache, DedupResult};
 use crate::state::event_gaps::EventGaps;
+
+/// Bytes that nearly every normalized event without `raw` fits into.
+const TYPICAL_LINE: usize = 2048;
 
 /// Turns records into lines, and remembers which were written.
 #[derive(Debug)]
@@ -51,9 +54,7 @@ pub struct RenderedEvents {
     /// The lines of events.
     pub lines: Vec<u8>,
     /// The events as they are judged, where they are; without those whose time is not known.
-    pub judged: Vec<DetectionEvent>,
-    /// A normalized event, where the lines are of another format.
-    normalized: Vec<u8>,
+    pub judged: Vec<StoredEvent>,
 }
 
 /// How many records were written, or left out and why.
@@ -222,19 +223,19 @@ impl RecordProcessor {
             counts.unparsed += 1;
         }
         counts.unreadable_times += u64::from(event.has_unreadable_time());
-        let start = rendered.lines.len();
         render::append_line(self.format, &event, record, &mut rendered.lines);
         if let Some(setup) = &self.detection {
-            let RenderedEvents { lines, normalized, .. } = &mut *rendered;
-            let line = || match self.format {
-                OutputFormat::Normalized => lines.get(start..).unwrap_or_default(),
-                OutputFormat::Raw | OutputFormat::Ecs | OutputFormat::Ocsf => {
-                    normalized.clear();
-                    render::append_line(OutputFormat::Normalized, &event, record, normalized);
-                    normalized
+            let line = || {
+                let mut line = Vec::with_capacity(TYPICAL_LINE);
+                match setup.rules.reads_raw() {
+                    true => {
+                        render::append_line(OutputFormat::Normalized, &event, record, &mut line)
+                    }
+                    false => render::append_without_raw(&event, &mut line),
                 }
+                line
             };
-            let judged = setup.pulled_event(&event, line);
+            let judged = setup.pulled_event(&event, line).and_then(|event| event.store().ok());
             #[cfg(debug_assertions)]
             assert!(judged == event_of_line(setup, &event, record), "{judged:?}");
             counts.undated += u64::from(judged.is_none());
@@ -253,11 +254,11 @@ fn event_of_line(
     setup: &DetectionSetup,
     event: &crate::model::event::Event<'_>,
     record: &Record,
-) -> Option<DetectionEvent> {
+) -> Option<StoredEvent> {
     let mut line = Vec::new();
     render::append_line(OutputFormat::Normalized, event, record, &mut line);
     let text = bytestring::ByteString::try_from(line).ok()?;
-    setup.event(&crate::model::json::Document::parse(text).ok()?)
+    setup.event(&crate::model::json::Document::parse(text).ok()?)?.store().ok()
 }
 
 #[cfg(test)]

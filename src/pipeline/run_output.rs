@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::crash::{self, CrashPoint};
-use crate::detect::{DetectionEvent, LiveCounts};
+use crate::detect::{LiveCounts, StoredEvent};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
@@ -104,7 +104,7 @@ impl RunOutput {
     ///
     /// # Errors
     /// They cannot be remembered.
-    pub fn judge(&mut self, events: impl Iterator<Item = DetectionEvent>) -> Result<(), RunError> {
+    pub fn judge(&mut self, events: impl Iterator<Item = StoredEvent>) -> Result<(), RunError> {
         Ok(self.alerts.as_mut().map_or(Ok(()), |alerts| alerts.add(events))?)
     }
 

@@ -5,6 +5,7 @@
 //! beginning, a new file takes the place of the old one. Each commit is a zstd frame with a
 //! checksum of its own.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -20,7 +21,7 @@ use crate::state::StateError;
 use crate::state::permissions::check_file_below;
 
 /// The version of the records. One that is older is not read: detection begins to learn again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A file is replaced once it has grown by this, and by as much as it began with.
 const MIN_GROWTH: u64 = 256 * 1024;
@@ -147,7 +148,12 @@ impl DetectionLog {
     /// It cannot be written as bytes.
     pub fn append(&mut self, record: &impl Serialize) -> Result<(), StateError> {
         let written = postcard::to_io(record, &mut self.records);
-        written.map(|_| ()).map_err(|error| StateError::damaged(&self.path(), error))
+        written.map(|_| ()).map_err(|error| self.damaged(error))
+    }
+
+    /// The error where a record holds something damaged.
+    pub fn damaged(&self, what: impl fmt::Display) -> StateError {
+        StateError::damaged(&self.path(), what)
     }
 
     /// Whether a new file should take the place of this one.
@@ -265,7 +271,7 @@ impl LogRecords {
     /// # Errors
     /// It is damaged.
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StateError> {
-        let damaged = |error: &dyn std::fmt::Display| StateError::damaged(&self.path, error);
+        let damaged = |error: &dyn fmt::Display| StateError::damaged(&self.path, error);
         match self.text.fill_buf() {
             Ok([]) => return Ok(None),
             Ok(_) => {}

@@ -25,7 +25,7 @@ impl EventJudgement<'_> {
     /// Judges an administrative act.
     pub(super) fn administration(
         &mut self,
-        actor: &EventPerson,
+        actor: &EventPerson<'_>,
         user: &mut UserHistory,
         organization: &mut OrganizationHistory,
         is_new: bool,
@@ -40,15 +40,13 @@ impl EventJudgement<'_> {
 
     fn unusual_administration(
         &mut self,
-        actor: &EventPerson,
+        actor: &EventPerson<'_>,
         user: &mut UserHistory,
         organization: &mut OrganizationHistory,
         class: AdminClass,
         is_new: bool,
     ) {
         let thresholds = self.thresholds;
-        let name = shown(actor);
-        let action = visible(&self.event.action);
         let since = self.time - days(thresholds.class_days);
         let own = user.classes.entry(class).or_default();
         let is_first = !own.is_since(since);
@@ -59,6 +57,7 @@ impl EventJudgement<'_> {
         let others = people.others(hash, self.time - days(COLLEAGUE_DAYS));
         people.note(hash, self.time);
         if is_first && others < COLLEAGUES {
+            let (name, action) = (shown(actor), visible(&self.event.action));
             let what = class.what();
             let title = format!("{name} changes {what} for the first time: {action}");
             let key = format!("{}\n{what}", actor.key);
@@ -91,15 +90,20 @@ impl EventJudgement<'_> {
         }
     }
 
-    fn administration_burst(&mut self, actor: &EventPerson, user: &mut UserHistory, is_new: bool) {
+    fn administration_burst(
+        &mut self,
+        actor: &EventPerson<'_>,
+        user: &mut UserHistory,
+        is_new: bool,
+    ) {
         let thresholds = self.thresholds;
-        let name = shown(actor);
         user.acts.add(&self.event.mark);
         let most = user.acts.most_before(self.time, BURST_DAYS);
         let count = user.acts.count;
         let limit = thresholds.burst_acts.max(thresholds.burst_factor.saturating_mul(most));
         // Reported when it becomes too much, and not again in this hour.
         if user.acts.is_current(self.time) && count > limit && !user.acts.is_reported {
+            let name = shown(actor);
             let hour = self.time.format("%Y-%m-%d %H:00 UTC");
             let title = format!("{name} did {count} administrative acts within an hour");
             let key = format!("{}\n{hour}", actor.key);
@@ -123,9 +127,9 @@ impl EventJudgement<'_> {
     }
 
     /// Reported once each time that the account wakes.
-    fn dormant_administrator(&mut self, actor: &EventPerson, user: &mut UserHistory) {
+    fn dormant_administrator(&mut self, actor: &EventPerson<'_>, user: &mut UserHistory) {
         let awake = TimeDelta::zero()..=TimeDelta::hours(AWAKE_HOURS);
-        let woke = user.woke.clone();
+        let woke = user.woke.as_ref();
         let Some(woke) = woke.filter(|woke| awake.contains(&(self.time - woke.mark.time))) else {
             return;
         };
@@ -155,7 +159,7 @@ impl EventJudgement<'_> {
                 format!("This act came within {AWAKE_HOURS} hours of that."),
             ),
         ];
-        finding.evidence = vec![woke.mark.id, self.event.mark.id.clone()];
+        finding.evidence = vec![woke.mark.id.clone(), self.event.mark.id.clone()];
         finding.evidence.dedup();
         finding.silence.push(format!("{name} had done anything within {window} days"));
         if self.report_once(finding) {
@@ -167,10 +171,10 @@ impl EventJudgement<'_> {
     /// away.
     pub(super) fn disabled_account(
         &mut self,
-        actor: &EventPerson,
-        known: &mut HistoryMap<Option<EventMark>>,
+        actor: &EventPerson<'_>,
+        known: &mut HistoryMap<String, Option<EventMark>>,
     ) {
-        let disabled = known.get(&actor.key).cloned().flatten();
+        let disabled = known.get(&*actor.key).cloned().flatten();
         let Some(disabled) = disabled.filter(|mark| *mark < self.event.mark) else {
             return;
         };
@@ -190,7 +194,7 @@ impl EventJudgement<'_> {
         finding.evidence = vec![disabled.id, self.event.mark.id.clone()];
         finding.silence.push("the access had been given back before".to_owned());
         if self.report_once(finding) {
-            known.remove(&actor.key);
+            known.remove(&*actor.key);
         }
     }
 
@@ -198,15 +202,15 @@ impl EventJudgement<'_> {
     pub(super) fn access_change(
         &mut self,
         change: AccessChange,
-        known: &mut HistoryMap<Option<EventMark>>,
+        known: &mut HistoryMap<String, Option<EventMark>>,
         max_users: usize,
     ) {
         for key in &self.event.affected {
             match change {
                 AccessChange::Disabled => {
-                    *known.of(key, self.time, max_users) = Some(self.event.mark.clone());
+                    *known.of(key.as_str(), self.time, max_users) = Some(self.event.mark.clone());
                 }
-                AccessChange::Enabled => _ = known.remove(key),
+                AccessChange::Enabled => _ = known.remove(key.as_str()),
             }
         }
     }

@@ -18,7 +18,7 @@ const SENSITIVE: [AdminClass; 3] =
 
 impl EventJudgement<'_> {
     /// Judges an impersonation, or an act after one.
-    pub(super) fn impersonation(&mut self, actor: &EventPerson, user: &mut UserHistory) {
+    pub(super) fn impersonation(&mut self, actor: &EventPerson<'_>, user: &mut UserHistory) {
         if self.event.deed.is_impersonation {
             self.new_impersonation(actor, user);
         } else if let Some(class) = self.event.deed.administration
@@ -28,7 +28,7 @@ impl EventJudgement<'_> {
         }
     }
 
-    fn new_impersonation(&mut self, actor: &EventPerson, user: &mut UserHistory) {
+    fn new_impersonation(&mut self, actor: &EventPerson<'_>, user: &mut UserHistory) {
         let event = self.event;
         let whom = event.user.as_ref();
         let name = shown(actor);
@@ -102,7 +102,12 @@ impl EventJudgement<'_> {
         add(taken_over, impersonation, MAX_KEPT);
     }
 
-    fn impersonation_abuse(&mut self, actor: &EventPerson, user: &UserHistory, class: AdminClass) {
+    fn impersonation_abuse(
+        &mut self,
+        actor: &EventPerson<'_>,
+        user: &UserHistory,
+        class: AdminClass,
+    ) {
         let event = self.event;
         let limit = self.thresholds.impersonation_minutes;
         let since = self.time - minutes(limit);

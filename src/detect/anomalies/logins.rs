@@ -1,5 +1,7 @@
 //! Failed logins of a user, of many users from one address, and a success after them.
 
+use std::net::IpAddr;
+
 use chrono::TimeDelta;
 
 use super::anomaly_rule::{FAILED_LOGINS, PASSWORD_SPRAY, SUCCESS_AFTER_FAILURES};
@@ -20,31 +22,30 @@ impl EventJudgement<'_> {
         &mut self,
         result: LoginResult,
         users: &mut UserHistories,
-        sprays: &mut HistoryMap<LoginFailures>,
+        sprays: &mut HistoryMap<IpAddr, LoginFailures>,
         max_users: usize,
     ) {
         let event = self.event;
         let Some(subject) = event.login_subject() else {
             return;
         };
-        let address = event.address.map(|address| address.to_string());
         match result {
             LoginResult::Failure => {
                 self.failed_logins(subject, users.failures(&subject.key, self.time, max_users));
-                if let Some(address) = address {
-                    self.password_spray(subject, sprays.of(&address, self.time, max_users));
+                if let Some(address) = &event.address {
+                    self.password_spray(subject, sprays.of(address, self.time, max_users));
                 }
             }
             LoginResult::Success => {
                 let series = &mut users.of(&subject.key, self.time, max_users).failures;
-                let spray = address.and_then(|address| sprays.get_mut(&address));
+                let spray = event.address.and_then(|address| sprays.get_mut(&address));
                 self.success_after_failures(subject, series, spray);
             }
         }
     }
 
     /// Whose login it is, in a sentence.
-    fn shown_subject(&self, subject: &EventPerson) -> String {
+    fn shown_subject(&self, subject: &EventPerson<'_>) -> String {
         match self.event.deed.is_anonymous && self.event.user.is_none() {
             true => "unknown users".to_owned(),
             false => shown(subject),
@@ -55,7 +56,7 @@ impl EventJudgement<'_> {
         minutes(self.thresholds.failure_minutes)
     }
 
-    fn failed_logins(&mut self, subject: &EventPerson, series: &mut LoginFailures) {
+    fn failed_logins(&mut self, subject: &EventPerson<'_>, series: &mut LoginFailures) {
         let (mark, window) = (&self.event.mark, self.failure_window());
         let least = self.thresholds.failed_logins as usize;
         series.add(mark.clone(), 0, least + MORE_FAILURES);
@@ -88,12 +89,12 @@ impl EventJudgement<'_> {
         finding.why.extend(self.address_fact());
         finding.evidence = failures;
         finding.silence.push(format!("fewer than {least} logins had failed in {span} minutes"));
-        finding.actor = Some(subject.clone());
+        finding.actor = Some(subject.to_owned());
         let is_reported = self.report_once(finding);
         series.name(&end, window, is_reported);
     }
 
-    fn password_spray(&mut self, subject: &EventPerson, series: &mut LoginFailures) {
+    fn password_spray(&mut self, subject: &EventPerson<'_>, series: &mut LoginFailures) {
         let (mark, window) = (&self.event.mark, self.failure_window());
         let least = self.thresholds.spray_users as usize;
         series.add(mark.clone(), person_hash(&subject.key), least * FAILURES_A_USER);
@@ -135,7 +136,7 @@ impl EventJudgement<'_> {
 
     fn success_after_failures(
         &mut self,
-        subject: &EventPerson,
+        subject: &EventPerson<'_>,
         series: &mut LoginFailures,
         spray: Option<&mut LoginFailures>,
     ) {
@@ -183,7 +184,7 @@ impl EventJudgement<'_> {
         finding.why.extend(self.address_fact());
         finding.evidence = evidence;
         finding.silence.push(format!("it had succeeded more than {limit} minutes later"));
-        finding.actor = Some(subject.clone());
+        finding.actor = Some(subject.to_owned());
         // One that fits both is reported once.
         if self.report_once(finding) {
             let own = Some(series).filter(|_| is_own);

@@ -11,6 +11,8 @@ mod places;
 mod reading;
 mod watch;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use self::anomaly_rule::AnomalyRule;
@@ -60,28 +62,28 @@ impl AnomalyRule {
 pub struct AnomalyState {
     users: UserHistories,
     /// When the access was taken away, by user.
-    disabled: HistoryMap<Option<EventMark>>,
+    disabled: HistoryMap<String, Option<EventMark>>,
     /// Who acted, by address.
-    people: HistoryMap<RecentPeople>,
+    people: HistoryMap<IpAddr, RecentPeople>,
     /// Failed logins, by address.
-    sprays: HistoryMap<LoginFailures>,
+    sprays: HistoryMap<IpAddr, LoginFailures>,
     organization: OrganizationHistory,
     /// How often sources have events.
-    sources: HistoryMap<SourceRhythm>,
+    sources: HistoryMap<String, SourceRhythm>,
     /// When an exception last kept back what is reported once, by the rule and what it is about.
-    kept_back: HistoryMap<SeenSpan>,
+    kept_back: HistoryMap<String, SeenSpan>,
     /// Users whose loss of access was not noted, because an event named too many.
     unmarked: u64,
 }
 
 /// What the detections of one event share.
 struct EventJudgement<'a> {
-    event: &'a DetectionEvent,
+    event: &'a DetectionEvent<'a>,
     time: Timestamp,
     thresholds: &'a DetectionThresholds,
     lists: &'a AddressLists,
     exceptions: &'a [AlertException],
-    kept_back: &'a mut HistoryMap<SeenSpan>,
+    kept_back: &'a mut HistoryMap<String, SeenSpan>,
     max_users: usize,
     /// The user whose list says that the address is one of ours.
     is_trusted: bool,
@@ -126,7 +128,7 @@ impl AnomalyState {
     /// How usual it is that the actor of `event` administrates, before it is judged.
     pub fn standing(
         &self,
-        event: &DetectionEvent,
+        event: &DetectionEvent<'_>,
         thresholds: &DetectionThresholds,
     ) -> ActorStanding {
         let time = event.time();
@@ -150,7 +152,7 @@ impl AnomalyState {
     /// What is unusual of `event`, which comes after the ones that were judged before, or late.
     pub fn judge(
         &mut self,
-        event: &DetectionEvent,
+        event: &DetectionEvent<'_>,
         settings: &DetectSettings,
         lists: &AddressLists,
     ) -> Vec<DetectionFinding> {
@@ -179,8 +181,7 @@ impl AnomalyState {
             && event.deed.login != Some(LoginResult::Failure)
         {
             let user = self.users.of(&actor.key, time, max_users);
-            let address = event.address.map(|address| address.to_string());
-            let people = address.map(|address| self.people.of(&address, time, max_users));
+            let people = event.address.map(|address| self.people.of(&address, time, max_users));
             let is_new = is_learning || user.is_new(time, thresholds);
             user.note_awakening(&event.mark, days(thresholds.dormant_days));
             judgement.places(actor, user, people.as_deref(), &mut self.organization, is_new);
@@ -222,7 +223,7 @@ impl EventJudgement<'_> {
         };
         if is_excepted {
             let key = format!("{}\n{}", finding.rule.id, finding.key);
-            let last = self.kept_back.of(&key, self.time, self.max_users);
+            let last = self.kept_back.of(key.as_str(), self.time, self.max_users);
             if last.is_since(self.time - minutes(60)) {
                 return false;
             }
@@ -273,7 +274,7 @@ fn fact(compared: &'static str, found: impl ToString, sentence: String) -> Alert
 }
 
 /// A person in a sentence.
-fn shown(person: &EventPerson) -> String {
+fn shown(person: &EventPerson<'_>) -> String {
     visible(person.shown())
 }
 

@@ -10,7 +10,8 @@ use crate::config::detection::{AddressTag, days, minutes};
 use crate::detect::alert::{AlertSeverity, DetectionFinding};
 use crate::detect::event::EventPerson;
 use crate::detect::history::{
-    OrganizationHistory, RecentPeople, SeenPlace, UserHistory, note_address, person_hash,
+    OrganizationHistory, RecentPeople, SeenPlace, TravelPatterns, UserHistory, note_address,
+    person_hash,
 };
 use crate::detect::places::{DistanceBasis, GeoPlace, TravelDistance, travel_distance};
 use crate::model::hashing::quick_hash;
@@ -36,7 +37,7 @@ impl EventJudgement<'_> {
     /// Judges where a person is.
     pub(super) fn places(
         &mut self,
-        actor: &EventPerson,
+        actor: &EventPerson<'_>,
         user: &mut UserHistory,
         people: Option<&RecentPeople>,
         organization: &mut OrganizationHistory,
@@ -46,6 +47,20 @@ impl EventJudgement<'_> {
         let (true, Some(place)) = (self.event.deed.is_interactive, &self.event.place) else {
             return;
         };
+        if !user.places.stays(&self.event.mark, self.event.address, place) {
+            self.arrival(actor, user, people, place);
+        }
+        self.new_country(actor, user, organization, place, is_new);
+    }
+
+    /// Judges the journeys to a place that is another than the last, and from there.
+    fn arrival(
+        &mut self,
+        actor: &EventPerson<'_>,
+        user: &mut UserHistory,
+        people: Option<&RecentPeople>,
+        place: &GeoPlace,
+    ) {
         let seen = SeenPlace {
             mark: self.event.mark.clone(),
             address: self.event.address,
@@ -54,21 +69,19 @@ impl EventJudgement<'_> {
         let hash = person_hash(&actor.key);
         let is_shared = people
             .is_some_and(|people| people.others(hash, self.time - days(SHARED_DAYS)) >= SHARED_BY);
-        let (before, after) = user.neighbours(&seen.mark);
-        let (before, after) = (before.cloned(), after.cloned());
-        for (from, to) in [(before.as_ref(), Some(&seen)), (Some(&seen), after.as_ref())] {
+        let (before, after) = user.places.neighbours(&seen.mark);
+        for (from, to) in [(before, Some(&seen)), (Some(&seen), after)] {
             if let (Some(from), Some(to)) = (from, to) {
-                self.impossible_travel(actor, user, (from, to), is_shared);
+                self.impossible_travel(actor, &mut user.patterns, (from, to), is_shared);
             }
         }
-        user.add_place(seen);
-        self.new_country(actor, user, organization, place, is_new);
+        user.places.add(seen);
     }
 
     fn impossible_travel(
         &mut self,
-        actor: &EventPerson,
-        user: &mut UserHistory,
+        actor: &EventPerson<'_>,
+        patterns: &mut TravelPatterns,
         (from, to): (&SeenPlace, &SeenPlace),
         is_shared: bool,
     ) {
@@ -99,7 +112,7 @@ impl EventJudgement<'_> {
         let since = to.mark.time - days(PATTERN_DAYS);
         let limit = thresholds.travel_pattern as usize;
         let hash = quick_hash(journey.as_bytes());
-        let before = user.add_pattern(hash, to.mark.time, since, limit);
+        let before = patterns.add(hash, to.mark.time, since, limit);
         if both_trusted || is_shared || is_same_network || before >= limit {
             return;
         }
@@ -110,7 +123,7 @@ impl EventJudgement<'_> {
 
     fn travel_finding(
         &self,
-        actor: &EventPerson,
+        actor: &EventPerson<'_>,
         journey: &ImpossibleJourney<'_>,
     ) -> DetectionFinding {
         let ImpossibleJourney { from, to, distance, speed, before } = journey;
@@ -175,13 +188,13 @@ impl EventJudgement<'_> {
 
     fn new_country(
         &mut self,
-        actor: &EventPerson,
+        actor: &EventPerson<'_>,
         user: &mut UserHistory,
         organization: &mut OrganizationHistory,
         place: &GeoPlace,
         is_new: bool,
     ) {
-        let Some(code) = place.country_code() else {
+        let Some(code) = place.country else {
             return;
         };
         let since = self.time - days(self.thresholds.country_days);
@@ -189,7 +202,7 @@ impl EventJudgement<'_> {
         let is_first = user.countries.is_empty();
         let seen = user.add_country(code, self.time);
         let hash = person_hash(&actor.key);
-        let people = organization.countries.entry(code.to_owned()).or_default();
+        let people = organization.countries.entry(code).or_default();
         let others = people.others(hash, since);
         people.note(hash, self.time);
         if is_first || seen.is_since(since) || self.is_trusted {
@@ -202,7 +215,8 @@ impl EventJudgement<'_> {
         };
         let name = shown(actor);
         let title = format!("{name} acts from {} for the first time", place.label());
-        let mut finding = NEW_COUNTRY.finding(severity, &format!("{}\n{code}", actor.key), title);
+        let mut finding =
+            NEW_COUNTRY.finding(severity, &format!("{}\n{}", actor.key, code.as_str()), title);
         let window = self.thresholds.country_days;
         let last = match seen.last() {
             None => format!("{name} was never seen in this country before."),
@@ -241,7 +255,7 @@ impl EventJudgement<'_> {
     }
 
     /// Reported once a day of each address that a person uses.
-    fn listed_address(&mut self, actor: &EventPerson, user: &mut UserHistory) {
+    fn listed_address(&mut self, actor: &EventPerson<'_>, user: &mut UserHistory) {
         let Some(address) = self.event.address else {
             return;
         };

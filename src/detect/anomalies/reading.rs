@@ -8,12 +8,20 @@ use crate::detect::history::UserHistory;
 
 impl EventJudgement<'_> {
     /// Judges how much a person has read.
-    pub(super) fn reading(&mut self, actor: &EventPerson, user: &mut UserHistory, is_new: bool) {
+    pub(super) fn reading(
+        &mut self,
+        actor: &EventPerson<'_>,
+        user: &mut UserHistory,
+        is_new: bool,
+    ) {
         if !self.event.deed.is_reading {
             return;
         }
         let thresholds = self.thresholds;
         let count = user.reading.add(&self.event.mark);
+        if count <= thresholds.reading {
+            return;
+        }
         let (usual, known_days) = user.reading.usual(self.time);
         let limit = thresholds.reading.max(thresholds.reading_factor.saturating_mul(usual));
         if count <= limit || user.reading.is_reported(self.time) {

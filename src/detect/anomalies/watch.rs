@@ -16,8 +16,8 @@ const KEY_LOSS_WORDS: [&str; 6] = ["revok", "delet", "remov", "disabl", "rotat",
 
 impl EventJudgement<'_> {
     /// Judges the gap that the event ends in its source.
-    pub(super) fn silence(&mut self, sources: &mut HistoryMap<SourceRhythm>) {
-        let source = self.event.source.as_str();
+    pub(super) fn silence(&mut self, sources: &mut HistoryMap<String, SourceRhythm>) {
+        let source = &*self.event.source;
         let rhythm = sources.of(source, self.time, MAX_SOURCES);
         let Some(last) = rhythm.last.as_mut() else {
             rhythm.last = Some(self.event.mark.clone());
@@ -57,10 +57,11 @@ impl EventJudgement<'_> {
     /// Judges an act on a key with which a source is read.
     pub(super) fn own_key(&mut self, own_keys: &[String]) {
         let event = self.event;
-        let is_loss = KEY_LOSS_WORDS.iter().any(|word| event.action.contains(word));
-        let target = event.target.as_ref().filter(|target| own_keys.contains(target));
+        let is_loss = || KEY_LOSS_WORDS.iter().any(|word| event.action.contains(word));
+        let target =
+            event.target.as_ref().filter(|target| own_keys.iter().any(|key| key == *target));
         let is_of_key = event.deed.administration == Some(AdminClass::Token);
-        let Some(key) = target.filter(|_| is_loss && is_of_key) else {
+        let Some(key) = target.filter(|_| is_of_key && is_loss()) else {
             return;
         };
         let key = visible(key);

@@ -35,7 +35,6 @@ pub enum PlaceOrigin {
 
 /// The code of a country: ISO 3166-1 alpha-2, or `XK`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
 pub struct CountryCode([u8; 2]);
 
 /// A point on the earth, and how far from it the place may be.
@@ -84,10 +83,17 @@ impl GeoPlace {
         let city = city.map(str::trim).filter(|city| !city.is_empty());
         GeoPlace {
             country: country.and_then(CountryCode::new),
-            city: city.map(|city| city.chars().take(MAX_CITY_CHARS).collect::<String>().into()),
+            city: city.map(|city| first_chars(city, MAX_CITY_CHARS).into()),
             coordinates: None,
             origin,
         }
+    }
+}
+
+fn first_chars(text: &str, count: usize) -> &str {
+    match text.len() > count {
+        true => text.char_indices().nth(count).and_then(|(end, _)| text.get(..end)).unwrap_or(text),
+        false => text,
     }
 }
 
@@ -163,20 +169,6 @@ impl GeoCoordinates {
 impl std::fmt::Debug for CountryCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl From<CountryCode> for String {
-    fn from(code: CountryCode) -> String {
-        code.as_str().to_owned()
-    }
-}
-
-impl TryFrom<String> for CountryCode {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<CountryCode, String> {
-        CountryCode::new(&text).ok_or_else(|| format!("`{text}` is no country's code"))
     }
 }
 

@@ -8,4 +8,6 @@ mod geo_place;
 
 pub use address_lists::{AddressListError, AddressLists};
 pub use geo_database::{GeoDatabase, GeoDatabaseError};
-pub use geo_place::{DistanceBasis, GeoPlace, PlaceOrigin, TravelDistance, travel_distance};
+pub use geo_place::{
+    CountryCode, DistanceBasis, GeoPlace, PlaceOrigin, TravelDistance, travel_distance,
+};

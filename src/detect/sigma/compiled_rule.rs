@@ -1,12 +1,11 @@
 //! A rule on single events, compiled: whether an event matches, and by which values.
 
 use rsigma_eval::compiler::{CompiledDetectionItem, compile_rule, eval_condition};
-use rsigma_eval::{
-    CompiledDetection, CompiledMatcher, CompiledRule, Event as _, EventValue, PlainEvent,
-};
-use rsigma_parser::{ConditionExpr, Quantifier, SigmaRule};
+use rsigma_eval::{CompiledDetection, CompiledRule, Event as _, EventValue};
+use rsigma_parser::{ConditionExpr, SigmaRule};
 
 use super::event_view::EventView;
+use super::known_fields::{KnownFields, reads_only_the_value, verdict};
 use super::log_source::LogSourceKind;
 use crate::model::json::Node;
 use crate::model::source_kind::SourceKind;
@@ -43,10 +42,15 @@ impl SingleEventRule {
         self.kind.includes(kind)
     }
 
-    /// Whether an event of this kind with this action may match; false only where none does.
-    pub fn may_match(&self, kind: SourceKind, action: Option<&str>) -> bool {
-        let is_possible = |condition| self.verdict_of(condition, action) != Some(false);
-        self.kind.includes(kind) && self.rule.conditions.iter().any(is_possible)
+    /// Whether an event of this kind with these fields may match; false only where none does.
+    pub fn may_match(&self, kind: SourceKind, known: &dyn KnownFields) -> bool {
+        let verdict = |condition| verdict(condition, &self.rule.detections, known);
+        self.kind.includes(kind) && self.rule.conditions.iter().any(|c| verdict(c) != Some(false))
+    }
+
+    /// Whether it may look at Atlassian's own record.
+    pub fn reads_raw(&self) -> bool {
+        self.rule.detections.values().any(may_read_raw)
     }
 
     /// The fields and values by which `event` matches; none where it does not.
@@ -76,97 +80,27 @@ impl SingleEventRule {
         shown.truncate(MAX_SHOWN);
         Some(shown)
     }
-
-    /// What a condition says of an event of which only the action is known.
-    fn verdict_of(&self, condition: &ConditionExpr, action: Option<&str>) -> Option<bool> {
-        match condition {
-            ConditionExpr::And(parts) => {
-                all(parts.iter().map(|part| self.verdict_of(part, action)))
-            }
-            ConditionExpr::Or(parts) => any(parts.iter().map(|part| self.verdict_of(part, action))),
-            ConditionExpr::Not(part) => self.verdict_of(part, action).map(|verdict| !verdict),
-            ConditionExpr::Identifier(name) => {
-                detection_verdict(self.rule.detections.get(name)?, action)
-            }
-            ConditionExpr::Selector { quantifier, pattern } => {
-                let named = self.rule.detections.iter();
-                let chosen = named.filter(|(name, _)| pattern.matches_detection_name(name));
-                let verdicts = chosen.map(|(_, detection)| detection_verdict(detection, action));
-                match quantifier {
-                    Quantifier::Any => any(verdicts),
-                    Quantifier::All => all(verdicts),
-                    Quantifier::Count(_) => None,
-                }
-            }
-        }
-    }
 }
 
-/// False if one is false, true if all are true.
-fn all(verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut whole = Some(true);
-    for verdict in verdicts {
-        match verdict {
-            Some(false) => return Some(false),
-            Some(true) => {}
-            None => whole = None,
-        }
-    }
-    whole
-}
-
-/// True if one is true, false if all are false.
-fn any(verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    all(verdicts.map(|verdict| verdict.map(|verdict| !verdict))).map(|verdict| !verdict)
-}
-
-fn detection_verdict(detection: &CompiledDetection, action: Option<&str>) -> Option<bool> {
+fn may_read_raw(detection: &CompiledDetection) -> bool {
     match detection {
-        CompiledDetection::AllOf(items) => all(items.iter().map(|item| item_verdict(item, action))),
-        CompiledDetection::And(parts) => {
-            all(parts.iter().map(|part| detection_verdict(part, action)))
+        CompiledDetection::AllOf(items) => items.iter().any(|item| match &item.field {
+            // What the value is compared with may come from there, too.
+            Some(field) => is_raw_field(field) || !reads_only_the_value(&item.matcher),
+            None => true,
+        }),
+        CompiledDetection::AnyOf(parts) | CompiledDetection::And(parts) => {
+            parts.iter().any(may_read_raw)
         }
-        CompiledDetection::AnyOf(parts) => {
-            any(parts.iter().map(|part| detection_verdict(part, action)))
-        }
-        CompiledDetection::Keywords(_)
-        | CompiledDetection::ArrayMatch { .. }
-        | CompiledDetection::Conditional { .. } => None,
+        CompiledDetection::ArrayMatch { .. }
+        | CompiledDetection::Keywords(_)
+        | CompiledDetection::Conditional { .. } => true,
     }
 }
 
-fn item_verdict(item: &CompiledDetectionItem, action: Option<&str>) -> Option<bool> {
-    let action = action?;
-    if item.field.as_deref() != Some("action") {
-        return None;
-    }
-    if let Some(exists) = item.exists {
-        return Some(exists);
-    }
-    let nothing_else = PlainEvent::new(String::new());
-    let is_known = reads_only_the_value(&item.matcher);
-    is_known.then(|| item.matcher.matches(&EventValue::Str(action.into()), &nothing_else))
-}
-
-/// Whether a matcher looks at nothing but the value that it is given.
-fn reads_only_the_value(matcher: &CompiledMatcher) -> bool {
-    match matcher {
-        CompiledMatcher::Exact { .. }
-        | CompiledMatcher::Contains { .. }
-        | CompiledMatcher::StartsWith { .. }
-        | CompiledMatcher::EndsWith { .. }
-        | CompiledMatcher::Regex(_)
-        | CompiledMatcher::AhoCorasickSet { .. }
-        | CompiledMatcher::RegexSetMatch { .. } => true,
-        CompiledMatcher::Not(inner) => reads_only_the_value(inner),
-        CompiledMatcher::AnyOf(parts) | CompiledMatcher::AllOf(parts) => {
-            parts.iter().all(reads_only_the_value)
-        }
-        CompiledMatcher::CaseInsensitiveGroup { children, .. } => {
-            children.iter().all(reads_only_the_value)
-        }
-        _ => false,
-    }
+/// Whether a field is a part of Atlassian's own record.
+pub fn is_raw_field(field: &str) -> bool {
+    field.split('.').next() == Some("raw")
 }
 
 /// Adds what fits of each item: a field and its value, of a list the elements that fit.

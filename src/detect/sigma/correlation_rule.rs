@@ -71,6 +71,13 @@ pub struct CorrelationInput {
     pub value_field: Option<String>,
 }
 
+impl CorrelationInput {
+    /// The fields that are read of its events.
+    pub fn fields(&self) -> impl Iterator<Item = &String> {
+        self.group_fields.iter().chain(&self.value_field)
+    }
+}
+
 /// What must hold of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WindowTest {

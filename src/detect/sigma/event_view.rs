@@ -134,5 +134,8 @@ pub fn texts_of(event: Node<'_>, path: &str) -> Vec<String> {
 fn key_of(text: Cow<'_, str>) -> String {
     // IPv4 has one way only.
     let address = text.contains(':').then(|| text.parse::<IpAddr>().ok()).flatten();
-    address.map_or_else(|| bounded_key(text), |address| address.to_canonical().to_string())
+    address.map_or_else(
+        || bounded_key(text).into_owned(),
+        |address| address.to_canonical().to_string(),
+    )
 }

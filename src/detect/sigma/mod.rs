@@ -9,6 +9,7 @@ mod compiled_rule;
 mod correlation;
 mod correlation_rule;
 mod event_view;
+mod known_fields;
 mod log_source;
 mod pattern_limits;
 pub mod rule_check;
@@ -27,13 +28,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use foldhash::quality::RandomState;
 use serde::{Deserialize, Serialize};
 
+use crate::model::event::Event;
 use crate::model::json::Node;
 use crate::model::source_kind::SourceKind;
-use compiled_rule::SingleEventRule;
+use compiled_rule::{SingleEventRule, is_raw_field};
 pub use correlation::{CorrelationFinding, CorrelationState};
 pub use correlation_rule::CorrelationRule;
+use known_fields::KnownAction;
 pub use rule_error::RuleError;
 pub use rule_info::{RuleInfo, RuleLevel, RuleOrigin};
 pub use rule_keys::RuleKeys;
@@ -56,10 +60,11 @@ pub struct RuleSet {
     /// For each rule the correlations that count it, with its place in them.
     uses: Vec<Vec<(usize, usize)>>,
     candidates: [CandidateCache; SourceKind::ALL.len()],
+    reads_raw: bool,
 }
 
 /// Which rules may match, by the action.
-type CandidateCache = RwLock<HashMap<Box<str>, Arc<[usize]>>>;
+type CandidateCache = RwLock<HashMap<Box<str>, Arc<[usize]>, RandomState>>;
 
 /// A rule that an event matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +149,16 @@ impl RuleSet {
                 }
             }
         }
-        RuleSet { infos, singles, correlations, uses, candidates: Default::default() }
+        let mut fields = correlations.iter().flat_map(|rule| &rule.inputs);
+        let reads_raw = singles.iter().any(SingleEventRule::reads_raw)
+            || fields.any(|input| input.fields().any(|field| is_raw_field(field)));
+        RuleSet { infos, singles, correlations, uses, candidates: Default::default(), reads_raw }
+    }
+
+    /// Whether a rule may look at `raw`, Atlassian's own record. If not, it may be left out of the
+    /// events that are matched: it is the larger half of them.
+    pub fn reads_raw(&self) -> bool {
+        self.reads_raw
     }
 
     /// Describes each rule: those on single events, then correlations. A rule's index is its
@@ -163,9 +177,12 @@ impl RuleSet {
         self.uses.get(rule).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether an event of this kind with this action may match; false only where surely none does.
-    pub fn may_match(&self, kind: SourceKind, action: &str) -> bool {
-        !self.candidates(kind, action).is_empty()
+    /// Whether the event may match a rule; false only where surely it matches none.
+    pub fn may_match(&self, event: &Event<'_>) -> bool {
+        let kind = event.source.kind;
+        let may_match = |rule: &SingleEventRule| rule.may_match(kind, event);
+        let candidates = self.candidates(kind, &event.action);
+        candidates.iter().any(|&rule| self.singles.get(rule).is_some_and(may_match))
     }
 
     /// The rules on single events that the event matches.
@@ -194,7 +211,7 @@ impl RuleSet {
     /// Whether the rule at this index may match an event of this kind with this action; of a
     /// correlation, whether one of those that it counts may.
     pub fn rule_may_match(&self, rule: usize, kind: SourceKind, action: &str) -> bool {
-        self.may_be_met(rule, &|single| single.may_match(kind, Some(action)))
+        self.may_be_met(rule, &|single| single.may_match(kind, &KnownAction(Some(action))))
     }
 
     fn may_be_met(&self, rule: usize, test: &dyn Fn(&SingleEventRule) -> bool) -> bool {
@@ -256,7 +273,8 @@ impl RuleSet {
 
     fn find_candidates(&self, kind: SourceKind, action: Option<&str>) -> Arc<[usize]> {
         let rules = self.singles.iter().enumerate();
-        rules.filter(|(_, rule)| rule.may_match(kind, action)).map(|(index, _)| index).collect()
+        let known = KnownAction(action);
+        rules.filter(|(_, rule)| rule.may_match(kind, &known)).map(|(index, _)| index).collect()
     }
 }
 

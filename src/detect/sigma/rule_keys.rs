@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{RuleMatch, RuleSet};
-use crate::detect::DetectionEvent;
+use crate::detect::{DamagedEvent, StoredEvent};
 
 /// The rules and correlations of a list, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,32 +26,32 @@ impl RuleSet {
 }
 
 impl RuleKeys {
-    /// Makes matches of `events` with rules of the list `old` refer to this list. A match with a
-    /// rule that is no longer there is dropped.
-    pub fn translate<'a>(
-        &self,
-        old: &RuleKeys,
-        events: impl Iterator<Item = &'a mut DetectionEvent>,
-    ) {
-        if self == old {
-            return;
+    /// Makes the matches of an event with rules of the list `old` refer to this list. A match with
+    /// a rule that is no longer there is dropped.
+    ///
+    /// # Errors
+    /// The event is damaged.
+    pub fn translate(&self, old: &RuleKeys, stored: &mut StoredEvent) -> Result<(), DamagedEvent> {
+        let mut event = stored.read()?;
+        if self == old || event.matches.is_empty() {
+            return Ok(());
         }
         let (rules, correlations) = (places(&self.rules), places(&self.correlations));
         let place = |places: &HashMap<&str, usize>, keys: &[String], old: usize| {
             keys.get(old).and_then(|key| places.get(key.as_str())).copied()
         };
-        for event in events {
-            event.matches.retain_mut(|found: &mut RuleMatch| {
-                found.groups.retain_mut(|group| {
-                    let new = place(&correlations, &old.correlations, group.correlation);
-                    group.correlation = new.unwrap_or_default();
-                    new.is_some()
-                });
-                let new = place(&rules, &old.rules, found.rule);
-                found.rule = new.unwrap_or_default();
+        event.matches.retain_mut(|found: &mut RuleMatch| {
+            found.groups.retain_mut(|group| {
+                let new = place(&correlations, &old.correlations, group.correlation);
+                group.correlation = new.unwrap_or_default();
                 new.is_some()
             });
-        }
+            let new = place(&rules, &old.rules, found.rule);
+            found.rule = new.unwrap_or_default();
+            new.is_some()
+        });
+        *stored = event.store()?;
+        Ok(())
     }
 }
 
@@ -62,6 +62,7 @@ fn places(keys: &[String]) -> HashMap<&str, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::DetectionEvent;
     use crate::detect::event_facts::EventFacts;
     use crate::model::json::Document;
 
@@ -86,18 +87,21 @@ mod tests {
         let document = Document::new(line.as_slice().into());
         let facts = EventFacts::of_line(&document).unwrap();
         let event = DetectionEvent::new(facts, old.matches(document.root()), None);
+        let stored = event.store().unwrap();
         assert_eq!(event.matches.len(), 2);
         let new = rules(&[rule("b"), rule("z"), counter.to_owned()]);
-        let mut moved = event.clone();
-        new.keys().translate(&old.keys(), std::iter::once(&mut moved));
+        let mut moved = stored.clone();
+        new.keys().translate(&old.keys(), &mut moved).unwrap();
+        let moved = moved.read().unwrap();
         let ids = moved.matches.iter().map(|found| new.rules()[found.rule].id.as_str());
         assert_eq!(ids.collect::<Vec<_>>(), ["b"]);
         assert_eq!(moved.matches[0].groups.len(), 1, "the correlation is still there");
         // It says something else now, so what it counted is of no use.
         let changed = counter.replace("gte: 2", "gte: 3");
         let new = rules(&[rule("b"), changed]);
-        let mut moved = event.clone();
-        new.keys().translate(&old.keys(), std::iter::once(&mut moved));
+        let mut moved = stored;
+        new.keys().translate(&old.keys(), &mut moved).unwrap();
+        let moved = moved.read().unwrap();
         assert!(moved.matches[0].groups.is_empty());
     }
 }

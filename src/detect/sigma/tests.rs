@@ -2,6 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::json::Document;
+use crate::model::time::parse_api_time;
+use crate::normalise::{self, RecordOrigin};
+use crate::render;
+use crate::sandbox::{self, Api, DataOptions};
+use crate::source;
 
 fn document(event: &Value) -> Document {
     Document::new(event.to_string().into())
@@ -27,13 +32,17 @@ fn of_atlassian(detection: &str) -> RuleSet {
     RuleSet::of_text(&rule("product: atlassian", detection)).unwrap()
 }
 
+fn has_candidate(rules: &RuleSet, action: &str) -> bool {
+    !rules.candidates(SourceKind::OrgEvents, action).is_empty()
+}
+
 fn assert_matches(detection: &str, fits: &Value, other: &Value) {
     let rules = of_atlassian(detection);
     for (rest, wanted) in [(fits, 1), (other, 0)] {
         let event = event("org-events", rest.clone());
         assert_eq!(titles(&rules, &event).len(), wanted, "{detection}: {rest}");
         let action = rest["action"].as_str().unwrap_or_default();
-        assert!(wanted == 0 || rules.may_match(SourceKind::OrgEvents, action), "{detection}");
+        assert!(wanted == 0 || has_candidate(&rules, action), "{detection}");
     }
 }
 
@@ -159,21 +168,68 @@ fn a_service_chooses_the_kind_of_source() {
 
 #[test]
 fn the_action_rules_out_what_cannot_match() {
-    let kind = SourceKind::OrgEvents;
     let rules = of_atlassian(
         "s: {action|startswith: a, outcome: x}, f: {action: ab}, condition: s and not f",
     );
-    assert!(rules.may_match(kind, "ac"));
-    assert!(rules.may_match(kind, "ac"), "what is remembered is the same");
-    assert!(!rules.may_match(kind, "ab"));
-    assert!(!rules.may_match(kind, "b"));
+    assert!(has_candidate(&rules, "ac"));
+    assert!(has_candidate(&rules, "ac"), "what is remembered is the same");
+    assert!(!has_candidate(&rules, "ab"));
+    assert!(!has_candidate(&rules, "b"));
     for open in [
         "s: {outcome: x}, condition: s",
         "s: [word], condition: s",
         "s: {action: a}, condition: not s",
     ] {
-        assert!(of_atlassian(open).may_match(kind, "b"), "{open}");
+        assert!(has_candidate(&of_atlassian(open), "b"), "{open}");
     }
+}
+
+#[test]
+fn an_event_that_is_pulled_is_ruled_out_only_if_no_rule_matches() {
+    let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
+    let options = DataOptions { org_events: 3000, now, ..DataOptions::default() };
+    let rules = RuleSet::load(&[]).unwrap();
+    let origin = RecordOrigin {
+        name: "acme".to_owned(),
+        kind: SourceKind::OrgEvents,
+        org_id: None,
+        site: None,
+        workspace: None,
+        reader: None,
+        taxonomy: Default::default(),
+    };
+    let (mut matching, mut ruled_out) = (0, 0);
+    for text in sandbox::history(Api::OrgEvents, &options) {
+        let record = source::record_of(origin.kind, Document::new(text.into()));
+        let event = normalise::normalise(&origin, &record, now);
+        let mut line = Vec::new();
+        render::append_without_raw(&event, &mut line);
+        let is_match = !rules.matches(Document::new(line.into()).root()).is_empty();
+        assert!(rules.may_match(&event) || !is_match, "{}", event.action);
+        matching += usize::from(is_match);
+        ruled_out += usize::from(!rules.may_match(&event) && has_candidate(&rules, &event.action));
+    }
+    assert!(matching > 100, "{matching}");
+    assert!(ruled_out > 100, "the action alone says as much: {ruled_out}");
+}
+
+#[test]
+fn only_rules_that_may_look_at_the_record_need_it() {
+    for (detection, reads_raw) in [
+        ("s: {action: a, targets.name|contains: b}, condition: s", false),
+        ("s: {raw.id: a}, condition: s", true),
+        ("s: {raw: a}, condition: s", true),
+        ("s: [word], condition: s", true),
+        ("s: {action|fieldref: raw.id}, condition: s", true),
+        ("s: {action: a}, t: {raw.id: b}, condition: s and not t", true),
+    ] {
+        assert_eq!(of_atlassian(detection).reads_raw(), reads_raw, "{detection}");
+    }
+    let counter = "---\ntitle: c\ncorrelation: {type: event_count, rules: [r], group-by: [raw.id], \
+                   timespan: 5m, condition: {gte: 2}}\n";
+    let single = rule("product: atlassian", "s: {action: a}, condition: s") + "name: r\n";
+    assert!(!RuleSet::of_text(&single).unwrap().reads_raw());
+    assert!(RuleSet::of_text(&(single + counter)).unwrap().reads_raw());
 }
 
 #[test]
@@ -227,7 +283,7 @@ fn rules_for_the_log_of_bitbucket_fit_its_records_in_any_language() {
         let key = format!("bitbucket.service.audit.category.{}", key.to_lowercase());
         let english = bitbucket([category, &key], [action, ""], "x");
         assert_eq!(titles(&rules, &english), ["Rule"], "{action}");
-        let name = crate::normalise::taxonomy::snake_case(action).unwrap();
+        let name = normalise::taxonomy::snake_case(action).unwrap();
         let german = bitbucket(["Kategorie", &key], ["Aktion", ""], &name);
         assert_eq!(titles(&rules, &german), ["Rule"], "{action}");
         let near = bitbucket([category, &key], [&format!("{action} not"), ""], "x");
@@ -420,7 +476,7 @@ fn each_rule_of_ours_is_part_of_the_program_and_says_everything() {
 
 #[test]
 fn each_action_in_a_rule_of_ours_is_one_that_the_taxonomy_knows() {
-    let taxonomy = crate::normalise::taxonomy::Taxonomy::default();
+    let taxonomy = normalise::taxonomy::Taxonomy::default();
     for (name, text) in built_in::RULES {
         let rule: yaml_serde::Value = yaml_serde::from_str(text).unwrap();
         let Some(selected) = rule.get("detection").and_then(|part| part.get("selection")) else {
