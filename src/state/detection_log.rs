@@ -24,10 +24,11 @@ use crate::state::permissions::check_file_below;
 const VERSION: u32 = 2;
 
 /// A file is replaced once it has grown by this, and by as much as it began with.
-const MIN_GROWTH: u64 = 256 * 1024;
+const MIN_GROWTH: u64 = 64 * 1024;
 
-/// Fast, and a quarter of the size.
+/// Fast, and about a quarter of the size.
 const LEVEL: i32 = 1;
+const PACKED_SHARE: u64 = 4;
 
 /// The longest text in a record.
 const MAX_TEXT: usize = 1024 * 1024;
@@ -156,10 +157,12 @@ impl DetectionLog {
         StateError::damaged(&self.path(), what)
     }
 
-    /// Whether a new file should take the place of this one.
+    /// Whether a new file should take the place of this one, rather than that it grows by the
+    /// records since the last commit.
     pub fn is_replacement_due(&self) -> bool {
         let LogPosition { length, base, .. } = self.position;
-        self.file.is_none() || length.saturating_sub(base) > base.max(MIN_GROWTH)
+        let growth = length.saturating_sub(base) + self.records.len() as u64 / PACKED_SHARE;
+        self.file.is_none() || growth > base.max(MIN_GROWTH)
     }
 
     /// Makes the records durable.

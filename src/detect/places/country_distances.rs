@@ -26,7 +26,8 @@ pub(super) fn is_country(code: &str) -> bool {
 
 fn position(code: &str) -> Option<usize> {
     let (codes, _) = TABLE.get(2..2 + 2 * count())?.as_chunks::<2>();
-    codes.binary_search_by(|known| known.as_slice().cmp(code.as_bytes())).ok()
+    let code = u16::from_be_bytes(code.as_bytes().try_into().ok()?);
+    codes.binary_search_by_key(&code, |known| u16::from_be_bytes(*known)).ok()
 }
 
 fn count() -> usize {

@@ -43,7 +43,7 @@ impl SingleEventRule {
     }
 
     /// Whether an event of this kind with these fields may match; false only where none does.
-    pub fn may_match(&self, kind: SourceKind, known: &dyn KnownFields) -> bool {
+    pub fn may_match(&self, kind: SourceKind, known: KnownFields<'_>) -> bool {
         let verdict = |condition| verdict(condition, &self.rule.detections, known);
         self.kind.includes(kind) && self.rule.conditions.iter().any(|c| verdict(c) != Some(false))
     }

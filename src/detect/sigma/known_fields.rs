@@ -11,48 +11,37 @@ use rsigma_parser::{ArrayQuantifier, ConditionExpr, Quantifier};
 use crate::model::event::{Event, EventTarget};
 
 /// Some fields of an event, or of a part of it.
-pub trait KnownFields {
+#[derive(Clone, Copy)]
+pub enum KnownFields<'a> {
+    /// Nothing but the action of an event, if it has one.
+    Action(Option<&'a str>),
+    /// Those of an event that is pulled.
+    Event(&'a Event<'a>),
+    /// Those of one of its targets.
+    Target(&'a EventTarget<'a>),
+}
+
+impl<'a> KnownFields<'a> {
     /// The text of a field; nothing where it is absent or not at hand.
-    fn text(&self, field: &str) -> Option<&str>;
-
-    /// All objects of a list, if these are at hand.
-    fn members(&self, _list: &str) -> Option<Vec<&dyn KnownFields>> {
-        None
-    }
-}
-
-/// Nothing but the action of an event, if it has one.
-pub struct KnownAction<'a>(pub Option<&'a str>);
-
-impl KnownFields for KnownAction<'_> {
-    fn text(&self, field: &str) -> Option<&str> {
-        self.0.filter(|_| field == "action")
-    }
-}
-
-impl KnownFields for Event<'_> {
-    fn text(&self, field: &str) -> Option<&str> {
-        match field {
-            "action" => Some(&self.action),
-            "category" => Some(self.category.as_str()),
-            "outcome" => Some(self.outcome.as_str()),
-            "product" => self.product.as_deref(),
+    fn text(self, field: &str) -> Option<&'a str> {
+        match (self, field) {
+            (KnownFields::Action(action), "action") => action,
+            (KnownFields::Event(event), "action") => Some(&event.action),
+            (KnownFields::Event(event), "category") => Some(event.category.as_str()),
+            (KnownFields::Event(event), "outcome") => Some(event.outcome.as_str()),
+            (KnownFields::Event(event), "product") => event.product.as_deref(),
+            (KnownFields::Target(target), "type") => target.kind.as_deref(),
+            (KnownFields::Target(target), "id") => target.id.as_deref(),
+            (KnownFields::Target(target), "name") => target.name.as_deref(),
+            (KnownFields::Target(target), "email") => target.email.as_deref(),
             _ => None,
         }
     }
 
-    fn members(&self, list: &str) -> Option<Vec<&dyn KnownFields>> {
-        (list == "targets").then(|| self.targets.iter().map(|target| target as _).collect())
-    }
-}
-
-impl KnownFields for EventTarget<'_> {
-    fn text(&self, field: &str) -> Option<&str> {
-        match field {
-            "type" => self.kind.as_deref(),
-            "id" => self.id.as_deref(),
-            "name" => self.name.as_deref(),
-            "email" => self.email.as_deref(),
+    /// All targets, if these are at hand and `list` names them.
+    fn members(self, list: &str) -> Option<&'a [EventTarget<'a>]> {
+        match self {
+            KnownFields::Event(event) if list == "targets" => Some(&event.targets),
             _ => None,
         }
     }
@@ -62,7 +51,7 @@ impl KnownFields for EventTarget<'_> {
 pub fn verdict(
     condition: &ConditionExpr,
     detections: &HashMap<String, CompiledDetection>,
-    known: &dyn KnownFields,
+    known: KnownFields<'_>,
 ) -> Option<bool> {
     let of = |part| verdict(part, detections, known);
     match condition {
@@ -100,7 +89,7 @@ fn any(verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     all(verdicts.map(|verdict| verdict.map(|verdict| !verdict))).map(|verdict| !verdict)
 }
 
-fn detection_verdict(detection: &CompiledDetection, known: &dyn KnownFields) -> Option<bool> {
+fn detection_verdict(detection: &CompiledDetection, known: KnownFields<'_>) -> Option<bool> {
     match detection {
         CompiledDetection::AllOf(items) => all(items.iter().map(|item| item_verdict(item, known))),
         CompiledDetection::And(parts) => {
@@ -111,7 +100,7 @@ fn detection_verdict(detection: &CompiledDetection, known: &dyn KnownFields) -> 
         }
         CompiledDetection::ArrayMatch { field, quantifier: ArrayQuantifier::Any, body } => {
             let members = known.members(field)?;
-            any(members.into_iter().map(|member| detection_verdict(body, member)))
+            any(members.iter().map(|target| detection_verdict(body, KnownFields::Target(target))))
         }
         CompiledDetection::Keywords(_)
         | CompiledDetection::ArrayMatch { .. }
@@ -119,7 +108,7 @@ fn detection_verdict(detection: &CompiledDetection, known: &dyn KnownFields) -> 
     }
 }
 
-fn item_verdict(item: &CompiledDetectionItem, known: &dyn KnownFields) -> Option<bool> {
+fn item_verdict(item: &CompiledDetectionItem, known: KnownFields<'_>) -> Option<bool> {
     let text = known.text(item.field.as_deref()?)?;
     if let Some(exists) = item.exists {
         return Some(exists);

@@ -37,7 +37,7 @@ use crate::model::source_kind::SourceKind;
 use compiled_rule::{SingleEventRule, is_raw_field};
 pub use correlation::{CorrelationFinding, CorrelationState};
 pub use correlation_rule::CorrelationRule;
-use known_fields::KnownAction;
+use known_fields::KnownFields;
 pub use rule_error::RuleError;
 pub use rule_info::{RuleInfo, RuleLevel, RuleOrigin};
 pub use rule_keys::RuleKeys;
@@ -180,7 +180,7 @@ impl RuleSet {
     /// Whether the event may match a rule; false only where surely it matches none.
     pub fn may_match(&self, event: &Event<'_>) -> bool {
         let kind = event.source.kind;
-        let may_match = |rule: &SingleEventRule| rule.may_match(kind, event);
+        let may_match = |rule: &SingleEventRule| rule.may_match(kind, KnownFields::Event(event));
         let candidates = self.candidates(kind, &event.action);
         candidates.iter().any(|&rule| self.singles.get(rule).is_some_and(may_match))
     }
@@ -211,7 +211,7 @@ impl RuleSet {
     /// Whether the rule at this index may match an event of this kind with this action; of a
     /// correlation, whether one of those that it counts may.
     pub fn rule_may_match(&self, rule: usize, kind: SourceKind, action: &str) -> bool {
-        self.may_be_met(rule, &|single| single.may_match(kind, &KnownAction(Some(action))))
+        self.may_be_met(rule, &|single| single.may_match(kind, KnownFields::Action(Some(action))))
     }
 
     fn may_be_met(&self, rule: usize, test: &dyn Fn(&SingleEventRule) -> bool) -> bool {
@@ -273,8 +273,10 @@ impl RuleSet {
 
     fn find_candidates(&self, kind: SourceKind, action: Option<&str>) -> Arc<[usize]> {
         let rules = self.singles.iter().enumerate();
-        let known = KnownAction(action);
-        rules.filter(|(_, rule)| rule.may_match(kind, &known)).map(|(index, _)| index).collect()
+        rules
+            .filter(|(_, rule)| rule.may_match(kind, KnownFields::Action(action)))
+            .map(|(index, _)| index)
+            .collect()
     }
 }
 
