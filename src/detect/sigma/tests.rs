@@ -5,7 +5,6 @@ use crate::model::json::Document;
 use crate::model::time::parse_api_time;
 use crate::normalise::{self, RecordOrigin};
 use crate::render;
-use crate::sandbox::{self, Api, DataOptions};
 use crate::source;
 
 fn document(event: &Value) -> Document {
@@ -187,7 +186,6 @@ fn the_action_rules_out_what_cannot_match() {
 #[test]
 fn an_event_that_is_pulled_is_ruled_out_only_if_no_rule_matches() {
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
-    let options = DataOptions { org_events: 3000, now, ..DataOptions::default() };
     let rules = RuleSet::load(&[]).unwrap();
     let origin = RecordOrigin {
         name: "acme".to_owned(),
@@ -199,7 +197,19 @@ fn an_event_that_is_pulled_is_ruled_out_only_if_no_rule_matches() {
         taxonomy: Default::default(),
     };
     let (mut matching, mut ruled_out) = (0, 0);
-    for text in sandbox::history(Api::OrgEvents, &options) {
+    let actions = ["user_added_to_group", "user_login", "page_viewed", "org_admin_granted"];
+    let kinds = ["group", "user", "site"];
+    let names = [json!("site-admins"), json!("Readers"), json!("ADMINS"), json!(7), Value::Null];
+    let all = actions.iter().flat_map(|action| {
+        let targets = kinds.iter().flat_map(|kind| names.iter().map(move |name| (kind, name)));
+        targets.map(move |(kind, name)| {
+            let other = json!({"type": "user", "id": "u", "attributes": {"name": "admin"}});
+            let target = json!({"type": kind, "id": "t", "attributes": {"name": name}});
+            let attributes = json!({"action": action, "context": [other, target]});
+            json!({"id": "e", "type": "events", "attributes": attributes})
+        })
+    });
+    for text in all.map(|event| event.to_string()) {
         let record = source::record_of(origin.kind, Document::new(text.into()));
         let event = normalise::normalise(&origin, &record, now);
         let mut line = Vec::new();
@@ -209,8 +219,8 @@ fn an_event_that_is_pulled_is_ruled_out_only_if_no_rule_matches() {
         matching += usize::from(is_match);
         ruled_out += usize::from(!rules.may_match(&event) && has_candidate(&rules, &event.action));
     }
-    assert!(matching > 100, "{matching}");
-    assert!(ruled_out > 100, "the action alone says as much: {ruled_out}");
+    assert!(matching >= 2, "{matching}");
+    assert!(ruled_out > matching, "the action alone says as much: {ruled_out}");
 }
 
 #[test]
