@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::places::AddressLists;
 use super::sigma::RuleSet;
 use super::{DetectionAlert, DetectionSetup, DetectionState};
-use crate::config::detection::{AlertException, DetectionThresholds};
+use crate::config::detection::{
+    AddressListSettings, AddressTag, AlertException, DetectionThresholds,
+};
 use crate::filter::ValuePattern;
 use crate::model::json::Document;
 use crate::model::time::{Timestamp, from_epoch};
@@ -271,6 +273,36 @@ fn what_an_exception_keeps_back_hides_nothing_from_elsewhere() {
         ("disabled_account", false),
     ];
     assert_eq!(named, wanted);
+}
+
+#[test]
+fn an_exception_that_ends_hides_nothing_from_then_on() {
+    let mut setup = setup();
+    let list = AddressListSettings {
+        name: "exits".to_owned(),
+        tag: AddressTag::Anonymous,
+        path: None,
+        ranges: vec!["192.0.2.9".to_owned()],
+    };
+    setup.lists = AddressLists::load(&[list]).unwrap();
+    setup.settings.exceptions = vec![AlertException {
+        rule: Some(ValuePattern::whole("listed_address")),
+        actor: None,
+        address: None,
+        country: None,
+        until: Some(time(3 * 3600)),
+        reason: "a test of the network".to_owned(),
+    }];
+    let mut state = DetectionState::default();
+    let mut reported = Vec::new();
+    for hour in 0..8 {
+        let client = json!({"client": {"ip": "192.0.2.9"}});
+        let event = event(hour * 3600, hour as usize, client);
+        let document = Document::new(event.to_string().into());
+        let judged = state.judge(&setup, &setup.event(&document).unwrap());
+        reported.extend(judged.into_iter().map(|judged| (hour, judged.is_excepted)));
+    }
+    assert_eq!(reported, [(0, true), (2, true), (3, false)]);
 }
 
 #[test]

@@ -161,7 +161,7 @@ pub struct UserHistory {
     pub taken_over: Vec<SeenImpersonation>,
     /// When they did something again after a long time, and what they had done before.
     pub woke: Option<AccountAwakening>,
-    /// The listed addresses that an alert has named, with its day.
+    /// The listed addresses that an alert has reported, with the last use of each.
     pub listed: Vec<SeenAddress>,
 }
 

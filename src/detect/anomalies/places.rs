@@ -254,7 +254,8 @@ impl EventJudgement<'_> {
         self.found.push(finding);
     }
 
-    /// Reported once a day of each address that a person uses.
+    /// Reported again when the person has not used the address for a day. An act that an exception
+    /// keeps back begins no such day: the next one may be reported.
     fn listed_address(&mut self, actor: &EventPerson<'_>, user: &mut UserHistory) {
         let Some(address) = self.event.address else {
             return;
@@ -264,9 +265,12 @@ impl EventJudgement<'_> {
         let Some(listed) = listed else {
             return;
         };
-        if self.is_trusted
-            || note_address(&mut user.listed, address, self.time).is_since(self.time - days(1))
-        {
+        if self.is_trusted {
+            return;
+        }
+        let known = user.listed.iter().find(|known| known.address == address);
+        if known.is_some_and(|known| known.seen.is_since(self.time - days(1))) {
+            note_address(&mut user.listed, address, self.time);
             return;
         }
         let severity = match listed.tag {
@@ -288,7 +292,9 @@ impl EventJudgement<'_> {
         ));
         finding.evidence = vec![self.event.mark.id.clone()];
         finding.silence.push("the address is on a list with the tag `trusted`, too".to_owned());
-        self.found.push(finding);
+        if self.report_once(finding) {
+            note_address(&mut user.listed, address, self.time);
+        }
     }
 }
 
