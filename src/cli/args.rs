@@ -414,7 +414,7 @@ pub struct DetectArgs {
     /// Where events come from.
     #[command(flatten)]
     pub inputs: QueryInputs,
-    /// Older events, to learn what is usual; no alert is told of them
+    /// Older events, to learn what is usual; their alerts are not reported
     #[arg(long, value_name = "FILE|DIR")]
     pub learn: Vec<PathBuf>,
     /// Judge from the first event on, however short the history is

@@ -29,7 +29,7 @@ use crate::search::{self, NextStep, QueryCounts};
 use crate::sink::stdout;
 use crate::telemetry::console::StderrConsole;
 
-/// Sources that are told apart; the events of further ones count as those of the last.
+/// Sources that are distinguished; the events of further ones count as those of the last.
 const MAX_SOURCES: usize = 200;
 
 /// What every page begins with.

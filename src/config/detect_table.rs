@@ -215,7 +215,7 @@ impl ConfigFile {
                 .unwrap_or_default(),
         };
         if exception.reason.is_empty() {
-            return Err(at.missing("detect.except.reason", "say why, for whoever reads it later"));
+            return Err(at.missing("detect.except.reason", "say why, for those who read it later"));
         }
         let is_for_all = exception.rule.is_none()
             && exception.actor.is_none()

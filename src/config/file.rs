@@ -23,7 +23,7 @@ pub type SpannedText = Option<Spanned<String>>;
 pub struct ConfigFile {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
-    /// Where it was looked for in vain.
+    /// Where it was looked for and not found.
     pub expected_path: Option<PathBuf>,
     text: String,
     /// Its tables.

@@ -395,7 +395,7 @@ impl EventDeed {
     }
 }
 
-/// An optional text, which serde copies if it is not told to borrow it.
+/// An optional text, which serde copies unless it is made to borrow it.
 fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Cow<'a, str>>, D::Error> {

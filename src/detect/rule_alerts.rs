@@ -84,7 +84,7 @@ fn finding(
     };
     let mut silence = rule.false_positives.clone();
     let mut severity = stated;
-    // Whoever wrote a rule of their own has said how much it matters.
+    // The user's own rules say how much they matter.
     if rule.origin.is_built_in() && stated > AlertSeverity::Low && stated < AlertSeverity::Critical
     {
         let (is_usual, reason) = standing_reason(standing, stated);

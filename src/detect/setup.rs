@@ -45,7 +45,7 @@ pub enum DetectionError {
 }
 
 impl DetectionSetup {
-    /// Loads what `settings` name. `now` only tells the ages of lists.
+    /// Loads what `settings` name. `now` is only compared with the ages of lists.
     ///
     /// # Errors
     /// A rule, a list or the database cannot be used.

@@ -50,7 +50,7 @@ impl ClockProbe<'_> {
         page.records.iter().any(|found| found.identity() == self.record.identity())
     }
 
-    /// The clock of a server that finds the record by these of its times, if that tells it.
+    /// The clock of a server that finds the record by these of its times, if that shows it.
     ///
     /// # Errors
     /// It is found by neither, so that no time range can be relied on.

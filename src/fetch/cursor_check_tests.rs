@@ -112,7 +112,7 @@ async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
         assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
         assert_eq!(handed, ["REREAD", "a", "@c1", "@c1"]);
     }
-    // A server that fails at everything is asked once more, and no more.
+    // A server that fails at everything is requested a second time, and not a third time.
     let down = fetcher(org_events_source(), |_, _| (500, "{}".to_owned()));
     let (_, result) = read(&down, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Err(FetchError::Failed(_))));

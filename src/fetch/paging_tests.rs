@@ -558,7 +558,7 @@ proptest! {
     ) {
         let mut at = 0;
         // Where an instant holds as much as a page, or a server gives less than a page, nothing
-        // tells an empty page from the end.
+        // distinguishes an empty page from the end.
         let (apart, page_size) = match paging.empty_from {
             Some(from) => (2_000, page_size.clamp(5, u32::try_from(from).unwrap())),
             None => (0, page_size),

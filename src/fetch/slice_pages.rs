@@ -308,7 +308,7 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// Whether the page at `locator` is the last one again because the server ignores offsets.
-    /// Equal records may fill two pages, and a cache may repeat one: a far offset tells.
+    /// Equal records may fill two pages, and a cache may repeat one: a far offset decides.
     async fn is_offset_ignored(
         &self,
         locator: &PageLocator,

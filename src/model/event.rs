@@ -114,7 +114,7 @@ pub struct EventActor<'a> {
     pub id: Option<EventText<'a>>,
     /// Its name.
     pub name: Option<EventText<'a>>,
-    /// The name that it signs in with, where the source tells it from the name that it shows; not
+    /// The name that it signs in with, where the source distinguishes it from the name that it shows; not
     /// part of a normalized event.
     #[cfg_attr(test, schemars(skip))]
     pub login: Option<EventText<'a>>,
@@ -126,7 +126,7 @@ pub struct EventActor<'a> {
     pub on_behalf_of: RelatedPerson<'a>,
 }
 
-/// The id that Atlassian gives an actor who could not be told.
+/// The id that Atlassian gives an actor who is not known.
 pub const UNIDENTIFIED: &str = "unidentified";
 
 /// What an actor is.

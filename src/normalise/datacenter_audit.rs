@@ -137,14 +137,14 @@ impl<'a> ActionType<'a> {
     /// (`atlassian.audit.event.action.audit.search`), which is the same in every language, or by
     /// the words (`Audit Log search performed`).
     fn is_audit_search(&self) -> bool {
-        let tells = |text: &str| {
+        let says_so = |text: &str| {
             let text = text.to_ascii_lowercase();
             let words = text.split(|c: char| !c.is_alphanumeric());
             let telling: Vec<&str> =
                 words.filter(|word| !matches!(*word, "" | "log" | "performed")).collect();
             telling.ends_with(&["audit", "search"])
         };
-        [&self.key, &self.text].into_iter().flatten().any(|text| tells(text))
+        [&self.key, &self.text].into_iter().flatten().any(|text| says_so(text))
     }
 }
 

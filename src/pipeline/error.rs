@@ -110,16 +110,16 @@ fn fetch_hint(error: &FetchError) -> &'static str {
              larger `page_size` may hold them all, else report it to Atlassian support"
         }
         FetchError::EndlessEmptyPages => {
-            "what was read before is written; ask for a shorter window, and if it stays so, tell \
-             Atlassian support"
+            "what was read before is written; request a shorter time range, and if it stays so, \
+             report it to Atlassian support"
         }
         FetchError::SliceKeptChanging { is_written: true } => {
             "what was read is written; run it again when fewer records arrive, and it reads that \
-             span once more"
+             time range again"
         }
         FetchError::SliceKeptChanging { is_written: false } => {
-            "nothing of that span is written, so that each event comes in its order; run it again \
-             when fewer records arrive, and it reads that span once more"
+            "nothing of that time range is written, so that each event comes in its order; run it \
+             again when fewer records arrive, and it reads that time range again"
         }
         FetchError::TaskDied => "please report it with this message; nothing written is lost",
     }

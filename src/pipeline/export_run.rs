@@ -274,13 +274,13 @@ mod tests {
         };
         assert_eq!(come(DeliveryOrder::Ascending, None), (at("01"), at("05"), false));
         let mut stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
-        let amid = (at("01"), at("06"), false);
-        assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), amid);
+        let inside = (at("01"), at("06"), false);
+        assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), inside);
         stream.complete_until = Some(at("20"));
         let done = (at("06"), at("06"), true);
         assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), done);
         let slices = checkpoint(vec![open("04", None)], Some("02"));
-        let amid = (at("04"), at("06"), false);
-        assert_eq!(come(DeliveryOrder::Unspecified, Some(&slices)), amid);
+        let inside = (at("04"), at("06"), false);
+        assert_eq!(come(DeliveryOrder::Unspecified, Some(&slices)), inside);
     }
 }

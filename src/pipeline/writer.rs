@@ -210,7 +210,7 @@ impl EventWriter {
         Ok(self.output.take_notifier())
     }
 
-    /// Commits once more after [`EventWriter::finish`], to save that `delivered` more alerts were
+    /// Commits again after [`EventWriter::finish`], to save that `delivered` more alerts were
     /// delivered. Never after a failed output: the checkpoint would claim what is not written.
     ///
     /// # Errors

@@ -192,7 +192,7 @@ fn lay_out(width: usize, wanted: &[usize; 7]) -> [Option<usize>; 7] {
             widths[at] = None;
         }
     }
-    // The rest goes round to those that want more; the action tells most, and gets two at a time.
+    // The rest goes round to those that want more; the action says most, and gets two at a time.
     let mut rest = width.saturating_sub(used(&widths));
     while rest > 0 {
         let before = rest;

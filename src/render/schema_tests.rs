@@ -18,7 +18,7 @@ use crate::model::time::parse_api_time;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/render/event.schema.json");
 
-/// Set to anything, it has the file written anew.
+/// Set to anything, the file is written again.
 const UPDATE: &str = "ATLAUDIT_UPDATE_DOCS";
 
 fn some(text: &'static str) -> Option<std::borrow::Cow<'static, str>> {
@@ -113,7 +113,7 @@ fn the_schema_is_that_of_the_types() {
     let differs = text.lines().zip(SCHEMA_TEXT.lines()).find(|(ours, file)| ours != file);
     assert!(
         text == SCHEMA_TEXT,
-        "{FILE} is not that of the types ({differs:?}); {UPDATE}=1 writes it anew"
+        "{FILE} is not that of the types ({differs:?}); {UPDATE}=1 writes it again"
     );
 }
 

@@ -64,7 +64,7 @@ pub struct ValueSighting {
 #[derive(Debug)]
 pub struct FrequencyCounter {
     counts: HashTable<ValueCount>,
-    /// Of a seed of its own in each run: whoever writes names into a log must not choose which of
+    /// Of a seed of its own in each run: those who write names into a log must not choose which of
     /// them collide.
     hasher: RandomState,
     /// The most values that are counted.

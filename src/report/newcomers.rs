@@ -104,7 +104,7 @@ fn describe_known(statistics: &EventStatistics, known: &[Option<Timestamp>]) -> 
             "Known is what happened in the first tenth of the time that a source has events of, \
              and longer where that has fewer than " (MIN_KNOWN_EVENTS) " events"
             @if let Some(until) = single { ": before " (date_time(*until)) } @else { " (below)" }
-            ". New is what no event before had. An administrator is whoever made an \
+            ". New is what no event before had. An administrator is a person who made an \
              administrative change. What is new here may be known from before this time range."
         }
         @if single.is_none() {

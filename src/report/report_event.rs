@@ -212,7 +212,7 @@ impl<'a> ReportEvent<'a> {
         let targets = self.targets.into_iter().flat_map(Node::items).take(MAX_TARGETS);
         let is_app = |node: &Node<'_>| node.get("type").is_some_and(|kind| kind.is("app"));
         let through = self.labels.and_then(|labels| labels.scalar_of("actorApp"));
-        // Whoever acts through an app is no app, though the actor has that type.
+        // A person who acts through an app is no app, though the actor has that type.
         let actor = self.actor.filter(|_| through.is_none());
         let named = actor.into_iter().chain(targets).filter(is_app).filter_map(|node| {
             let [id, name] = scalars(node, ["id", "name"]);

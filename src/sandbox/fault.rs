@@ -60,7 +60,7 @@ pub enum Fault {
     /// 200, `content-encoding: gzip`, a small body that unpacks to this many bytes (rounded up to
     /// MiB).
     GzipBomb(u64),
-    /// The last 200 answer of this API once more, byte for byte. Without one, the normal answer.
+    /// The last 200 response of this API again, byte for byte. Without one, the normal answer.
     RepeatPage,
     /// The normal page, but it goes on where the request did: the `meta.next` of events-stream and
     /// of workspaces, Data Center's `nextPageCursor` and Confluence's `_links.next` name the cursor

@@ -265,7 +265,7 @@ impl SharedServerState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the server to stop.
+    /// Makes the server stop.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }

@@ -88,7 +88,7 @@ fn a_renamed_file_is_found_under_the_name_that_another_program_gave_it() {
 fn another_file_of_the_same_name_is_left_alone() {
     let (_folder, state) = committed(Compression::None);
     fs::remove_file(&state.path).unwrap();
-    // It may get the inode of the one removed: its birth tells them apart.
+    // It may get the inode of the one removed: its time of creation distinguishes them.
     let theirs = "somebody's own, and longer than what was committed\n";
     fs::write(&state.path, theirs).unwrap();
     recover_shared(&state, &acme(), &[]).unwrap();

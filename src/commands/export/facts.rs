@@ -179,8 +179,8 @@ mod tests {
         assert_eq!(stated(&reached("01", false)), nothing);
         assert_eq!(stated(&reached("05", false)), nothing);
         let part = vec![(at("01"), at("03"), true), (at("03"), at("05"), false)];
-        let amid = (part, Some((at("03"), at("05"))));
-        assert_eq!(stated(&reached("03", false)), amid);
+        let inside = (part, Some((at("03"), at("05"))));
+        assert_eq!(stated(&reached("03", false)), inside);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct FollowHousekeeping<'a> {
     pub registry: Arc<RunRegistry>,
     /// `--metrics-file`
     pub metrics: Option<MetricsFile>,
-    /// Is told what the program does.
+    /// Receives what the program does.
     pub service: ServiceManager,
     /// What signals have requested.
     pub stop: watch::Receiver<StopRequest>,

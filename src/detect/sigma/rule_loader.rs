@@ -321,7 +321,7 @@ fn parse_yaml(document: RuleDocument<'_>) -> Result<Value, RuleProblem> {
     })
 }
 
-/// A problem that the parser tells without a line: the line of the word that it quotes.
+/// A problem that the parser reports without a line: the line of the word that it quotes.
 fn problem_of(document: RuleDocument<'_>, message: &str) -> RuleProblem {
     let quoted = message.split(['\'', '`']).nth(1).filter(|word| !word.is_empty());
     let is_of_condition = message.contains("ondition") || message.contains("identifier");

@@ -15,7 +15,7 @@ fn check(export: &TestExport) -> VerifyResult {
     verify(export.dir(), None).unwrap()
 }
 
-/// An export whose answers are others, sealed anew.
+/// An export with other responses, whose hashes were recomputed.
 fn with_pages(change: impl FnOnce(&mut Vec<PageLine>)) -> TestExport {
     let (export, file) = (TestExport::unsealed(60), "pages/acme.jsonl.zst");
     let lines = export.lines(file);

@@ -188,7 +188,7 @@ fn every_one_of_500_random_changes_is_found_and_its_file_named() {
     change_at_random(500);
 }
 
-/// Makes SHA256SUMS anew, as someone would who wants a change to go unseen.
+/// Recreates SHA256SUMS, as someone would who wants a change to go unseen.
 fn update_all_sums(export: &TestExport) {
     let listing = FolderListing::of(export.dir()).unwrap();
     let files = listing.files.iter().filter(|file| ![SUMS, SIGNATURE].contains(&file.as_str()));

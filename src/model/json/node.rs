@@ -65,7 +65,7 @@ impl<'a> Node<'a> {
             false => Cow::Borrowed(self.inner()),
             true => Cow::Owned(unescape(self.inner())),
         };
-        // Nearly every text tells by its first byte that it is not blank.
+        // Nearly every text shows by its first byte that it is not blank.
         let is_clear = text.as_bytes().first().is_some_and(u8::is_ascii_graphic);
         (is_clear || !text.chars().all(char::is_whitespace)).then_some(text)
     }

@@ -26,7 +26,7 @@ pub struct ActionKind {
 #[derive(Debug)]
 pub struct TermLine {
     pub kind: ActionKind,
-    /// Activities that differ from those that the words tell: told, meant.
+    /// Activities that differ from those that the words say: said, meant.
     activities: Vec<(Deed, Deed)>,
     pub terms: Vec<&'static str>,
 }
@@ -34,7 +34,7 @@ pub struct TermLine {
 /// A term in a name, by the words that it takes up.
 #[derive(Debug, Clone, Copy)]
 struct FoundTerm {
-    /// The line of the table, from 0: the lower, the more it tells.
+    /// The line of the table, from 0: the lower, the more specific it is.
     line: usize,
     start: usize,
     end: usize,
@@ -83,8 +83,8 @@ pub fn parse_line(line: &'static str) -> Option<TermLine> {
         *ecs_types.get_mut(at)? = Some(ecs_type(word)?);
     }
     let activities = list(activities).map(|pair| {
-        let (told, meant) = pair.split_once('=')?;
-        Some((Deed::from_word(told)?, Deed::from_word(meant)?))
+        let (said, meant) = pair.split_once('=')?;
+        Some((Deed::from_word(said)?, Deed::from_word(meant)?))
     });
     let kind = ActionKind {
         category: Category::from_word(category)?,
@@ -96,7 +96,7 @@ pub fn parse_line(line: &'static str) -> Option<TermLine> {
     Some(TermLine { kind, activities, terms: terms.split(' ').collect() })
 }
 
-/// What `action` is about: of all things in its name the one that tells most.
+/// What `action` is about: of all things in its name the most specific one.
 pub fn find_thing(action: &str) -> Option<NamedThing> {
     let found = find_terms(action);
     let best = *found.iter().min_by_key(|term| term.line)?;
@@ -161,8 +161,8 @@ impl NamedThing {
     /// What kind of action it is, and what was done to it, by what the words tell.
     pub fn meaning(&self, named: Option<NamedDeed>) -> (ActionKind, Deed) {
         let mut kind = self.line.kind;
-        let told = named.map_or(Deed::Other, |named| named.deed);
-        let is_grant = matches!(told, Deed::Assign | Deed::Revoke);
+        let said = named.map_or(Deed::Other, |named| named.deed);
+        let is_grant = matches!(said, Deed::Assign | Deed::Revoke);
         if is_grant && matches!(kind.category, Category::Account | Category::Group) {
             // Who is granted something, or loses it, has or had access to that.
             kind.category = Category::Permission;
@@ -170,7 +170,7 @@ impl NamedThing {
                 kind.class = OcsfClass::UserAccess;
             }
         }
-        if let Some((_, meant)) = self.line.activities.iter().find(|(word, _)| *word == told) {
+        if let Some((_, meant)) = self.line.activities.iter().find(|(word, _)| *word == said) {
             return (kind, *meant);
         }
         let deed = named.map_or(Deed::Other, |named| self.deed_within(kind.class, named));
@@ -179,7 +179,7 @@ impl NamedThing {
 
     /// The activity that a class has for what was done: a person that is added to a group is its
     /// member, a privilege that is added is assigned, any other part of a thing changes it. A word
-    /// that does not stand beside the thing tells something of its particulars, for which OCSF has
+    /// that does not stand beside the thing is about one of its parts, for which OCSF has
     /// no activity in accounts and groups (`user_card_deleted` deletes no user).
     fn deed_within(&self, class: OcsfClass, named: NamedDeed) -> Deed {
         use OcsfClass::{AccountChange, EntityManagement, GroupManagement, UserAccess};

@@ -22,8 +22,8 @@ pub enum OutcomeProof {
 pub struct WordMeaning {
     pub proof: OutcomeProof,
     deed: Option<Deed>,
-    /// Whether it tells that something happened, and not only what (`created`, not `creation`).
-    is_told: bool,
+    /// Whether it says that something happened, and not only what (`created`, not `creation`).
+    is_past: bool,
 }
 
 /// What was done, by a word of a name.
@@ -53,7 +53,7 @@ static WORDS: LazyLock<QuickMap<&str, WordMeaning>> =
 /// The words of a line of the table, each with what it says.
 pub fn parse_line(line: &'static str) -> Option<impl Iterator<Item = (&'static str, WordMeaning)>> {
     let columns: [&str; 4] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
-    let [proof, deed, told, named] = columns;
+    let [proof, deed, past, named] = columns;
     let proof = match proof {
         "failed" => OutcomeProof::Failed,
         "doubt" => OutcomeProof::Doubt,
@@ -65,10 +65,10 @@ pub fn parse_line(line: &'static str) -> Option<impl Iterator<Item = (&'static s
         "-" => None,
         word => Some(Deed::from_word(word)?),
     };
-    let words = [(told, true), (named, false)].into_iter().flat_map(|(text, is_told)| {
-        text.split(' ').filter(|word| *word != "-").map(move |word| (word, is_told))
+    let words = [(past, true), (named, false)].into_iter().flat_map(|(text, is_past)| {
+        text.split(' ').filter(|word| *word != "-").map(move |word| (word, is_past))
     });
-    Some(words.map(move |(word, is_told)| (word, WordMeaning { proof, deed, is_told })))
+    Some(words.map(move |(word, is_past)| (word, WordMeaning { proof, deed, is_past })))
 }
 
 /// How `action` ended and what was done, as far as the words of its name tell.
@@ -80,12 +80,12 @@ pub fn read(action: &str) -> WordReading {
     let words: Vec<&str> = split(action).collect();
     let known = words.iter().enumerate().filter_map(|(at, word)| Some((at, *WORDS.get(word)?)));
     let known: Vec<(usize, WordMeaning)> = known.collect();
-    let is_told = known.iter().any(|(_, word)| word.is_told);
-    let is_imperative = !is_told && known.first().is_some_and(|(at, _)| *at == 0);
+    let is_past = known.iter().any(|(_, word)| word.is_past);
+    let is_imperative = !is_past && known.first().is_some_and(|(at, _)| *at == 0);
     let counts = |at: usize, word: WordMeaning| {
-        word.is_told
+        word.is_past
             || word.proof == OutcomeProof::Failed
-            || !is_told && (at == 0 || !is_imperative)
+            || !is_past && (at == 0 || !is_imperative)
     };
     let telling = known.iter().filter(|(at, word)| counts(*at, *word)).map(|(_, word)| word.proof);
     let proof = telling.reduce(|before, proof| match (before, proof) {
@@ -99,12 +99,12 @@ pub fn read(action: &str) -> WordReading {
         _ => Outcome::Unknown,
     };
     let of_deed = |(at, word): &(usize, WordMeaning)| Some((*at, word.deed?));
-    let told = known.iter().filter(|(_, word)| word.is_told).filter_map(of_deed).next_back();
+    let past = known.iter().filter(|(_, word)| word.is_past).filter_map(of_deed).next_back();
     let named = || match is_imperative {
         true => known.first().and_then(of_deed),
         false => known.iter().filter_map(of_deed).next_back(),
     };
-    let deed = told.or_else(named).map(|(at, deed)| NamedDeed {
+    let deed = past.or_else(named).map(|(at, deed)| NamedDeed {
         deed,
         at,
         is_part: words[at].starts_with("add") || words[at].starts_with("remov"),

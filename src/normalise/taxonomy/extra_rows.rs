@@ -141,7 +141,7 @@ fn built_in_rows() -> impl Iterator<Item = ExplainedAction> {
     lines.map(|line| ExplainedAction { line: line.into(), basis: MeaningBasis::BuiltInRow })
 }
 
-/// A row that says this. Whoever puts it into a file has it from the list of actions of an API.
+/// A row that says this. Those who write it into a file take it from the list of actions of an API.
 fn line_of(action: &str, meaning: &ActionMeaning, outcome: Outcome) -> String {
     let list = |words: &[Option<&str>]| {
         let words: Vec<&str> = words.iter().flatten().copied().collect();

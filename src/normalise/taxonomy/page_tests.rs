@@ -21,7 +21,7 @@ fn the_page_says_what_the_tables_say() {
     let differs = page.lines().zip(written.lines()).find(|(new, old)| new != old);
     assert!(
         page == written,
-        "docs/actions.md is not what the tables say (first: {differs:?}). To write it anew:\n\
+        "docs/actions.md is not what the tables say (first: {differs:?}). To write it again:\n\
          {UPDATE}=1 cargo test --lib the_page_says_what_the_tables_say"
     );
 }
@@ -35,9 +35,9 @@ fn page() -> String {
          answer of an API, `documented` Atlassian's documentation; `unconfirmed` is none of these.\n\n\
          The list grows. An action that is not here is understood by the words of its name, in whatever order and tense: the\n\
          thing it is about (`src/normalise/action_terms.tsv`) gives the category, and what was done (`src/normalise/action_words.tsv`) the outcome\n\
-         and the activity. The last word that tells decides: `requested` or `started` leaves the outcome `unknown`, and so does `not`\n\
+         and the activity. The last word that says how it ended decides: `requested` or `started` leaves the outcome `unknown`, and so does `not`\n\
          anywhere. An action that names no thing that is known is `other`, its outcome `unknown`, and it has no ECS category and no\n\
-         OCSF activity; but where one of these words tells last, the action failed, known or not: {}.\n\
+         OCSF activity; but where one of these words comes last, the action failed, known or not: {}.\n\
          An OCSF class without the activity that was done gets 99, with the name of the action as its label.\n\n\
          An outcome is `unknown` where something was only asked for, attempted, begun or scheduled. Most names say so; of the\n\
          others Atlassian's texts do: `site_rename_event` and `site_transferred` are logged when that begins, and\n\

@@ -44,7 +44,7 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.texts("category", kind.categories.into_iter().flatten());
     out.texts("type", kind.types.into_iter().flatten());
     out.word("outcome", event.outcome.as_str());
-    // When a pipeline first had it: Atlassian's own, where it tells, else this one.
+    // When a pipeline first had it: Atlassian's own time, where it is known, else this one.
     out.time("created", event.processed_time.unwrap_or(event.observed_time));
     out.time("ingested", event.observed_time);
     out.constant(r#""module":"atlassian""#);

@@ -27,7 +27,7 @@ impl<'e> SrcEndpoint<'e> {
     /// Writes the fields of the object.
     ///
     /// A country is a code of two letters there; the name that the source gives is in `unmapped`
-    /// where it tells more.
+    /// where it says more.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
         let client = self.client;
         let Some(ip) = self.ip else {

@@ -325,7 +325,7 @@ pub fn targets_in<'p>(
     targets.filter(stands).map(|(_, target)| target)
 }
 
-/// What tells the privileges that were given or taken.
+/// Where the privileges that were given or taken stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrivilegeSource {
     /// Targets that are roles or permissions.
@@ -337,7 +337,7 @@ pub enum PrivilegeSource {
 }
 
 impl PrivilegeSource {
-    /// What tells them in `event`, if anything does: the most telling first. Only giving and taking
+    /// Where they stand in `event`, if they do: the most exact first. Only giving and taking
     /// is about privileges.
     pub fn of(event: &Event<'_>) -> Option<PrivilegeSource> {
         let deed = event.meaning.deed;

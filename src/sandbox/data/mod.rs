@@ -24,7 +24,7 @@ const SMALLEST_WITH_INCIDENT: usize = 100;
 const TIE_EVERY: usize = 100;
 /// Events before and after that point that share it.
 const TIE_REACH: usize = 4;
-/// A record without id whose number is a multiple of one of these is its forerunner once more: in
+/// A record without id whose number is a multiple of one of these repeats its forerunner: in
 /// the middle of pages, and where one of 50, 100 or 200 ends.
 const REPEAT_EVERY: [usize; 2] = [47, TIE_EVERY];
 /// One event of the organization, or of a workspace, in so many is late.

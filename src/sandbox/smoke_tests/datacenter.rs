@@ -1,4 +1,4 @@
-//! Data Center's audit events: walks by cursor, dates, the log that tells of its own reading,
+//! Data Center's audit events: walks by cursor, dates, the log that records its own reading,
 //! refusals.
 
 use super::*;

@@ -238,7 +238,7 @@ fn a_slice_that_keeps_changing_is_written_once_it_is_steady_and_in_order() {
     let run = site.run(&asked);
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stderr.contains("kept arriving"), "{}", run.stderr);
-    assert!(run.stderr.contains("nothing of that span is written"));
+    assert!(run.stderr.contains("nothing of that time range is written"));
     let begun = Case::read(site.path("case"));
     begun.is_sound("unsteady");
     assert!(begun.lines("acme-jira").is_empty());
