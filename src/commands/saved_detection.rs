@@ -7,7 +7,9 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::config::detection::DetectSettings;
-use crate::detect::{AlertSeverity, DetectionAlert, DetectionSetup, DetectionState, StoredEvent};
+use crate::detect::{
+    AlertSeverity, DetectionAlert, DetectionEvent, DetectionSetup, DetectionState,
+};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::json::Document;
@@ -35,10 +37,19 @@ pub fn load_setup(
 
 /// An event on its way through the sort.
 #[derive(Serialize, Deserialize)]
-struct SortedEvent {
-    event: StoredEvent,
+struct SortedEvent<'a> {
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    time: Timestamp,
     /// Only the history of other events: its alerts are not reported.
     is_learned: bool,
+    /// Those of a [`DetectionEvent`].
+    bytes: &'a [u8],
+}
+
+impl SortedEvent<'_> {
+    fn read(line: &[u8]) -> io::Result<SortedEvent<'_>> {
+        postcard::from_bytes(line).map_err(io::Error::other)
+    }
 }
 
 /// Takes saved events in any order.
@@ -78,7 +89,7 @@ impl<'a> SavedDetection<'a> {
         self.outcome.events += u64::from(!is_learned);
         let event = event.store().map_err(io::Error::other)?;
         let time = event.time();
-        let line = postcard::to_stdvec(&SortedEvent { event, is_learned });
+        let line = postcard::to_stdvec(&SortedEvent { time, is_learned, bytes: event.bytes() });
         self.sorter.push(Some(time), &line.map_err(io::Error::other)?)
     }
 
@@ -104,7 +115,7 @@ pub struct SortedDetection<'a> {
     state: DetectionState,
     lines: SortedLines,
     /// The first event of the next time.
-    ahead: Option<SortedEvent>,
+    ahead: Option<Vec<u8>>,
     /// Alerts that nobody took yet.
     found: VecDeque<DetectionAlert>,
     outcome: DetectionOutcome,
@@ -126,30 +137,33 @@ impl SortedDetection<'_> {
         Ok(self.found.pop_front())
     }
 
-    fn events_of_next_time(&mut self) -> io::Result<Vec<SortedEvent>> {
-        let mut events: Vec<SortedEvent> = self.ahead.take().into_iter().collect();
+    fn events_of_next_time(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        let mut events: Vec<Vec<u8>> = self.ahead.take().into_iter().collect();
         while let Some(line) = self.lines.next()? {
-            let next: SortedEvent = postcard::from_bytes(&line).map_err(io::Error::other)?;
-            if events.first().is_some_and(|first| first.event.time() != next.event.time()) {
-                self.ahead = Some(next);
+            if let Some(first) = events.first()
+                && SortedEvent::read(first)?.time != SortedEvent::read(&line)?.time
+            {
+                self.ahead = Some(line);
                 break;
             }
-            events.push(next);
+            events.push(line);
         }
         Ok(events)
     }
 
     /// Judges events of one time. One that was read twice counts once.
-    fn judge(&mut self, sorted: &[SortedEvent]) -> io::Result<()> {
-        let mut events = Vec::with_capacity(sorted.len());
-        for SortedEvent { event, is_learned } in sorted {
-            events.push((event.read().map_err(io::Error::other)?, *is_learned, event));
+    fn judge(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
+        let mut events = Vec::with_capacity(lines.len());
+        for line in lines {
+            let SortedEvent { is_learned, bytes, .. } = SortedEvent::read(line)?;
+            let event = DetectionEvent::of_bytes(bytes).map_err(io::Error::other)?;
+            events.push((event, is_learned, bytes));
         }
         // Whatever else differs, the order must not depend on that of the files.
         events.sort_by(|(one, is_learned, bytes), (other, is_other_learned, other_bytes)| {
             let order = one.mark.cmp(&other.mark).then_with(|| one.source.cmp(&other.source));
             let order = order.then_with(|| is_learned.cmp(is_other_learned));
-            order.then_with(|| bytes.compare(other_bytes))
+            order.then_with(|| bytes.cmp(other_bytes))
         });
         events.dedup_by(|(later, ..), (first, ..)| {
             later.mark == first.mark && later.source == first.source

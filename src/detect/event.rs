@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use chrono::SubsecRound as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::event_facts::{ActorFacts, EventFacts, PersonNames};
@@ -131,6 +130,7 @@ pub struct DamagedEvent(#[from] postcard::Error);
 pub struct StoredEvent {
     #[serde(with = "chrono::serde::ts_microseconds")]
     time: Timestamp,
+    #[serde(deserialize_with = "in_pieces")]
     bytes: Bytes,
 }
 
@@ -254,12 +254,17 @@ impl<'a> EventPerson<'a> {
 }
 
 impl StoredEvent {
-    /// The event. What was stored by another version, or is damaged, is an error.
+    /// The event.
     ///
     /// # Errors
     /// The bytes are those of no event.
     pub fn read(&self) -> Result<DetectionEvent<'_>, DamagedEvent> {
-        Ok(postcard::from_bytes(&self.bytes)?)
+        DetectionEvent::of_bytes(&self.bytes)
+    }
+
+    /// What [`DetectionEvent::of_bytes`] reads.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// When it happened.
@@ -342,13 +347,23 @@ impl<'a> DetectionEvent<'a> {
         self.mark.time
     }
 
+    /// The event that [`DetectionEvent::store`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are those of no event, or of another version.
+    pub fn of_bytes(bytes: &'a [u8]) -> Result<DetectionEvent<'a>, DamagedEvent> {
+        Ok(postcard::from_bytes(bytes)?)
+    }
+
     /// The same in few bytes.
     ///
     /// # Errors
     /// None is known: memory takes every event.
     pub fn store(&self) -> Result<StoredEvent, DamagedEvent> {
         let bytes = postcard::to_extend(self, Vec::with_capacity(TYPICAL_SIZE))?;
-        let time = self.mark.time.trunc_subsecs(6);
+        // As the mark has it in the bytes, also in a leap second.
+        let time = Timestamp::from_timestamp_micros(self.mark.time.timestamp_micros());
+        let time = time.unwrap_or(self.mark.time);
         // A copy that is just as long.
         Ok(StoredEvent { time, bytes: Bytes::copy_from_slice(&bytes) })
     }
@@ -393,6 +408,11 @@ impl EventDeed {
             },
         }
     }
+}
+
+/// Bytes that are read from a file: in one piece, only as many as fit the reader's buffer could be.
+fn in_pieces<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+    Vec::<u8>::deserialize(deserializer).map(Bytes::from)
 }
 
 /// An optional text, which serde copies unless it is made to borrow it.

@@ -6,6 +6,7 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::detect::reference_tests::{HistoryCase, any_case, cases};
 use crate::model::time::Timestamp;
+use crate::state::detection_log::DetectionLog;
 
 /// How long events wait for earlier ones.
 const LATENESS: i64 = 3600;
@@ -165,4 +166,28 @@ fn too_many_waiting_events_are_judged_early_and_counted() {
     }
     assert_eq!(detection.counts().judged_early, (MAX_WAITING / 4) as u64);
     assert_eq!(detection.memory.waiting.len(), MAX_WAITING + 1 - MAX_WAITING / 4);
+}
+
+#[test]
+fn an_event_larger_than_any_buffer_reads_back_from_the_log() {
+    let state = tempfile::tempdir().unwrap();
+    let case = any_case().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let mut event = case.history().remove(0);
+    // As what many correlations keep of an event with many targets.
+    event.affected = (0..20_000).map(|n| format!("{n:0>100}")).collect();
+    let stored = event.store().unwrap();
+    let source = "acme".parse().unwrap();
+    let open = |position| DetectionLog::open(state.path(), &source, position).unwrap();
+    let (mut log, _) = open(None);
+    let mut detection = live(Arc::new(case.setup()));
+    detection.add(stored.clone()).unwrap();
+    log.replace(&detection.memory()).unwrap();
+    let record: LiveRecord = LiveRecord::Event(stored.clone());
+    log.append(&record).unwrap();
+    let position = log.commit().unwrap();
+    let mut records = open(Some(position)).1.unwrap();
+    let mut again = live(Arc::new(case.setup()));
+    let damaged = |error| panic!("{error}");
+    again.replay(std::iter::from_fn(|| records.read().transpose()), damaged).unwrap();
+    assert_eq!(again.memory.waiting, [stored.clone(), stored]);
 }

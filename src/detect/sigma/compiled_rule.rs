@@ -92,9 +92,10 @@ fn may_read_raw(detection: &CompiledDetection) -> bool {
         CompiledDetection::AnyOf(parts) | CompiledDetection::And(parts) => {
             parts.iter().any(may_read_raw)
         }
-        CompiledDetection::ArrayMatch { .. }
-        | CompiledDetection::Keywords(_)
-        | CompiledDetection::Conditional { .. } => true,
+        CompiledDetection::ArrayMatch { field, body, .. } => {
+            is_raw_field(field) || may_read_raw(body)
+        }
+        CompiledDetection::Keywords(_) | CompiledDetection::Conditional { .. } => true,
     }
 }
 

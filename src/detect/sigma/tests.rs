@@ -227,18 +227,22 @@ fn an_event_that_is_pulled_is_ruled_out_only_if_no_rule_matches() {
 fn only_rules_that_may_look_at_the_record_need_it() {
     for (detection, reads_raw) in [
         ("s: {action: a, targets.name|contains: b}, condition: s", false),
+        ("s: {action: a, 'targets[any]': {type: group, name|contains: b}}, condition: s", false),
+        ("s: {'raw.items[any]': {type: group}}, condition: s", true),
         ("s: {raw.id: a}, condition: s", true),
         ("s: {raw: a}, condition: s", true),
         ("s: [word], condition: s", true),
         ("s: {action|fieldref: raw.id}, condition: s", true),
         ("s: {action: a}, t: {raw.id: b}, condition: s and not t", true),
     ] {
-        assert_eq!(of_atlassian(detection).reads_raw(), reads_raw, "{detection}");
+        let text = "sigma-version: 3\n".to_owned() + &rule("product: atlassian", detection);
+        assert_eq!(RuleSet::of_text(&text).unwrap().reads_raw(), reads_raw, "{detection}");
     }
     let counter = "---\ntitle: c\ncorrelation: {type: event_count, rules: [r], group-by: [raw.id], \
                    timespan: 5m, condition: {gte: 2}}\n";
     let single = rule("product: atlassian", "s: {action: a}, condition: s") + "name: r\n";
     assert!(!RuleSet::of_text(&single).unwrap().reads_raw());
+    assert!(!RuleSet::load(&[]).unwrap().reads_raw(), "no rule of ours looks at it");
     assert!(RuleSet::of_text(&(single + counter)).unwrap().reads_raw());
 }
 
