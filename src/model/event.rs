@@ -114,8 +114,8 @@ pub struct EventActor<'a> {
     pub id: Option<EventText<'a>>,
     /// Its name.
     pub name: Option<EventText<'a>>,
-    /// The name that it signs in with, where the source distinguishes it from the name that it shows; not
-    /// part of a normalized event.
+    /// The name that it signs in with, where the source distinguishes it from the name that it
+    /// shows; not part of a normalized event.
     #[cfg_attr(test, schemars(skip))]
     pub login: Option<EventText<'a>>,
     /// Its address; only what looks like one.

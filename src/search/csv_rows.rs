@@ -57,8 +57,8 @@ fn append_row(cells: impl Iterator<Item = String>, out: &mut Vec<u8>) {
 const SEPARATORS: [char; 5] = [',', ';', '\t', '\n', '\r'];
 
 /// A cell that a spreadsheet would take for a formula, as a whole or split at another separator,
-/// begins with an apostrophe: people who can write a name into the log must not run anything where it
-/// is opened.
+/// begins with an apostrophe: people who can write a name into the log must not run anything where
+/// it is opened.
 fn append_cell(cell: &str, out: &mut Vec<u8>) {
     let is_blank = |c: char| c.is_whitespace() || c.is_control() || c == '\u{200b}';
     let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];

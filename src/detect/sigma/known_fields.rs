@@ -1,6 +1,6 @@
-//! What a rule says of an event of which only some fields are at hand: surely that it matches, surely
-//! that it does not, or neither. Most events are known to match no rule by this, and are not
-//! looked at as a whole.
+//! What a rule says of an event of which only some fields are at hand: surely that it matches,
+//! surely that it does not, or neither. Most events are known to match no rule by this, and their
+//! lines are not parsed.
 
 use std::collections::HashMap;
 
