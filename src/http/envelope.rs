@@ -126,8 +126,8 @@ pub(super) fn read_message(response: &Response) -> ServerMessage {
 }
 
 /// The gateway answers a missing scope with 401, and distinguishes it from a wrong credential only
-/// by its words or by `x-failure-category`; a Free plan is a 403 like a missing permission. CloudFront
-/// adds its `x-cache` to the errors of the server behind it as well as to its own.
+/// by its words or by `x-failure-category`; a Free plan is a 403 like a missing permission.
+/// CloudFront adds its `x-cache` to the errors of the server behind it as well as to its own.
 fn refusal_kind(response: &Response, words: &str) -> RefusalKind {
     let words = words.to_ascii_lowercase();
     let category = response.header("x-failure-category").unwrap_or_default();
