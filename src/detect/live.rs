@@ -14,8 +14,9 @@ use super::sigma::RuleKeys;
 use super::{DamagedEvent, DetectionSetup, DetectionState, JudgedAlert, StoredEvent};
 use crate::model::time::Timestamp;
 
-/// The most events that wait. Where more do, the earliest are judged.
+/// The most events that wait, and the most bytes of them. Where more do, the earliest are judged.
 const MAX_WAITING: usize = 50_000;
+const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
 
 /// The most alerts that wait for the program of `notify`. Newer ones are not sent to it.
 const MAX_UNDELIVERED: usize = 1000;
@@ -28,6 +29,8 @@ pub struct LiveDetection {
     /// The lowest severity of alerts that are sent to the program of `notify`, if there is one.
     notify_from: Option<AlertSeverity>,
     memory: LiveMemory,
+    /// Bytes of the events that wait.
+    waiting_bytes: usize,
     /// The lines of alerts that are not written yet.
     lines: Vec<u8>,
     counts: LiveCounts,
@@ -92,6 +95,7 @@ impl LiveDetection {
             schema,
             notify_from,
             memory,
+            waiting_bytes: 0,
             lines: Vec::new(),
             counts,
             before: counts,
@@ -117,6 +121,8 @@ impl LiveDetection {
                     for event in &mut memory.waiting {
                         current.translate(&recorded, event).map_err(&damaged)?;
                     }
+                    self.waiting_bytes =
+                        memory.waiting.iter().map(|event| event.bytes().len()).sum();
                     self.memory = memory;
                 }
                 LiveRecord::Event(mut event) => {
@@ -143,12 +149,13 @@ impl LiveDetection {
     /// # Errors
     /// An event is damaged.
     pub fn add(&mut self, event: StoredEvent) -> Result<(), DamagedEvent> {
+        self.waiting_bytes += event.bytes().len();
         self.memory.waiting.push(event);
-        let waiting = self.memory.waiting.len();
-        if waiting > MAX_WAITING {
-            self.counts.judged_early += (waiting / 4) as u64;
+        while self.memory.waiting.len() > MAX_WAITING || self.waiting_bytes > MAX_WAITING_BYTES {
+            let count = self.memory.waiting.len().div_ceil(4);
+            self.counts.judged_early += count as u64;
             self.sort();
-            self.judge_first(waiting / 4)?;
+            self.judge_first(count)?;
         }
         Ok(())
     }
@@ -213,6 +220,7 @@ impl LiveDetection {
 
     fn judge_first(&mut self, count: usize) -> Result<(), DamagedEvent> {
         for event in self.memory.waiting.drain(..count) {
+            self.waiting_bytes -= event.bytes().len();
             let event = event.read()?;
             for JudgedAlert { alert, is_excepted } in self.memory.state.judge(&self.setup, &event) {
                 if is_excepted {

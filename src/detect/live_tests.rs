@@ -164,8 +164,26 @@ fn too_many_waiting_events_are_judged_early_and_counted() {
         event.mark.id = format!("e{number}");
         detection.add(event.store().unwrap()).unwrap();
     }
-    assert_eq!(detection.counts().judged_early, (MAX_WAITING / 4) as u64);
-    assert_eq!(detection.memory.waiting.len(), MAX_WAITING + 1 - MAX_WAITING / 4);
+    let judged = (MAX_WAITING + 1).div_ceil(4);
+    assert_eq!(detection.counts().judged_early, judged as u64);
+    assert_eq!(detection.memory.waiting.len(), MAX_WAITING + 1 - judged);
+}
+
+#[test]
+fn large_events_that_wait_are_judged_early_by_their_bytes() {
+    let case = any_case().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let mut event = case.history().remove(0);
+    event.affected = (0..1000).map(|n| format!("{n:0>200}")).collect();
+    let mut detection = live(Arc::new(case.setup()));
+    for number in 0..200 {
+        event.mark.id = format!("e{number}");
+        detection.add(event.store().unwrap()).unwrap();
+        let waiting = detection.memory.waiting.iter().map(|event| event.bytes().len());
+        assert_eq!(detection.waiting_bytes, waiting.sum::<usize>());
+        assert!(detection.waiting_bytes <= MAX_WAITING_BYTES);
+    }
+    assert!(detection.counts().judged_early > 0);
+    assert_eq!(detection.waiting() + detection.counts().judged_early, 200);
 }
 
 #[test]
