@@ -201,7 +201,7 @@ fn records_that_arrive_while_paging_shift_nothing_away() {
 
 #[test]
 fn a_constantly_changing_log_is_written_but_not_complete() {
-    let stays = fails(3, &["kept arriving", "once more"]);
+    let stays = fails(3, &["kept arriving", "again"]);
     each(&JIRA, &[("a record a page", ())], |bench, ()| {
         let insert = |records| {
             bench.site.control.set_behaviour(|behaviour| behaviour.insert_on_jira_page = records);
