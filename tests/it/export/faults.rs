@@ -212,8 +212,12 @@ fn an_answer_that_a_signal_overtakes_is_a_line() {
         behaviour.jira_latency = Duration::from_millis(400);
     });
     let mut running = site.start(&words(&["acme-jira"], "case", &["--keep-bodies"]));
-    // By then several are under way at once.
-    eventually("requests", || site.control.request_count(Api::JiraAudit) >= 12);
+    let requests = || site.control.request_count(Api::JiraAudit);
+    eventually("requests", || requests() >= 12);
+    // Whatever is requested from now on is under way when the signal comes.
+    site.control.set_behaviour(|behaviour| behaviour.jira_latency = Duration::from_secs(60));
+    let before = requests();
+    eventually("a request that is not answered", || requests() > before);
     running.signal("INT");
     let run = running.end();
     assert_eq!(run.code, 3, "{}", run.stderr);
@@ -223,8 +227,7 @@ fn an_answer_that_a_signal_overtakes_is_a_line() {
     assert!(pages.len() >= asked, "{asked} asked, {}", pages.len());
     let overtaken = failed(&pages);
     let overtaken = overtaken.iter().filter(|(status, _)| status.is_none());
-    let n = overtaken.count();
-    assert!(n > 1, "{n}");
+    assert!(overtaken.count() > 0);
 }
 
 #[test]
