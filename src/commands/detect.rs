@@ -93,13 +93,11 @@ impl<'a> DetectionRun<'a> {
         for (query, is_learned) in parts.into_iter().filter(|(query, _)| !query.inputs.is_empty()) {
             let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
             let read = search::choose_events(query, taxonomy.clone(), report, wait, |chosen| {
-                match self.request.is_coverage {
-                    true if is_learned => {}
-                    true => self.coverage.add(&chosen.doc, self.setup),
-                    false => {
-                        let added = self.detection.add(&chosen.doc, is_learned);
-                        added.map_err(|error| sort_error(&error))?;
-                    }
+                if !self.request.is_coverage {
+                    let added = self.detection.add(&chosen.doc, is_learned);
+                    added.map_err(|error| sort_error(&error))?;
+                } else if !is_learned {
+                    self.coverage.add(&chosen.doc, self.setup);
                 }
                 Ok(NextStep::Continue)
             })?;

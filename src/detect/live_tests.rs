@@ -91,7 +91,7 @@ fn alerts_of(case: &HistoryCase, plan: &ArrivalPlan) -> String {
     let mut events: Vec<(Timestamp, StoredEvent)> = Vec::new();
     for (place, event) in case.history().into_iter().enumerate() {
         let delay = plan.delays[place % plan.delays.len()];
-        events.push((event.time() + TimeDelta::seconds(delay), event.store().unwrap()));
+        events.push((event.time() + TimeDelta::seconds(delay), event.store()));
     }
     events.sort_by_key(|(arrival, _)| *arrival);
     let mut runs = KilledRuns { setup, records: Vec::new(), lines: Vec::new(), arrived: 0 };
@@ -140,12 +140,12 @@ fn an_event_that_comes_too_late_is_judged_and_marked() {
         let mut events = case.history();
         let first = events.remove(0);
         for event in events {
-            detection.add(event.store().unwrap()).unwrap();
+            detection.add(event.store()).unwrap();
         }
         detection.judge_before(Timestamp::MAX_UTC).unwrap();
         let before = String::from_utf8(detection.take_lines()).unwrap();
         assert!(!before.contains(r#""late":true"#), "{before}");
-        detection.add(first.store().unwrap()).unwrap();
+        detection.add(first.store()).unwrap();
         detection.judge_before(Timestamp::MAX_UTC).unwrap();
         let found = String::from_utf8(detection.take_lines()).unwrap();
         assert!(found.lines().all(|line| line.contains(r#""late":true"#)), "{found}");
@@ -162,7 +162,7 @@ fn too_many_waiting_events_are_judged_early_and_counted() {
     for number in 0..=MAX_WAITING {
         let mut event = event.clone();
         event.mark.id = format!("e{number}");
-        detection.add(event.store().unwrap()).unwrap();
+        detection.add(event.store()).unwrap();
     }
     let judged = (MAX_WAITING + 1).div_ceil(4);
     assert_eq!(detection.counts().judged_early, judged as u64);
@@ -177,7 +177,7 @@ fn large_events_that_wait_are_judged_early_by_their_bytes() {
     let mut detection = live(Arc::new(case.setup()));
     for number in 0..200 {
         event.mark.id = format!("e{number}");
-        detection.add(event.store().unwrap()).unwrap();
+        detection.add(event.store()).unwrap();
         let waiting = detection.memory.waiting.iter().map(|event| event.bytes().len());
         assert_eq!(detection.waiting_bytes, waiting.sum::<usize>());
         assert!(detection.waiting_bytes <= MAX_WAITING_BYTES);
@@ -193,7 +193,7 @@ fn an_event_larger_than_any_buffer_reads_back_from_the_log() {
     let mut event = case.history().remove(0);
     // As what many correlations keep of an event with many targets.
     event.affected = (0..20_000).map(|n| format!("{n:0>100}")).collect();
-    let stored = event.store().unwrap();
+    let stored = event.store();
     let source = "acme".parse().unwrap();
     let open = |position| DetectionLog::open(state.path(), &source, position).unwrap();
     let (mut log, _) = open(None);

@@ -235,7 +235,7 @@ impl RecordProcessor {
                 }
                 line
             };
-            let judged = setup.pulled_event(&event, line).and_then(|event| event.store().ok());
+            let judged = setup.pulled_event(&event, line).map(|event| event.store());
             #[cfg(debug_assertions)]
             assert!(judged == event_of_line(setup, &event, record), "{judged:?}");
             counts.undated += u64::from(judged.is_none());
@@ -258,7 +258,7 @@ fn event_of_line(
     let mut line = Vec::new();
     render::append_line(OutputFormat::Normalized, event, record, &mut line);
     let text = bytestring::ByteString::try_from(line).ok()?;
-    setup.event(&crate::model::json::Document::parse(text).ok()?)?.store().ok()
+    Some(setup.event(&crate::model::json::Document::parse(text).ok()?)?.store())
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ impl RuleKeys {
     /// # Errors
     /// The event is damaged.
     pub fn translate(&self, old: &RuleKeys, stored: &mut StoredEvent) -> Result<(), DamagedEvent> {
+        // Read in any case: damage is found before anything is judged.
         let mut event = stored.read()?;
         if self == old || event.matches.is_empty() {
             return Ok(());
@@ -50,7 +51,7 @@ impl RuleKeys {
             found.rule = new.unwrap_or_default();
             new.is_some()
         });
-        *stored = event.store()?;
+        *stored = event.store();
         Ok(())
     }
 }
@@ -87,7 +88,7 @@ mod tests {
         let document = Document::new(line.as_slice().into());
         let facts = EventFacts::of_line(&document).unwrap();
         let event = DetectionEvent::new(facts, old.matches(document.root()), None);
-        let stored = event.store().unwrap();
+        let stored = event.store();
         assert_eq!(event.matches.len(), 2);
         let new = rules(&[rule("b"), rule("z"), counter.to_owned()]);
         let mut moved = stored.clone();
