@@ -55,13 +55,9 @@ impl Load {
         Some(Load {
             source,
             origin: RecordOrigin {
-                name: "acme".to_owned(),
-                kind,
                 org_id: Some("4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92".to_owned()),
                 site: Some("acme.example".to_owned()),
-                workspace: None,
-                reader: None,
-                taxonomy: Default::default(),
+                ..RecordOrigin::named("acme", kind)
             },
             format: validate::format(format).ok()?,
             count: texts.len(),

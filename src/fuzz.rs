@@ -108,13 +108,10 @@ fn lines(kind: SourceKind, body: &[u8]) -> Option<Lines> {
     let answer = response(200, Vec::new(), body);
     let page: Result<Page, UnreadableBody> = source.read(&PageLocator::Start, &answer);
     let origin = RecordOrigin {
-        name: "acme".to_owned(),
-        kind,
         org_id: Some("org-1".to_owned()),
         site: Some("acme.example".to_owned()),
-        workspace: None,
         reader: Some("ada".to_owned()),
-        taxonomy: Default::default(),
+        ..RecordOrigin::named("acme", kind)
     };
     let mut lines = Lines::default();
     for record in page.ok()?.records {

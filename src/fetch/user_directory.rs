@@ -199,13 +199,8 @@ mod tests {
         let credential = Arc::new(CredentialLimit::new(None));
         let limits = RequestLimiter::new(Endpoint::JiraUsers, None, credential, Vec::new());
         let origin = RecordOrigin {
-            name: "acme".to_owned(),
-            kind: SourceKind::JiraAudit,
-            org_id: None,
             site: Some("acme.example".to_owned()),
-            workspace: None,
-            reader: None,
-            taxonomy: Default::default(),
+            ..RecordOrigin::named("acme", SourceKind::JiraAudit)
         };
         UserDirectory::new(
             (site, Arc::new(limits), Arc::default()),

@@ -52,6 +52,19 @@ pub struct RecordOrigin {
 }
 
 impl RecordOrigin {
+    /// A source of which nothing but its name and type is known.
+    pub fn named(name: &str, kind: SourceKind) -> RecordOrigin {
+        RecordOrigin {
+            name: name.to_owned(),
+            kind,
+            org_id: None,
+            site: None,
+            workspace: None,
+            reader: None,
+            taxonomy: Taxonomy::default(),
+        }
+    }
+
     /// What the paths of the API name: the id of the organization, or the ARI of the workspace.
     pub fn owner(&self) -> Option<String> {
         let workspace = self.workspace.as_ref().map(SiteWorkspace::to_string);
@@ -243,13 +256,10 @@ mod testing {
         read: impl FnOnce(&Event<'_>) -> T,
     ) -> T {
         let origin = RecordOrigin {
-            name: "acme".to_owned(),
-            kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
-            workspace: None,
             reader: reader.map(str::to_owned),
-            taxonomy: Taxonomy::default(),
+            ..RecordOrigin::named("acme", kind)
         };
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let record = Record {

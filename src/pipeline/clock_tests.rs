@@ -171,15 +171,7 @@ fn text(id: usize) -> String {
 }
 
 fn origin() -> RecordOrigin {
-    RecordOrigin {
-        name: "acme".to_owned(),
-        kind: SourceKind::OrgEvents,
-        org_id: None,
-        site: None,
-        workspace: None,
-        reader: None,
-        taxonomy: Default::default(),
-    }
+    RecordOrigin::named("acme", SourceKind::OrgEvents)
 }
 
 fn run_with_right_clock(grown: usize) -> SimulatedRun {

@@ -273,15 +273,7 @@ mod tests {
     }
 
     fn step() -> RecordProcessor {
-        let origin = RecordOrigin {
-            name: "acme".to_owned(),
-            kind: SourceKind::OrgEvents,
-            org_id: None,
-            site: None,
-            workspace: None,
-            reader: None,
-            taxonomy: Default::default(),
-        };
+        let origin = RecordOrigin::named("acme", SourceKind::OrgEvents);
         RecordProcessor::new(
             origin,
             OutputFormat::Normalized,

@@ -161,13 +161,9 @@ mod tests {
 
     fn origin(kind: SourceKind) -> RecordOrigin {
         RecordOrigin {
-            name: "acme".to_owned(),
-            kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
-            workspace: None,
-            reader: None,
-            taxonomy: Default::default(),
+            ..RecordOrigin::named("acme", kind)
         }
     }
 

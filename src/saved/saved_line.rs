@@ -72,17 +72,13 @@ impl SavedLineReader {
     pub fn new(raw: &RawLines, taxonomy: Taxonomy) -> SavedLineReader {
         let origins = SourceKind::ALL.map(|kind| {
             let is_org = kind.address() == SourceAddress::Organization;
+            let name = raw.name.as_ref().map_or_else(|| kind.as_str(), |name| name.as_str());
             Rc::new(RecordOrigin {
-                name: match &raw.name {
-                    Some(name) => name.as_str().to_owned(),
-                    None => kind.as_str().to_owned(),
-                },
-                kind,
                 org_id: raw.org_id.clone().filter(|_| is_org),
                 site: raw.site.clone().filter(|_| !is_org),
                 workspace: raw.workspace.clone().filter(|_| is_workspace(kind)),
-                reader: None,
                 taxonomy: taxonomy.clone(),
+                ..RecordOrigin::named(name, kind)
             })
         });
         let [first, ..] = &origins;

@@ -187,15 +187,7 @@ fn the_action_rules_out_what_cannot_match() {
 fn an_event_that_is_pulled_is_ruled_out_only_if_no_rule_matches() {
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
     let rules = RuleSet::load(&[]).unwrap();
-    let origin = RecordOrigin {
-        name: "acme".to_owned(),
-        kind: SourceKind::OrgEvents,
-        org_id: None,
-        site: None,
-        workspace: None,
-        reader: None,
-        taxonomy: Default::default(),
-    };
+    let origin = RecordOrigin::named("acme", SourceKind::OrgEvents);
     let (mut matching, mut ruled_out) = (0, 0);
     let actions = ["user_added_to_group", "user_login", "page_viewed", "org_admin_granted"];
     let kinds = ["group", "user", "site"];
