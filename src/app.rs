@@ -177,6 +177,7 @@ async fn act(
         }
         CommandRequest::Sandbox(request) => sandbox::run(request, console).await?,
         CommandRequest::Schema => stdout::print(SCHEMA_TEXT)?,
+        CommandRequest::TableSchema(text) => stdout::print(&text)?,
         CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,
         CommandRequest::Check(request) => return check::run(&request, env, console).await,
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A point that is passed between two side effects. Each is reached by the deterministic test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "some points are Parquet's"))]
 pub enum CrashPoint {
     /// The source is locked.
     Locked,
@@ -56,6 +57,12 @@ pub enum CrashPoint {
     DetectionLogged,
     /// A new file holds the memory of detection, and the old one still counts.
     DetectionReplaced,
+    /// Parquet files are whole and have no names, and the lines that they were made of are there.
+    TablesWritten,
+    /// One of them has its name.
+    TableNamed,
+    /// The lines that they were made of are removed, and the folder does not know for sure.
+    WaitingRemoved,
     /// A finished file has its name, and the folder does not know for sure.
     Finished,
 }

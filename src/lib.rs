@@ -22,10 +22,10 @@
 //! evidence
 //! detect
 //! source   normalise   render   sink   state   report
-//! credentials   http
+//! credentials   http   columnar
 //! telemetry
 //! config
-//! files   filter
+//! files   filter   time_sorter
 //! model   exit   crash
 //! ```
 
@@ -35,6 +35,7 @@ mod app;
 pub mod bench;
 mod cli;
 mod collect;
+mod columnar;
 mod commands;
 mod config;
 mod convert;
@@ -63,6 +64,7 @@ mod sink;
 mod source;
 mod state;
 mod telemetry;
+mod time_sorter;
 
 pub use app::run;
 pub use exit::Exit;

@@ -12,9 +12,11 @@ use crate::config::check::LoginFlags;
 use crate::config::detection::AlertSeverity;
 use crate::config::output::{self, PathTemplate};
 use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
-use crate::config::settings::{Compression, OutputFormat};
+use crate::config::settings::{Compression, Encoding, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
-use crate::config::validate::{self, compression, format, nonzero_duration, source_kind, word};
+use crate::config::validate::{
+    self, compression, encoding, format, nonzero_duration, source_kind, word,
+};
 use crate::filter::{AddressRange, FieldPath, WhereExpression};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::name::{SourceKind, SourceName};
@@ -108,8 +110,8 @@ pub enum Command {
     Demo(DemoRequest),
     /// Serve the built-in sandbox APIs on 127.0.0.1
     Sandbox(SandboxRequest),
-    /// Print the JSON Schema of a normalized event
-    Schema,
+    /// Print the JSON Schema of a normalized event, or the columns of Parquet files
+    Schema(SchemaArgs),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -203,9 +205,13 @@ pub struct OutputFlags {
     /// Output format: normalized, raw, ecs or ocsf
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
-    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
+    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC), for Parquet
+    /// also {event_day}
     #[arg(long = "output", short = 'o', value_name = "PATH", value_parser = output::path_template)]
     pub path: Option<PathTemplate>,
+    /// What files are made of: jsonl or parquet (for normalized and ocsf)
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(encoding))]
+    pub encoding: Option<Encoding>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(compression))]
     pub compression: Option<Compression>,
@@ -546,6 +552,15 @@ fn outcome_words() -> PossibleValuesParser {
     Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>().into()
 }
 
+/// `schema`
+#[derive(Debug, ClapArgs)]
+pub struct SchemaArgs {
+    /// Print the columns of Parquet files of a format, normalized or ocsf, as Parquet writes them
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, hide_possible_values = true)]
+    #[arg(value_parser = word(format))]
+    pub parquet: Option<Option<OutputFormat>>,
+}
+
 /// `convert`
 #[derive(Debug, ClapArgs)]
 pub struct ConvertArgs {
@@ -555,10 +570,14 @@ pub struct ConvertArgs {
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
-    /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC)
-    /// [default: -]
+    /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC), for
+    /// Parquet also {source} and {event_day} [default: -]
     #[arg(long, short, value_name = "PATH", value_parser = output::path_template)]
     pub output: Option<PathTemplate>,
+    /// What files are made of: jsonl or parquet (for normalized and ocsf) [default:
+    /// jsonl, or by the name]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(encoding))]
+    pub encoding: Option<Encoding>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
     /// [default: none]
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(compression))]

@@ -1,12 +1,13 @@
 //! Resolves the flags of `convert`.
 
 use crate::cli::args::ConvertArgs;
+use crate::cli::encoding;
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::query::event_inputs;
 use crate::config::output::{self, PathTemplate};
 use crate::config::request::{ConvertRequest, RawLines};
-use crate::config::settings::{OutputPath, OutputSettings};
+use crate::config::settings::{Encoding, OutputPath, OutputSettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
 use crate::model::source_kind::{GatewayUse, SourceAddress};
@@ -19,6 +20,7 @@ pub fn request(
 ) -> Result<ConvertRequest, AppError> {
     let output = output_settings(&typed)?;
     output::reject_misnamed_files([&output])?;
+    encoding::check([&output])?;
     output::reject_compressed_terminal_output([&output], context.env.stdout_is_terminal)?;
     if let OutputPath::File(_) = output.path {
         let mut paths = CommandPaths::reserved_if_configured(context);
@@ -43,8 +45,12 @@ pub fn request(
 }
 
 fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, AppError> {
-    let path = match &typed.output {
+    let named = typed.output.as_ref();
+    let encoding = typed.encoding.or(named.and_then(PathTemplate::implied_encoding));
+    let encoding = encoding.unwrap_or_default();
+    let path = match named {
         None => OutputPath::Stdout,
+        Some(template) if encoding == Encoding::Parquet => template.for_events(),
         Some(template) => template.for_all().ok_or_else(|| {
             usage_error(
                 "`{source}` has no meaning here: the lines of all sources go to one file",
@@ -52,11 +58,12 @@ fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, AppError> {
             )
         })?,
     };
-    let named = typed.output.as_ref().and_then(PathTemplate::implied_compression);
+    let packed = named.and_then(PathTemplate::implied_compression);
     Ok(OutputSettings {
         path,
         format: typed.format.unwrap_or_default(),
-        compression: typed.compression.or(named).unwrap_or_default(),
+        encoding,
+        compression: typed.compression.or(packed).unwrap_or_default(),
         ..OutputSettings::default()
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod convert;
+mod encoding;
 pub mod generate;
 mod load;
 mod login;

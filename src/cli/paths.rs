@@ -225,6 +225,8 @@ impl<'a> CommandPaths<'a> {
 
     /// Adds the files of an output, if it writes any.
     pub fn add_output(&mut self, role: PathRole, output: &OutputSettings) {
+        // Parquet files are never written over another.
+        let output = output.line_output();
         let OutputPath::File(template) = &output.path else {
             return;
         };
@@ -233,8 +235,8 @@ impl<'a> CommandPaths<'a> {
         if self.identity(Path::new(&plain)).is_special {
             return;
         }
-        let shown = PathBuf::from(output.compression.with_suffix(plain));
-        let template = PathBuf::from(output.compression.with_suffix(template.clone()));
+        let shown = PathBuf::from(output.with_suffix(plain));
+        let template = PathBuf::from(output.with_suffix(template.clone()));
         let (identity, template) = (self.identity(&shown), Some(self.identity(&template).path));
         self.claims.push(PathClaim { role, shown, identity, template });
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::{ExportArgs, FollowArgs, OutputFlags, PullArgs, TailArgs};
+use crate::cli::encoding;
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::detection::DetectSettings;
@@ -51,6 +52,7 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
     let outputs = || sources.iter().map(|source| &source.output);
     output::reject_compressed_terminal_output(outputs(), env.stdout_is_terminal)?;
     output::reject_misnamed_files(outputs())?;
+    encoding::check(outputs())?;
     output::reject_shared_files(&sources, env.cwd())?;
     let prints_events = sources.iter().any(prints);
     let report = report_target(typed.report, prints_events)?;
@@ -84,10 +86,11 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
 }
 
 fn output_layer(typed: OutputFlags) -> OutputLayer {
-    // A name that is typed says how the file is packed, where nothing else typed does.
-    let implied = typed.path.as_ref().and_then(PathTemplate::implied_compression);
+    // A name that is typed says what the file is, where nothing else typed does.
+    let named = typed.path.as_ref();
     OutputLayer {
-        compression: typed.compression.or(implied),
+        encoding: typed.encoding.or(named.and_then(PathTemplate::implied_encoding)),
+        compression: typed.compression.or(named.and_then(PathTemplate::implied_compression)),
         path: typed.path,
         format: typed.format,
         ..OutputLayer::default()

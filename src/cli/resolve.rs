@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use crate::cli::args::{
-    ActionsArgs, Args, AuthCommand, CheckArgs, Command, RulesCommand, StatusArgs, VerifyArgs,
+    ActionsArgs, Args, AuthCommand, CheckArgs, Command, RulesCommand, SchemaArgs, StatusArgs,
+    VerifyArgs,
 };
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
-use crate::cli::{convert, generate, login, pull, query};
+use crate::cli::{convert, encoding, generate, login, pull, query};
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
@@ -71,7 +72,10 @@ pub fn resolve(
         }
         Command::Demo(request) => CommandRequest::Demo(request, context.table_style()),
         Command::Sandbox(request) => CommandRequest::Sandbox(request),
-        Command::Schema => CommandRequest::Schema,
+        Command::Schema(SchemaArgs { parquet: None }) => CommandRequest::Schema,
+        Command::Schema(SchemaArgs { parquet: Some(format) }) => {
+            CommandRequest::TableSchema(encoding::table_schema(format.unwrap_or_default())?)
+        }
         Command::Check(typed) => CommandRequest::Check(check_request(&typed, context)?),
         Command::Actions(typed) => CommandRequest::Actions(Box::new(actions(&typed, context)?)),
         Command::Rules { command } => CommandRequest::Rules(rules(command)),

@@ -32,9 +32,9 @@ use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::run::RunMode;
 use crate::render::EventTable;
 use crate::sandbox::{self, SandboxOptions};
-use crate::search::TimeSorter;
 use crate::sink::stdout;
 use crate::telemetry::console::{Level, StderrConsole};
+use crate::time_sorter::TimeSorter;
 
 /// Events that a person at a terminal is shown.
 const SHOWN: u64 = 12;

@@ -346,13 +346,13 @@ fn describe(
     }
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),
-        OutputPath::File(path) => settings.output.compression.with_suffix(path.clone()),
+        OutputPath::File(path) => settings.output.with_suffix(path.clone()),
     };
     lines.push(format!("  writes to   {output}"));
     if let Some(alerts) = &settings.alerts
         && let OutputPath::File(path) = &alerts.output.path
     {
-        let path = alerts.output.compression.with_suffix(path.clone());
+        let path = alerts.output.with_suffix(path.clone());
         lines.push(format!("  alerts to   {path}"));
     }
     lines.push(format!("  requests    {}", describe_requests(settings, pages)));

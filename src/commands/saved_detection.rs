@@ -16,8 +16,8 @@ use crate::model::json::Document;
 use crate::model::text::counted;
 use crate::model::time::Timestamp;
 use crate::report::DetectionNotes;
-use crate::search::{SortedLines, TimeSorter};
 use crate::telemetry::console::StderrConsole;
+use crate::time_sorter::{SortedLines, TimeSorter};
 
 /// Loads what `settings` name, and warns of what makes alerts doubtful.
 ///

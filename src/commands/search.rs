@@ -13,10 +13,11 @@ use crate::model::json::Document;
 use crate::model::text::{counted, group_digits};
 use crate::render::EventTable;
 use crate::saved::{self, UnusableLine};
-use crate::search::{self, CsvRows, FormatLines, NextStep, QueryCounts, TimeSorter};
+use crate::search::{self, CsvRows, FormatLines, NextStep, QueryCounts};
 use crate::sink::LineSink as _;
 use crate::sink::stdout::{self, StdoutSink};
 use crate::telemetry::console::StderrConsole;
+use crate::time_sorter::TimeSorter;
 
 /// Bytes that are printed at once, at the latest.
 const BATCH_BYTES: usize = 64 * 1024;

@@ -14,7 +14,8 @@ use crate::config::file::{
 };
 use crate::config::output::{self, PathTemplate};
 use crate::config::settings::{
-    AlertSettings, NotifySettings, OutputPath, OutputSettings, SourceSettings,
+    AlertSettings, Encoding, NotifySettings, OutputPath, OutputSettings, SourceSettings,
+    fixed_folder,
 };
 use crate::config::validate;
 use crate::filter::{AddressRange, ValuePattern};
@@ -43,7 +44,10 @@ impl LiveDetectionSettings {
         let path = match (&self.path, &source.output.path) {
             (Some(template), _) => template.for_source(&source.name),
             (None, OutputPath::File(events)) => {
-                let folder = events.rfind('/').and_then(|end| events.get(..=end));
+                let folder = match source.output.encoding {
+                    Encoding::JsonLines => events.rfind('/').and_then(|end| events.get(..=end)),
+                    Encoding::Parquet => Some(fixed_folder(events)),
+                };
                 let folder = folder.unwrap_or_default();
                 OutputPath::File(format!("{folder}{}-alerts.jsonl", source.name))
             }
@@ -57,7 +61,12 @@ impl LiveDetectionSettings {
             }
         };
         Ok(AlertSettings {
-            output: OutputSettings { path, table: None, ..source.output.clone() },
+            output: OutputSettings {
+                path,
+                encoding: Encoding::JsonLines,
+                table: None,
+                ..source.output.clone()
+            },
             schema: self.schema,
             lateness: self.lateness.max(source.overlap),
             notify: self.notify.clone(),

@@ -103,6 +103,7 @@ pub struct TaxonomyTable {
 pub struct OutputTable {
     pub path: SpannedText,
     pub format: SpannedText,
+    pub encoding: SpannedText,
     pub compression: SpannedText,
     pub rotate: SpannedText,
     pub mode: SpannedText,
@@ -381,7 +382,7 @@ mod tests {
         assert_eq!(error.line(), Some(4));
         assert_eq!(
             error.hint_text(),
-            Some("the keys here are: path, format, compression, rotate, mode")
+            Some("the keys here are: path, format, encoding, compression, rotate, mode")
         );
         let error = refuse("[source.acme]\ntype = 'x'\n");
         assert_eq!(error.to_string(), "/c.toml:1: unknown key `source`");

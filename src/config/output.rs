@@ -6,11 +6,16 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::settings::{
-    Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
 use crate::config::validate;
 use crate::model::name::SourceName;
 use crate::model::text::printable;
+
+/// The placeholder of a source's name.
+pub const SOURCE: &str = "{source}";
+/// The placeholder of the day of an event, in UTC.
+pub const EVENT_DAY: &str = "{event_day}";
 
 /// A checked `output.path`, before a source's name is put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +34,7 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
     let mut rest = text;
     while let Some(at) = rest.find(['{', '%']) {
         rest = rest.get(at..).unwrap_or_default();
-        let known = ["{source}", "%Y", "%m", "%d", "%H", "%%"];
+        let known = [SOURCE, EVENT_DAY, "%Y", "%m", "%d", "%H", "%%"];
         let Some(after) = known.into_iter().find_map(|known| rest.strip_prefix(known)) else {
             let shown: String = match rest.find('}') {
                 Some(end) if rest.starts_with('{') => rest.chars().take(end + 1).collect(),
@@ -37,7 +42,8 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
             };
             return Err(HintedError::new(format!("unknown placeholder `{}`", printable(&shown)))
                 .hint(
-                    "`{source}`, `%Y`, `%m`, `%d`, `%H` and `%%` are the placeholders there are",
+                    "the placeholders are `{source}`, `%Y`, `%m`, `%d`, `%H`, `%%`, and \
+                     `{event_day}` for Parquet",
                 ));
         };
         rest = after;
@@ -49,6 +55,14 @@ impl PathTemplate {
     /// That of standard output.
     pub fn stdout() -> PathTemplate {
         PathTemplate("-".to_owned())
+    }
+
+    /// What a file of that name is made of, if it says so. Standard output takes lines only.
+    pub fn implied_encoding(&self) -> Option<Encoding> {
+        match self.0.as_str() {
+            "-" => Some(Encoding::JsonLines),
+            path => path.ends_with(Encoding::PARQUET_SUFFIX).then_some(Encoding::Parquet),
+        }
     }
 
     /// How a file of that name is packed, if it is.
@@ -65,7 +79,15 @@ impl PathTemplate {
     pub fn for_source(&self, name: &SourceName) -> OutputPath {
         match self.0.as_str() {
             "-" => OutputPath::Stdout,
-            text => OutputPath::File(text.replace("{source}", name.as_str())),
+            text => OutputPath::File(text.replace(SOURCE, name.as_str())),
+        }
+    }
+
+    /// The path for events of whatever source, whose name is replaced for each.
+    pub fn for_events(&self) -> OutputPath {
+        match self.0.as_str() {
+            "-" => OutputPath::Stdout,
+            text => OutputPath::File(text.to_owned()),
         }
     }
 
@@ -73,8 +95,8 @@ impl PathTemplate {
     pub fn for_all(&self) -> Option<OutputPath> {
         match self.0.as_str() {
             "-" => Some(OutputPath::Stdout),
-            text if text.contains("{source}") => None,
-            text => Some(OutputPath::File(text.to_owned())),
+            text if text.contains(SOURCE) => None,
+            _ => Some(self.for_events()),
         }
     }
 }
@@ -86,6 +108,8 @@ pub struct OutputLayer {
     pub path: Option<PathTemplate>,
     /// In which form.
     pub format: Option<OutputFormat>,
+    /// Made of what.
+    pub encoding: Option<Encoding>,
     /// How packed.
     pub compression: Option<Compression>,
     /// When a new file is begun.
@@ -101,6 +125,7 @@ impl OutputLayer {
             settings.path = path.for_source(name);
         }
         settings.format = self.format.unwrap_or(settings.format);
+        settings.encoding = self.encoding.unwrap_or(settings.encoding);
         settings.compression = self.compression.unwrap_or(settings.compression);
         settings.rotation = self.rotation.unwrap_or(settings.rotation);
         settings.mode = self.mode.unwrap_or(settings.mode);
@@ -119,7 +144,7 @@ pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
         let OutputPath::File(path) = &output.path else {
             continue;
         };
-        let path = output.compression.with_suffix(path.clone());
+        let path = output.with_suffix(path.clone());
         if let Some(other) = writers.insert(normalize_path(cwd, &path), &source.name) {
             if *other == source.name {
                 return Err(ConfigError::new(format!(

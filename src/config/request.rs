@@ -65,6 +65,8 @@ pub enum CommandRequest {
     Sandbox(SandboxRequest),
     /// `schema`
     Schema,
+    /// `schema --parquet`: the text of it
+    TableSchema(String),
     /// `completions`
     Completions(Shell),
     /// `man`: the folder for the pages of all commands; else the program's is printed.

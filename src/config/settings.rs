@@ -1,5 +1,6 @@
 //! Defines the checked settings of a run, which the rest of the program trusts.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use url::Url;
 use crate::config::detection::{AlertSchema, AlertSeverity};
 use crate::model::address::SafeUrl;
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::record::Fingerprint;
 use crate::model::source_kind::{GatewayUse, SourceAddress};
 use crate::model::time::Timestamp;
 use crate::model::user_zone::UserZone;
@@ -270,7 +272,9 @@ pub struct OutputSettings {
     pub path: OutputPath,
     /// The form of a line.
     pub format: OutputFormat,
-    /// How it is packed.
+    /// What files are made of.
+    pub encoding: Encoding,
+    /// How lines are packed.
     pub compression: Compression,
     /// When a file is finished and a new one begun.
     pub rotation: Rotation,
@@ -296,6 +300,7 @@ impl Default for OutputSettings {
         OutputSettings {
             path: OutputPath::Stdout,
             format: OutputFormat::default(),
+            encoding: Encoding::default(),
             compression: Compression::default(),
             rotation: Rotation::default(),
             mode: 0o600,
@@ -308,9 +313,64 @@ impl OutputSettings {
     /// Writes to standard output instead, plain; the format stays.
     pub fn use_stdout(&mut self) {
         self.path = OutputPath::Stdout;
+        self.encoding = Encoding::JsonLines;
         self.compression = Compression::None;
         self.rotation = Rotation::Never;
     }
+
+    /// `name`, with the suffix that files of this output have where it is not there.
+    pub fn with_suffix(&self, name: String) -> String {
+        match self.encoding {
+            Encoding::JsonLines => self.compression.with_suffix(name),
+            Encoding::Parquet if name.ends_with(Encoding::PARQUET_SUFFIX) => name,
+            Encoding::Parquet => name + Encoding::PARQUET_SUFFIX,
+        }
+    }
+
+    /// The template of its files; empty for standard output.
+    pub fn file_template(&self) -> &str {
+        match &self.path {
+            OutputPath::Stdout => "",
+            OutputPath::File(template) => template,
+        }
+    }
+
+    /// The output that lines are appended to: this one, or the one in which they wait until a
+    /// Parquet file is made of them, which is written whole or not at all.
+    pub fn line_output(&self) -> Cow<'_, OutputSettings> {
+        let OutputPath::File(template) = &self.path else {
+            return Cow::Borrowed(self);
+        };
+        if self.encoding == Encoding::JsonLines {
+            return Cow::Borrowed(self);
+        }
+        let name = template.rsplit('/').next().unwrap_or_default();
+        let stem = name.split('.').next().unwrap_or_default();
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let stem: String = stem.chars().filter(is_plain).collect();
+        // Two templates that begin alike have each a file of their own.
+        let mark = Fingerprint::of(template.as_bytes()).to_string();
+        let mark = mark.get(..8).unwrap_or_default();
+        let folder = fixed_folder(template);
+        let path = format!("{folder}{PENDING_FOLDER}/{stem}-{mark}.jsonl");
+        Cow::Owned(OutputSettings {
+            path: OutputPath::File(path),
+            encoding: Encoding::JsonLines,
+            rotation: Rotation::Never,
+            ..self.clone()
+        })
+    }
+}
+
+/// The folder in which lines wait until Parquet files are made of them. Engines take no file for
+/// data in a folder whose name begins so.
+pub const PENDING_FOLDER: &str = "_atlaudit";
+
+/// What a path template names at any time: the folder before its first placeholder, with its slash.
+pub fn fixed_folder(template: &str) -> &str {
+    let fixed = template.split(['{', '%']).next().unwrap_or_default();
+    let end = fixed.rfind('/').map_or(0, |slash| slash + 1);
+    fixed.get(..end).unwrap_or_default()
 }
 
 /// Where events go.
@@ -318,7 +378,8 @@ impl OutputSettings {
 pub enum OutputPath {
     /// Standard output.
     Stdout,
-    /// A file's path; `{source}` already replaced, `%Y %m %d %H` not yet.
+    /// A file's path; `%Y %m %d %H` are not replaced yet, nor is `{event_day}`. In the output of a
+    /// source, `{source}` is.
     File(String),
 }
 
@@ -334,6 +395,22 @@ pub enum OutputFormat {
     Ecs,
     /// Open Cybersecurity Schema Framework.
     Ocsf,
+}
+
+/// What output files are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Encoding {
+    /// A line of JSON an event.
+    #[default]
+    #[value(name = "jsonl")]
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Encoding {
+    /// What the names of Parquet files end with.
+    pub const PARQUET_SUFFIX: &'static str = ".parquet";
 }
 
 /// How output is packed.

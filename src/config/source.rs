@@ -122,6 +122,7 @@ pub(super) fn output_layer(
     Ok(OutputLayer {
         path: at.text("output.path", &table.path, output::path_template)?,
         format: at.text("output.format", &table.format, validate::format)?,
+        encoding: at.text("output.encoding", &table.encoding, validate::encoding)?,
         compression: at.text("output.compression", &table.compression, validate::compression)?,
         rotation: at.text("output.rotate", &table.rotate, validate::rotate)?,
         mode: at.text("output.mode", &table.mode, validate::mode)?,

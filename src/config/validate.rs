@@ -12,7 +12,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use url::Url;
 
 use crate::config::error::HintedError;
-use crate::config::settings::{BackfillMode, Compression, OutputFormat, Rotation};
+use crate::config::settings::{BackfillMode, Compression, Encoding, OutputFormat, Rotation};
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::LogRetention;
@@ -275,6 +275,11 @@ pub fn date(text: &str) -> Result<NaiveDate, HintedError> {
 /// `format`: the format of output lines.
 pub fn format(text: &str) -> Result<OutputFormat, HintedError> {
     word_of_list("format", text)
+}
+
+/// `encoding`: what output files are made of.
+pub fn encoding(text: &str) -> Result<Encoding, HintedError> {
+    word_of_list("encoding", text)
 }
 
 /// `compression`: how output is compressed.

@@ -160,6 +160,15 @@ impl RunOutput {
         self.alerts.iter_mut().for_each(AlertOutput::checkpoint_saved);
     }
 
+    /// Gives what is committed its final name. To be called when the checkpoint is saved, or where
+    /// there is none.
+    ///
+    /// # Errors
+    /// It could not be given; the next run does it.
+    pub fn publish(&mut self) -> Result<(), SinkError> {
+        self.events.publish()
+    }
+
     /// The notifier, to wait for after the last commit.
     pub fn take_notifier(&mut self) -> Option<AlertNotifier> {
         self.alerts.as_mut().and_then(AlertOutput::take_notifier)
@@ -263,11 +272,12 @@ impl AttemptFile {
     }
 }
 
-/// The file that `output` appends to now; `None` for standard output.
+/// The file that lines of `output` are appended to now; `None` for standard output.
 ///
 /// # Errors
 /// The working directory is gone.
 pub fn current_output_file(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
+    let output = output.line_output();
     match &output.path {
         OutputPath::File(template) => {
             path_at(template, output.compression, chrono::Utc::now()).map(Some)

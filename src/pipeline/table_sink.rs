@@ -85,6 +85,10 @@ impl LineSink for TableSink {
         self.commit_with(|file| file.finish())
     }
 
+    fn publish(&mut self) -> Result<(), SinkError> {
+        self.file.as_mut().map_or(Ok(()), |file| file.publish())
+    }
+
     fn written_files(&self) -> WrittenFiles {
         self.file.as_ref().map(|file| file.written_files()).unwrap_or_default()
     }

@@ -265,7 +265,7 @@ impl EventWriter {
         self.uncommitted_bytes = 0;
         self.uncommitted_events = 0;
         self.oldest_uncommitted = None;
-        Ok(())
+        Ok(self.output.publish()?)
     }
 }
 

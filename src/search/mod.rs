@@ -1,11 +1,10 @@
 //! Answers questions of saved events: reads them, chooses some, and shows these in the order of
 //! time.
 //!
-//! `saved (lines) -> normalized event -> filter -> time_order -> a table, CSV or lines`
+//! `saved (lines) -> normalized event -> filter -> sorted by time -> a table, CSV or lines`
 
 mod csv_rows;
 mod sql_view;
-mod time_order;
 mod value_table;
 
 use bytestring::ByteString;
@@ -21,7 +20,6 @@ use crate::saved::{IssueReport, ReadCounts, SavedLines, SavedRecordReader, Unusa
 
 pub use csv_rows::CsvRows;
 pub use sql_view::duckdb_view;
-pub use time_order::{SortedLines, TimeSorter};
 pub use value_table::{CountedRow, TimeHistogram, value_table};
 
 /// An event that was chosen.

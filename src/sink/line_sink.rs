@@ -41,6 +41,15 @@ pub trait LineSink: Send {
         Ok(files.map(|file| OutputFileState { is_open: false, ..file }).collect())
     }
 
+    /// Gives what is committed its final name, where the output has such. To be called when nothing
+    /// can undo the commit any more: when its checkpoint is saved, or where there is none.
+    ///
+    /// # Errors
+    /// It could not be given. Nothing is lost: the next run does it.
+    fn publish(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// The files that lines were appended to, by the names that they have now.
     fn written_files(&self) -> WrittenFiles {
         WrittenFiles::default()
@@ -105,6 +114,10 @@ pub enum SinkError {
     /// The reader of our standard output closed it. Not a fault: `| head` does so.
     #[error("the reader of the output went away")]
     ReaderClosed,
+    /// Events come in another order than was said. All is to be done again, with any order.
+    #[error("the events do not come in the order of time")]
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "lines stay as they come"))]
+    OutOfOrder,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
@@ -215,7 +228,7 @@ impl SinkError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         let hint = match self {
-            SinkError::ReaderClosed => "",
+            SinkError::ReaderClosed | SinkError::OutOfOrder => "",
             SinkError::Stdout(_) => "check what standard output is connected to",
             SinkError::File { source, path, .. } if source.kind() == ErrorKind::IsADirectory => {
                 let path = path.display().to_string();

@@ -85,13 +85,25 @@ pub fn finished_path(path: &Path, begun: Timestamp) -> PathBuf {
 /// # Errors
 /// The folder cannot be read.
 pub fn newest_finished_time(path: &Path) -> io::Result<Option<Timestamp>> {
-    let mut newest = None;
+    Ok(finished_files(path)?.pop().map(|(time, _)| time))
+}
+
+/// The finished siblings of `path`, by the times in their names.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn finished_files(path: &Path) -> io::Result<Vec<(Timestamp, PathBuf)>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder_of(path))? {
-        let finished = split_finished(Path::new(&entry?.file_name()));
-        let finished = finished.filter(|(name, _)| Some(name.as_os_str()) == path.file_name());
-        newest = newest.max(finished.map(|(_, time)| time));
+        let name = entry?.file_name();
+        if let Some((before, time)) = split_finished(Path::new(&name))
+            && Some(before.as_os_str()) == path.file_name()
+        {
+            found.push((time, path.with_file_name(name)));
+        }
     }
-    Ok(newest)
+    found.sort();
+    Ok(found)
 }
 
 /// The name before its first extension, and all that follow. Text: a path that is none was refused
@@ -209,6 +221,12 @@ pub fn is_written_by(template: &Path, path: &Path) -> bool {
 /// The path that a file had before rotation finished it, if `path` is such a file's.
 pub fn path_before_rotation(path: &Path) -> Option<PathBuf> {
     split_finished(path).map(|(before, _)| before)
+}
+
+/// The time in the name of a finished file.
+#[cfg(feature = "parquet")]
+pub fn finished_time(path: &Path) -> Option<Timestamp> {
+    split_finished(path).map(|(_, time)| time)
 }
 
 /// The path that a finished file had before, and the time in its name.

@@ -26,7 +26,6 @@ use crate::sink::recovery::recover_last_line;
 
 /// Files named by a template; the lines of one commit lie in one file.
 pub struct FileSink {
-    template: String,
     settings: OutputSettings,
     /// What the state knows of the file written last.
     last_file: Option<OutputFileState>,
@@ -36,20 +35,42 @@ pub struct FileSink {
 }
 
 impl FileSink {
-    /// `template` may hold `%Y %m %d %H`.
-    pub fn new(
-        template: &str,
-        settings: &OutputSettings,
-        last_file: Option<OutputFileState>,
-    ) -> Self {
+    /// Files at the path of `settings`, which may hold `%Y %m %d %H`.
+    pub fn new(settings: &OutputSettings, last_file: Option<OutputFileState>) -> Self {
         FileSink {
-            template: template.to_owned(),
             settings: settings.clone(),
             last_file,
             current: None,
             written: WrittenFiles::default(),
             clock: chrono::Utc::now,
         }
+    }
+
+    /// Whether the current file's time or size has come, at which `rotation` finishes it.
+    #[cfg(feature = "parquet")]
+    pub fn is_due(&self, rotation: Rotation) -> bool {
+        self.current.as_ref().is_some_and(|open| open.is_due(rotation, (self.clock)()))
+    }
+
+    /// Gives the current file its finished name, where it holds something. To be called between two
+    /// commits.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    #[cfg(feature = "parquet")]
+    pub fn finish_file(&mut self) -> Result<Option<PathBuf>, SinkError> {
+        let current = self.current.take_if(|open| open.is_regular && open.length > 0);
+        current.map(OutputFile::finish).transpose()
+    }
+
+    /// Removes the current file where it holds nothing and is nobody else's.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    #[cfg(feature = "parquet")]
+    pub fn remove_if_empty(&mut self) -> Result<(), SinkError> {
+        let is_empty = |open: &mut OutputFile| open.is_ours && open.is_regular && open.length == 0;
+        self.current.take_if(is_empty).map_or(Ok(()), OutputFile::remove)
     }
 
     /// Finishes the current file where its time has come. Gives it back where it goes on.
@@ -74,7 +95,7 @@ impl LineSink for FileSink {
             return Ok(None);
         }
         let now = (self.clock)();
-        let path = path_at(&self.template, self.settings.compression, now)?;
+        let path = path_at(self.settings.file_template(), self.settings.compression, now)?;
         if let Some(mut open) = self.current.take().filter(|open| open.path == path) {
             let change = open.external_change()?;
             if change == ExternalChange::Moved {

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::config::settings::OutputPath;
 use crate::config::settings::{Compression, Rotation};
 use crate::model::time::parse_api_time;
 use crate::sink::pack::unpack;
@@ -13,8 +14,9 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn sink(path: &Path, compression: Compression, rotation: Rotation) -> FileSink {
-    let settings = OutputSettings { compression, rotation, ..OutputSettings::default() };
-    FileSink::new(path.to_str().unwrap(), &settings, None)
+    let path = OutputPath::File(path.to_str().unwrap().to_owned());
+    let settings = OutputSettings { path, compression, rotation, ..OutputSettings::default() };
+    FileSink::new(&settings, None)
 }
 
 fn plain(path: &Path) -> FileSink {

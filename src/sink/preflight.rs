@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
-use crate::config::settings::{OutputPath, OutputSettings, Rotation};
+use crate::config::settings::{Encoding, OutputPath, OutputSettings, Rotation};
 use crate::files::{folder_of, if_exists};
 use crate::model::time::Timestamp;
 use crate::sink::line_sink::{LineSink as _, SinkError, UnexpectedFile, failed};
@@ -49,6 +49,12 @@ pub fn check_writable(
         }
         OutputPath::File(template) => template,
     };
+    if settings.encoding == Encoding::Parquet {
+        // Lines wait in a file; the folders of the others are in the same one.
+        let location = settings.with_suffix(template.clone());
+        let output = check_writable(&settings.line_output(), now)?;
+        return Ok(WritableOutput { location, note: None, ..output });
+    }
     let path = path_at(template, settings.compression, now)?;
     let facts = if_exists(fs::metadata(&path)).map_err(|error| failed("find", &path, error))?;
     let (note, folder) = match &facts {
@@ -176,6 +182,7 @@ mod tests {
         let mut settings = OutputSettings {
             path: OutputPath::File(path.to_str().unwrap().to_owned()),
             format: OutputFormat::Normalized,
+            encoding: Encoding::JsonLines,
             compression: Compression::None,
             rotation: Rotation::Never,
             mode: 0o600,

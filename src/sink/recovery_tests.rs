@@ -1,6 +1,5 @@
 use super::*;
-use crate::config::settings::Compression;
-use crate::config::settings::OutputSettings;
+use crate::config::settings::{Compression, OutputPath, OutputSettings};
 use crate::sink::LineSink as _;
 use crate::sink::output_file::FileSink;
 use crate::sink::pack::LineEncoder;
@@ -8,8 +7,9 @@ use std::io::Write as _;
 
 const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
 
-fn settings(compression: Compression) -> OutputSettings {
-    OutputSettings { compression, ..OutputSettings::default() }
+fn sink(path: &Path, compression: Compression) -> FileSink {
+    let path = OutputPath::File(path.to_str().unwrap().to_owned());
+    FileSink::new(&OutputSettings { path, compression, ..OutputSettings::default() }, None)
 }
 
 fn acme() -> SourceName {
@@ -20,7 +20,7 @@ fn acme() -> SourceName {
 fn committed(compression: Compression) -> (tempfile::TempDir, OutputFileState) {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("out");
-    let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
+    let mut sink = sink(&template, compression);
     sink.append(LINES.as_bytes()).unwrap();
     let state = sink.commit().unwrap().remove(0);
     (folder, state)
@@ -224,7 +224,7 @@ fn a_packed_file_without_a_commit_is_removed() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let folder = tempfile::tempdir().unwrap();
         let template = folder.path().join("out");
-        let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
+        let mut sink = sink(&template, compression);
         let state = sink.prepare().unwrap().unwrap();
         drop(sink);
         append(&state.path, b"torn");

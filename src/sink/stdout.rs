@@ -121,12 +121,13 @@ fn is_storage(facts: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{OutputFormat, Rotation};
+    use crate::config::settings::{Encoding, OutputFormat, Rotation};
 
     fn is_stored_at(path: &str) -> bool {
         is_stored(&OutputSettings {
             path: OutputPath::File(path.to_owned()),
             format: OutputFormat::Normalized,
+            encoding: Encoding::JsonLines,
             compression: Compression::None,
             rotation: Rotation::Never,
             mode: 0o600,

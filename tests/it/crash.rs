@@ -21,10 +21,14 @@ const OF_EXPORTS: &[&str] = &[
 /// Points that only a pull passes whose events are judged; `live_alerts.rs` has them.
 const OF_DETECTION: &str = "Detection";
 
+/// Points that only a pull to Parquet passes; `parquet.rs` has them.
+const OF_PARQUET: &[&str] = &["TablesWritten", "TableNamed", "WaitingRemoved"];
+
 /// All points that a pull passes.
 fn points() -> Vec<&'static str> {
     let mut points = crash_points();
     points.retain(|point| !OF_EXPORTS.contains(point) && !point.starts_with(OF_DETECTION));
+    points.retain(|point| !OF_PARQUET.contains(point));
     points
 }
 

@@ -60,6 +60,7 @@ mod odd_paging;
 mod organization;
 mod output;
 mod page_errors;
+mod parquet;
 mod paths;
 mod people;
 mod refusals;

@@ -25,7 +25,7 @@ use crate::commands::saved_detection::{self, SavedDetection, sort_error};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{ExportRequest, SavedEventQuery};
 use crate::config::settings::{
-    Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
 use crate::crash::{self, CrashPoint};
 use crate::detect::DetectionSetup;
@@ -240,6 +240,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
         // A literal path, not a template.
         path: OutputPath::File(path.replace('%', "%%")),
         format: OutputFormat::Normalized,
+        encoding: Encoding::JsonLines,
         compression: Compression::Zstd,
         rotation: Rotation::Never,
         mode: 0o600,

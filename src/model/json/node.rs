@@ -158,9 +158,9 @@ impl<'a> Node<'a> {
         self.tape.text.get(self.inner_range()).unwrap_or_default()
     }
 
-    /// The bytes of a string's text.
+    /// The bytes of a string's text, blank or not, with its escapes resolved.
     #[inline]
-    pub(super) fn string(self) -> Cow<'a, [u8]> {
+    pub fn string(self) -> Cow<'a, [u8]> {
         let mark = self.mark();
         if mark.is_escaped() {
             return Cow::Owned(unescape(self.inner()).into_bytes());

@@ -1,5 +1,5 @@
 //! Sorts any number of events by time in bounded memory: what does not fit is sorted in runs in a
-//! temporary file, and these are merged.
+//! temporary file, and these are merged. Events may be in groups, which come one after the other.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,6 +22,7 @@ const MAX_BUFFER: usize = 256 * 1024;
 /// one time, the one that was read first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct SortKey {
+    group: u32,
     is_undated: bool,
     /// Microseconds after 1970 began; negated where the latest comes first.
     time: i64,
@@ -65,9 +66,26 @@ impl TimeSorter {
     /// # Errors
     /// The temporary file cannot be written.
     pub fn push(&mut self, time: Option<Timestamp>, line: &[u8]) -> io::Result<()> {
+        self.push_to_group(0, time, line)
+    }
+
+    /// Takes an event of a group.
+    ///
+    /// # Errors
+    /// As with [`TimeSorter::push`].
+    pub fn push_to_group(
+        &mut self,
+        group: u32,
+        time: Option<Timestamp>,
+        line: &[u8],
+    ) -> io::Result<()> {
         let micros = time.map_or(0, |time| time.timestamp_micros());
-        let time_key = if self.is_reversed { -micros } else { micros };
-        let key = SortKey { is_undated: time.is_none(), time: time_key, number: self.number };
+        let key = SortKey {
+            group,
+            is_undated: time.is_none(),
+            time: if self.is_reversed { -micros } else { micros },
+            number: self.number,
+        };
         self.number += 1;
         self.held.push((key, line.to_vec()));
         self.held_bytes += line.len() + size_of::<KeyedLine>();
@@ -140,12 +158,20 @@ impl SortedLines {
     /// # Errors
     /// The temporary file cannot be read.
     pub fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.next_of_groups()?.map(|(_, line)| line))
+    }
+
+    /// The next event, with its group.
+    ///
+    /// # Errors
+    /// As with [`SortedLines::next`].
+    pub fn next_of_groups(&mut self) -> io::Result<Option<(u32, Vec<u8>)>> {
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
         match &mut self.lines {
-            LineOrder::Held(lines) => Ok(lines.next().map(|(_, line)| line)),
+            LineOrder::Held(lines) => Ok(lines.next().map(|(key, line)| (key.group, line))),
             LineOrder::Merged(merge) => merge.next(),
         }
     }
@@ -160,8 +186,8 @@ struct RunFile {
     ends: Vec<u64>,
 }
 
-/// What stands before each event in the file: its key (1, 8 and 8 bytes) and its length.
-const HEADER: usize = 21;
+/// What stands before each event in the file: its key (4, 1, 8 and 8 bytes) and its length.
+const HEADER: usize = 25;
 
 impl RunFile {
     fn create() -> io::Result<RunFile> {
@@ -172,6 +198,7 @@ impl RunFile {
         let mut out = BufWriter::new(&self.file);
         for (key, line) in sorted {
             let length = u32::try_from(line.len()).map_err(io::Error::other)?;
+            out.write_all(&key.group.to_le_bytes())?;
             out.write_all(&[u8::from(key.is_undated)])?;
             out.write_all(&key.time.to_le_bytes())?;
             out.write_all(&key.number.to_le_bytes())?;
@@ -207,11 +234,12 @@ impl RunReader {
         let mut header = Vec::with_capacity(HEADER);
         self.read(HEADER, &mut header)?;
         let key = SortKey {
-            is_undated: header.first() == Some(&1),
-            time: i64::from_le_bytes(part(&header, 1)?),
-            number: u64::from_le_bytes(part(&header, 9)?),
+            group: u32::from_le_bytes(part(&header, 0)?),
+            is_undated: header.get(4) == Some(&1),
+            time: i64::from_le_bytes(part(&header, 5)?),
+            number: u64::from_le_bytes(part(&header, 13)?),
         };
-        Ok(Some((key, u32::from_le_bytes(part(&header, 17)?) as usize)))
+        Ok(Some((key, u32::from_le_bytes(part(&header, 21)?) as usize)))
     }
 
     /// Appends the next `count` bytes to `out`. What is longer than the buffer does not pass it.
@@ -285,8 +313,8 @@ impl RunMerge {
         Ok(())
     }
 
-    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let Some(Reverse((_, run, length))) = self.next.pop() else {
+    fn next(&mut self) -> io::Result<Option<(u32, Vec<u8>)>> {
+        let Some(Reverse((key, run, length))) = self.next.pop() else {
             return Ok(None);
         };
         let mut line = Vec::with_capacity(length);
@@ -294,7 +322,7 @@ impl RunMerge {
             reader.read(length, &mut line)?;
         }
         self.read_header(run)?;
-        Ok(Some(line))
+        Ok(Some((key.group, line)))
     }
 }
 
@@ -302,6 +330,10 @@ impl RunMerge {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn group_of(at: usize) -> u32 {
+        (at % 3) as u32
+    }
 
     fn sorted(
         times: &[Option<i64>],
@@ -311,19 +343,20 @@ mod tests {
     ) -> (Vec<usize>, usize) {
         let mut sorter = TimeSorter { max_held, ..TimeSorter::new(is_reversed, limit) };
         for (at, time) in times.iter().enumerate() {
+            let group = group_of(at);
             let time = time.and_then(Timestamp::from_timestamp_millis);
             // Lines of several lengths, also longer than a buffer.
             let line = format!("{at} {}", "x".repeat(at * 997 % 6000));
-            sorter.push(time, line.as_bytes()).unwrap();
+            sorter.push_to_group(group, time, line.as_bytes()).unwrap();
         }
         let runs = sorter.runs.as_ref().map_or(0, |runs| runs.ends.len());
         let mut order = Vec::new();
         let mut lines = sorter.finish().unwrap();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some((group, line)) = lines.next_of_groups().unwrap() {
             let text = String::from_utf8(line).unwrap();
             let (at, rest) = text.split_once(' ').unwrap();
             let at: usize = at.parse().unwrap();
-            assert_eq!(rest.len(), at * 997 % 6000);
+            assert_eq!((rest.len(), group), (at * 997 % 6000, group_of(at)));
             order.push(at);
         }
         (order, runs)
@@ -340,7 +373,7 @@ mod tests {
             let mut expected: Vec<usize> = (0..times.len()).collect();
             expected.sort_by_key(|&at| {
                 let time = times[at].unwrap_or(0);
-                (times[at].is_none(), if is_reversed { -time } else { time }, at)
+                (group_of(at), times[at].is_none(), if is_reversed { -time } else { time }, at)
             });
             if let Some(limit) = limit {
                 expected.truncate(limit as usize);

@@ -1,0 +1,94 @@
+//! Refuses outputs that cannot be what they shall be made of.
+
+use crate::columnar;
+use crate::config::error::ConfigError;
+use crate::config::output::EVENT_DAY;
+use crate::config::settings::{Compression, Encoding, OutputFormat, OutputPath, OutputSettings};
+
+/// Checks what files are made of.
+///
+/// # Errors
+/// An output names what only Parquet has, or Parquet cannot hold it.
+pub fn check<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> Result<(), ConfigError> {
+    outputs.into_iter().try_for_each(|output| match output.encoding {
+        Encoding::JsonLines => check_lines(output),
+        Encoding::Parquet => check_parquet(output),
+    })
+}
+
+/// The columns of Parquet files of `format`, as Parquet writes them.
+///
+/// # Errors
+/// It has none.
+pub fn table_schema(format: OutputFormat) -> Result<String, ConfigError> {
+    columnar::message_of(format).ok_or_else(no_columns)
+}
+
+fn check_lines(output: &OutputSettings) -> Result<(), ConfigError> {
+    let OutputPath::File(path) = &output.path else {
+        return Ok(());
+    };
+    if path.contains(EVENT_DAY) {
+        let what =
+            format!("the output `{path}` has `{EVENT_DAY}`, and lines are written as they come");
+        return Err(ConfigError::new(what).hint(
+            "say `encoding = \"parquet\"` (or `--encoding parquet`), or take `%Y-%m-%d`, the day of \
+             writing",
+        ));
+    }
+    match path.ends_with(Encoding::PARQUET_SUFFIX) {
+        false => Ok(()),
+        true => Err(ConfigError::new(format!(
+            "the output `{path}` is named as Parquet, and `encoding` says jsonl"
+        ))
+        .hint("say `encoding = \"parquet\"` (or `--encoding parquet`), or choose another name")),
+    }
+}
+
+fn no_columns() -> ConfigError {
+    ConfigError::new("only the formats `normalized` and `ocsf` have columns for Parquet")
+        .hint("choose one of them; both hold the source's own record as text")
+}
+
+fn check_parquet(output: &OutputSettings) -> Result<(), ConfigError> {
+    let refuse = |what: String, hint: &str| Err(ConfigError::new(what).hint(hint));
+    if !columnar::HAS_PARQUET {
+        return refuse(
+            "this atlaudit was built without Parquet".to_owned(),
+            "build it with `--features parquet` (or `full`), as the published binaries are",
+        );
+    }
+    let path = match &output.path {
+        OutputPath::File(path) => path,
+        OutputPath::Stdout => {
+            return refuse(
+                "Parquet cannot be written to standard output: a file of it is written whole"
+                    .to_owned(),
+                "name a file with `--output`, or say `--encoding jsonl`",
+            );
+        }
+    };
+    if let OutputFormat::Raw | OutputFormat::Ecs = output.format {
+        return Err(no_columns());
+    }
+    if output.compression != Compression::None {
+        return refuse(
+            "Parquet is compressed inside, and `compression` is for lines".to_owned(),
+            "leave `compression` out, or say `compression = \"none\"`",
+        );
+    }
+    let is_column = |key: &str| {
+        columnar::columns_of(output.format).any(|column| column.eq_ignore_ascii_case(key))
+    };
+    let mut keys = path.split('/').filter_map(|folder| folder.split_once('=')).map(|(key, _)| key);
+    match keys.find(|key| is_column(key)) {
+        None => Ok(()),
+        Some(key) => refuse(
+            format!(
+                "the folder `{key}=` in the output `{path}` is named as a column of the events"
+            ),
+            "engines would take the one for the other: name it otherwise, such as `feed={source}` \
+             and `day={event_day}`",
+        ),
+    }
+}

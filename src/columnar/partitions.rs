@@ -1,0 +1,105 @@
+//! Finds the file that an event belongs to.
+
+use std::collections::HashMap;
+use std::io;
+
+use chrono::NaiveDate;
+
+use super::row_shredder::time_of;
+use super::table_layout::TableLayout;
+use crate::config::output::{EVENT_DAY, SOURCE};
+use crate::model::json::Node;
+use crate::model::name::SourceName;
+use crate::model::time::Timestamp;
+
+/// The files that a template names.
+#[derive(Debug)]
+pub struct Partitions {
+    layout: &'static TableLayout,
+    template: String,
+    /// The paths of those that events belong to so far, by their numbers.
+    paths: Vec<String>,
+    numbers: HashMap<PartitionKey, u32>,
+}
+
+/// What the name of a file says of the events in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct PartitionKey {
+    source: Option<SourceName>,
+    day: Option<NaiveDate>,
+}
+
+/// Where an event belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventPlace {
+    /// The number of its file.
+    pub partition: u32,
+    /// The time by which it is sorted there, if it has one.
+    pub time: Option<Timestamp>,
+}
+
+impl Partitions {
+    /// The `template` is a path that may hold `{source}` and `{event_day}`.
+    pub fn new(layout: &'static TableLayout, template: String) -> Partitions {
+        Partitions { layout, template, paths: Vec::new(), numbers: HashMap::new() }
+    }
+
+    /// The path of a file.
+    ///
+    /// # Errors
+    /// There is none of that number.
+    pub fn path(&self, partition: u32) -> io::Result<&str> {
+        let path = usize::try_from(partition).ok().and_then(|number| self.paths.get(number));
+        path.map(String::as_str).ok_or_else(|| io::Error::other("a file without a path"))
+    }
+
+    /// The path of the one file, where all events belong to one and there are none: engines read a
+    /// file that is empty, and fail on one that is missing.
+    pub fn path_without_events(&self) -> Option<&str> {
+        let is_fixed = !self.template.contains(SOURCE) && !self.template.contains(EVENT_DAY);
+        (is_fixed && self.paths.is_empty()).then_some(&*self.template)
+    }
+
+    /// Finds the place of an event.
+    ///
+    /// # Errors
+    /// It does not say what the name of its file needs.
+    pub fn place_of(&mut self, event: Node<'_>) -> io::Result<EventPlace> {
+        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
+        let time_in = |column: &&str| {
+            event.get(column).and_then(time_of).and_then(Timestamp::from_timestamp_millis)
+        };
+        let time = self.layout.times.first().and_then(time_in);
+        let source = match self.template.contains(SOURCE) {
+            false => None,
+            true => {
+                let [group, key] = self.layout.source;
+                let name = event.get(group).and_then(|source| source.text_of(key));
+                let name = name.and_then(|name| name.parse::<SourceName>().ok());
+                Some(name.ok_or_else(|| invalid("an event does not name its source"))?)
+            }
+        };
+        let day = match self.template.contains(EVENT_DAY) {
+            false => None,
+            true => {
+                let time = time.or_else(|| self.layout.times.iter().find_map(time_in));
+                Some(time.ok_or_else(|| invalid("an event has no time at all"))?.date_naive())
+            }
+        };
+        let partition = self.number_of(PartitionKey { source, day })?;
+        Ok(EventPlace { partition, time })
+    }
+
+    fn number_of(&mut self, key: PartitionKey) -> io::Result<u32> {
+        if let Some(number) = self.numbers.get(&key) {
+            return Ok(*number);
+        }
+        let number = u32::try_from(self.paths.len()).map_err(io::Error::other)?;
+        let source = key.source.as_ref().map_or("", SourceName::as_str);
+        let day = key.day.map(|day| day.format("%Y-%m-%d").to_string());
+        let path = self.template.replace(SOURCE, source);
+        self.paths.push(path.replace(EVENT_DAY, day.as_deref().unwrap_or_default()));
+        self.numbers.insert(key, number);
+        Ok(number)
+    }
+}

@@ -1,0 +1,303 @@
+//! Output in Parquet: the same events as in lines, each once, in files that are whole.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use atlaudit::sandbox::Api;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
+use serde_json::{Map, Value};
+
+use crate::support::{Site, each_once, jira_ids, org_ids};
+
+/// All files below `folder` whose names end as those of Parquet do.
+fn tables(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(tables(&path)),
+            false if path.extension().is_some_and(|ending| ending == "parquet") => found.push(path),
+            false => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The rows of a file as JSON, without what is absent.
+fn rows(path: &Path) -> Vec<Value> {
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let rows = reader.get_row_iter(None).unwrap().map(|row| {
+        let fields = row.unwrap().into_columns().into_iter();
+        object(fields.map(|(key, value)| (key, json(value))))
+    });
+    rows.collect()
+}
+
+fn object(fields: impl Iterator<Item = (String, Value)>) -> Value {
+    Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+}
+
+fn json(field: Field) -> Value {
+    match field {
+        Field::Null => Value::Null,
+        Field::Str(text) => text.into(),
+        Field::Int(number) => number.into(),
+        Field::Long(number) => number.into(),
+        Field::TimestampMillis(millis) => millis.into(),
+        Field::Group(row) => {
+            let fields = row.into_columns().into_iter();
+            object(fields.map(|(key, value)| (key, json(value))))
+        }
+        Field::ListInternal(list) => list.elements().iter().cloned().map(json).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A line as a row has it: times are numbers, and what has keys of its own is a text.
+fn as_row(line: &str, texts: &[&str]) -> Value {
+    let mut event: Value = serde_json::from_str(line).unwrap();
+    for key in ["time", "processed_time", "observed_time"] {
+        if let Some(time) = event[key].as_str() {
+            let time = time.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+            event[key] = time.timestamp_millis().into();
+        }
+    }
+    let fields: std::collections::BTreeMap<&str, &serde_json::value::RawValue> =
+        serde_json::from_str(line).unwrap();
+    for key in texts.iter().filter(|key| fields.contains_key(**key)) {
+        event[*key] = fields[key].get().into();
+    }
+    if event["labels"].is_null() {
+        event.as_object_mut().unwrap().remove("labels");
+    }
+    for key in ["time", "processed_time"] {
+        if event[key].is_null() {
+            event.as_object_mut().unwrap().remove(key);
+        }
+    }
+    event
+}
+
+/// The ids in the files below `folder`.
+fn ids(folder: &Path) -> Vec<String> {
+    let rows = tables(folder).into_iter().flat_map(|path| rows(&path));
+    rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The names of the files that wait.
+fn waiting(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder.join("_atlaudit")).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// A site whose sources were pulled into `all.jsonl`, as normalized events.
+fn saved() -> Site {
+    let site = Site::new(crate::support::small(60, 40)).with_all_sources();
+    let pulled = site.ok(&["pull", "--since", "60d"]);
+    fs::write(site.path("all.jsonl"), pulled.stdout).unwrap();
+    site
+}
+
+#[test]
+fn a_file_holds_what_the_lines_hold_in_the_order_of_time() {
+    let site = saved();
+    for (format, texts) in [("normalized", vec!["labels", "raw"]), ("ocsf", vec!["unmapped"])] {
+        let lines = site.ok(&["convert", "all.jsonl", "--format", format]);
+        let name = format!("{format}.parquet");
+        let run = site.ok(&["convert", "all.jsonl", "--format", format, "-o", &name]);
+        assert!(run.stdout.is_empty());
+        let rows = rows(&site.path(&name));
+        let times: Vec<_> = rows.iter().filter_map(|row| row["time"].as_i64()).collect();
+        assert!(times.is_sorted() && times.len() > 100, "{format}");
+        let text = |event: &Value| event.to_string();
+        let mut got: Vec<_> = rows.iter().map(text).collect();
+        let mut wanted: Vec<_> =
+            lines.lines().iter().map(|line| as_row(line, &texts).to_string()).collect();
+        got.sort();
+        wanted.sort();
+        let differs = got.iter().zip(&wanted).find(|(got, wanted)| got != wanted);
+        assert!(got == wanted, "{format}: {differs:#?}");
+    }
+}
+
+#[test]
+fn the_columns_are_those_that_schema_prints() {
+    let site = saved();
+    for format in ["normalized", "ocsf"] {
+        let name = format!("{format}.parquet");
+        site.ok(&["convert", "all.jsonl", "--format", format, "-o", &name]);
+        let reader = SerializedFileReader::new(File::open(site.path(&name)).unwrap()).unwrap();
+        let metadata = reader.metadata().file_metadata();
+        let mut written = Vec::new();
+        parquet::schema::printer::print_schema(&mut written, metadata.schema());
+        let printed = site.ok(&["schema", "--parquet", format]).text();
+        // Parquet's printer has other words for the same.
+        let words = [("REQUIRED", "required"), ("OPTIONAL", "optional"), ("REPEATED", "repeated")];
+        let types = [("BYTE_ARRAY", "binary"), ("INT64", "int64"), ("INT32", "int32")];
+        let printed = words
+            .iter()
+            .chain(&types)
+            .fold(printed, |text, (to, from)| text.replace(&format!("{from} "), &format!("{to} ")));
+        assert_eq!(String::from_utf8(written).unwrap().trim(), printed.trim());
+        let versions = metadata.key_value_metadata().unwrap();
+        assert_eq!(versions[0].key, "atlaudit.schema");
+        let group = reader.metadata().row_group(0);
+        assert_eq!(group.sorting_columns().unwrap().len(), 1);
+        let with_filter = group.columns().iter().filter(|it| it.bloom_filter_offset().is_some());
+        let with_filter: Vec<_> = with_filter.map(|it| it.column_path().string()).collect();
+        assert_eq!(with_filter, [if format == "ocsf" { "metadata.uid" } else { "id" }]);
+    }
+}
+
+#[test]
+fn folders_are_named_by_source_and_day() {
+    let site = saved();
+    let template = "lake/feed={source}/day={event_day}/events.parquet";
+    site.ok(&["convert", "all.jsonl", "-o", template]);
+    let found = tables(&site.path("lake"));
+    assert!(found.len() > 20, "{found:?}");
+    for path in &found {
+        for row in rows(path) {
+            let time = row["time"].as_i64().unwrap();
+            let day = chrono::DateTime::from_timestamp_millis(time).unwrap().format("%Y-%m-%d");
+            let source = row["source"]["name"].as_str().unwrap();
+            let wanted = format!("lake/feed={source}/day={day}/events.parquet");
+            assert_eq!(*path, site.path(&wanted));
+        }
+    }
+    each_once(&ids(&site.path("lake")), &site.read("all.jsonl").ids());
+    // Nothing is written over what is there, and nothing beside it.
+    let again = site.run(&["convert", "all.jsonl", "-o", template]);
+    again.refused(8, &["exists already", "day="]);
+    assert_eq!(tables(&site.path("lake")), found);
+    let parts = fs::read_dir(site.path("lake/feed=acme")).unwrap();
+    assert!(parts.flatten().all(|day| fs::read_dir(day.path()).unwrap().count() == 1));
+}
+
+#[test]
+fn no_event_makes_an_empty_file_that_engines_read() {
+    let site = Site::of(0, 0);
+    fs::write(site.path("none.jsonl"), "").unwrap();
+    site.ok(&["convert", "none.jsonl", "-o", "none.parquet"]);
+    assert_eq!(rows(&site.path("none.parquet")), Vec::<Value>::new());
+    site.ok(&["pull", "acme", "-o", "out/{source}.parquet"]);
+    assert_eq!(tables(&site.path("out")), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_parquet_cannot_be_is_refused_with_the_way_out() {
+    let site = saved();
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["--encoding", "parquet"], &["standard output", "--output"]),
+        (&["-o", "x.parquet", "--format", "ecs"], &["normalized", "ocsf"]),
+        (&["-o", "x.parquet", "--format", "raw"], &["normalized", "ocsf"]),
+        (&["-o", "x.parquet", "--compression", "gzip"], &["compressed inside"]),
+        (&["-o", "x/source={source}/x.parquet"], &["`source=`", "feed={source}"]),
+        (&["-o", "x/Time={event_day}/x.parquet"], &["`Time=`"]),
+        (&["-o", "x/{event_day}.jsonl"], &["{event_day}", "--encoding parquet"]),
+        (&["-o", "x.parquet", "--encoding", "jsonl"], &["named as Parquet"]),
+    ];
+    for (args, words) in cases {
+        site.run(&[&["convert", "all.jsonl"], args].concat()).refused(6, words);
+    }
+    assert!(!site.path("x.parquet").exists());
+    site.run(&["schema", "--parquet", "raw"]).refused(6, &["`normalized` and `ocsf`"]);
+}
+
+/// What each run finds: two or three pages, and as many commits.
+const EVENTS: usize = 8;
+
+/// A site of which each page is a commit, and each commit a file where it is `rotated`.
+fn pulled(source: &str, rotate: &str) -> Site {
+    let mut site = Site::of(EVENTS, EVENTS);
+    site.set_output("path", "out/day={event_day}/{source}.parquet");
+    site.set_output("encoding", "parquet");
+    site.set_output("rotate", rotate);
+    site.set(source, "page_size", 4);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
+    site
+}
+
+/// The files hold each event of the source once.
+fn assert_whole(what: &str, site: &Site, source: &str) {
+    let served = match source {
+        "acme" => org_ids(&site.control.ids(Api::OrgEvents)),
+        _ => jira_ids(&site.control.ids(Api::JiraAudit)),
+    };
+    let (mut got, mut served) = (ids(&site.path("out")), served);
+    got.sort();
+    served.sort();
+    assert!(got == served, "{what}: {} of {}", got.len(), served.len());
+    assert_eq!(waiting(&site.path("out")), Vec::<String>::new(), "{what}");
+}
+
+/// Runs until it dies at a passage. The point that it died at, if it came so far.
+fn crash_at(site: &mut Site, source: &str, passage: usize) -> Option<String> {
+    let trace = site.path("trace");
+    let _ = fs::remove_file(&trace);
+    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
+    site.set_env("ATLAUDIT_CRASH_AT", &passage.to_string());
+    let run = site.run(&["pull", source]);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    if run.code == 0 {
+        return None;
+    }
+    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
+    let passed = fs::read_to_string(&trace).unwrap();
+    passed.lines().last().map(str::to_owned)
+}
+
+#[test]
+fn a_crash_at_any_point_loses_nothing_and_repeats_nothing() {
+    for (source, rotate) in [("acme", "never"), ("acme", "1KiB"), ("acme-jira", "1KiB")] {
+        let mut points = Vec::new();
+        for passage in 1.. {
+            let mut site = pulled(source, rotate);
+            let Some(point) = crash_at(&mut site, source, passage) else {
+                break;
+            };
+            let before = tables(&site.path("out"));
+            let content: Vec<_> = before.iter().map(|path| fs::read(path).unwrap()).collect();
+            site.control.add(if source == "acme" { Api::OrgEvents } else { Api::JiraAudit }, 3);
+            let run = site.ok(&["pull", source]);
+            let what = format!("{source} {rotate}: passage {passage}, {point}");
+            assert!(!run.stderr.contains("no longer in its folder"), "{what}: {}", run.stderr);
+            assert_whole(&what, &site, source);
+            // What a reader has seen stays as it was.
+            for (path, content) in before.iter().zip(content) {
+                assert!(fs::read(path).unwrap() == content, "{what}: {}", path.display());
+            }
+            points.push(point);
+        }
+        for point in ["TablesWritten", "TableNamed", "WaitingRemoved"] {
+            assert!(points.iter().any(|passed| passed == point), "{source} {rotate}: {point}");
+        }
+    }
+}
+
+#[test]
+fn events_wait_for_their_hour_and_are_not_lost_with_a_new_name_or_another_encoding() {
+    let mut site = pulled("acme", "100MiB");
+    site.ok(&["pull", "acme"]);
+    assert_eq!(ids(&site.path("out")), Vec::<String>::new());
+    assert_eq!(waiting(&site.path("out")).len(), 1);
+    site.control.add(Api::OrgEvents, 3);
+    // What waits is told to who turns to lines, for these go on without it.
+    site.set_output("encoding", "jsonl");
+    site.set_output("path", "lines/{source}.jsonl");
+    let run = site.ok(&["pull", "acme"]);
+    assert!(run.stderr.contains("_atlaudit"), "{}", run.stderr);
+    assert_eq!(site.line_count("lines/acme.jsonl"), 3);
+
+    let mut site = pulled("acme", "100MiB");
+    site.ok(&["pull", "acme"]);
+    site.set_output("path", "out/dt={event_day}/{source}.parquet");
+    site.set_output("rotate", "never");
+    site.control.add(Api::OrgEvents, 3);
+    site.ok(&["pull", "acme"]);
+    assert_whole("another name", &site, "acme");
+    assert!(tables(&site.path("out")).iter().all(|path| path.to_str().unwrap().contains("dt=")));
+}
