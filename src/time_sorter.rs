@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::time::Timestamp;
 
@@ -215,7 +215,7 @@ impl RunFile {
 /// Reads one run.
 #[derive(Debug)]
 struct RunReader {
-    file: Rc<File>,
+    file: Arc<File>,
     /// The part of the run that is not in the buffer yet.
     at: u64,
     end: u64,
@@ -286,11 +286,11 @@ struct RunMerge {
 
 impl RunMerge {
     fn new(runs: RunFile) -> io::Result<RunMerge> {
-        let file = Rc::new(runs.file);
+        let file = Arc::new(runs.file);
         let buffer_size = (MERGE_BUFFERS / runs.ends.len().max(1)).clamp(MIN_BUFFER, MAX_BUFFER);
         let starts = [0].iter().chain(&runs.ends);
         let readers = starts.zip(&runs.ends).map(|(&at, &end)| RunReader {
-            file: Rc::clone(&file),
+            file: Arc::clone(&file),
             at,
             end,
             buffer: Vec::new(),

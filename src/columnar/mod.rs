@@ -1,13 +1,11 @@
 //! Writes events to Parquet files, which engines such as DuckDB, Spark and Athena query.
 //!
-//! `lines -> table_set or ordered_tables (sorted by file and time) -> row_shredder (the values of each
-//! column) -> row_group (encoded, in memory) -> table_file`
+//! `lines -> table_set (sorted by file and time) -> row_shredder (the values of each column) ->
+//! row_group (encoded, in memory) -> table_file`
 //!
 //! `raw` and what has keys of its own kind in every event stand as JSON text, so that the columns
 //! of a version are always the same: engines fail on files whose columns differ.
 
-#[cfg(feature = "parquet")]
-mod ordered_tables;
 #[cfg(feature = "parquet")]
 mod partitions;
 #[cfg(feature = "parquet")]
@@ -22,10 +20,6 @@ mod table_schema;
 #[cfg(feature = "parquet")]
 mod table_set;
 
-#[cfg(feature = "parquet")]
-pub use ordered_tables::{OrderedError, OrderedTables};
 pub use table_layout::{HAS_PARQUET, columns_of, message_of};
-#[cfg(feature = "parquet")]
-pub use table_schema::TableSchema;
 #[cfg(feature = "parquet")]
 pub use table_set::TableSet;

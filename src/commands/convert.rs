@@ -1,6 +1,5 @@
 //! Runs `convert`: converts saved events to another format.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +19,7 @@ use crate::model::text::counted;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
-use crate::sink::SinkError;
-use crate::sink::atomic_create::{self, EventOrder};
+use crate::sink::atomic_create;
 use crate::sink::pending_file::PendingFiles;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -48,8 +46,15 @@ pub async fn run(
     let (signals, console_of_task, written) = (stop.clone(), console.clone(), files.clone());
     // On a thread of its own, because files and pipes block.
     let working = tokio::task::spawn_blocking(move || {
-        let is_stopped = || *signals.borrow() != StopRequest::NotRequested;
-        convert_all(&request, taxonomy, &written, &console_of_task, &is_stopped)
+        let mut reporter = IssueReporter::new(&console_of_task);
+        let mut sink = atomic_create::create(&request.output, request.now, &written)?;
+        convert::run(ConvertContext {
+            request: &request,
+            taxonomy,
+            sink: sink.as_mut(),
+            report: &mut |issue| reporter.report(&issue),
+            is_stopped: &|| *signals.borrow() != StopRequest::NotRequested,
+        })
     });
     let result = wait_for_task(working, stop).await;
     // If no input could be opened, not even an empty file is left.
@@ -64,57 +69,6 @@ pub async fn run(
         0 => Exit::Done,
         _ => Exit::Incomplete,
     })
-}
-
-/// Converts the inputs in the order in which they come, and once more where they are to be sorted
-/// and came out of order.
-fn convert_all(
-    request: &ConvertRequest,
-    taxonomy: Taxonomy,
-    files: &PendingFiles,
-    console: &StderrConsole,
-    is_stopped: &dyn Fn() -> bool,
-) -> Result<ConvertCounts, ConvertError> {
-    let mut reporter = IssueReporter::new(console);
-    let (mut reported, mut known) = (0_u64, 0);
-    let mut convert = |order| {
-        reported = 0;
-        let mut sink = atomic_create::create(&request.output, request.now, order, files)?;
-        convert::run(ConvertContext {
-            request,
-            taxonomy: taxonomy.clone(),
-            sink: sink.as_mut(),
-            report: &mut |issue| {
-                reported += 1;
-                // What was reported is not said again.
-                if reported > known {
-                    known = reported;
-                    reporter.report(&issue);
-                }
-            },
-            is_stopped,
-        })
-    };
-    if !request.inputs.iter().all(can_be_read_again) {
-        return convert(EventOrder::Any);
-    }
-    match convert(EventOrder::NearlySorted) {
-        Err(ConvertError::Sink(SinkError::OutOfOrder)) => {
-            files.discard();
-            convert(EventOrder::Any)
-        }
-        result => result,
-    }
-}
-
-/// Whether an input gives the same when it is read a second time, as files do and pipes do not.
-fn can_be_read_again(input: &EventInput) -> bool {
-    match input {
-        EventInput::Stdin => false,
-        EventInput::File(path) => {
-            fs::metadata(path).is_ok_and(|facts| facts.is_file() || facts.is_dir())
-        }
-    }
 }
 
 /// Warns if the organization is not configured. It may be stored with the key, which `convert` does

@@ -17,16 +17,6 @@ use crate::sink::pack::LineEncoder;
 use crate::sink::pending_file::{PendingFile, PendingFiles, TargetState, inspect_target};
 use crate::sink::stdout::StdoutSink;
 
-/// In which order the events of a conversion come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "lines stay as they come"))]
-pub enum EventOrder {
-    /// Nearly by time, as pulls write them. If not, [`SinkError::OutOfOrder`] says so.
-    NearlySorted,
-    /// Any.
-    Any,
-}
-
 /// What lines are written to that are written once, from the first to the last. `files` get their
 /// names afterwards.
 ///
@@ -35,7 +25,6 @@ pub enum EventOrder {
 pub fn create(
     settings: &OutputSettings,
     now: Timestamp,
-    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))] order: EventOrder,
     files: &PendingFiles,
 ) -> Result<Box<dyn LineSink>, SinkError> {
     let template = match &settings.path {
@@ -44,7 +33,7 @@ pub fn create(
     };
     #[cfg(feature = "parquet")]
     if settings.encoding == Encoding::Parquet {
-        return Ok(Box::new(ConvertedTables::create(settings, now, order, files)?));
+        return Ok(Box::new(ConvertedTables::create(settings, now, files)?));
     }
     let path = path_at(template, settings.compression, now)?;
     let is_special = inspect_target(&path)? == TargetState::Special;

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use crate::columnar::{OrderedError, OrderedTables, TableSchema, TableSet};
+use crate::columnar::TableSet;
 use crate::config::settings::OutputSettings;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
-use crate::sink::atomic_create::EventOrder;
 use crate::sink::line_sink::{LineSink, SinkError, failed};
 use crate::sink::location::expand;
 use crate::sink::pending_file::{PendingFile, PendingFiles};
@@ -36,7 +35,6 @@ impl ConvertedTables {
     pub fn create(
         settings: &OutputSettings,
         now: Timestamp,
-        order: EventOrder,
         files: &PendingFiles,
     ) -> Result<ConvertedTables, SinkError> {
         let template = settings.with_suffix(expand(settings.file_template(), now));
@@ -46,10 +44,7 @@ impl ConvertedTables {
             template: template.clone(),
             files: files.clone(),
         };
-        let work = move || match order {
-            EventOrder::NearlySorted => tables.write_as_they_come(&received),
-            EventOrder::Any => tables.write_sorted(&received),
-        };
+        let work = move || tables.write(&received);
         let template = PathBuf::from(template);
         let writer = thread::Builder::new().name("parquet".to_owned()).spawn(work);
         let writer = writer.map_err(|error| failed("begin", &template, error))?;
@@ -98,22 +93,7 @@ struct TableFiles {
 }
 
 impl TableFiles {
-    /// Writes events that come nearly in the order of time.
-    fn write_as_they_come(self, blocks: &Receiver<Option<Vec<u8>>>) -> Result<(), SinkError> {
-        let schema = TableSchema::of(self.settings.format).map_err(|error| self.failed(error))?;
-        let create = |path: &str| self.create(path);
-        let mut tables = OrderedTables::new(&schema, self.template.clone(), create, close);
-        let mut push = |line: &[u8]| tables.push(line);
-        let failed = |error| match error {
-            OrderedError::OutOfOrder => SinkError::OutOfOrder,
-            OrderedError::Io(error) => self.failed(error),
-        };
-        for_each_line(blocks, &mut push).map_err(failed)?;
-        tables.finish().map_err(failed)
-    }
-
-    /// Writes events that come in any order.
-    fn write_sorted(self, blocks: &Receiver<Option<Vec<u8>>>) -> Result<(), SinkError> {
+    fn write(self, blocks: &Receiver<Option<Vec<u8>>>) -> Result<(), SinkError> {
         let tables = TableSet::new(self.settings.format, self.template.clone());
         let written = tables.and_then(|mut tables| {
             for_each_line(blocks, &mut |line| tables.push(line))?;
@@ -143,21 +123,20 @@ fn close(mut file: BufWriter<File>) -> io::Result<()> {
 }
 
 /// Hands all lines on, up to the end.
-fn for_each_line<E: From<io::Error>>(
+fn for_each_line(
     blocks: &Receiver<Option<Vec<u8>>>,
-    push: &mut impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    loop {
-        match blocks.recv() {
-            Ok(Some(block)) => {
-                let mut start = 0;
-                for end in memchr::memchr_iter(b'\n', &block) {
-                    push(block.get(start..end).unwrap_or_default())?;
-                    start = end + 1;
-                }
-            }
-            Ok(None) => return Ok(()),
-            Err(_) => return Err(io::Error::other("the conversion was given up").into()),
+    push: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    while let Some(block) = blocks.recv().map_err(|_| given_up())? {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', &block) {
+            push(block.get(start..end).unwrap_or_default())?;
+            start = end + 1;
         }
     }
+    Ok(())
+}
+
+fn given_up() -> io::Error {
+    io::Error::other("the conversion was given up")
 }

@@ -114,10 +114,6 @@ pub enum SinkError {
     /// The reader of our standard output closed it. Not a fault: `| head` does so.
     #[error("the reader of the output went away")]
     ReaderClosed,
-    /// Events come in another order than was said. All is to be done again, with any order.
-    #[error("the events do not come in the order of time")]
-    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "lines stay as they come"))]
-    OutOfOrder,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
@@ -228,7 +224,7 @@ impl SinkError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         let hint = match self {
-            SinkError::ReaderClosed | SinkError::OutOfOrder => "",
+            SinkError::ReaderClosed => "",
             SinkError::Stdout(_) => "check what standard output is connected to",
             SinkError::File { source, path, .. } if source.kind() == ErrorKind::IsADirectory => {
                 let path = path.display().to_string();
