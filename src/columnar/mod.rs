@@ -23,3 +23,6 @@ mod table_set;
 pub use table_layout::{HAS_PARQUET, columns_of, message_of};
 #[cfg(feature = "parquet")]
 pub use table_set::TableSet;
+
+#[cfg(all(test, feature = "parquet"))]
+mod round_trip_tests;

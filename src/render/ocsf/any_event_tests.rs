@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::attributes;
 use super::sample_events_tests::{line, minimal_event, text};
 use super::schema_rules_tests::faults;
+use crate::columnar::TableSet;
+use crate::config::settings::OutputFormat;
 use crate::model::event::{
     ActorAuth, ActorKind, Event, EventActor, EventClient, EventTarget, EventText, FieldChange,
     RelatedPerson, TargetParent,
@@ -204,6 +206,13 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
     missing.map(str::to_owned).collect()
 }
 
+/// Each key of a line has its column.
+fn fits_the_table(format: OutputFormat, line: &[u8]) {
+    let mut tables = TableSet::new(format, "x".to_owned()).unwrap();
+    tables.push(line).unwrap();
+    tables.write_files(|_| Ok(Vec::new()), |_| Ok(())).unwrap();
+}
+
 proptest! {
     #[test]
     fn any_event_is_valid_and_complete(event in event(), raw in any::<String>()) {
@@ -215,6 +224,13 @@ proptest! {
         prop_assert_eq!(&value["raw_data"], &raw);
         prop_assert_eq!(&value["metadata"]["product"]["name"], attributes::product(&event));
         prop_assert_eq!(lost(&event, &value), Vec::<String>::new(), "{}", line);
+        fits_the_table(OutputFormat::Ocsf, line.as_bytes());
+        let mut normalized = Vec::new();
+        object(&mut normalized, |out| {
+            event.write(out);
+            out.json("raw", raw.as_bytes());
+        });
+        fits_the_table(OutputFormat::Normalized, &normalized);
         let mut seen = std::collections::HashSet::new();
         for one in value["observables"].as_array().into_iter().flatten() {
             let key = format!("{} {}", one["type_id"], one["value"]);
