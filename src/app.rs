@@ -180,6 +180,10 @@ async fn act(
         CommandRequest::TableSchema(text) => stdout::print(&text)?,
         CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,
         CommandRequest::Check(request) => return check::run(&request, env, console).await,
+        #[cfg(feature = "object-store")]
+        CommandRequest::CheckObjectStore(store) => check::object_store_check::run(&store).await?,
+        #[cfg(not(feature = "object-store"))]
+        CommandRequest::CheckObjectStore(store) => drop(store), // refused with the command line
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,
         CommandRequest::Actions(request) => actions::run(*request, env, console).await?,
         CommandRequest::Rules(request) => rules::run(request, console)?,

@@ -16,6 +16,8 @@ use crate::exit::Exit;
 use crate::fetch::types::FetchError;
 use crate::http::failure::Failure;
 use crate::model::open_files;
+#[cfg(feature = "object-store")]
+use crate::objects::ObjectError;
 use crate::pipeline::error::RunError;
 use crate::sink::SinkError;
 use crate::state::StateError;
@@ -236,6 +238,13 @@ impl From<DetectionError> for AppError {
 
 impl From<EvidenceError> for AppError {
     fn from(error: EvidenceError) -> AppError {
+        failed(error.exit(), &error, error.hint())
+    }
+}
+
+#[cfg(feature = "object-store")]
+impl From<ObjectError> for AppError {
+    fn from(error: ObjectError) -> AppError {
         failed(error.exit(), &error, error.hint())
     }
 }

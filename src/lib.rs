@@ -22,6 +22,7 @@
 //! evidence
 //! detect
 //! source   normalise   render   sink   state   report
+//! objects
 //! credentials   http   columnar
 //! telemetry
 //! config
@@ -54,6 +55,8 @@ pub mod fuzz;
 mod http;
 mod model;
 mod normalise;
+#[cfg(feature = "object-store")]
+mod objects;
 mod pipeline;
 mod render;
 mod report;

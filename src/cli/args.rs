@@ -290,6 +290,11 @@ pub struct CheckArgs {
     /// Print one JSON object for each source
     #[arg(long)]
     pub json: bool,
+    /// Check an object store instead: whether it keeps the conditions of writes. Where it is and
+    /// who asks say AWS_REGION, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", conflicts_with_all = ["names", "json"])]
+    #[arg(value_parser = validate::object_store)]
+    pub object_store: Option<url::Url>,
 }
 
 /// `status`

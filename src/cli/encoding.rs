@@ -3,7 +3,9 @@
 use crate::columnar;
 use crate::config::error::ConfigError;
 use crate::config::output::EVENT_DAY;
-use crate::config::settings::{Compression, Encoding, OutputFormat, OutputPath, OutputSettings};
+use crate::config::settings::{
+    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, PENDING_FOLDER,
+};
 
 /// Checks what files are made of.
 ///
@@ -32,9 +34,14 @@ fn check_lines(output: &OutputSettings) -> Result<(), ConfigError> {
         let what =
             format!("the output `{path}` has `{EVENT_DAY}`, and lines are written as they come");
         return Err(ConfigError::new(what).hint(
-            "say `encoding = \"parquet\"` (or `--encoding parquet`), or take `%Y-%m-%d`, the day of \
-             writing",
+            "say `encoding = \"parquet\"` (or `--encoding parquet`), or take `%Y-%m-%d`, the day \
+             of writing",
         ));
+    }
+    if path.split('/').any(|folder| folder == PENDING_FOLDER) {
+        let what = format!("the output `{path}` is in a folder `{PENDING_FOLDER}`");
+        return Err(ConfigError::new(what)
+            .hint("events wait for Parquet in folders of that name; choose another folder"));
     }
     match path.ends_with(Encoding::PARQUET_SUFFIX) {
         false => Ok(()),
@@ -75,6 +82,12 @@ fn check_parquet(output: &OutputSettings) -> Result<(), ConfigError> {
         return refuse(
             "Parquet is compressed inside, and `compression` is for lines".to_owned(),
             "leave `compression` out, or say `compression = \"none\"`",
+        );
+    }
+    if path.split('/').any(|folder| folder == ".." || folder == PENDING_FOLDER) {
+        return refuse(
+            format!("the output `{path}` has a folder `..` or `{PENDING_FOLDER}`"),
+            "name the folders of Parquet files without them: two names must not mean one file",
         );
     }
     let is_column = |key: &str| {

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::slice;
+use std::time::Duration;
+
+use url::Url;
 
 use crate::cli::args::{
     ActionsArgs, Args, AuthCommand, CheckArgs, Command, RulesCommand, SchemaArgs, StatusArgs,
@@ -18,7 +21,7 @@ use crate::config::request::{
     ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, RulesRequest,
     StatusRequest, VerifyRequest,
 };
-use crate::config::settings::CredentialSpec;
+use crate::config::settings::{ConnectionSettings, CredentialSpec, ObjectStoreSettings};
 use crate::config::telemetry::{ColorMode, LogVerbosity, TelemetrySettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
@@ -76,6 +79,9 @@ pub fn resolve(
         Command::Schema(SchemaArgs { parquet: Some(format) }) => {
             CommandRequest::TableSchema(encoding::table_schema(format.unwrap_or_default())?)
         }
+        Command::Check(CheckArgs { object_store: Some(url), .. }) => {
+            CommandRequest::CheckObjectStore(object_store(url, env)?)
+        }
         Command::Check(typed) => CommandRequest::Check(check_request(&typed, context)?),
         Command::Actions(typed) => CommandRequest::Actions(Box::new(actions(&typed, context)?)),
         Command::Rules { command } => CommandRequest::Rules(rules(command)),
@@ -89,6 +95,27 @@ pub fn resolve(
             CommandRequest::Man(dir)
         }
     })
+}
+
+/// How long one answer of a checked store may take, and how long it is tried.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The store at `url`, as the environment describes it.
+fn object_store(url: Url, env: &ProcessEnv) -> Result<ObjectStoreSettings, ConfigError> {
+    if !cfg!(feature = "object-store") {
+        return Err(ConfigError::new("this atlaudit was built without object storage").hint(
+            "build it with `--features object-store` (or `full`), as the published binaries are",
+        ));
+    }
+    let connection = ConnectionSettings {
+        requests_per_minute: None,
+        timeout: STORE_TIMEOUT,
+        retry_for: STORE_TIMEOUT,
+        max_wait: STORE_TIMEOUT,
+        ca_file: env.absolute_path("AWS_CA_BUNDLE").map(Path::to_owned),
+        proxy: None,
+    };
+    Ok(ObjectStoreSettings { url, variables: env.vars_with_prefix("AWS_"), connection })
 }
 
 fn check_request(

@@ -24,5 +24,6 @@ pub use table_layout::{HAS_PARQUET, columns_of, message_of};
 #[cfg(feature = "parquet")]
 pub use table_set::TableSet;
 
-#[cfg(all(test, feature = "parquet"))]
+#[cfg(feature = "parquet")]
+#[cfg(test)]
 mod round_trip_tests;

@@ -14,13 +14,16 @@ use crate::model::time::Timestamp;
 
 /// The files that a template names.
 #[derive(Debug)]
-pub struct Partitions {
+pub struct FilePartitions {
     layout: &'static TableLayout,
     template: String,
     /// The paths of those that events belong to so far, by their numbers.
     paths: Vec<String>,
     numbers: HashMap<PartitionKey, u32>,
 }
+
+/// What stands in the name of a file for what its events do not say, as engines write it.
+const UNKNOWN: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// What the name of a file says of the events in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,10 +41,10 @@ pub struct EventPlace {
     pub time: Option<Timestamp>,
 }
 
-impl Partitions {
+impl FilePartitions {
     /// The `template` is a path that may hold `{source}` and `{event_day}`.
-    pub fn new(layout: &'static TableLayout, template: String) -> Partitions {
-        Partitions { layout, template, paths: Vec::new(), numbers: HashMap::new() }
+    pub fn new(layout: &'static TableLayout, template: String) -> FilePartitions {
+        FilePartitions { layout, template, paths: Vec::new(), numbers: HashMap::new() }
     }
 
     /// The path of a file.
@@ -63,9 +66,8 @@ impl Partitions {
     /// Finds the place of an event.
     ///
     /// # Errors
-    /// It does not say what the name of its file needs.
+    /// There are too many files.
     pub fn place_of(&mut self, event: Node<'_>) -> io::Result<EventPlace> {
-        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
         let time_in = |column: &&str| {
             event.get(column).and_then(time_of).and_then(Timestamp::from_timestamp_millis)
         };
@@ -75,15 +77,14 @@ impl Partitions {
             true => {
                 let [group, key] = self.layout.source;
                 let name = event.get(group).and_then(|source| source.text_of(key));
-                let name = name.and_then(|name| name.parse::<SourceName>().ok());
-                Some(name.ok_or_else(|| invalid("an event does not name its source"))?)
+                name.and_then(|name| name.parse::<SourceName>().ok())
             }
         };
         let day = match self.template.contains(EVENT_DAY) {
             false => None,
             true => {
                 let time = time.or_else(|| self.layout.times.iter().find_map(time_in));
-                Some(time.ok_or_else(|| invalid("an event has no time at all"))?.date_naive())
+                time.map(|time| time.date_naive())
             }
         };
         let partition = self.number_of(PartitionKey { source, day })?;
@@ -95,10 +96,10 @@ impl Partitions {
             return Ok(*number);
         }
         let number = u32::try_from(self.paths.len()).map_err(io::Error::other)?;
-        let source = key.source.as_ref().map_or("", SourceName::as_str);
+        let source = key.source.as_ref().map_or(UNKNOWN, SourceName::as_str);
         let day = key.day.map(|day| day.format("%Y-%m-%d").to_string());
         let path = self.template.replace(SOURCE, source);
-        self.paths.push(path.replace(EVENT_DAY, day.as_deref().unwrap_or_default()));
+        self.paths.push(path.replace(EVENT_DAY, day.as_deref().unwrap_or(UNKNOWN)));
         self.numbers.insert(key, number);
         Ok(number)
     }

@@ -129,7 +129,11 @@ impl RowBatch {
             let slot = place.and_then(|place| found.get_mut(place));
             match (slot, place) {
                 (Some(slot), Some(place)) => {
-                    *slot = (!value.is_null()).then_some(value);
+                    let is_json = |field: &SchemaField| {
+                        matches!(field.content, FieldContent::Leaf(LeafKind::JsonText))
+                    };
+                    let is_value = !value.is_null() || fields.get(place).is_some_and(is_json);
+                    *slot = is_value.then_some(value);
                     next = place + 1;
                 }
                 _ => return Err(mismatch("has no column for", &String::from_utf8_lossy(&key))),

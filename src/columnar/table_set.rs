@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::partitions::Partitions;
+use super::partitions::FilePartitions;
 use super::table_file::TableFile;
 use super::table_schema::TableSchema;
 use crate::config::settings::OutputFormat;
@@ -15,7 +15,7 @@ use crate::time_sorter::{SortedLines, TimeSorter};
 #[derive(Debug)]
 pub struct TableSet {
     schema: TableSchema,
-    partitions: Partitions,
+    partitions: FilePartitions,
     sorter: TimeSorter,
 }
 
@@ -27,7 +27,7 @@ impl TableSet {
     pub fn new(format: OutputFormat, template: String) -> io::Result<TableSet> {
         let schema = TableSchema::of(format)?;
         Ok(TableSet {
-            partitions: Partitions::new(schema.layout, template),
+            partitions: FilePartitions::new(schema.layout, template),
             schema,
             sorter: TimeSorter::new(false, None),
         })
@@ -91,7 +91,7 @@ fn read_blocks(mut lines: SortedLines, blocks: SyncSender<EventBlock>) -> io::Re
 /// The files of a set.
 struct TableFiles<'s, C, D> {
     schema: &'s TableSchema,
-    partitions: &'s Partitions,
+    partitions: &'s FilePartitions,
     create: C,
     close: D,
 }

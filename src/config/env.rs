@@ -101,6 +101,15 @@ impl ProcessEnv {
         self.var_os(name).and_then(OsStr::to_str)
     }
 
+    /// The variables whose names begin with `prefix`, where name and value are text.
+    pub fn vars_with_prefix(&self, prefix: &str) -> Vec<(String, String)> {
+        let text = |(name, value): (&OsString, &OsString)| {
+            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        };
+        let all = self.vars.iter().filter_map(text);
+        all.filter(|(name, value)| name.starts_with(prefix) && !value.is_empty()).collect()
+    }
+
     /// A variable that holds an absolute path; the XDG specification ignores relative ones.
     pub fn absolute_path(&self, name: &str) -> Option<&Path> {
         self.var_os(name).map(Path::new).filter(|path| path.is_absolute())

@@ -61,7 +61,11 @@ impl PathTemplate {
     pub fn implied_encoding(&self) -> Option<Encoding> {
         match self.0.as_str() {
             "-" => Some(Encoding::JsonLines),
-            path => path.ends_with(Encoding::PARQUET_SUFFIX).then_some(Encoding::Parquet),
+            path if path.ends_with(Encoding::PARQUET_SUFFIX) => Some(Encoding::Parquet),
+            path => [".jsonl", ".json", ".gz", ".zst"]
+                .into_iter()
+                .any(|ending| path.ends_with(ending))
+                .then_some(Encoding::JsonLines),
         }
     }
 

@@ -12,8 +12,8 @@ use clap_complete::Shell;
 use crate::config::detection::{AlertSeverity, DetectSettings};
 use crate::config::error::ConfigError;
 use crate::config::settings::{
-    CredentialSpec, ExtraActionsFile, OutputFormat, OutputSettings, Settings, SourceSettings,
-    TableStyle,
+    CredentialSpec, ExtraActionsFile, ObjectStoreSettings, OutputFormat, OutputSettings, Settings,
+    SourceSettings, TableStyle,
 };
 use crate::config::validate::{duration, format, nonzero_duration, path, word};
 use crate::filter::{EventFilter, FieldPath};
@@ -65,6 +65,8 @@ pub enum CommandRequest {
     Sandbox(SandboxRequest),
     /// `schema`
     Schema,
+    /// `check --object-store`
+    CheckObjectStore(ObjectStoreSettings),
     /// `schema --parquet`: the text of it
     TableSchema(String),
     /// `completions`

@@ -265,6 +265,26 @@ pub struct ConnectionSettings {
     pub proxy: Option<SafeUrl>,
 }
 
+/// An object store, and who asks for its objects.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "no store is connected to"))]
+pub struct ObjectStoreSettings {
+    /// The store and the prefix of all keys: `s3://BUCKET/PREFIX`.
+    pub url: Url,
+    /// The variables of the environment whose names begin with `AWS_`: region, endpoint and
+    /// credentials, as the tools of AWS read them.
+    pub variables: Vec<(String, String)>,
+    /// How it is reached.
+    pub connection: ConnectionSettings,
+}
+
+impl fmt::Debug for ObjectStoreSettings {
+    /// Values stay out: some of them are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectStoreSettings({})", self.url)
+    }
+}
+
 /// Where events go and in which form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
@@ -352,7 +372,8 @@ impl OutputSettings {
         let mark = Fingerprint::of(template.as_bytes()).to_string();
         let mark = mark.get(..8).unwrap_or_default();
         let folder = fixed_folder(template);
-        let path = format!("{folder}{PENDING_FOLDER}/{stem}-{mark}.jsonl");
+        let format = self.format.as_str();
+        let path = format!("{folder}{PENDING_FOLDER}/{stem}-{mark}.{format}.jsonl");
         Cow::Owned(OutputSettings {
             path: OutputPath::File(path),
             encoding: Encoding::JsonLines,
@@ -411,6 +432,18 @@ pub enum Encoding {
 impl Encoding {
     /// What the names of Parquet files end with.
     pub const PARQUET_SUFFIX: &'static str = ".parquet";
+}
+
+impl OutputFormat {
+    /// Its word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutputFormat::Normalized => "normalized",
+            OutputFormat::Raw => "raw",
+            OutputFormat::Ecs => "ecs",
+            OutputFormat::Ocsf => "ocsf",
+        }
+    }
 }
 
 /// How output is packed.

@@ -277,6 +277,17 @@ pub fn format(text: &str) -> Result<OutputFormat, HintedError> {
     word_of_list("format", text)
 }
 
+/// The address of an object store: `s3://BUCKET/PREFIX`.
+pub fn object_store(text: &str) -> Result<Url, HintedError> {
+    let hint = "write it like `s3://audit-lake/atlassian`";
+    let url = Url::parse(text.trim()).ok().filter(|url| url.scheme() == "s3");
+    let url =
+        url.ok_or_else(|| HintedError::new("not the address of an object store").hint(hint))?;
+    let is_bare = url.username().is_empty() && url.port().is_none() && url.query().is_none();
+    let is_named = url.host_str().is_some_and(|bucket| !bucket.is_empty());
+    require(is_bare && is_named, url, "not the address of an object store", hint)
+}
+
 /// `encoding`: what output files are made of.
 pub fn encoding(text: &str) -> Result<Encoding, HintedError> {
     word_of_list("encoding", text)

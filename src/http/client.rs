@@ -297,6 +297,25 @@ impl ClientPool {
         })
     }
 
+    /// A client for whatever a library asks of a server, or of those that `base_url` names.
+    ///
+    /// # Errors
+    /// When a CA file or the proxy cannot be used, or TLS cannot be set up.
+    #[cfg(feature = "object-store")]
+    pub fn plain_client(
+        connection: &ConnectionSettings,
+        base_url: Option<&Url>,
+    ) -> Result<reqwest::Client, ConnectError> {
+        let direct = base_url.is_some_and(is_loopback);
+        build_client(&ClientKey {
+            timeout: connection.timeout,
+            ca_file: connection.ca_file.clone(),
+            proxy: connection.proxy.clone().filter(|_| !direct),
+            direct,
+            without_tls: direct && base_url.is_some_and(|url| url.scheme() == "http"),
+        })
+    }
+
     /// Lets credentials that met a CAPTCHA be used again by clients that are connected from now on:
     /// a new run begins, and somebody may have logged in.
     pub fn forget_lockouts(&mut self) {

@@ -51,6 +51,12 @@ pub enum RunError {
         /// That source.
         other: SourceName,
     },
+    /// Lines wait for Parquet, which is no longer asked for.
+    #[error(
+        "events of earlier pulls wait for Parquet in `{path}`, and the output is not Parquet now",
+        path = .0.display()
+    )]
+    WaitingLines(PathBuf),
     /// A signal requested the end.
     #[error("interrupted before everything was read")]
     Interrupted,
@@ -65,6 +71,7 @@ impl RunError {
         match self {
             RunError::OtherScope { .. }
             | RunError::FutureStart { .. }
+            | RunError::WaitingLines(_)
             | RunError::Unfinished { .. } => Exit::Config,
             RunError::TaskDied(_) | RunError::Fetch(FetchError::TaskDied) => Exit::Unexpected,
             _ => Exit::Incomplete,
@@ -76,6 +83,10 @@ impl RunError {
         match self {
             RunError::Fetch(error) => fetch_hint(error),
             RunError::Sink(_) | RunError::State(_) => "",
+            RunError::WaitingLines(_) => {
+                "pull once with the former output, which publishes them, or make Parquet of that \
+                 file with `atlaudit convert` and remove it"
+            }
             RunError::OtherScope { .. } => {
                 "give the new organization or site a source name of its own, so that each keeps \
                  its history"

@@ -9,13 +9,14 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use crate::config::settings::SourceSettings;
+use crate::config::settings::{Encoding, SourceSettings};
 use crate::fetch::Fetcher;
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::fetch::event_query::cancel_queries;
 use crate::fetch::plan::{self, CursorCheck, ReadPlan};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
+use crate::model::output_file_state::OutputFileState;
 use crate::model::text::plural;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::alert_notifier::AlertNotifier;
@@ -31,6 +32,7 @@ use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_g
 use crate::pipeline::writer::{EventWriter, WriteFlow};
 use crate::sink::UnexpectedFile;
 use crate::sink::location::is_locked;
+use crate::sink::waiting_lines::left_waiting;
 use crate::source::DeliveryOrder;
 use crate::state::StateError;
 use crate::state::checkpoint::OpenWindow;
@@ -328,7 +330,11 @@ fn prepare<T: Transport>(
         (false, _) => processor.written_before = None,
     }
     let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
-    let mut output = RunOutput::new(&settings.output, last_file, attempts);
+    refuse_waiting(settings, last_file.as_ref())?;
+    let mut output = match checkpoint {
+        Some(_) => RunOutput::new(&settings.output, last_file, attempts),
+        None => RunOutput::of_one_run(&settings.output)?,
+    };
     if let Some(alerts) = resume_alerts(run, checkpoint.as_ref(), report)? {
         output = output.with_alerts(alerts);
         processor.detection.clone_from(&run.context.detection);
@@ -383,6 +389,19 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
         None => Ok(()),
         Some(_) if is_locked(&path) => Err(UnexpectedFile::LockedByOtherRun.at(&path).into()),
         Some((other, _)) => Err(RunError::Unfinished { path, other: other.clone() }),
+    }
+}
+
+/// Refuses to go on in lines while events of earlier pulls wait for Parquet: nobody would make it.
+fn refuse_waiting(
+    settings: &SourceSettings,
+    last_file: Option<&OutputFileState>,
+) -> Result<(), RunError> {
+    match last_file.and_then(left_waiting) {
+        Some(path) if settings.output.encoding == Encoding::JsonLines => {
+            Err(RunError::WaitingLines(path))
+        }
+        _ => Ok(()),
     }
 }
 

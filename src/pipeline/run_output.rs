@@ -16,7 +16,7 @@ use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::alert_output::AlertOutput;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;
-use crate::pipeline::table_sink::events_sink;
+use crate::pipeline::table_sink::{events_sink, one_run_sink};
 use crate::sink::location::path_at;
 use crate::sink::{self, LineSink, SinkError};
 use crate::state::checkpoint::{DetectionCheckpoint, ExportProgress};
@@ -50,6 +50,14 @@ impl RunOutput {
         attempts: Option<AttemptFile>,
     ) -> RunOutput {
         RunOutput { events: events_sink(settings, last_file), attempts, alerts: None }
+    }
+
+    /// The output of a run that no checkpoint continues.
+    ///
+    /// # Errors
+    /// Its name is taken.
+    pub fn of_one_run(settings: &OutputSettings) -> Result<RunOutput, SinkError> {
+        Ok(RunOutput { events: one_run_sink(settings)?, attempts: None, alerts: None })
     }
 
     /// The same, whose events are judged.

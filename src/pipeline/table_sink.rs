@@ -25,6 +25,17 @@ pub fn events_sink(
     Box::new(TableSink::new(style, file))
 }
 
+/// The sink of a run that no checkpoint continues.
+///
+/// # Errors
+/// Its name is taken.
+pub fn one_run_sink(settings: &OutputSettings) -> Result<Box<dyn LineSink>, SinkError> {
+    match settings.table {
+        Some(_) => Ok(events_sink(settings, None)),
+        None => sink::of_one_run(settings),
+    }
+}
+
 /// Takes lines of normalized events.
 struct TableSink {
     /// Where the lines go as well.

@@ -16,6 +16,7 @@
 //!     page_changes  errors and values that a behaviour puts into a finished page
 //!   delivery    writes a reply to the connection: whole, slow, cut, endless
 //! data        composes the events: people at work for a month, and one incident
+//! object_server  another server: of objects, as S3 keeps them
 //! control     the handle with which a test scripts all of this while it runs
 //! ```
 //!
@@ -36,6 +37,7 @@ mod exchange;
 mod fault;
 mod jira;
 mod json_text;
+pub mod object_server;
 mod org;
 mod page_changes;
 mod quirk;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::saved::lines::PARQUET_UNREAD;
+
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 
@@ -14,6 +16,8 @@ pub struct FoundFiles {
     pub files: Vec<PathBuf>,
     /// What cannot be read: folders, and what is called like a file with events and is none.
     pub unreadable: Vec<(PathBuf, io::Error)>,
+    /// Whether one of these is a Parquet file, and there may be others.
+    has_parquet: bool,
 }
 
 /// The file that `folder` is, or the files in it and its subfolders that hold events by their
@@ -63,6 +67,12 @@ fn search(folder: &Path, depth: usize, found: &mut FoundFiles) {
         };
         if is_folder {
             search(&path, depth + 1, found);
+        } else if path.extension().is_some_and(|ending| ending == "parquet") {
+            // One stands for all of them: there may be thousands.
+            if !std::mem::replace(&mut found.has_parquet, true) {
+                let error = io::Error::new(io::ErrorKind::Unsupported, PARQUET_UNREAD);
+                found.unreadable.push((path, error));
+            }
         } else if holds_events(&path) {
             match fs::metadata(&path) {
                 Ok(facts) if facts.is_file() => found.files.push(path),

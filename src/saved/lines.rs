@@ -18,6 +18,12 @@ const CHUNK_SIZE: usize = 64 * 1024;
 /// The longest line. A page of records, which may be one large record, has the same limit.
 const MAX_LINE: usize = 64 * 1024 * 1024;
 
+/// What a Parquet file begins with.
+const PARQUET_MAGIC: &[u8; MAGIC_LENGTH] = b"PAR1";
+
+/// Why a Parquet file is not read.
+pub const PARQUET_UNREAD: &str = "it is Parquet, which engines such as DuckDB read";
+
 /// What some programs write at the beginning of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -117,6 +123,9 @@ pub fn open(input: &EventInput) -> io::Result<Box<dyn Read>> {
         EventInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
     };
     let first = first_bytes(&mut file)?;
+    if first == PARQUET_MAGIC {
+        return Err(io::Error::other(PARQUET_UNREAD));
+    }
     let packing = detect_compression(&first);
     unpack(packing, Read::chain(Cursor::new(first), file))
 }

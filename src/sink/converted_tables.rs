@@ -8,12 +8,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use crate::columnar::TableSet;
+use crate::config::output::{EVENT_DAY, SOURCE};
 use crate::config::settings::OutputSettings;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
-use crate::sink::line_sink::{LineSink, SinkError, failed};
+use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, failed};
 use crate::sink::location::expand;
-use crate::sink::pending_file::{PendingFile, PendingFiles};
+use crate::sink::pending_file::{PendingFile, PendingFiles, TargetState, inspect_target};
 
 /// Blocks of lines that wait for the thread at most.
 const MAX_BLOCKS: usize = 4;
@@ -21,7 +22,8 @@ const MAX_BLOCKS: usize = 4;
 /// The Parquet files of a conversion.
 pub struct ConvertedTables {
     /// Where blocks of lines go, and `None` at the end: without it the conversion was given up.
-    blocks: SyncSender<Option<Vec<u8>>>,
+    blocks: Option<SyncSender<Option<Vec<u8>>>>,
+    files: PendingFiles,
     writer: Option<JoinHandle<Result<(), SinkError>>>,
     template: PathBuf,
 }
@@ -31,15 +33,23 @@ impl ConvertedTables {
     /// `{event_day}`. They are added to `files`.
     ///
     /// # Errors
-    /// No thread can be had.
+    /// The name is taken, or no thread can be had.
     pub fn create(
         settings: &OutputSettings,
         now: Timestamp,
         files: &PendingFiles,
     ) -> Result<ConvertedTables, SinkError> {
-        let template = settings.with_suffix(expand(settings.file_template(), now));
+        let named = expand(settings.file_template(), now);
+        if inspect_target(Path::new(&named)).is_ok_and(|found| found == TargetState::Special) {
+            return Err(UnexpectedFile::AlreadyExists.at(Path::new(&named)));
+        }
+        let template = settings.with_suffix(named);
+        if !template.contains(SOURCE) && !template.contains(EVENT_DAY) {
+            // Known now, and not after an hour.
+            inspect_target(Path::new(&template))?;
+        }
         let (blocks, received) = sync_channel(MAX_BLOCKS);
-        let tables = TableFiles {
+        let tables = ConvertedFiles {
             settings: settings.clone(),
             template: template.clone(),
             files: files.clone(),
@@ -48,7 +58,12 @@ impl ConvertedTables {
         let template = PathBuf::from(template);
         let writer = thread::Builder::new().name("parquet".to_owned()).spawn(work);
         let writer = writer.map_err(|error| failed("begin", &template, error))?;
-        Ok(ConvertedTables { blocks, writer: Some(writer), template })
+        Ok(ConvertedTables {
+            blocks: Some(blocks),
+            files: files.clone(),
+            writer: Some(writer),
+            template,
+        })
     }
 
     /// What became of the thread.
@@ -61,10 +76,10 @@ impl ConvertedTables {
     }
 
     fn send(&mut self, block: Option<Vec<u8>>) -> Result<(), SinkError> {
-        match self.blocks.send(block) {
-            Ok(()) => Ok(()),
+        match self.blocks.as_ref().map(|blocks| blocks.send(block)) {
+            Some(Ok(())) => Ok(()),
             // It ended before its time.
-            Err(_) => self.join(),
+            _ => self.join(),
         }
     }
 }
@@ -83,16 +98,32 @@ impl LineSink for ConvertedTables {
         self.send(None)?;
         self.join().map(|()| Vec::new())
     }
+
+    fn publish(&mut self) -> Result<(), SinkError> {
+        match self.writer {
+            None => self.files.publish(),
+            // Not before the end.
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Drop for ConvertedTables {
+    /// Ends the thread, so that the files of a conversion that was given up are removed.
+    fn drop(&mut self) {
+        self.blocks = None;
+        let _ = self.join();
+    }
 }
 
 /// The files, and what they are to be.
-struct TableFiles {
+struct ConvertedFiles {
     settings: OutputSettings,
     template: String,
     files: PendingFiles,
 }
 
-impl TableFiles {
+impl ConvertedFiles {
     fn write(self, blocks: &Receiver<Option<Vec<u8>>>) -> Result<(), SinkError> {
         let tables = TableSet::new(self.settings.format, self.template.clone());
         let written = tables.and_then(|mut tables| {

@@ -158,6 +158,7 @@ pub enum SinkError {
 
 /// What is wrong with an output file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "some are Parquet's"))]
 pub enum UnexpectedFile {
     /// Another run writes it.
     LockedByOtherRun,
@@ -167,6 +168,10 @@ pub enum UnexpectedFile {
     CompressionMismatch,
     /// The file that would be written is there already.
     AlreadyExists,
+    /// A Parquet file that is to be published has the name of one that is there.
+    NameTaken,
+    /// The folder in which lines wait is a link.
+    LinkedFolder,
     /// It was removed while lines were written to it.
     RemovedWhileOpen,
     /// What was committed to it is no longer in it.
@@ -201,6 +206,15 @@ impl UnexpectedFile {
                 "exists already",
                 "move it away, or write to another file: nothing is converted over a file that \
                  holds something",
+            ),
+            UnexpectedFile::NameTaken => (
+                "exists already, and is none that was made of these events",
+                "move it away, and run it again: the events wait, and nothing of them is lost",
+            ),
+            UnexpectedFile::LinkedFolder => (
+                "lies in a folder that is a link",
+                "replace the link `_atlaudit` by a folder, with the files that are in it: what \
+                 waits there must be in the file system of the output",
             ),
             UnexpectedFile::RemovedWhileOpen => (
                 "was removed while lines were written to it",

@@ -1,16 +1,12 @@
 //! Files on their way to their names, so that no half of one is ever taken for all of it.
 
-#[cfg(feature = "parquet")]
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempPath;
 
-#[cfg(feature = "parquet")]
-use crate::files::ignore_missing;
 use crate::files::{create_private_folder, folder_of, sync_folder};
 use crate::sink::line_sink::{SinkError, UnexpectedFile, failed};
 
@@ -26,29 +22,44 @@ pub struct PendingFile {
 /// The files that a conversion has begun. All get their names at its end, or none: they can be
 /// removed also while the thread that writes them hangs.
 #[derive(Debug, Clone, Default)]
-pub struct PendingFiles(Arc<Mutex<Vec<PendingFile>>>);
+pub struct PendingFiles(Arc<Mutex<PendingList>>);
+
+#[derive(Debug, Default)]
+struct PendingList {
+    files: Vec<PendingFile>,
+    /// Whether they were removed, so that no more may come.
+    is_closed: bool,
+}
 
 impl PendingFiles {
     /// Adds one.
     pub fn add(&self, file: PendingFile) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+        let mut list = self.lock();
+        if !list.is_closed {
+            list.files.push(file);
+        }
     }
 
-    /// Gives all of them their names. To be called when they are whole and on the disk.
+    /// Gives all of them their names. To be called when they are whole and on the disk. Where a
+    /// name is taken, none gets its name.
     ///
     /// # Errors
     /// A name was taken meanwhile, or the system refuses.
     pub fn publish(&self) -> Result<(), SinkError> {
-        self.take().into_iter().try_for_each(PendingFile::publish)
+        let files = std::mem::take(&mut self.lock().files);
+        files.iter().try_for_each(|file| inspect_target(&file.path).map(|_| ()))?;
+        files.into_iter().try_for_each(PendingFile::publish)
     }
 
     /// Removes all of them.
     pub fn discard(&self) {
-        drop(self.take());
+        let mut list = self.lock();
+        list.is_closed = true;
+        list.files.clear();
     }
 
-    fn take(&self) -> Vec<PendingFile> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn lock(&self) -> MutexGuard<'_, PendingList> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,47 +81,6 @@ impl PendingFile {
         let (file, temporary) =
             created.map_err(|error| failed("create", path, error))?.into_parts();
         Ok((file, PendingFile { temporary, path: path.to_owned(), replaces_empty }))
-    }
-
-    /// The same where a dead run may have done all of this before.
-    ///
-    /// # Errors
-    /// It cannot be created.
-    #[cfg(feature = "parquet")]
-    pub fn create_again(path: &Path) -> Result<(File, PendingFile), SinkError> {
-        let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(".part");
-        // The name is fixed, so that dead runs leave one file together.
-        let created = create_private_folder(folder_of(path))
-            .and_then(|()| ignore_missing(fs::remove_file(path.with_file_name(&name))))
-            .and_then(|()| {
-                let mut builder = tempfile::Builder::new();
-                builder.prefix(&name).rand_bytes(0).tempfile_in(folder_of(path))
-            });
-        let (file, temporary) =
-            created.map_err(|error| failed("create", path, error))?.into_parts();
-        Ok((file, PendingFile { temporary, path: path.to_owned(), replaces_empty: false }))
-    }
-
-    /// The name that it is to have.
-    #[cfg(feature = "parquet")]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Gives the file its name, unless the same file has it already.
-    ///
-    /// # Errors
-    /// Another file has the name, or the system refuses.
-    #[cfg(feature = "parquet")]
-    pub fn publish_again(self) -> Result<(), SinkError> {
-        let read = |path: &Path| fs::read(path).map_err(|error| failed("read", path, error));
-        let is_named = self.path.exists();
-        match is_named && read(&self.path)? == read(&self.temporary)? {
-            true => Ok(()),
-            false => self.publish(),
-        }
     }
 
     /// Gives the file its name, durably. To be called when all of it is on the disk.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
-use crate::config::settings::{Encoding, OutputPath, OutputSettings, Rotation};
+use crate::config::settings::{Encoding, OutputPath, OutputSettings, Rotation, fixed_folder};
 use crate::files::{folder_of, if_exists};
 use crate::model::time::Timestamp;
 use crate::sink::line_sink::{LineSink as _, SinkError, UnexpectedFile, failed};
@@ -50,7 +50,8 @@ pub fn check_writable(
         OutputPath::File(template) => template,
     };
     if settings.encoding == Encoding::Parquet {
-        // Lines wait in a file; the folders of the others are in the same one.
+        // Lines wait in a file; the folders of the others are created beside that one's.
+        check_folder_writable(Path::new(fixed_folder(template)))?;
         let location = settings.with_suffix(template.clone());
         let output = check_writable(&settings.line_output(), now)?;
         return Ok(WritableOutput { location, note: None, ..output });

@@ -1,29 +1,31 @@
-//! Writes the events of pulls to Parquet files, each whole or not at all.
+//! Writes the events of pulls to Parquet files.
 //!
 //! Lines are committed as to any other file. They wait in one in the folder `_atlaudit` until
-//! Parquet files are made of them, after their commit. The names of these follow from the name of
-//! the file that waited, so that what a run that dies leaves undone is done by the next one, to the
-//! same files.
+//! Parquet files are made of them, after their commit ([`TablePublication`]). What a run that dies
+//! leaves undone is done by the next one.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
 
-use crate::columnar::TableSet;
-use crate::config::settings::{OutputSettings, Rotation};
-use crate::crash::{self, CrashPoint};
-use crate::files::{folder_of, if_exists, ignore_missing, sync_folder};
+use clap::ValueEnum as _;
+
+use crate::config::settings::{OutputFormat, OutputSettings, Rotation};
+use crate::files::{folder_of, if_exists};
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::is_waiting;
-use crate::sink::line_sink::{LineSink, SinkError, WrittenFiles, failed};
-use crate::sink::location::{expand, finished_files, finished_path, finished_time, path_at};
+use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, WrittenFiles, failed};
+use crate::sink::location::{finished_time, lock, path_at};
 use crate::sink::output_file::FileSink;
-use crate::sink::pending_file::PendingFile;
+use crate::sink::publication::TablePublication;
+use crate::sink::waiting_lines::{is_waiting, left_of};
 
 /// Bytes of lines of which Parquet files are made before anything else says so. To sort them takes
 /// as much of the disk again, for a while.
 const MAX_PENDING_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Lines that nobody has touched for so long belong to no output that is still configured.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// The Parquet files of a source's pulls.
 pub struct PulledTables {
@@ -34,9 +36,9 @@ pub struct PulledTables {
     waiting: FileSink,
     has_caught_up: bool,
     is_last: bool,
-    /// Files that waited and of which Parquet files were made, until no checkpoint says that one of
-    /// them is open: a run that then died would be taken for one whose file was lost.
-    done: Vec<PathBuf>,
+    /// What is published, until no checkpoint says that its lines are in an open file: a run that
+    /// then died would be taken for one whose file was lost.
+    published: Vec<TablePublication>,
     written: WrittenFiles,
 }
 
@@ -49,74 +51,63 @@ impl PulledTables {
             last_file,
             has_caught_up: false,
             is_last: false,
-            done: Vec::new(),
+            published: Vec::new(),
             written: WrittenFiles::default(),
         }
     }
 
-    /// Makes files of what earlier runs left undone: those that died on the way, and those that had
-    /// another template.
+    /// Publishes what earlier runs left: those that died on the way, and those that had another
+    /// template or format.
     fn catch_up(&mut self) -> Result<(), SinkError> {
         let lines = self.settings.line_output();
         let own = path_at(lines.file_template(), lines.compression, chrono::Utc::now())?;
+        if !is_waiting(&own) {
+            // By its real name it is another folder, maybe of another file system.
+            return Err(UnexpectedFile::LinkedFolder.at(Path::new(lines.file_template())));
+        }
         let earlier = self.last_file.as_ref().map(|last| last.path.clone());
         let earlier = earlier.filter(|path| is_waiting(path) && *path != own);
         for path in earlier.iter().chain([&own]) {
-            let left = if_exists(finished_files(path));
-            for (_, left) in left.map_err(|error| failed("find", path, error))?.unwrap_or_default()
-            {
-                self.make_tables(&left)?;
-                remove(&left)?;
+            for left in left_of(path)? {
+                self.publish_lines(&left)?;
+                TablePublication::of_lines(&left).finish()?;
             }
         }
         // It has no finished name, and nothing will be appended to it any more.
         if let Some(left) = earlier.filter(|path| path.exists()) {
-            self.make_tables(&left)?;
-            remove(&left)?;
+            self.publish_lines(&left)?;
+            TablePublication::of_lines(&left).finish()?;
         }
+        warn_of_forgotten(&own);
         self.has_caught_up = true;
         Ok(())
     }
 
-    /// Makes Parquet files of the lines at `path`, where they are not there yet.
-    fn make_tables(&mut self, path: &Path) -> Result<(), SinkError> {
+    /// Makes Parquet files of the lines at `path`, unless another run does so.
+    fn publish_lines(&mut self, path: &Path) -> Result<(), SinkError> {
         let read = |error| failed("read", path, error);
-        let file = File::open(path).map_err(read)?;
+        let Some(file) = if_exists(File::open(path)).map_err(read)? else {
+            return TablePublication::of_lines(path).resume();
+        };
+        lock(&file, path)?;
+        if !path.exists() {
+            // Another run published it meanwhile.
+            return Ok(());
+        }
         let changed = file.metadata().and_then(|facts| facts.modified()).map_err(read)?;
         let stamp = finished_time(path).unwrap_or_else(|| changed.into());
-        let template = self.settings.with_suffix(expand(self.settings.file_template(), stamp));
-        let tables = TableSet::new(self.settings.format, template).and_then(|mut tables| {
-            let (mut lines, mut line) = (BufReader::new(file), Vec::new());
-            while lines.read_until(b'\n', &mut line)? > 0 {
-                tables.push(line.strip_suffix(b"\n").unwrap_or(&line))?;
-                line.clear();
-            }
-            Ok(tables)
-        });
-        let mut named = Vec::new();
-        let create = |to: &str| {
-            let to = finished_path(to.as_ref(), stamp);
-            let (file, pending) = PendingFile::create_again(&to).map_err(io::Error::other)?;
-            file.set_permissions(Permissions::from_mode(self.settings.mode))?;
-            named.push(pending);
-            Ok(BufWriter::new(file))
-        };
-        let close = |mut file: BufWriter<File>| {
-            file.flush()?;
-            file.get_ref().sync_all()
-        };
-        let written = tables.and_then(|tables| tables.write_files(create, close));
-        written.map_err(|error| {
-            let other = |error| failed("make Parquet of", path, error);
-            error.downcast::<SinkError>().unwrap_or_else(other)
-        })?;
-        crash::point(CrashPoint::TablesWritten);
-        for file in named {
-            self.written.add(file.path());
-            file.publish_again()?;
-            crash::point(CrashPoint::TableNamed);
+        let format = format_in(path).unwrap_or(self.settings.format);
+        let settings = OutputSettings { format, ..self.settings.clone() };
+        let written = &mut self.written;
+        TablePublication::of_lines(path).publish(&settings, stamp, |path| written.add(path))
+    }
+
+    /// When files are made, besides at the end of a run.
+    fn rotation(&self) -> Rotation {
+        match self.settings.rotation {
+            Rotation::Never => Rotation::Size(MAX_PENDING_BYTES),
+            rotation => rotation,
         }
-        Ok(())
     }
 }
 
@@ -142,7 +133,7 @@ impl LineSink for PulledTables {
     }
 
     fn publish(&mut self) -> Result<(), SinkError> {
-        self.done.drain(..).try_for_each(|path| remove(&path))?;
+        self.published.drain(..).try_for_each(|done| done.finish())?;
         if self.is_last {
             self.waiting.remove_if_empty()?;
         }
@@ -153,11 +144,12 @@ impl LineSink for PulledTables {
         let Some(path) = self.waiting.finish_file()? else {
             return Ok(());
         };
-        self.make_tables(&path)?;
+        self.publish_lines(&path)?;
+        let done = TablePublication::of_lines(&path);
         match self.is_last {
-            true => remove(&path),
+            true => done.finish(),
             false => {
-                self.done.push(path);
+                self.published.push(done);
                 Ok(())
             }
         }
@@ -179,20 +171,27 @@ impl LineSink for PulledTables {
     }
 }
 
-impl PulledTables {
-    /// When files are made, besides at the end of a run.
-    fn rotation(&self) -> Rotation {
-        match self.settings.rotation {
-            Rotation::Never => Rotation::Size(MAX_PENDING_BYTES),
-            rotation => rotation,
-        }
-    }
+/// The format of lines that wait, as their file's name says.
+fn format_in(path: &Path) -> Option<OutputFormat> {
+    let stem = Path::new(path.file_stem()?);
+    OutputFormat::from_str(stem.extension()?.to_str()?, false).ok()
 }
 
-fn remove(path: &Path) -> Result<(), SinkError> {
-    let removed = ignore_missing(fs::remove_file(path)).and_then(|()| {
-        crash::point(CrashPoint::WaitingRemoved);
-        sync_folder(folder_of(path))
-    });
-    removed.map_err(|error| failed("remove", path, error))
+/// Warns of lines in the folder of `own` that no run has touched for days.
+fn warn_of_forgotten(own: &Path) {
+    let is_forgotten = |path: &Path| {
+        let is_lines = path.extension() == Some(OsStr::new("jsonl")) && path != own;
+        let age = || fs::metadata(path).and_then(|facts| facts.modified()).ok()?.elapsed().ok();
+        is_lines && age().is_some_and(|age| age > FORGOTTEN_AFTER)
+    };
+    for entry in fs::read_dir(folder_of(own)).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if is_forgotten(&path) {
+            tracing::warn!(
+                path = %path.display(),
+                "events wait here for two days and more, and no Parquet files are made of them: \
+                 their source or output has another name now; `atlaudit convert` makes them"
+            );
+        }
+    }
 }

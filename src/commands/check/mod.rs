@@ -2,6 +2,8 @@
 
 mod api_check;
 mod check_report;
+#[cfg(feature = "object-store")]
+pub mod object_store_check;
 mod workspace_check;
 
 use std::path::Path;

@@ -1,0 +1,278 @@
+//! The calls: read an object, create one, replace one that is known.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
+use tokio::time::{Instant, sleep};
+
+use super::object_error::ObjectError;
+use super::store_connection;
+use crate::config::settings::ObjectStoreSettings;
+
+/// The pause before the first repetition; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// A version of an object, by which it is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectVersion(UpdateVersion);
+
+/// An object that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its content.
+    pub bytes: Bytes,
+    /// Its version.
+    pub version: ObjectVersion,
+}
+
+/// What became of creating an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateOutcome {
+    /// It is there, with the content that it should have: created now, or by an earlier attempt.
+    Created,
+    /// Another object has its name.
+    OtherExists,
+}
+
+/// What became of replacing an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwapOutcome {
+    /// It has the new content.
+    Swapped(ObjectVersion),
+    /// Somebody else replaced it first.
+    Lost,
+}
+
+/// The objects of a store below a prefix.
+#[derive(Clone)]
+pub struct ObjectClient {
+    store: Arc<dyn ObjectStore>,
+    /// The store and the prefix, as the user wrote them, with a slash at the end.
+    place: String,
+    prefix: String,
+    retry_for: Duration,
+}
+
+impl fmt::Debug for ObjectClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectClient({})", self.place)
+    }
+}
+
+/// What a failed call means.
+enum CallFailure {
+    /// The object is not there.
+    Missing,
+    /// It may have been carried out or not, and another attempt may help.
+    Unclear(Error),
+    /// No attempt helps.
+    Final(ObjectError),
+}
+
+impl ObjectClient {
+    /// Connects to a store.
+    ///
+    /// # Errors
+    /// The settings do not describe one.
+    pub fn connect(settings: &ObjectStoreSettings) -> Result<ObjectClient, ObjectError> {
+        let prefix = settings.url.path().trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(ObjectClient {
+            store: store_connection::connect(settings)?,
+            place: format!("{}/", settings.url.as_str().trim_end_matches('/')),
+            prefix,
+            retry_for: settings.connection.retry_for,
+        })
+    }
+
+    /// The store and the prefix.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Reads an object; nothing where there is none.
+    ///
+    /// # Errors
+    /// The store refuses it, or does not answer.
+    pub async fn read(&self, key: &str) -> Result<Option<StoredObject>, ObjectError> {
+        let mut attempts = CallAttempts::new(self.retry_for);
+        loop {
+            match self.try_read(key).await {
+                Ok(found) => return Ok(Some(found)),
+                Err(CallFailure::Missing) => return Ok(None),
+                Err(CallFailure::Final(error)) => return Err(error),
+                Err(CallFailure::Unclear(source)) => {
+                    attempts
+                        .pause()
+                        .await
+                        .map_err(|()| self.failed(GET, key, &attempts, source))?;
+                }
+            }
+        }
+    }
+
+    /// Creates an object that must not be there yet. An earlier run may have created it: the same
+    /// content counts as created.
+    ///
+    /// # Errors
+    /// The store refuses it, or does not answer.
+    pub async fn create(&self, key: &str, bytes: &Bytes) -> Result<CreateOutcome, ObjectError> {
+        let mut attempts = CallAttempts::new(self.retry_for);
+        loop {
+            let source = match self.try_put(key, bytes, PutMode::Create).await {
+                Ok(_) => return Ok(CreateOutcome::Created),
+                Err(CallFailure::Final(error)) => return Err(error),
+                Err(CallFailure::Missing) => None,
+                Err(CallFailure::Unclear(source)) => Some(source),
+            };
+            // What it says is not to be believed: what is there is.
+            match self.read(key).await? {
+                Some(found) if found.bytes == *bytes => return Ok(CreateOutcome::Created),
+                Some(_) => return Ok(CreateOutcome::OtherExists),
+                None => self.pause_or_fail(&mut attempts, key, source).await?,
+            }
+        }
+    }
+
+    /// Replaces the object of this version. No two contents that are ever put may be the same, for
+    /// a content is how one's own write is recognized.
+    ///
+    /// # Errors
+    /// The store refuses it, or does not answer.
+    pub async fn swap(
+        &self,
+        key: &str,
+        bytes: &Bytes,
+        known: &ObjectVersion,
+    ) -> Result<SwapOutcome, ObjectError> {
+        let mut attempts = CallAttempts::new(self.retry_for);
+        loop {
+            let source = match self.try_put(key, bytes, PutMode::Update(known.0.clone())).await {
+                Ok(version) => return Ok(SwapOutcome::Swapped(version)),
+                Err(CallFailure::Final(error)) => return Err(error),
+                Err(CallFailure::Missing) => None,
+                Err(CallFailure::Unclear(source)) => Some(source),
+            };
+            match self.read(key).await? {
+                Some(found) if found.bytes == *bytes => {
+                    return Ok(SwapOutcome::Swapped(found.version));
+                }
+                Some(found) if found.version.0.e_tag == known.0.e_tag => {
+                    self.pause_or_fail(&mut attempts, key, source).await?;
+                }
+                Some(_) | None => return Ok(SwapOutcome::Lost),
+            }
+        }
+    }
+
+    async fn try_read(&self, key: &str) -> Result<StoredObject, CallFailure> {
+        let path = self.path(key);
+        let read = async {
+            let found = self.store.get(&path).await?;
+            let version = UpdateVersion {
+                e_tag: found.meta.e_tag.clone(),
+                version: found.meta.version.clone(),
+            };
+            Ok(StoredObject { bytes: found.bytes().await?, version: ObjectVersion(version) })
+        };
+        read.await.map_err(|error| self.meaning_of(GET, key, error))
+    }
+
+    async fn try_put(
+        &self,
+        key: &str,
+        bytes: &Bytes,
+        mode: PutMode,
+    ) -> Result<ObjectVersion, CallFailure> {
+        let put = self.store.put_opts(&self.path(key), bytes.clone().into(), mode.into()).await;
+        match put {
+            Ok(put) => Ok(ObjectVersion(put.into())),
+            Err(error) => Err(self.meaning_of(PUT, key, error)),
+        }
+    }
+
+    /// What a failure means for the caller.
+    fn meaning_of(&self, call: &'static str, key: &str, error: Error) -> CallFailure {
+        let place = format!("{}{key}", self.place);
+        match error {
+            Error::NotFound { .. } if causes_of(&error).contains("NoSuchBucket") => {
+                CallFailure::Final(ObjectError::NoBucket { place, source: error })
+            }
+            Error::NotFound { .. } => CallFailure::Missing,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                CallFailure::Final(ObjectError::Denied { call, place, source: error })
+            }
+            error => CallFailure::Unclear(error),
+        }
+    }
+
+    async fn pause_or_fail(
+        &self,
+        attempts: &mut CallAttempts,
+        key: &str,
+        source: Option<Error>,
+    ) -> Result<(), ObjectError> {
+        let unknown = || Error::Generic { store: "S3", source: "it does not stay there".into() };
+        let failed = attempts.pause().await;
+        failed.map_err(|()| self.failed(PUT, key, attempts, source.unwrap_or_else(unknown)))
+    }
+
+    fn failed(
+        &self,
+        call: &'static str,
+        key: &str,
+        attempts: &CallAttempts,
+        source: Error,
+    ) -> ObjectError {
+        let place = format!("{}{key}", self.place);
+        ObjectError::Failed { call, place, attempts: attempts.count, source }
+    }
+
+    fn path(&self, key: &str) -> Path {
+        Path::from(format!("{}{key}", self.prefix))
+    }
+}
+
+/// The calls by the names that policies have for them.
+const GET: &str = "GetObject";
+const PUT: &str = "PutObject";
+
+fn causes_of(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
+
+/// Counts attempts, and pauses between them.
+struct CallAttempts {
+    count: u32,
+    pause: Duration,
+    until: Instant,
+}
+
+impl CallAttempts {
+    fn new(retry_for: Duration) -> CallAttempts {
+        CallAttempts { count: 1, pause: FIRST_PAUSE, until: Instant::now() + retry_for }
+    }
+
+    /// Waits before the next attempt; an error where its time is over.
+    async fn pause(&mut self) -> Result<(), ()> {
+        if Instant::now() + self.pause > self.until {
+            return Err(());
+        }
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(MAX_PAUSE);
+        self.count += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! A server of objects on loopback: the part of S3 that atlaudit uses, with faults on demand.
+//!
+//! It knows GET and PUT with `If-Match` and `If-None-Match`, and checks that a request is signed
+//! with a known key, but not the signature. Its ETag is a hash of the content, so that the same
+//! bytes have the same one again, as in S3.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Response;
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+
+use super::connection::{ConnectionHandle, SeverableListener};
+
+/// The one bucket there is.
+pub const BUCKET: &str = "audit-lake";
+/// The key that requests are signed with.
+pub const ACCESS_KEY: &str = "AKIDSANDBOX";
+
+/// Bytes of an object at most.
+const LARGEST_OBJECT: usize = 64 * 1024 * 1024;
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectFault {
+    /// Nothing.
+    Pass,
+    /// This status with this code of S3; nothing is done.
+    Refuse(u16, &'static str),
+    /// The request is carried out, and answered with this status and code.
+    DoneThen(u16, &'static str),
+    /// The request is carried out, and the connection closed instead of an answer.
+    DoneThenClose,
+    /// The connection is closed; nothing is done.
+    Close,
+    /// The answer comes so much later.
+    Slow(Duration),
+    /// 307 to this location.
+    Redirect(String),
+}
+
+/// A request that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRequest {
+    /// GET, PUT, ...
+    pub method: String,
+    /// The key in the bucket.
+    pub key: String,
+    /// The status that it was answered with; 0 where it was not answered.
+    pub status: u16,
+}
+
+#[derive(Debug, Default)]
+struct ObjectBucket {
+    objects: HashMap<String, Bytes>,
+    faults: VecDeque<ObjectFault>,
+    requests: Vec<ObjectRequest>,
+    ignores_conditions: bool,
+    readable: Option<String>,
+}
+
+/// A running server. Dropping it does not stop it: it lives as long as its runtime.
+#[derive(Debug, Clone)]
+pub struct ObjectServer {
+    shared: Arc<Mutex<ObjectBucket>>,
+    url: String,
+}
+
+impl ObjectServer {
+    /// Binds 127.0.0.1 and starts to serve an empty bucket on the current tokio runtime.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn start() -> io::Result<ObjectServer> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let server = ObjectServer { shared: Arc::default(), url };
+        let service = Router::new()
+            .fallback(handle)
+            .with_state(server.clone())
+            .into_make_service_with_connect_info::<ConnectionHandle>();
+        tokio::spawn(async move { axum::serve(SeverableListener(listener), service).await });
+        Ok(server)
+    }
+
+    /// `http://127.0.0.1:PORT`, the endpoint.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Lets these things go wrong with the next requests, one each.
+    pub fn fail_next(&self, faults: impl IntoIterator<Item = ObjectFault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// Whether the server takes every condition for fulfilled, as some do.
+    pub fn ignore_conditions(&self, ignores: bool) {
+        self.lock().ignores_conditions = ignores;
+    }
+
+    /// The key's policy allows reading and writing only below this prefix.
+    pub fn allow_only(&self, prefix: &str) {
+        self.lock().readable = Some(prefix.to_owned());
+    }
+
+    /// The object at a key.
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
+        self.lock().objects.get(key).map(|bytes| bytes.to_vec())
+    }
+
+    /// Puts an object, as somebody else would.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        self.lock().objects.insert(key.to_owned(), Bytes::copy_from_slice(bytes));
+    }
+
+    /// The keys that there are, sorted.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.lock().objects.keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
+    /// The requests that came so far.
+    pub fn requests(&self) -> Vec<ObjectRequest> {
+        self.lock().requests.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ObjectBucket> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn handle(
+    State(server): State<ObjectServer>,
+    ConnectInfo(line): ConnectInfo<ConnectionHandle>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().trim_start_matches('/').to_owned();
+    let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+    let body = to_bytes(body, LARGEST_OBJECT).await;
+    let (fault, mut answer) = {
+        let mut objects = server.lock();
+        let fault = objects.faults.pop_front().unwrap_or(ObjectFault::Pass);
+        let answer = match (&fault, body) {
+            (ObjectFault::Close, _) => ObjectAnswer::error(0, ""),
+            (ObjectFault::Refuse(status, code), _) => ObjectAnswer::error(*status, code),
+            (ObjectFault::Redirect(to), _) => ObjectAnswer {
+                location: Some(to.clone()),
+                ..ObjectAnswer::error(307, "TemporaryRedirect")
+            },
+            (_, Err(_)) => ObjectAnswer::error(400, "IncompleteBody"),
+            (_, Ok(body)) => objects.answer(&parts.method, &parts.headers, bucket, key, body),
+        };
+        let answer = match &fault {
+            ObjectFault::DoneThen(status, code) => ObjectAnswer::error(*status, code),
+            ObjectFault::DoneThenClose => ObjectAnswer::error(0, ""),
+            _ => answer,
+        };
+        objects.requests.push(ObjectRequest {
+            method: parts.method.to_string(),
+            key: key.to_owned(),
+            status: answer.status,
+        });
+        (fault, answer)
+    };
+    if let ObjectFault::Slow(pause) = fault {
+        tokio::time::sleep(pause).await;
+    }
+    if answer.status == 0 {
+        line.close();
+        answer.status = 500;
+    }
+    answer.into_response()
+}
+
+struct ObjectAnswer {
+    status: u16,
+    etag: Option<String>,
+    location: Option<String>,
+    body: Bytes,
+}
+
+impl ObjectAnswer {
+    fn error(status: u16, code: &str) -> ObjectAnswer {
+        let body = format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>");
+        ObjectAnswer { status, etag: None, location: None, body: body.into() }
+    }
+
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::IM_A_TEAPOT);
+        let mut response = Response::builder()
+            .status(status)
+            .header(header::LAST_MODIFIED, "Fri, 20 Nov 2026 09:30:00 GMT");
+        for (name, value) in [(header::ETAG, self.etag), (header::LOCATION, self.location)] {
+            if let Some(value) = value {
+                response = response.header(name, value);
+            }
+        }
+        response.body(Body::from(self.body)).unwrap_or_default()
+    }
+}
+
+impl ObjectBucket {
+    fn answer(
+        &mut self,
+        method: &Method,
+        headers: &HeaderMap,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+    ) -> ObjectAnswer {
+        let text = |name: header::HeaderName| {
+            headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        };
+        if !text(header::AUTHORIZATION).contains(&format!("Credential={ACCESS_KEY}/")) {
+            return ObjectAnswer::error(403, "InvalidAccessKeyId");
+        }
+        if bucket != BUCKET {
+            return ObjectAnswer::error(404, "NoSuchBucket");
+        }
+        if self.readable.as_ref().is_some_and(|prefix| !key.starts_with(prefix)) {
+            return ObjectAnswer::error(403, "AccessDenied");
+        }
+        let found = self.objects.get(key);
+        match *method {
+            Method::GET => match found {
+                Some(body) => ObjectAnswer {
+                    status: 200,
+                    etag: Some(etag(body)),
+                    location: None,
+                    body: body.clone(),
+                },
+                None => ObjectAnswer::error(404, "NoSuchKey"),
+            },
+            Method::PUT => {
+                let (wanted, forbidden) = (text(header::IF_MATCH), text(header::IF_NONE_MATCH));
+                let is_met = match found {
+                    Some(found) => forbidden != "*" && (wanted.is_empty() || wanted == etag(found)),
+                    None if wanted.is_empty() => true,
+                    None => return ObjectAnswer::error(404, "NoSuchKey"),
+                };
+                if !is_met && !self.ignores_conditions {
+                    return ObjectAnswer::error(412, "PreconditionFailed");
+                }
+                let etag = etag(&body);
+                self.objects.insert(key.to_owned(), body);
+                ObjectAnswer { status: 200, etag: Some(etag), location: None, body: Bytes::new() }
+            }
+            _ => ObjectAnswer::error(405, "MethodNotAllowed"),
+        }
+    }
+}
+
+fn etag(body: &[u8]) -> String {
+    let hash = Sha256::digest(body);
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
