@@ -38,7 +38,7 @@ impl TableSet {
     /// # Errors
     /// The line is no event, or the temporary file cannot be written.
     pub fn push(&mut self, line: &[u8]) -> io::Result<()> {
-        let event = parse(line)?;
+        let event = parse(line.to_vec())?;
         let place = self.partitions.place_of(event.root())?;
         self.sorter.push_to_group(place.partition, place.time, line)
     }
@@ -79,7 +79,7 @@ const MAX_BLOCKS: usize = 4;
 fn read_blocks(mut lines: SortedLines, blocks: SyncSender<EventBlock>) -> io::Result<()> {
     let mut block = Vec::with_capacity(BLOCK_EVENTS);
     while let Some((partition, line)) = lines.next_of_groups()? {
-        block.push((partition, parse(&line)?));
+        block.push((partition, parse(line)?));
         if block.len() == BLOCK_EVENTS && blocks.send(std::mem::take(&mut block)).is_err() {
             return Ok(());
         }
@@ -133,7 +133,7 @@ where
 ///
 /// # Errors
 /// It is not JSON.
-fn parse(line: &[u8]) -> io::Result<Document> {
+fn parse(line: Vec<u8>) -> io::Result<Document> {
     let text = line.try_into().map_err(io::Error::other)?;
     Document::parse(text).map_err(io::Error::other)
 }

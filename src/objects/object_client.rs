@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
 use tokio::time::{Instant, sleep};
 
-use super::object_error::ObjectError;
+use super::object_error::{ObjectError, StoreAnswer};
 use super::store_connection;
 use crate::config::settings::ObjectStoreSettings;
 
@@ -70,7 +70,7 @@ enum CallFailure {
     /// The object is not there.
     Missing,
     /// It may have been carried out or not, and another attempt may help.
-    Unclear(Error),
+    Unclear(StoreAnswer),
     /// No attempt helps.
     Final(ObjectError),
 }
@@ -201,14 +201,18 @@ impl ObjectClient {
     fn meaning_of(&self, call: &'static str, key: &str, error: Error) -> CallFailure {
         let place = format!("{}{key}", self.place);
         match error {
-            Error::NotFound { .. } if causes_of(&error).contains("NoSuchBucket") => {
-                CallFailure::Final(ObjectError::NoBucket { place, source: error })
+            Error::NotFound { .. } if error.to_string().contains("NoSuchBucket") => {
+                CallFailure::Final(ObjectError::NoBucket { place, source: StoreAnswer::of(&error) })
             }
             Error::NotFound { .. } => CallFailure::Missing,
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                CallFailure::Final(ObjectError::Denied { call, place, source: error })
+                CallFailure::Final(ObjectError::Denied {
+                    call,
+                    place,
+                    source: StoreAnswer::of(&error),
+                })
             }
-            error => CallFailure::Unclear(error),
+            error => CallFailure::Unclear(StoreAnswer::of(&error)),
         }
     }
 
@@ -216,9 +220,9 @@ impl ObjectClient {
         &self,
         attempts: &mut CallAttempts,
         key: &str,
-        source: Option<Error>,
+        source: Option<StoreAnswer>,
     ) -> Result<(), ObjectError> {
-        let unknown = || Error::Generic { store: "S3", source: "it does not stay there".into() };
+        let unknown = || StoreAnswer::new("what is written does not stay there");
         let failed = attempts.pause().await;
         failed.map_err(|()| self.failed(PUT, key, attempts, source.unwrap_or_else(unknown)))
     }
@@ -228,7 +232,7 @@ impl ObjectClient {
         call: &'static str,
         key: &str,
         attempts: &CallAttempts,
-        source: Error,
+        source: StoreAnswer,
     ) -> ObjectError {
         let place = format!("{}{key}", self.place);
         ObjectError::Failed { call, place, attempts: attempts.count, source }
@@ -242,16 +246,6 @@ impl ObjectClient {
 /// The calls by the names that policies have for them.
 const GET: &str = "GetObject";
 const PUT: &str = "PutObject";
-
-fn causes_of(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
-}
 
 /// Counts attempts, and pauses between them.
 struct CallAttempts {

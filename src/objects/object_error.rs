@@ -1,6 +1,41 @@
 //! Says why an object cannot be read or written, and what to do.
 
+use std::error::Error as _;
+
 use crate::exit::Exit;
+use crate::model::text::printable;
+
+/// What a store says of a call that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreAnswer(String);
+
+impl StoreAnswer {
+    /// What `text` says.
+    pub fn new(text: &str) -> StoreAnswer {
+        StoreAnswer(printable(text))
+    }
+
+    /// The store's own code and words in an error of the library, else its innermost cause: the
+    /// library repeats all of it on each level.
+    pub fn of(error: &object_store::Error) -> StoreAnswer {
+        let text = error.to_string();
+        let between = |tag: &str| {
+            let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+            Some(rest.split_once(&format!("</{tag}>"))?.0)
+        };
+        if let (Some(code), Some(message)) = (between("Code"), between("Message")) {
+            return StoreAnswer::new(&format!("{code}: {message}"));
+        }
+        let mut innermost = None;
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            innermost = Some(next.to_string());
+            cause = next.source();
+        }
+        StoreAnswer::new(&innermost.unwrap_or(text))
+    }
+}
 
 /// Why an object cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +65,7 @@ pub enum ObjectError {
         place: String,
         /// What the store says.
         #[source]
-        source: object_store::Error,
+        source: StoreAnswer,
     },
     /// There is no such bucket.
     #[error("the bucket of `{place}` does not exist")]
@@ -39,7 +74,7 @@ pub enum ObjectError {
         place: String,
         /// What the store says.
         #[source]
-        source: object_store::Error,
+        source: StoreAnswer,
     },
     /// The store does not answer as it should, as often as it was tried.
     #[error("{call} of `{place}` failed {attempts} times")]
@@ -52,7 +87,7 @@ pub enum ObjectError {
         attempts: u32,
         /// What the store says.
         #[source]
-        source: object_store::Error,
+        source: StoreAnswer,
     },
 }
 

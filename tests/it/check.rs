@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use atlaudit::sandbox::object_server::{ACCESS_KEY, ObjectServer};
 use atlaudit::sandbox::{
     API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
     RateLimit,
@@ -500,4 +501,30 @@ fn a_list_of_actions_that_cannot_be_read_is_a_warning() {
     let actions = step(&object, "actions");
     assert_eq!(actions["state"], "warning", "{actions}");
     assert!(actions["detail"].as_str().unwrap().contains("does not end"), "{actions}");
+}
+
+#[test]
+fn an_object_store_is_checked_by_what_it_does() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(ObjectServer::start()).unwrap();
+    let site = Site::of(0, 0);
+    let check = |place: &str, key: &str| {
+        let mut command = site.command(&["check", "--object-store", place]);
+        command.env("AWS_ENDPOINT_URL", server.url()).env("AWS_ACCESS_KEY_ID", key);
+        Run::from(command.env("AWS_SECRET_ACCESS_KEY", "secret").output().unwrap())
+    };
+    let good = check("s3://audit-lake/atlassian", ACCESS_KEY);
+    assert_eq!(good.code, 0, "{}", good.stderr);
+    assert!(good.text().contains("`If-None-Match` and `If-Match` of a write are kept"));
+    // Nothing but one object is left, and nothing needs more than two permissions.
+    assert_eq!(server.keys(), ["atlassian/_atlaudit/probe"]);
+    let calls = server.requests().into_iter().map(|request| request.method);
+    assert!(calls.into_iter().all(|call| call == "GET" || call == "PUT"));
+    check("s3://audit-lake/atlassian", "AKIDOTHER")
+        .refused(4, &["refuses PutObject", "s3:PutObject", "InvalidAccessKeyId"]);
+    check("s3://other/atlassian", ACCESS_KEY).refused(6, &["bucket", "does not exist"]);
+    server.ignore_conditions(true);
+    check("s3://audit-lake/atlassian", ACCESS_KEY)
+        .refused(7, &["`s3://audit-lake/atlassian/`", "does not keep the condition", "Amazon S3"]);
+    check("https://x/y", ACCESS_KEY).fails(2, &["not the address of an object store"]);
 }

@@ -139,13 +139,13 @@ fn jiras_first_run_survives_a_crash_at_every_point() {
 
 #[test]
 fn later_runs_survive_a_crash_at_every_point() {
-    for source in ["acme", "acme-jira"] {
-        for compression in ["none", "gzip", "zstd"] {
-            for rotate in ["never", "2KiB"] {
-                crash_later_runs(source, compression, rotate);
-            }
+    for compression in ["none", "gzip", "zstd"] {
+        for rotate in ["never", "2KiB"] {
+            crash_later_runs("acme", compression, rotate);
         }
     }
+    crash_later_runs("acme-jira", "none", "2KiB");
+    crash_later_runs("acme-jira", "zstd", "never");
 }
 
 #[test]

@@ -148,10 +148,15 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_succeed_is_not_repeated_and_says_what_is_missing() {
         use ObjectFault::{Redirect, Refuse};
-        for (fault, words, code) in [
-            (Refuse(403, "AccessDenied"), "the object store refuses GetObject of", 4),
-            (Refuse(400, "ExpiredToken"), "GetObject of", 8),
-            (Redirect("http://127.0.0.1:1/".to_owned()), "GetObject of", 8),
+        for (fault, words, answer, code) in [
+            (
+                Refuse(403, "AccessDenied"),
+                "the object store refuses GetObject of",
+                "AccessDenied",
+                4,
+            ),
+            (Refuse(400, "ExpiredToken"), "GetObject of", "ExpiredToken", 8),
+            (Redirect("http://127.0.0.1:1/".to_owned()), "GetObject of", "edirect", 8),
         ] {
             let (server, client) = store().await;
             server.fail_next(std::iter::repeat_n(fault, 50));
@@ -159,6 +164,8 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
             assert!(error.to_string().contains("s3://audit-lake/atlassian/a"), "{error}");
             assert_eq!(error.exit().code(), code, "{error}");
+            let why = std::error::Error::source(&error).unwrap().to_string();
+            assert!(why.contains(answer) && !why.contains('<'), "{why}");
             assert!(!error.hint().is_empty());
         }
         let (server, _) = store().await;
