@@ -134,12 +134,21 @@ impl PreparedReplacement {
 /// How the name of a temporary file begins where nothing else was set.
 pub const TEMP_PREFIX: &str = ".tmp";
 
-/// Creates `folder` and those above it where they are missing, for their owner only.
+/// Creates `folder` and those above it where they are missing, for their owner only, and durably: a
+/// crash of the machine must not take them away with durable files in them.
 ///
 /// # Errors
 /// The file system's.
 pub fn create_private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| is_missing(folder)).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // Some file systems sync no folders.
+    missing.into_iter().for_each(|created| drop(sync_folder(folder_of(created))));
+    Ok(())
+}
+
+fn is_missing(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && !folder.exists()
 }
 
 /// Makes the names in `folder` durable: without it a crash of the machine can forget a file whose

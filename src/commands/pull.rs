@@ -290,7 +290,7 @@ async fn describe_plan(
             (plan, found)
         }
     };
-    refuse_unfinished(settings, store)?;
+    refuse_unfinished(settings, store, None)?;
     let is_first = request.one_off.is_none() && checkpoint.is_none();
     let pages = checkpoint.and_then(|known| estimate_pages(&plan, &known, settings.page_size, now));
     Ok(describe(settings, &plan, is_first, pages, zone))

@@ -367,7 +367,8 @@ impl OutputSettings {
         let name = template.rsplit('/').next().unwrap_or_default();
         let stem = name.split('.').next().unwrap_or_default();
         let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let stem: String = stem.chars().filter(is_plain).collect();
+        // Names may have 255 bytes, and this one gets a time and more behind it.
+        let stem: String = stem.chars().filter(is_plain).take(100).collect();
         // Two templates that begin alike have each a file of their own.
         let mark = Fingerprint::of(template.as_bytes()).to_string();
         let mark = mark.get(..8).unwrap_or_default();

@@ -32,7 +32,7 @@ use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_g
 use crate::pipeline::writer::{EventWriter, WriteFlow};
 use crate::sink::UnexpectedFile;
 use crate::sink::location::is_locked;
-use crate::sink::waiting_lines::left_waiting;
+use crate::sink::waiting_lines::{is_waiting, left_waiting};
 use crate::source::DeliveryOrder;
 use crate::state::StateError;
 use crate::state::checkpoint::OpenWindow;
@@ -266,7 +266,15 @@ async fn finish_run(
             writer.mark_complete(start);
         }
         let finished = match &written {
-            Ok(_) | Err(RunError::Interrupted) => writer.finish(),
+            Ok(_) | Err(RunError::Interrupted)
+                if is_all
+                    || writer.is_continued()
+                    || matches!(written, Ok(WriteEnd::LimitReached)) =>
+            {
+                writer.finish()
+            }
+            // A file that has its name only when it is whole gets none.
+            Ok(_) | Err(RunError::Interrupted) => writer.commit().map(|()| None),
             Err(_) => Ok(None),
         };
         let (committed, notifier) = match finished {
@@ -321,7 +329,8 @@ fn prepare<T: Transport>(
             (plan, Some(checkpoint), Some(attempts))
         }
     };
-    refuse_unfinished(settings, store)?;
+    let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
+    refuse_unfinished(settings, store, last_file.as_ref())?;
     processor.keep = plan.event_filter;
     let is_reread_in_progress = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_reread_in_progress) {
@@ -329,7 +338,6 @@ fn prepare<T: Transport>(
         (true, false) => processor.start_reread(),
         (false, _) => processor.written_before = None,
     }
-    let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
     refuse_waiting(settings, last_file.as_ref())?;
     let mut output = match checkpoint {
         Some(_) => RunOutput::new(&settings.output, last_file, attempts),
@@ -380,16 +388,24 @@ fn resume_alerts<T>(
 ///
 /// # Errors
 /// It is such a file, or is being written; the state folder cannot be read.
-pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Result<(), RunError> {
-    let Some(path) = current_output_file(&settings.output)? else {
-        return Ok(());
-    };
-    let mut others = store.outputs_of_others(&settings.name)?;
-    match others.find(|(_, output)| output.is_open && output.path == path) {
-        None => Ok(()),
-        Some(_) if is_locked(&path) => Err(UnexpectedFile::LockedByOtherRun.at(&path).into()),
-        Some((other, _)) => Err(RunError::Unfinished { path, other: other.clone() }),
+pub fn refuse_unfinished(
+    settings: &SourceSettings,
+    store: &StateStore,
+    last_file: Option<&OutputFileState>,
+) -> Result<(), RunError> {
+    // Lines that wait are published, also where they wait under an earlier name.
+    let earlier = last_file.map(|last| last.path.clone()).filter(|path| is_waiting(path));
+    for path in current_output_file(&settings.output)?.into_iter().chain(earlier) {
+        let mut others = store.outputs_of_others(&settings.name)?;
+        match others.find(|(_, output)| output.is_open && output.path == path) {
+            None => {}
+            Some(_) if is_locked(&path) => {
+                return Err(UnexpectedFile::LockedByOtherRun.at(&path).into());
+            }
+            Some((other, _)) => return Err(RunError::Unfinished { path, other: other.clone() }),
+        }
     }
+    Ok(())
 }
 
 /// Refuses to go on in lines while events of earlier pulls wait for Parquet: nobody would make it.

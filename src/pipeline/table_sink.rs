@@ -30,10 +30,14 @@ pub fn events_sink(
 /// # Errors
 /// Its name is taken.
 pub fn one_run_sink(settings: &OutputSettings) -> Result<Box<dyn LineSink>, SinkError> {
-    match settings.table {
-        Some(_) => Ok(events_sink(settings, None)),
-        None => sink::of_one_run(settings),
-    }
+    let Some(style) = settings.table else {
+        return sink::of_one_run(settings);
+    };
+    let file = match settings.path {
+        OutputPath::Stdout => None,
+        OutputPath::File(_) => Some(sink::of_one_run(settings)?),
+    };
+    Ok(Box::new(TableSink::new(style, file)))
 }
 
 /// Takes lines of normalized events.

@@ -84,6 +84,11 @@ impl EventWriter {
         self.checkpoint.as_ref().map_or(0, CheckpointWriter::events)
     }
 
+    /// Whether a later run goes on where this one ends.
+    pub fn is_continued(&self) -> bool {
+        self.checkpoint.is_some()
+    }
+
     /// What this run has committed so far; a later run fetches the rest again.
     pub fn committed_counts(&self) -> &RecordCounts {
         &self.committed_counts

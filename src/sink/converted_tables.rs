@@ -12,9 +12,9 @@ use crate::config::output::{EVENT_DAY, SOURCE};
 use crate::config::settings::OutputSettings;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
-use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, failed};
+use crate::sink::line_sink::{LineSink, SinkError, WrittenFiles, failed};
 use crate::sink::location::expand;
-use crate::sink::pending_file::{PendingFile, PendingFiles, TargetState, inspect_target};
+use crate::sink::pending_file::{PendingFile, PendingFiles, inspect_target, refuse_special};
 
 /// Blocks of lines that wait for the thread at most.
 const MAX_BLOCKS: usize = 4;
@@ -26,6 +26,7 @@ pub struct ConvertedTables {
     files: PendingFiles,
     writer: Option<JoinHandle<Result<(), SinkError>>>,
     template: PathBuf,
+    written: WrittenFiles,
 }
 
 impl ConvertedTables {
@@ -40,9 +41,7 @@ impl ConvertedTables {
         files: &PendingFiles,
     ) -> Result<ConvertedTables, SinkError> {
         let named = expand(settings.file_template(), now);
-        if inspect_target(Path::new(&named)).is_ok_and(|found| found == TargetState::Special) {
-            return Err(UnexpectedFile::AlreadyExists.at(Path::new(&named)));
-        }
+        refuse_special(&named)?;
         let template = settings.with_suffix(named);
         if !template.contains(SOURCE) && !template.contains(EVENT_DAY) {
             // Known now, and not after an hour.
@@ -63,6 +62,7 @@ impl ConvertedTables {
             files: files.clone(),
             writer: Some(writer),
             template,
+            written: WrittenFiles::default(),
         })
     }
 
@@ -101,10 +101,17 @@ impl LineSink for ConvertedTables {
 
     fn publish(&mut self) -> Result<(), SinkError> {
         match self.writer {
-            None => self.files.publish(),
+            None => {
+                self.files.paths().iter().for_each(|path| self.written.add(path));
+                self.files.publish()
+            }
             // Not before the end.
             Some(_) => Ok(()),
         }
+    }
+
+    fn written_files(&self) -> WrittenFiles {
+        self.written.clone()
     }
 }
 

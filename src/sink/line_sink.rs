@@ -170,6 +170,8 @@ pub enum UnexpectedFile {
     AlreadyExists,
     /// A Parquet file that is to be published has the name of one that is there.
     NameTaken,
+    /// It is a device or a pipe, and must be a file.
+    NoFile,
     /// The folder in which lines wait is a link.
     LinkedFolder,
     /// It was removed while lines were written to it.
@@ -204,12 +206,16 @@ impl UnexpectedFile {
             ),
             UnexpectedFile::AlreadyExists => (
                 "exists already",
-                "move it away, or write to another file: nothing is converted over a file that \
+                "move it away, or write to another file: nothing is written over a file that \
                  holds something",
             ),
             UnexpectedFile::NameTaken => (
                 "exists already, and is none that was made of these events",
                 "move it away, and run it again: the events wait, and nothing of them is lost",
+            ),
+            UnexpectedFile::NoFile => (
+                "is a device or a pipe, and Parquet is written to files",
+                "name a file, or say `--encoding jsonl`",
             ),
             UnexpectedFile::LinkedFolder => (
                 "lies in a folder that is a link",

@@ -40,6 +40,12 @@ impl PendingFiles {
         }
     }
 
+    /// The names that they are to get.
+    #[cfg(feature = "parquet")]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.lock().files.iter().map(|file| file.path.clone()).collect()
+    }
+
     /// Gives all of them their names. To be called when they are whole and on the disk. Where a
     /// name is taken, none gets its name.
     ///
@@ -126,5 +132,18 @@ pub(super) fn inspect_target(path: &Path) -> Result<TargetState, SinkError> {
         // A link that leads nowhere.
         Err(_) if fs::symlink_metadata(path).is_ok() => Err(exists()),
         Err(_) => Ok(TargetState::Missing),
+    }
+}
+
+/// Refuses the path of a device or a pipe.
+///
+/// # Errors
+/// It is one.
+#[cfg(feature = "parquet")]
+pub fn refuse_special(path: &str) -> Result<(), SinkError> {
+    let path = Path::new(path);
+    match inspect_target(path) {
+        Ok(TargetState::Special) => Err(UnexpectedFile::NoFile.at(path)),
+        _ => Ok(()),
     }
 }

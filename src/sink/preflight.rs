@@ -15,6 +15,7 @@ use crate::sink::line_sink::{LineSink as _, SinkError, UnexpectedFile, failed};
 use crate::sink::location::{path_at, real_path};
 use crate::sink::pack::detect_file_compression;
 use crate::sink::stdout::StdoutSink;
+use crate::sink::waiting_lines::is_waiting;
 
 /// Bytes that must find room beside the file: less than a commit of a busy source takes.
 const TEST_WRITE_BYTES: usize = 64 * 1024;
@@ -53,7 +54,11 @@ pub fn check_writable(
         // Lines wait in a file; the folders of the others are created beside that one's.
         check_folder_writable(Path::new(fixed_folder(template)))?;
         let location = settings.with_suffix(template.clone());
-        let output = check_writable(&settings.line_output(), now)?;
+        let lines = settings.line_output();
+        if !is_waiting(&path_at(lines.file_template(), lines.compression, now)?) {
+            return Err(UnexpectedFile::LinkedFolder.at(Path::new(lines.file_template())));
+        }
+        let output = check_writable(&lines, now)?;
         return Ok(WritableOutput { location, note: None, ..output });
     }
     let path = path_at(template, settings.compression, now)?;

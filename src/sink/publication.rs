@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -164,22 +164,55 @@ impl TablePublication {
 
     fn name_file(&self, file: &PlannedFile) -> Result<(), SinkError> {
         let part = self.folder.join(&file.part);
-        if !part.exists() {
+        let fails = |error| failed("name", &file.path, error);
+        if !part.try_exists().map_err(fails)? {
             return Ok(());
         }
-        let fails = |error| failed("name", &file.path, error);
         create_private_folder(folder_of(&file.path)).map_err(fails)?;
-        let unnamed = TempPath::try_from_path(part).map_err(fails)?;
-        let Err(refused) = unnamed.persist_noclobber(&file.path) else {
+        let named = rename_new(&part, &file.path).or_else(|error| match error.kind() {
+            ErrorKind::CrossesDevices => copy_new(&part, &file.path),
+            _ => Err(error),
+        });
+        let Err(error) = named else {
             return Ok(());
         };
-        // It stays for the next run.
-        let _ = refused.path.keep();
-        match refused.error.kind() {
+        match error.kind() {
             // Another run was faster.
             ErrorKind::NotFound if file.path.exists() => Ok(()),
+            // Where a file cannot be renamed to a new name only, it is linked, then unlinked.
+            ErrorKind::AlreadyExists if is_same(&part, &file.path).map_err(fails)? => {
+                fs::remove_file(&part).map_err(fails)
+            }
             ErrorKind::AlreadyExists => Err(UnexpectedFile::NameTaken.at(&file.path)),
-            _ => Err(fails(refused.error)),
+            _ => Err(fails(error)),
         }
     }
+}
+
+/// Renames a file to a name that is free.
+fn rename_new(part: &Path, path: &Path) -> io::Result<()> {
+    let unnamed = TempPath::try_from_path(part)?;
+    unnamed.persist_noclobber(path).map_err(|refused| {
+        // It stays for the next run.
+        let _ = refused.path.keep();
+        refused.error
+    })
+}
+
+/// The same to another file system.
+fn copy_new(part: &Path, path: &Path) -> io::Result<()> {
+    let mut copy = tempfile::Builder::new().prefix(".atlaudit-").tempfile_in(folder_of(path))?;
+    let mut original = File::open(part)?;
+    io::copy(&mut original, copy.as_file_mut())?;
+    copy.as_file().set_permissions(original.metadata()?.permissions())?;
+    copy.as_file().sync_all()?;
+    copy.persist_noclobber(path).map_err(|refused| refused.error)?;
+    sync_folder(folder_of(path))?;
+    fs::remove_file(part)
+}
+
+/// Whether both names mean one file.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (fs::metadata(one)?, fs::metadata(other)?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

@@ -6,17 +6,22 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::ValueEnum as _;
 
 use crate::config::settings::{OutputFormat, OutputSettings, Rotation};
-use crate::files::{folder_of, if_exists};
+use crate::files::{folder_of, if_exists, sync_folder};
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, WrittenFiles, failed};
-use crate::sink::location::{finished_time, lock, path_at};
+use crate::sink::location::{
+    expand, finished_path, finished_time, lock, newest_finished_time, path_at,
+};
 use crate::sink::output_file::FileSink;
+use crate::sink::pending_file::refuse_special;
 use crate::sink::publication::TablePublication;
 use crate::sink::waiting_lines::{is_waiting, left_of};
 
@@ -60,23 +65,24 @@ impl PulledTables {
     /// template or format.
     fn catch_up(&mut self) -> Result<(), SinkError> {
         let lines = self.settings.line_output();
-        let own = path_at(lines.file_template(), lines.compression, chrono::Utc::now())?;
+        let now = chrono::Utc::now();
+        refuse_special(&expand(self.settings.file_template(), now))?;
+        let own = path_at(lines.file_template(), lines.compression, now)?;
         if !is_waiting(&own) {
             // By its real name it is another folder, maybe of another file system.
             return Err(UnexpectedFile::LinkedFolder.at(Path::new(lines.file_template())));
         }
         let earlier = self.last_file.as_ref().map(|last| last.path.clone());
         let earlier = earlier.filter(|path| is_waiting(path) && *path != own);
+        if let Some(path) = &earlier {
+            // Nothing will be appended to it any more.
+            finish_lines(path)?;
+        }
         for path in earlier.iter().chain([&own]) {
             for left in left_of(path)? {
                 self.publish_lines(&left)?;
                 TablePublication::of_lines(&left).finish()?;
             }
-        }
-        // It has no finished name, and nothing will be appended to it any more.
-        if let Some(left) = earlier.filter(|path| path.exists()) {
-            self.publish_lines(&left)?;
-            TablePublication::of_lines(&left).finish()?;
         }
         warn_of_forgotten(&own);
         self.has_caught_up = true;
@@ -171,6 +177,25 @@ impl LineSink for PulledTables {
     }
 }
 
+/// Gives the lines at `path`, if there are any, a finished name: it is theirs alone, and what is
+/// published of them is recorded under it.
+fn finish_lines(path: &Path) -> Result<(), SinkError> {
+    let fails = |error| failed("finish", path, error);
+    let Some(file) = if_exists(File::open(path)).map_err(fails)? else {
+        return Ok(());
+    };
+    lock(&file, path)?;
+    let changed = file.metadata().and_then(|facts| facts.modified()).map_err(fails)?;
+    let newest = newest_finished_time(path).map_err(fails)?;
+    let after = newest.and_then(|time| time.checked_add_signed(TimeDelta::milliseconds(1)));
+    let stamp = after.map_or(changed.into(), |after| after.max(changed.into()));
+    let name = finished_path(path, stamp);
+    if name.try_exists().map_err(fails)? {
+        return Err(fails(ErrorKind::AlreadyExists.into()));
+    }
+    fs::rename(path, &name).and_then(|()| sync_folder(folder_of(path))).map_err(fails)
+}
+
 /// The format of lines that wait, as their file's name says.
 fn format_in(path: &Path) -> Option<OutputFormat> {
     let stem = Path::new(path.file_stem()?);
@@ -181,7 +206,10 @@ fn format_in(path: &Path) -> Option<OutputFormat> {
 fn warn_of_forgotten(own: &Path) {
     let is_forgotten = |path: &Path| {
         let is_lines = path.extension() == Some(OsStr::new("jsonl")) && path != own;
-        let age = || fs::metadata(path).and_then(|facts| facts.modified()).ok()?.elapsed().ok();
+        let age = || {
+            let facts = fs::metadata(path).ok().filter(|facts| facts.len() > 0)?;
+            facts.modified().ok()?.elapsed().ok()
+        };
         is_lines && age().is_some_and(|age| age > FORGOTTEN_AFTER)
     };
     for entry in fs::read_dir(folder_of(own)).into_iter().flatten().flatten() {
@@ -189,8 +217,9 @@ fn warn_of_forgotten(own: &Path) {
         if is_forgotten(&path) {
             tracing::warn!(
                 path = %path.display(),
-                "events wait here for two days and more, and no Parquet files are made of them: \
-                 their source or output has another name now; `atlaudit convert` makes them"
+                "events have waited here for more than two days; if no pull publishes them any \
+                 more, because their source or output has another name, make Parquet of the file \
+                 with `atlaudit convert` and remove it"
             );
         }
     }

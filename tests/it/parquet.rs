@@ -3,12 +3,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use atlaudit::sandbox::Api;
+use atlaudit::sandbox::{Api, Fault};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Map, Value};
 
-use crate::support::{Site, each_once, jira_ids, org_ids};
+use crate::support::{Site, each_once, jira_ids, org_ids, status};
 
 /// All files below `folder` whose names end as those of Parquet do.
 fn tables(folder: &Path) -> Vec<PathBuf> {
@@ -389,4 +389,48 @@ fn what_reads_lines_says_that_it_does_not_read_parquet() {
     let run = site.run(&["convert", &first]);
     run.fails(3, &["it is Parquet"]);
     assert_eq!(run.stderr.matches("error:").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn going_to_another_name_and_back_over_a_crash_loses_and_repeats_nothing() {
+    for point in ["TablesWritten", "TableNamed", "WaitingRemoved"] {
+        let mut site = pulled("acme", "100MiB");
+        let (here, there) =
+            ("out/day={event_day}/{source}.parquet", "out/dt={event_day}/{source}.parquet");
+        let go = |site: &mut Site, path: &str| {
+            site.set_output("path", path);
+            site.control.add(Api::OrgEvents, 3);
+        };
+        go(&mut site, here);
+        site.ok(&["pull", "acme"]);
+        go(&mut site, there);
+        site.set_env("ATLAUDIT_CRASH_AT", point);
+        assert_eq!(site.run(&["pull", "acme"]).code, 128 + 6);
+        site.unset_env("ATLAUDIT_CRASH_AT");
+        go(&mut site, here);
+        site.ok(&["pull", "acme"]);
+        site.set_output("rotate", "never");
+        go(&mut site, there);
+        site.ok(&["pull", "acme"]);
+        assert_whole(point, &site, "acme");
+    }
+}
+
+#[test]
+fn a_window_that_is_not_read_to_its_end_becomes_no_file() {
+    let mut site = Site::of(40, EVENTS);
+    site.set("acme", "page_size", 4);
+    site.set("acme", "retry_for", "1s");
+    site.control.inject_times(Api::OrgEvents, Fault::Pass, 2);
+    site.control.inject_times(Api::OrgEvents, status(403, None, "{}"), 9);
+    let window = ["pull", "acme", "--since", "60d", "-o", "window.parquet"];
+    site.run(&window).fails(4, &["403"]);
+    assert_eq!(tables(&site.path(".")), Vec::<PathBuf>::new());
+    site.control.clear_faults(Api::OrgEvents);
+    let run = site.ok(&window);
+    assert!(run.stderr.contains("window.parquet"), "{}", run.stderr);
+    assert_eq!(rows(&site.path("window.parquet")).len(), 40);
+    // The table on the terminal changes nothing of that.
+    site.ok(&[&window[..4], &["-o", "human.parquet", "--human"]].concat());
+    assert_eq!(rows(&site.path("human.parquet")).len(), 40);
 }
