@@ -7,9 +7,14 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::process::{Signal, getpid, kill_process};
+
 /// A point that is passed between two side effects. Each is reached by the deterministic test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "some points are Parquet's"))]
+#[cfg_attr(
+    not(all(feature = "parquet", feature = "object-store")),
+    allow(dead_code, reason = "some points are theirs")
+)]
 pub enum CrashPoint {
     /// The source is locked.
     Locked,
@@ -65,6 +70,16 @@ pub enum CrashPoint {
     WaitingRemoved,
     /// A finished file has its name, and the folder does not know for sure.
     Finished,
+    /// A state in an object store was read.
+    StateObjectRead,
+    /// A state in an object store is about to be replaced.
+    StateObjectUnsent,
+    /// It is replaced, or was so by another run.
+    StateObjectWritten,
+    /// An object is about to be published.
+    ObjectUnsent,
+    /// It is published.
+    ObjectPublished,
 }
 
 /// How many points were passed.
@@ -72,7 +87,7 @@ static PASSED: AtomicUsize = AtomicUsize::new(0);
 
 /// What a test says in `ATLAUDIT_CRASH_<name>`.
 #[inline]
-fn setting(name: &str) -> Option<String> {
+pub fn setting(name: &str) -> Option<String> {
     match cfg!(feature = "crash-points") {
         true => std::env::var(format!("ATLAUDIT_CRASH_{name}")).ok(),
         false => None,
@@ -80,7 +95,8 @@ fn setting(name: &str) -> Option<String> {
 }
 
 /// Dies here where `ATLAUDIT_CRASH_AT` names this point, or the number of this passage, counted
-/// from 1 over all points. Appends the point's name to the file `ATLAUDIT_CRASH_TRACE`.
+/// from 1 over all points; stops where `ATLAUDIT_CRASH_STOP_AT` is that number. Appends the point's
+/// name to the file `ATLAUDIT_CRASH_TRACE`.
 #[inline]
 pub fn point(here: CrashPoint) {
     if !cfg!(feature = "crash-points") {
@@ -91,6 +107,10 @@ pub fn point(here: CrashPoint) {
         && let Ok(mut file) = OpenOptions::new().append(true).create(true).open(path)
     {
         let _ = writeln!(file, "{here:?}");
+    }
+    if setting("STOP_AT").is_some_and(|at| at == passage.to_string()) {
+        // Until somebody lets it go on, as a machine does that was suspended.
+        let _ = kill_process(getpid(), Signal::STOP);
     }
     if setting("AT").is_some_and(|at| at == passage.to_string() || at == format!("{here:?}")) {
         // Nothing is unwound, dropped or flushed, as with SIGKILL.

@@ -16,7 +16,6 @@ use crate::exit::Exit;
 use crate::fetch::types::FetchError;
 use crate::http::failure::Failure;
 use crate::model::open_files;
-#[cfg(feature = "object-store")]
 use crate::objects::ObjectError;
 use crate::pipeline::error::RunError;
 use crate::sink::SinkError;
@@ -242,7 +241,6 @@ impl From<EvidenceError> for AppError {
     }
 }
 
-#[cfg(feature = "object-store")]
 impl From<ObjectError> for AppError {
     fn from(error: ObjectError) -> AppError {
         failed(error.exit(), &error, error.hint())
@@ -258,7 +256,7 @@ impl From<StateError> for AppError {
             }
             _ => false,
         };
-        failed(Exit::State, &error, error.hint(is_of_export))
+        failed(error.exit(), &error, error.hint(is_of_export))
     }
 }
 

@@ -55,7 +55,6 @@ pub mod fuzz;
 mod http;
 mod model;
 mod normalise;
-#[cfg(feature = "object-store")]
 mod objects;
 mod pipeline;
 mod render;

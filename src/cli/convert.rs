@@ -21,6 +21,7 @@ pub fn request(
     let output = output_settings(&typed)?;
     output::reject_misnamed_files([&output])?;
     encoding::check([&output])?;
+    encoding::refuse_objects([&output])?;
     output::reject_compressed_terminal_output([&output], context.env.stdout_is_terminal)?;
     if let OutputPath::File(_) = output.path {
         let mut paths = CommandPaths::reserved_if_configured(context);

@@ -5,6 +5,7 @@ use crate::config::error::ConfigError;
 use crate::config::output::EVENT_DAY;
 use crate::config::settings::{
     Compression, Encoding, OutputFormat, OutputPath, OutputSettings, PENDING_FOLDER,
+    SourceSettings, fixed_folder,
 };
 
 /// Checks what files are made of.
@@ -18,6 +19,67 @@ pub fn check<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> Resul
     })
 }
 
+/// Checks that outputs and states are where they can be committed together.
+///
+/// # Errors
+/// Objects without a state beside them, or files with one.
+pub fn check_state_location(
+    sources: &[SourceSettings],
+    has_remote_state: bool,
+) -> Result<(), ConfigError> {
+    for source in sources {
+        match &source.output.path {
+            OutputPath::Object(url) if !has_remote_state => {
+                let what = format!(
+                    "source `{}`: objects are written exactly once only with the state beside \
+                     them, and `[state] url` is not set",
+                    source.name
+                );
+                return Err(ConfigError::new(what)
+                    .hint(format!("set it, such as `url = \"{}\"`", state_beside(url))));
+            }
+            OutputPath::File(path) if has_remote_state => {
+                let what = format!(
+                    "source `{}`: the state is in object storage, and the output `{path}` is a \
+                     file, which another machine does not have",
+                    source.name
+                );
+                return Err(ConfigError::new(what).hint(
+                    "set `output.path` to `s3://BUCKET/KEY` or `-`, or take `[state] url` out",
+                ));
+            }
+            OutputPath::Stdout | OutputPath::Object(_) | OutputPath::File(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A place for states beside objects: before the first folder that says what is in it.
+fn state_beside(url: &str) -> String {
+    let folders: Vec<_> = fixed_folder(url).split_terminator('/').collect();
+    let plain = folders.iter().take_while(|folder| !folder.contains('=')).copied();
+    plain.chain([PENDING_FOLDER]).collect::<Vec<_>>().join("/")
+}
+
+/// Refuses objects where no state goes with them.
+///
+/// # Errors
+/// One of the outputs is in a store.
+pub fn refuse_objects<'a>(
+    outputs: impl IntoIterator<Item = &'a OutputSettings>,
+) -> Result<(), ConfigError> {
+    let is_object = |output: &&OutputSettings| matches!(output.path, OutputPath::Object(_));
+    match outputs.into_iter().find(is_object) {
+        None => Ok(()),
+        Some(output) => Err(ConfigError::new(format!(
+            "the output `{}` is in object storage, where only `pull` and `follow` without a time \
+             range write",
+            output.file_template()
+        ))
+        .hint("write to a file, and copy it there")),
+    }
+}
+
 /// The columns of Parquet files of `format`, as Parquet writes them.
 ///
 /// # Errors
@@ -27,10 +89,21 @@ pub fn table_schema(format: OutputFormat) -> Result<String, ConfigError> {
 }
 
 fn check_lines(output: &OutputSettings) -> Result<(), ConfigError> {
-    let OutputPath::File(path) = &output.path else {
-        return Ok(());
-    };
-    if path.contains(EVENT_DAY) {
+    let path = output.file_template();
+    let is_in_days = path.contains(EVENT_DAY);
+    if let OutputPath::Object(_) = output.path
+        && is_in_days
+        && columnar::columns_of(output.format).next().is_none()
+    {
+        let what = format!(
+            "the output `{path}` has `{EVENT_DAY}`, and only the formats `normalized` and `ocsf` \
+             say it"
+        );
+        return Err(ConfigError::new(what).hint("take `day=%Y-%m-%d`, the day of writing"));
+    }
+    if let OutputPath::File(_) = output.path
+        && is_in_days
+    {
         let what =
             format!("the output `{path}` has `{EVENT_DAY}`, and lines are written as they come");
         return Err(ConfigError::new(what).hint(
@@ -66,7 +139,7 @@ fn check_parquet(output: &OutputSettings) -> Result<(), ConfigError> {
         );
     }
     let path = match &output.path {
-        OutputPath::File(path) => path,
+        OutputPath::File(path) | OutputPath::Object(path) => path,
         OutputPath::Stdout => {
             return refuse(
                 "Parquet cannot be written to standard output: a file of it is written whole"

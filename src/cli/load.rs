@@ -4,8 +4,10 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::store_location;
 use crate::config::check;
 use crate::config::detection::DetectSettings;
 use crate::config::env::{self, ProcessEnv};
@@ -13,8 +15,11 @@ use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::prompt::UserPrompt;
 use crate::config::request::KeyLocation;
-use crate::config::settings::{ExtraActionsFile, Settings, SourceSettings, TableStyle};
+use crate::config::settings::{
+    ExtraActionsFile, ObjectStoreSettings, Settings, SourceSettings, TableStyle,
+};
 use crate::config::telemetry::ColorMode;
+use crate::crash;
 use crate::credentials::CredentialError;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -23,6 +28,9 @@ use crate::model::time::Timestamp;
 use crate::model::user_zone::UserZone;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::sink::location::FileIdentity;
+
+/// For how many milliseconds a store that holds states is tried again: as long as a source.
+const STORE_RETRY_MS: usize = 60_000;
 
 /// What a command line can depend on besides its arguments and the environment.
 pub struct HostAccess<'a> {
@@ -68,6 +76,17 @@ impl CommandContext<'_> {
     /// The folder of checkpoints and locks.
     pub fn state_dir(&self) -> Result<PathBuf, ConfigError> {
         env::state_dir(self.global.state_dir.as_deref(), self.env)
+    }
+
+    /// The object store where the states of `settings` are, if they are in one.
+    pub fn remote_state(
+        &self,
+        settings: &Settings,
+    ) -> Result<Option<ObjectStoreSettings>, ConfigError> {
+        let retry_for = crash::limit("STORE_RETRY_MS", STORE_RETRY_MS);
+        let retry_for = Duration::from_millis(retry_for as u64);
+        let url = settings.state_url.clone();
+        url.map(|url| store_location::settings(url, self.env, retry_for)).transpose()
     }
 
     /// The path of the configuration file.

@@ -11,6 +11,7 @@ mod paths;
 mod pull;
 mod query;
 pub mod resolve;
+mod store_location;
 
 pub use load::HostAccess;
 pub use parse::parse;

@@ -8,6 +8,7 @@ use crate::cli::encoding;
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::detection::DetectSettings;
+use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::output::{self, OutputLayer, PathTemplate};
 use crate::config::request::{
@@ -49,11 +50,8 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         true => set_alerts(&mut sources, context)?,
         false => None,
     };
-    let outputs = || sources.iter().map(|source| &source.output);
-    output::reject_compressed_terminal_output(outputs(), env.stdout_is_terminal)?;
-    output::reject_misnamed_files(outputs())?;
-    encoding::check(outputs())?;
-    output::reject_shared_files(&sources, env.cwd())?;
+    let remote_state = context.remote_state(&settings)?;
+    check_outputs(&sources, is_incremental, remote_state.is_some(), env)?;
     let prints_events = sources.iter().any(prints);
     let report = report_target(typed.report, prints_events)?;
     reject_path_clashes(
@@ -75,6 +73,7 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         report,
         sources,
         state_dir: settings.state_dir,
+        remote_state,
         now,
         one_off,
         max_events: typed.max_events,
@@ -83,6 +82,25 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         file_mode: settings.file_mode,
         detect,
     })
+}
+
+/// Refuses outputs that cannot be written, or not together, or not by this run: only one that is
+/// incremental has a state, which may be in a store.
+fn check_outputs(
+    sources: &[SourceSettings],
+    is_incremental: bool,
+    has_remote_state: bool,
+    env: &ProcessEnv,
+) -> Result<(), ConfigError> {
+    let outputs = || sources.iter().map(|source| &source.output);
+    output::reject_compressed_terminal_output(outputs(), env.stdout_is_terminal)?;
+    output::reject_misnamed_files(outputs())?;
+    encoding::check(outputs())?;
+    match is_incremental {
+        true => encoding::check_state_location(sources, has_remote_state)?,
+        false => encoding::refuse_objects(outputs())?,
+    }
+    output::reject_shared_files(sources, env.cwd())
 }
 
 fn output_layer(typed: OutputFlags) -> OutputLayer {

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::slice;
 use std::time::Duration;
 
-use url::Url;
-
 use crate::cli::args::{
     ActionsArgs, Args, AuthCommand, CheckArgs, Command, RulesCommand, SchemaArgs, StatusArgs,
     VerifyArgs,
 };
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
-use crate::cli::{convert, encoding, generate, login, pull, query};
+use crate::cli::{convert, encoding, generate, login, pull, query, store_location};
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
@@ -21,7 +19,7 @@ use crate::config::request::{
     ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, RulesRequest,
     StatusRequest, VerifyRequest,
 };
-use crate::config::settings::{ConnectionSettings, CredentialSpec, ObjectStoreSettings};
+use crate::config::settings::CredentialSpec;
 use crate::config::telemetry::{ColorMode, LogVerbosity, TelemetrySettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
@@ -80,7 +78,7 @@ pub fn resolve(
             CommandRequest::TableSchema(encoding::table_schema(format.unwrap_or_default())?)
         }
         Command::Check(CheckArgs { object_store: Some(url), .. }) => {
-            CommandRequest::CheckObjectStore(object_store(url, env)?)
+            CommandRequest::CheckObjectStore(store_location::settings(url, env, CHECK_RETRY_FOR)?)
         }
         Command::Check(typed) => CommandRequest::Check(check_request(&typed, context)?),
         Command::Actions(typed) => CommandRequest::Actions(Box::new(actions(&typed, context)?)),
@@ -97,26 +95,8 @@ pub fn resolve(
     })
 }
 
-/// How long one answer of a checked store may take, and how long it is tried.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The store at `url`, as the environment describes it.
-fn object_store(url: Url, env: &ProcessEnv) -> Result<ObjectStoreSettings, ConfigError> {
-    if !cfg!(feature = "object-store") {
-        return Err(ConfigError::new("this atlaudit was built without object storage").hint(
-            "build it with `--features object-store` (or `full`), as the published binaries are",
-        ));
-    }
-    let connection = ConnectionSettings {
-        requests_per_minute: None,
-        timeout: STORE_TIMEOUT,
-        retry_for: STORE_TIMEOUT,
-        max_wait: STORE_TIMEOUT,
-        ca_file: env.absolute_path("AWS_CA_BUNDLE").map(Path::to_owned),
-        proxy: None,
-    };
-    Ok(ObjectStoreSettings { url, variables: env.vars_with_prefix("AWS_"), connection })
-}
+/// How long a checked store is tried.
+const CHECK_RETRY_FOR: Duration = Duration::from_secs(10);
 
 fn check_request(
     typed: &CheckArgs,
@@ -124,9 +104,19 @@ fn check_request(
 ) -> Result<CheckRequest, ConfigError> {
     let (settings, mut sources) = context.select(&typed.names)?;
     let detect = pull::set_alerts(&mut sources, context)?;
+    let remote_state = context.remote_state(&settings)?;
+    encoding::check_state_location(&sources, remote_state.is_some())?;
     let (config_file, state_dir) = (settings.config_file, settings.state_dir);
     let is_verbose = context.global.verbose > 0;
-    Ok(CheckRequest { sources, config_file, state_dir, json: typed.json, is_verbose, detect })
+    Ok(CheckRequest {
+        sources,
+        config_file,
+        state_dir,
+        remote_state,
+        json: typed.json,
+        is_verbose,
+        detect,
+    })
 }
 
 /// Without a source no key and no source need be configured.
@@ -163,6 +153,7 @@ fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequ
     let (settings, sources) = context.select(&typed.names)?;
     Ok(StatusRequest {
         sources,
+        remote_state: context.remote_state(&settings)?,
         state_dir: settings.state_dir,
         now,
         json: typed.json,

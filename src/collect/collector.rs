@@ -97,6 +97,7 @@ impl CollectOptions {
         console: &Arc<StderrConsole>,
     ) -> CollectOptions {
         CollectOptions {
+            store: StateStore::of_settings(&request.state_dir, request.remote_state.as_ref()),
             start: request.now,
             max_events: request.max_events,
             ..CollectOptions::new(&request.state_dir, stop, console)

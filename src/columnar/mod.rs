@@ -6,7 +6,7 @@
 //! `raw` and what has keys of its own kind in every event stand as JSON text, so that the columns
 //! of a version are always the same: engines fail on files whose columns differ.
 
-#[cfg(feature = "parquet")]
+#[cfg(any(feature = "parquet", feature = "object-store"))]
 mod partitions;
 #[cfg(feature = "parquet")]
 mod row_group;
@@ -20,6 +20,8 @@ mod table_schema;
 #[cfg(feature = "parquet")]
 mod table_set;
 
+#[cfg(any(feature = "parquet", feature = "object-store"))]
+pub use partitions::FilePartitions;
 pub use table_layout::{HAS_PARQUET, columns_of, message_of};
 #[cfg(feature = "parquet")]
 pub use table_set::TableSet;

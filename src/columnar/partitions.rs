@@ -5,12 +5,13 @@ use std::io;
 
 use chrono::NaiveDate;
 
-use super::row_shredder::time_of;
 use super::table_layout::TableLayout;
 use crate::config::output::{EVENT_DAY, SOURCE};
+#[cfg(feature = "object-store")]
+use crate::config::settings::OutputFormat;
 use crate::model::json::Node;
 use crate::model::name::SourceName;
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, parse_api_time};
 
 /// The files that a template names.
 #[derive(Debug)]
@@ -45,6 +46,16 @@ impl FilePartitions {
     /// The `template` is a path that may hold `{source}` and `{event_day}`.
     pub fn new(layout: &'static TableLayout, template: String) -> FilePartitions {
         FilePartitions { layout, template, paths: Vec::new(), numbers: HashMap::new() }
+    }
+
+    /// The same for events in `format`.
+    ///
+    /// # Errors
+    /// The format has no columns by which events could belong to files.
+    #[cfg(feature = "object-store")]
+    pub fn of(format: OutputFormat, template: String) -> io::Result<FilePartitions> {
+        let layout = TableLayout::of(format).ok_or_else(|| io::Error::other("no columns"))?;
+        Ok(FilePartitions::new(layout, template))
     }
 
     /// The path of a file.
@@ -102,5 +113,15 @@ impl FilePartitions {
         self.paths.push(path.replace(EVENT_DAY, day.as_deref().unwrap_or(UNKNOWN)));
         self.numbers.insert(key, number);
         Ok(number)
+    }
+}
+
+/// Milliseconds after 1970 began.
+pub fn time_of(value: Node<'_>) -> Option<i64> {
+    match value.is_string() {
+        true => {
+            Some(parse_api_time(std::str::from_utf8(&value.string()).ok()?)?.timestamp_millis())
+        }
+        false => value.raw().parse().ok(),
     }
 }

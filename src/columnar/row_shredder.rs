@@ -6,10 +6,10 @@ use std::io;
 use bytes::Bytes;
 use parquet::data_type::ByteArray;
 
+use super::partitions::time_of;
 use super::table_schema::{FieldContent, LeafKind, SchemaField, TableSchema};
 use crate::model::json::Node;
 use crate::model::text::printable;
-use crate::model::time::parse_api_time;
 
 /// Fields that a group has at most: as many as are looked up at once.
 pub const MAX_FIELDS: usize = 48;
@@ -237,16 +237,6 @@ impl RowBatch {
         column.definition.push(levels.definition);
         column.repetition.push(levels.repetition);
         Ok(())
-    }
-}
-
-/// Milliseconds after 1970 began.
-pub fn time_of(value: Node<'_>) -> Option<i64> {
-    match value.is_string() {
-        true => {
-            Some(parse_api_time(std::str::from_utf8(&value.string()).ok()?)?.timestamp_millis())
-        }
-        false => value.raw().parse().ok(),
     }
 }
 

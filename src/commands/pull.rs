@@ -222,7 +222,7 @@ pub async fn dry_run(request: &PullRequest, env: &ProcessEnv, console: &StderrCo
         error.report_to(console);
         return error.exit();
     }
-    let store = StateStore::new(&request.state_dir);
+    let store = StateStore::of_settings(&request.state_dir, request.remote_state.as_ref());
     let mut exit = Exit::Done;
     for settings in &request.sources {
         match describe_plan(settings, request, &store, env, console.zone()).await {
@@ -347,6 +347,7 @@ fn describe(
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),
         OutputPath::File(path) => settings.output.with_suffix(path.clone()),
+        OutputPath::Object(url) => url.clone(),
     };
     lines.push(format!("  writes to   {output}"));
     if let Some(alerts) = &settings.alerts

@@ -1,7 +1,6 @@
 //! Runs `status`: shows how far each source has been read, and how its last run ended, from what
 //! its last runs left on disk: a table and notes for people, or JSON. It locks and changes nothing.
 
-use std::path::Path;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -31,9 +30,9 @@ use crate::telemetry::console::StderrConsole;
 /// `--max-lag`, or standard output cannot be written.
 pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppError> {
     let sources = request.sources.iter();
-    let sources: Vec<_> = sources
-        .map(|settings| SourceStatus::of(settings, &request.state_dir, request.now))
-        .collect();
+    let store = StateStore::of_settings(&request.state_dir, request.remote_state.as_ref());
+    let sources: Vec<_> =
+        sources.map(|settings| SourceStatus::of(settings, &store, request.now)).collect();
     let text = match request.json {
         true => {
             let lines: Result<Vec<_>, _> = sources.iter().map(serde_json::to_string).collect();
@@ -183,13 +182,13 @@ fn is_none(count: &u64) -> bool {
 
 impl SourceStatus {
     /// The status of the source of `settings` at `now`.
-    fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> SourceStatus {
-        let name = &settings.name;
+    fn of(settings: &SourceSettings, store: &StateStore, now: Timestamp) -> SourceStatus {
+        let (name, state_dir) = (&settings.name, store.folder());
         let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).read(name) {
             Ok(found) => (found.unwrap_or_default(), None),
             Err(error) => (RunHistory::default(), Some(error.to_string())),
         };
-        let (state, history, error) = match StateStore::new(state_dir).load(name) {
+        let (state, history, error) = match store.load(name) {
             Ok(None) => ("never_pulled", None, None),
             Ok(Some(found)) => ("read", Some(ReadHistory::of(found, &ledger.coverage)), None),
             Err(error) => {

@@ -45,7 +45,13 @@ pub fn settings(
     }
     output::reject_shared_files(&sources, env.cwd())
         .map_err(|error| error.in_file(file.path.as_deref(), None))?;
-    Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
+    Ok(Settings {
+        config_file: file.path.clone(),
+        state_dir,
+        state_url: state_url(file)?,
+        file_mode: below.mode,
+        sources,
+    })
 }
 
 /// The flags of `auth login` that say what the source is.
@@ -137,7 +143,13 @@ pub fn implied_settings(
         }
         sources.push(source::check(file, (&name, &NO_SPAN), &table, &below)?);
     }
-    Ok(Settings { config_file: file.path.clone(), state_dir, file_mode: below.mode, sources })
+    Ok(Settings {
+        config_file: file.path.clone(),
+        state_dir,
+        state_url: state_url(file)?,
+        file_mode: below.mode,
+        sources,
+    })
 }
 
 fn implied_names(
@@ -225,6 +237,12 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
 fn quoted_names(settings: &Settings) -> String {
     let names = settings.sources.iter().map(|source| format!("`{}`", source.name));
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// `[state] url`.
+fn state_url(file: &ConfigFile) -> Result<Option<Url>, ConfigError> {
+    let at = ErrorLocation { file, source: None };
+    at.text("state.url", &file.tables.state.url, validate::object_store)
 }
 
 /// The file's `[output]` table, checked.

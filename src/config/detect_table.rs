@@ -43,6 +43,7 @@ impl LiveDetectionSettings {
     pub fn for_source(&self, source: &SourceSettings) -> Result<AlertSettings, ConfigError> {
         let path = match (&self.path, &source.output.path) {
             (Some(template), _) => template.for_source(&source.name),
+            (None, OutputPath::Object(url)) => OutputPath::Object(url.clone()),
             (None, OutputPath::File(events)) => {
                 let folder = match source.output.encoding {
                     Encoding::JsonLines => events.rfind('/').and_then(|end| events.get(..=end)),
@@ -60,6 +61,13 @@ impl LiveDetectionSettings {
                     .hint("set `path` of `[detect]`, such as `path = \"{source}-alerts.jsonl\"`"));
             }
         };
+        if let OutputPath::Object(_) = path {
+            let what =
+                format!("source `{}`: alerts cannot be written to object storage yet", source.name);
+            return Err(ConfigError::new(what).hint(
+                "set `enabled = false` in `[detect]`, and judge the events with `atlaudit detect`",
+            ));
+        }
         Ok(AlertSettings {
             output: OutputSettings {
                 path,

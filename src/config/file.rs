@@ -79,6 +79,8 @@ impl ConfigFile {
 pub struct ConfigTables {
     /// `[output]`
     pub output: OutputTable,
+    /// `[state]`
+    pub state: StateTable,
     /// `[taxonomy]`
     pub taxonomy: TaxonomyTable,
     /// `[detect]`
@@ -86,6 +88,14 @@ pub struct ConfigTables {
     /// `[sources.NAME]`, in the order of the file.
     #[serde(deserialize_with = "in_file_order")]
     pub sources: Vec<NamedTable>,
+}
+
+/// `[state]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct StateTable {
+    pub url: SpannedText,
 }
 
 /// `[taxonomy]`

@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::settings::{
-    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, PENDING_FOLDER, Rotation,
+    SourceSettings,
 };
 use crate::config::validate;
 use crate::model::name::SourceName;
@@ -24,7 +25,10 @@ pub struct PathTemplate(String);
 /// Reads an `output.path` or `--output`.
 pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
     validate::path(text)?;
-    if text.ends_with('/') {
+    if is_url(text) {
+        check_object_url(text)?;
+    }
+    if text.ends_with('/') && !is_url(text) {
         return Err(HintedError::new("names a folder")
             .hint("name a file in it, such as `events/{source}.jsonl`"));
     }
@@ -43,12 +47,44 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
             return Err(HintedError::new(format!("unknown placeholder `{}`", printable(&shown)))
                 .hint(
                     "the placeholders are `{source}`, `%Y`, `%m`, `%d`, `%H`, `%%`, and \
-                     `{event_day}` for Parquet",
+                     `{event_day}` for Parquet and for objects",
                 ));
         };
         rest = after;
     }
     Ok(PathTemplate(text.to_owned()))
+}
+
+/// Whether `text` is a URL of objects, and not the path of a file.
+fn is_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme
+        .is_some_and(|scheme| scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'3'))
+}
+
+/// Refuses a URL of objects that a store could take for another one.
+fn check_object_url(text: &str) -> Result<(), HintedError> {
+    let Some(rest) = text.strip_prefix("s3://") else {
+        return Err(HintedError::new("names a store that atlaudit does not know")
+            .hint("objects are written to `s3://BUCKET/KEY`"));
+    };
+    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_in_bucket = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    if bucket.is_empty() || !bucket.chars().all(is_in_bucket) {
+        return Err(HintedError::new("names no bucket").hint("write it like `s3://BUCKET/KEY`"));
+    }
+    let names: Vec<_> = key.strip_suffix('/').unwrap_or(key).split('/').collect();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.={}%".contains(c);
+    let is_unclear = |name: &&str| {
+        name.is_empty() || [".", "..", PENDING_FOLDER].contains(name) || name.contains("%%")
+    };
+    if names.iter().any(is_unclear) || !key.chars().all(|c| is_plain(c) || c == '/') {
+        return Err(HintedError::new("has a folder or a name that stores treat differently").hint(
+            "use letters, digits and `-_.=` in folders and names, none of them empty, and not \
+             `_atlaudit`: `s3://BUCKET/audit/feed={source}/day={event_day}/`",
+        ));
+    }
+    Ok(())
 }
 
 impl PathTemplate {
@@ -83,6 +119,11 @@ impl PathTemplate {
     pub fn for_source(&self, name: &SourceName) -> OutputPath {
         match self.0.as_str() {
             "-" => OutputPath::Stdout,
+            text if is_url(text) => {
+                // A folder: the rest of the name is the source's.
+                let stem = if text.ends_with('/') { SOURCE } else { "" };
+                OutputPath::Object(format!("{text}{stem}").replace(SOURCE, name.as_str()))
+            }
             text => OutputPath::File(text.replace(SOURCE, name.as_str())),
         }
     }
@@ -91,6 +132,7 @@ impl PathTemplate {
     pub fn for_events(&self) -> OutputPath {
         match self.0.as_str() {
             "-" => OutputPath::Stdout,
+            text if is_url(text) => OutputPath::Object(text.to_owned()),
             text => OutputPath::File(text.to_owned()),
         }
     }
@@ -195,8 +237,8 @@ pub fn reject_misnamed_files<'a>(
     outputs: impl IntoIterator<Item = &'a OutputSettings>,
 ) -> Result<(), ConfigError> {
     for output in outputs {
-        if let OutputPath::File(path) = &output.path
-            && let Some(named) = packing(path)
+        let path = output.file_template();
+        if let Some(named) = packing(path)
             && named != output.compression
         {
             let (says, is) = (named.as_str(), output.compression.as_str());

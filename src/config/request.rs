@@ -82,6 +82,8 @@ pub struct PullRequest {
     pub sources: Vec<SourceSettings>,
     /// Where checkpoints and locks live.
     pub state_dir: PathBuf,
+    /// The object store where the checkpoints are instead.
+    pub remote_state: Option<ObjectStoreSettings>,
     /// The start of the run: every relative time counts from here.
     pub now: Timestamp,
     /// A one-off window; without it the pull continues from the checkpoint.
@@ -165,6 +167,8 @@ pub struct CheckRequest {
     pub config_file: Option<PathBuf>,
     /// Where checkpoints live.
     pub state_dir: PathBuf,
+    /// The object store where they are instead.
+    pub remote_state: Option<ObjectStoreSettings>,
     /// One JSON object a source.
     pub json: bool,
     /// Name the actions that no row has.
@@ -211,6 +215,8 @@ pub struct StatusRequest {
     pub sources: Vec<SourceSettings>,
     /// Where checkpoints live.
     pub state_dir: PathBuf,
+    /// The object store where they are instead.
+    pub remote_state: Option<ObjectStoreSettings>,
     /// The time of asking.
     pub now: Timestamp,
     /// One JSON object a source.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::detection::{AlertSchema, AlertSeverity};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// Where checkpoints and locks live.
     pub state_dir: PathBuf,
+    /// `[state] url`: the object store where checkpoints are instead.
+    pub state_url: Option<Url>,
     /// `[output] mode`, where it is set.
     pub file_mode: Option<u32>,
     /// The sources, in the order of the file.
@@ -266,7 +269,7 @@ pub struct ConnectionSettings {
 }
 
 /// An object store, and who asks for its objects.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "no store is connected to"))]
 pub struct ObjectStoreSettings {
     /// The store and the prefix of all keys: `s3://BUCKET/PREFIX`.
@@ -351,7 +354,7 @@ impl OutputSettings {
     pub fn file_template(&self) -> &str {
         match &self.path {
             OutputPath::Stdout => "",
-            OutputPath::File(template) => template,
+            OutputPath::File(template) | OutputPath::Object(template) => template,
         }
     }
 
@@ -403,10 +406,13 @@ pub enum OutputPath {
     /// A file's path; `%Y %m %d %H` are not replaced yet, nor is `{event_day}`. In the output of a
     /// source, `{source}` is.
     File(String),
+    /// The URL of objects, with the same placeholders: `s3://BUCKET/KEY`. Their names get a number.
+    Object(String),
 }
 
 /// The form of a line of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
     /// The normalized event.
     #[default]
@@ -420,11 +426,13 @@ pub enum OutputFormat {
 }
 
 /// What output files are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// A line of JSON an event.
     #[default]
     #[value(name = "jsonl")]
+    #[serde(rename = "jsonl")]
     JsonLines,
     /// Apache Parquet.
     Parquet,
@@ -448,7 +456,8 @@ impl OutputFormat {
 }
 
 /// How output is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Not at all.
     #[default]

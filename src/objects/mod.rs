@@ -8,13 +8,24 @@
 //! refused because of itself; a store may also answer that somebody else was first when nobody was.
 //! What is there is read back and compared.
 
+mod object_batch;
+#[cfg(feature = "object-store")]
 mod object_client;
 mod object_error;
+#[cfg(feature = "object-store")]
+mod object_stores;
+#[cfg(feature = "object-store")]
 mod store_connection;
+#[cfg(feature = "object-store")]
 mod store_probe;
 
-pub use object_client::ObjectClient;
-#[cfg(test)]
-pub use object_client::{CreateOutcome, SwapOutcome};
+pub use object_batch::ObjectBatch;
+#[cfg(feature = "object-store")]
+pub use object_batch::{ObjectForm, PendingObject, WaitingLines};
+#[cfg(feature = "object-store")]
+pub use object_client::{CreateOutcome, ObjectClient, ObjectVersion, SwapOutcome};
 pub use object_error::ObjectError;
-pub use store_probe::check_conditions;
+#[cfg(feature = "object-store")]
+pub use object_stores::ObjectStores;
+#[cfg(feature = "object-store")]
+pub use store_probe::{check_conditions, check_creation};

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
 use tokio::time::{Instant, sleep};
+use url::Url;
 
 use super::object_error::{ObjectError, StoreAnswer};
-use super::store_connection;
-use crate::config::settings::ObjectStoreSettings;
+use super::store_connection::ServerDate;
 
 /// The pause before the first repetition; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -29,13 +29,15 @@ pub struct StoredObject {
     pub bytes: Bytes,
     /// Its version.
     pub version: ObjectVersion,
+    /// How long ago it was written, by the clock of the store; `None` where that does not say.
+    pub age: Option<Duration>,
 }
 
 /// What became of creating an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateOutcome {
     /// It is there, with the content that it should have: created now, or by an earlier attempt.
-    Created,
+    Created(ObjectVersion),
     /// Another object has its name.
     OtherExists,
 }
@@ -69,6 +71,8 @@ impl fmt::Debug for ObjectClient {
 enum CallFailure {
     /// The object is not there.
     Missing,
+    /// The store says that the condition is not met. It may be wrong.
+    Conflict(StoreAnswer),
     /// It may have been carried out or not, and another attempt may help.
     Unclear(StoreAnswer),
     /// No attempt helps.
@@ -76,19 +80,12 @@ enum CallFailure {
 }
 
 impl ObjectClient {
-    /// Connects to a store.
-    ///
-    /// # Errors
-    /// The settings do not describe one.
-    pub fn connect(settings: &ObjectStoreSettings) -> Result<ObjectClient, ObjectError> {
-        let prefix = settings.url.path().trim_matches('/');
+    /// The objects of `store` below `url`. A call that fails is repeated for `retry_for`.
+    pub fn new(store: Arc<dyn ObjectStore>, url: &Url, retry_for: Duration) -> ObjectClient {
+        let prefix = url.path().trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(ObjectClient {
-            store: store_connection::connect(settings)?,
-            place: format!("{}/", settings.url.as_str().trim_end_matches('/')),
-            prefix,
-            retry_for: settings.connection.retry_for,
-        })
+        let place = format!("{}/", url.as_str().trim_end_matches('/'));
+        ObjectClient { store, place, prefix, retry_for }
     }
 
     /// The store and the prefix.
@@ -107,7 +104,7 @@ impl ObjectClient {
                 Ok(found) => return Ok(Some(found)),
                 Err(CallFailure::Missing) => return Ok(None),
                 Err(CallFailure::Final(error)) => return Err(error),
-                Err(CallFailure::Unclear(source)) => {
+                Err(CallFailure::Unclear(source) | CallFailure::Conflict(source)) => {
                     attempts
                         .pause()
                         .await
@@ -126,14 +123,16 @@ impl ObjectClient {
         let mut attempts = CallAttempts::new(self.retry_for);
         loop {
             let source = match self.try_put(key, bytes, PutMode::Create).await {
-                Ok(_) => return Ok(CreateOutcome::Created),
+                Ok(version) => return Ok(CreateOutcome::Created(version)),
                 Err(CallFailure::Final(error)) => return Err(error),
                 Err(CallFailure::Missing) => None,
-                Err(CallFailure::Unclear(source)) => Some(source),
+                Err(CallFailure::Unclear(source) | CallFailure::Conflict(source)) => Some(source),
             };
             // What it says is not to be believed: what is there is.
             match self.read(key).await? {
-                Some(found) if found.bytes == *bytes => return Ok(CreateOutcome::Created),
+                Some(found) if found.bytes == *bytes => {
+                    return Ok(CreateOutcome::Created(found.version));
+                }
                 Some(_) => return Ok(CreateOutcome::OtherExists),
                 None => self.pause_or_fail(&mut attempts, key, source).await?,
             }
@@ -157,7 +156,7 @@ impl ObjectClient {
                 Ok(version) => return Ok(SwapOutcome::Swapped(version)),
                 Err(CallFailure::Final(error)) => return Err(error),
                 Err(CallFailure::Missing) => None,
-                Err(CallFailure::Unclear(source)) => Some(source),
+                Err(CallFailure::Unclear(source) | CallFailure::Conflict(source)) => Some(source),
             };
             match self.read(key).await? {
                 Some(found) if found.bytes == *bytes => {
@@ -171,6 +170,26 @@ impl ObjectClient {
         }
     }
 
+    /// Whether the store refuses to create the object, which is there with this content. One that
+    /// does not writes the same content again.
+    ///
+    /// # Errors
+    /// The store refuses the call for another reason, or does not answer.
+    pub async fn refuses_creation(&self, key: &str, bytes: &Bytes) -> Result<bool, ObjectError> {
+        let mut attempts = CallAttempts::new(self.retry_for);
+        loop {
+            match self.try_put(key, bytes, PutMode::Create).await {
+                Ok(_) => return Ok(false),
+                Err(CallFailure::Conflict(_)) => return Ok(true),
+                Err(CallFailure::Final(error)) => return Err(error),
+                Err(CallFailure::Missing) => self.pause_or_fail(&mut attempts, key, None).await?,
+                Err(CallFailure::Unclear(source)) => {
+                    self.pause_or_fail(&mut attempts, key, Some(source)).await?;
+                }
+            }
+        }
+    }
+
     async fn try_read(&self, key: &str) -> Result<StoredObject, CallFailure> {
         let path = self.path(key);
         let read = async {
@@ -179,7 +198,11 @@ impl ObjectClient {
                 e_tag: found.meta.e_tag.clone(),
                 version: found.meta.version.clone(),
             };
-            Ok(StoredObject { bytes: found.bytes().await?, version: ObjectVersion(version) })
+            let date = found.extensions.get::<ServerDate>();
+            let age = date.map(|date| (date.0 - found.meta.last_modified).to_std());
+            // One that is from the future was written just now.
+            let age = age.map(Result::unwrap_or_default);
+            Ok(StoredObject { bytes: found.bytes().await?, version: ObjectVersion(version), age })
         };
         read.await.map_err(|error| self.meaning_of(GET, key, error))
     }
@@ -211,6 +234,9 @@ impl ObjectClient {
                     place,
                     source: StoreAnswer::of(&error),
                 })
+            }
+            Error::AlreadyExists { .. } | Error::Precondition { .. } => {
+                CallFailure::Conflict(StoreAnswer::of(&error))
             }
             error => CallFailure::Unclear(StoreAnswer::of(&error)),
         }

@@ -1,23 +1,42 @@
 //! Says why an object cannot be read or written, and what to do.
 
+#[cfg(feature = "object-store")]
 use std::error::Error as _;
 
 use crate::exit::Exit;
+#[cfg(feature = "object-store")]
 use crate::model::text::printable;
 
 /// What a store says of a call that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreAnswer(String);
+#[error("{text}")]
+pub struct StoreAnswer {
+    text: String,
+    fault: StoreFault,
+}
+
+/// What a person can do something about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "no store is connected to"))]
+enum StoreFault {
+    /// Credentials that were valid for a time.
+    ExpiredCredentials,
+    /// The clock of this machine is wrong, and so are the times that requests are signed with.
+    SkewedClock,
+    /// Anything else.
+    Other,
+}
 
 impl StoreAnswer {
     /// What `text` says.
+    #[cfg(feature = "object-store")]
     pub fn new(text: &str) -> StoreAnswer {
-        StoreAnswer(printable(text))
+        StoreAnswer { text: printable(text), fault: StoreFault::Other }
     }
 
     /// The store's own code and words in an error of the library, else its innermost cause: the
     /// library repeats all of it on each level.
+    #[cfg(feature = "object-store")]
     pub fn of(error: &object_store::Error) -> StoreAnswer {
         let text = error.to_string();
         let between = |tag: &str| {
@@ -25,7 +44,14 @@ impl StoreAnswer {
             Some(rest.split_once(&format!("</{tag}>"))?.0)
         };
         if let (Some(code), Some(message)) = (between("Code"), between("Message")) {
-            return StoreAnswer::new(&format!("{code}: {message}"));
+            let fault = match code {
+                "ExpiredToken" | "TokenRefreshRequired" | "ExpiredTokenException" => {
+                    StoreFault::ExpiredCredentials
+                }
+                "RequestTimeTooSkewed" => StoreFault::SkewedClock,
+                _ => StoreFault::Other,
+            };
+            return StoreAnswer { fault, ..StoreAnswer::new(&format!("{code}: {message}")) };
         }
         let mut innermost = None;
         let mut cause = error.source();
@@ -39,6 +65,7 @@ impl StoreAnswer {
 
 /// Why an object cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "no store is connected to"))]
 pub enum ObjectError {
     /// The store cannot be connected to as it is configured.
     #[error("cannot use the object store `{place}`: {why}")]
@@ -76,6 +103,20 @@ pub enum ObjectError {
         #[source]
         source: StoreAnswer,
     },
+    /// An object that is to be published has the name of another one.
+    #[error("the object `{place}` exists already, and is not what the state `{state}` says of it")]
+    OtherContent {
+        /// The object.
+        place: String,
+        /// The state.
+        state: String,
+    },
+    /// Another run replaced the state meanwhile.
+    #[error("another run went on from the state `{place}` meanwhile")]
+    Fenced {
+        /// The state.
+        place: String,
+    },
     /// The store does not answer as it should, as often as it was tried.
     #[error("{call} of `{place}` failed {attempts} times")]
     Failed {
@@ -92,19 +133,38 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
+    fn fault(&self) -> StoreFault {
+        match self {
+            ObjectError::Denied { source, .. }
+            | ObjectError::NoBucket { source, .. }
+            | ObjectError::Failed { source, .. } => source.fault,
+            _ => StoreFault::Other,
+        }
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
+            _ if self.fault() == StoreFault::ExpiredCredentials => Exit::Credential,
             ObjectError::Unusable { .. } | ObjectError::NoBucket { .. } => Exit::Config,
             ObjectError::Denied { .. } => Exit::Credential,
-            ObjectError::IgnoresConditions { .. } => Exit::State,
-            ObjectError::Failed { .. } => Exit::Output,
+            ObjectError::IgnoresConditions { .. } | ObjectError::Fenced { .. } => Exit::State,
+            ObjectError::Failed { .. } | ObjectError::OtherContent { .. } => Exit::Output,
         }
     }
 
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
+            _ if self.fault() == StoreFault::ExpiredCredentials => {
+                "renew the credentials (AWS_ACCESS_KEY_ID and what belongs to it), or let the \
+                 platform give them out, which renews them; nothing is lost, and nothing is \
+                 written twice"
+            }
+            _ if self.fault() == StoreFault::SkewedClock => {
+                "set the clock of this machine, which signs its requests with the time: stores \
+                 refuse one that is fifteen minutes off"
+            }
             ObjectError::Unusable { .. } => {
                 "write it like `s3://BUCKET/PREFIX`; AWS_REGION, AWS_ENDPOINT_URL and \
                  AWS_ACCESS_KEY_ID say where it is and who asks"
@@ -117,6 +177,14 @@ impl ObjectError {
                 "the key needs s3:GetObject and s3:PutObject below the prefix, and s3:ListBucket \
                  of the bucket, without which a missing object looks like a refusal; check also \
                  that the key has not expired and that the clock is right"
+            }
+            ObjectError::OtherContent { .. } => {
+                "the folder belongs to another history of this source: restore the state that \
+                 wrote it, or begin with a new folder and a new state; no object was changed, and \
+                 the events wait in the state"
+            }
+            ObjectError::Fenced { .. } => {
+                "nothing is lost or repeated: let one run at a time pull a source, and run it again"
             }
             ObjectError::NoBucket { .. } => "create it, or correct the name or AWS_ENDPOINT_URL",
             ObjectError::Failed { .. } => {

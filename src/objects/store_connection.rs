@@ -1,10 +1,15 @@
 //! Connects to an object store with the program's own HTTP client: no redirect is followed, and
 //! nothing is repeated by anybody else.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
-use object_store::client::{HttpClient, HttpConnector};
+use chrono::{DateTime, Utc};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
+};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
@@ -20,13 +25,16 @@ fn endpoint(settings: &ObjectStoreSettings) -> Option<&str> {
     found.into_iter().find_map(find).map(|(_, value)| value.as_str())
 }
 
-/// Connects to a store.
+/// Connects to the store of the bucket that `url` names.
 ///
 /// # Errors
 /// The settings do not describe one.
-pub fn connect(settings: &ObjectStoreSettings) -> Result<Arc<dyn ObjectStore>, ObjectError> {
-    let unusable = |why: String| ObjectError::Unusable { place: settings.url.to_string(), why };
-    let bucket = settings.url.host_str().filter(|_| settings.url.scheme() == "s3");
+pub fn connect(
+    settings: &ObjectStoreSettings,
+    url: &Url,
+) -> Result<Arc<dyn ObjectStore>, ObjectError> {
+    let unusable = |why: String| ObjectError::Unusable { place: url.to_string(), why };
+    let bucket = url.host_str().filter(|_| url.scheme() == "s3");
     let bucket = bucket.ok_or_else(|| unusable("it is not `s3://BUCKET/PREFIX`".to_owned()))?;
     let mut builder = AmazonS3Builder::new().with_region("us-east-1");
     for (name, value) in &settings.variables {
@@ -50,6 +58,8 @@ pub fn connect(settings: &ObjectStoreSettings) -> Result<Arc<dyn ObjectStore>, O
     let store = builder
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
+        // A bucket with Object Lock takes nothing without a checksum.
+        .with_checksum_algorithm(Checksum::SHA256)
         .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
         .with_http_connector(connector)
         .build();
@@ -66,9 +76,38 @@ struct OwnConnector {
 impl HttpConnector for OwnConnector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = ClientPool::plain_client(&self.connection, self.base.as_ref());
-        client.map(HttpClient::new).map_err(|error| object_store::Error::Generic {
+        let service = client.map(|client| DatedService(HttpClient::new(client)));
+        service.map(HttpClient::new).map_err(|error| object_store::Error::Generic {
             store: "S3",
             source: error.to_string().into(),
+        })
+    }
+}
+
+/// The time at which a store answered, by its own clock.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerDate(pub DateTime<Utc>);
+
+/// Hands the `Date` of a response on to the caller.
+#[derive(Debug)]
+struct DatedService(HttpClient);
+
+impl HttpService for DatedService {
+    fn call<'a, 'f>(
+        &'a self,
+        request: HttpRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'f>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        Box::pin(async move {
+            let mut response = self.0.execute(request).await?;
+            let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+            if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
+                response.extensions_mut().insert(ServerDate(date.to_utc()));
+            }
+            Ok(response)
         })
     }
 }

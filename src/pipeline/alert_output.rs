@@ -13,7 +13,7 @@ use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::error::RunError;
-use crate::sink::{self, LineSink, SinkError};
+use crate::sink::{self, LastOutput, LineSink, SinkError};
 use crate::state::StateError;
 use crate::state::checkpoint::DetectionCheckpoint;
 use crate::state::detection_log::DetectionLog;
@@ -46,7 +46,7 @@ impl AlertOutput {
         settings: &AlertSettings,
         (store, source): (&StateStore, &SourceName),
         last: Option<&DetectionCheckpoint>,
-    ) -> Result<AlertOutput, StateError> {
+    ) -> Result<AlertOutput, RunError> {
         let checkpoint = last.cloned().unwrap_or_default();
         let (log, records) = DetectionLog::open(store.folder(), source, checkpoint.log)?;
         let notify_from = settings.notify.as_ref().map(|notify| notify.min_severity);
@@ -58,11 +58,11 @@ impl AlertOutput {
                 (detection.replay(records, |error| log.damaged(error))?, 0)
             }
         };
-        let last_file = checkpoint.outputs.last().cloned();
+        let last = LastOutput { file: checkpoint.outputs.last().cloned(), ..LastOutput::default() };
         Ok(AlertOutput {
             detection,
             log,
-            sink: sink::from_settings(&settings.output, last_file),
+            sink: sink::from_settings(&settings.output, last)?,
             checkpoint,
             counts: LiveCounts::default(),
             lost_events,

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::fetch::plan::ReadPlan;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::output_file_state::OutputFileState;
+use crate::model::record::Fingerprint;
 use crate::model::time::Timestamp;
 use crate::model::workspace::SiteProduct;
 use crate::normalise::RecordOrigin;
@@ -13,9 +14,11 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::run_output::DurableOutput;
 use crate::pipeline::silence::SourceSilence;
+use crate::sink::LastOutput;
 use crate::sink::recovery::{recover_shared, truncate_to_checkpoint};
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, DetectionCheckpoint, OpenQuery, OpenWindow};
+use crate::state::remote::{RemoteState, TakenState};
 use crate::state::run_history::coverage::CoveredSpan;
 use crate::state::run_history::{CheckpointPosition, RunProgress};
 use crate::state::store::{SourceLock, StateStore};
@@ -24,6 +27,8 @@ use crate::state::store::{SourceLock, StateStore};
 #[derive(Debug)]
 pub struct CheckpointWriter {
     store: StateStore,
+    /// The state, where it is not in the state folder.
+    remote: Option<Box<dyn RemoteState>>,
     name: SourceName,
     checkpoint: Checkpoint,
     /// The windows of the plan as they stand; `None` for one that was read to its end.
@@ -59,6 +64,7 @@ pub struct LockedSource {
     lock: SourceLock,
     /// The checkpoint of the last run, if there was one.
     pub checkpoint: Option<Checkpoint>,
+    remote: Option<Box<dyn RemoteState>>,
     /// A checkpoint of another scope that has read nothing: only its output files are of use.
     unstarted: Option<Checkpoint>,
 }
@@ -79,6 +85,12 @@ pub fn scope_of(kind: SourceKind, product: Option<SiteProduct>, owner: &str) -> 
         Some(product) => format!("{kind}:{}:{owner}", product.as_str()),
         None => format!("{kind}:{owner}"),
     }
+}
+
+/// What tells the history of a source from another one of the same name, or of another name.
+fn history_mark(name: &SourceName, scope: &str) -> String {
+    let mark = Fingerprint::of(format!("{name}\n{scope}").as_bytes()).to_string();
+    mark.get(..8).unwrap_or_default().to_owned()
 }
 
 /// The checkpoint that a pull of `scope` would continue from. Changes nothing.
@@ -154,11 +166,13 @@ impl LockedSource {
     fn locked(store: &StateStore, name: &SourceName) -> Result<LockedSource, RunError> {
         let lock = store.lock(name)?;
         store.remove_leftovers(name)?;
+        let TakenState { checkpoint, remote } = store.take(name)?;
         Ok(LockedSource {
             store: store.clone(),
             name: name.clone(),
             lock,
-            checkpoint: store.load(name)?,
+            checkpoint,
+            remote,
             unstarted: None,
         })
     }
@@ -217,6 +231,7 @@ impl LockedSource {
         processor.event_gaps = checkpoint.event_gaps.clone();
         CheckpointWriter {
             store: self.store,
+            remote: self.remote,
             name: self.name,
             checkpoint,
             windows: plan.windows.iter().cloned().map(Some).collect(),
@@ -232,9 +247,14 @@ impl LockedSource {
 }
 
 impl CheckpointWriter {
-    /// The output file written last, as far as the state knows.
-    pub fn output(&self) -> Option<&OutputFileState> {
-        self.checkpoint.outputs.last()
+    /// What the state knows of the output.
+    pub fn output(&self) -> LastOutput {
+        let objects = self.remote.as_ref().map(|state| state.objects().clone());
+        LastOutput {
+            file: self.checkpoint.outputs.last().cloned(),
+            objects: objects.unwrap_or_default(),
+            mark: history_mark(&self.name, &self.checkpoint.scope),
+        }
     }
 
     /// The silence of the source at `now`, if its history makes it unusual.
@@ -303,12 +323,28 @@ impl CheckpointWriter {
         self.checkpoint.event_gaps = processor.event_gaps.clone();
         // Swapped instead of cloned: the dedup cache of a busy source is large.
         std::mem::swap(&mut self.checkpoint.dedup_cache, &mut processor.dedup_cache);
-        let saved = self.store.save(&self.name, &self.checkpoint);
+        let saved = match &mut self.remote {
+            None => self.store.save(&self.name, &self.checkpoint),
+            Some(state) => state.save(&self.checkpoint, durable.objects, durable.is_last),
+        };
         std::mem::swap(&mut self.checkpoint.dedup_cache, &mut processor.dedup_cache);
         saved?;
         self.written = self.written.saturating_add(events);
         self.committed = Some(self.progress());
         Ok(())
+    }
+
+    /// Publishes the objects of the last commit, where the output is in a store.
+    ///
+    /// # Errors
+    /// One of them could not be published. The next run does it.
+    pub fn publish(&mut self) -> Result<(), StateError> {
+        self.remote.as_mut().map_or(Ok(()), |state| state.publish())
+    }
+
+    /// Whether commits renew a lease, so that they are due also when nothing was written.
+    pub fn has_lease(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// Notes that everything there was until `start` has been read.

@@ -60,7 +60,7 @@ impl ExportRun {
                 .or(self.window.to)
                 .unwrap_or(*start),
         });
-        let attempts = AttemptFile::new(self.recorder.clone(), &self.attempt_log, progress);
+        let attempts = AttemptFile::new(self.recorder.clone(), &self.attempt_log, progress)?;
         let checkpoint = locked.begin(&plan, processor, &scope, *start);
         Ok((plan, checkpoint, attempts))
     }
@@ -75,8 +75,8 @@ impl ExportRun {
         }
         let mut processor = context.processor();
         let (_, checkpoint, attempts) = self.begin(context, &mut processor)?;
-        let last_file = checkpoint.output().cloned();
-        let output = RunOutput::new(&context.settings.output, last_file, Some(attempts));
+        let last = checkpoint.output();
+        let output = RunOutput::new(&context.settings.output, last, Some(attempts))?;
         let mut writer = EventWriter::new(output, processor, Some(checkpoint), Arc::default());
         writer.open()?;
         writer.finish().map(|_| ())

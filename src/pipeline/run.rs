@@ -34,7 +34,6 @@ use crate::sink::UnexpectedFile;
 use crate::sink::location::is_locked;
 use crate::sink::waiting_lines::{is_waiting, left_waiting};
 use crate::source::DeliveryOrder;
-use crate::state::StateError;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
 
@@ -329,8 +328,8 @@ fn prepare<T: Transport>(
             (plan, Some(checkpoint), Some(attempts))
         }
     };
-    let last_file = checkpoint.as_ref().and_then(CheckpointWriter::output).cloned();
-    refuse_unfinished(settings, store, last_file.as_ref())?;
+    let last = checkpoint.as_ref().map(CheckpointWriter::output).unwrap_or_default();
+    refuse_unfinished(settings, store, last.file.as_ref())?;
     processor.keep = plan.event_filter;
     let is_reread_in_progress = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_reread_in_progress) {
@@ -338,9 +337,9 @@ fn prepare<T: Transport>(
         (true, false) => processor.start_reread(),
         (false, _) => processor.written_before = None,
     }
-    refuse_waiting(settings, last_file.as_ref())?;
+    refuse_waiting(settings, last.file.as_ref())?;
     let mut output = match checkpoint {
-        Some(_) => RunOutput::new(&settings.output, last_file, attempts),
+        Some(_) => RunOutput::new(&settings.output, last, attempts)?,
         None => RunOutput::of_one_run(&settings.output)?,
     };
     if let Some(alerts) = resume_alerts(run, checkpoint.as_ref(), report)? {
@@ -356,7 +355,7 @@ fn resume_alerts<T>(
     run: &SourceRun<T>,
     checkpoint: Option<&CheckpointWriter>,
     report: &mut SourceReport,
-) -> Result<Option<AlertOutput>, StateError> {
+) -> Result<Option<AlertOutput>, RunError> {
     let SourceContext { settings, store, detection, .. } = &run.context;
     let (RunMode::Incremental, Some(setup), Some(alerts)) =
         (&run.mode, detection, &settings.alerts)

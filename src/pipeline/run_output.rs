@@ -12,13 +12,14 @@ use crate::detect::{LiveCounts, StoredEvent};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
+use crate::objects::ObjectBatch;
 use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::alert_output::AlertOutput;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::table_sink::{events_sink, one_run_sink};
 use crate::sink::location::path_at;
-use crate::sink::{self, LineSink, SinkError};
+use crate::sink::{self, LastOutput, LineSink, SinkError};
 use crate::state::checkpoint::{DetectionCheckpoint, ExportProgress};
 
 /// The output of one run.
@@ -35,21 +36,28 @@ pub struct RunOutput {
 pub struct DurableOutput {
     /// The output files, and how much of each is committed.
     pub(super) files: Option<Vec<OutputFileState>>,
+    /// What waits for object storage, where the output is there.
+    pub(super) objects: Option<ObjectBatch>,
     /// How far the attempt log of an export is committed.
     pub(super) export_progress: Option<ExportProgress>,
     /// How far the events were judged.
     pub(super) detection: Option<DetectionCheckpoint>,
+    /// Whether the run commits nothing after it.
+    pub(super) is_last: bool,
 }
 
 impl RunOutput {
-    /// The output that `settings` ask for; `last_file` is what the checkpoint says of the file that
-    /// was written last, and `attempts` is there in an export.
+    /// The output that `settings` ask for; `last` is what the state knows of it, and `attempts` is
+    /// there in an export.
+    ///
+    /// # Errors
+    /// This build cannot write such an output.
     pub fn new(
         settings: &OutputSettings,
-        last_file: Option<OutputFileState>,
+        last: LastOutput,
         attempts: Option<AttemptFile>,
-    ) -> RunOutput {
-        RunOutput { events: events_sink(settings, last_file), attempts, alerts: None }
+    ) -> Result<RunOutput, SinkError> {
+        Ok(RunOutput { events: events_sink(settings, last)?, attempts, alerts: None })
     }
 
     /// The output of a run that no checkpoint continues.
@@ -160,7 +168,8 @@ impl RunOutput {
             Some(alerts) => Some(alerts.commit(is_last)?),
             None => None,
         };
-        Ok(DurableOutput { files, export_progress, detection })
+        let objects = self.events.objects().cloned();
+        Ok(DurableOutput { files, objects, export_progress, detection, is_last })
     }
 
     /// Cleans up after the checkpoint was saved, and sends its alerts to the program of `notify`.
@@ -225,7 +234,7 @@ impl OpenedFiles {
     /// As output: what earlier runs committed to them is durable.
     pub fn durable(self) -> DurableOutput {
         let files = self.events.map(|file| vec![file]);
-        DurableOutput { files, export_progress: None, detection: self.alerts }
+        DurableOutput { files, detection: self.alerts, ..DurableOutput::default() }
     }
 }
 
@@ -241,17 +250,21 @@ pub struct AttemptFile {
 
 impl AttemptFile {
     /// Writes what `recorder` records to where `settings` say, after what earlier runs committed.
+    ///
+    /// # Errors
+    /// This build cannot write such an output.
     pub fn new(
         recorder: AttemptRecorder,
         settings: &OutputSettings,
         progress: ExportProgress,
-    ) -> AttemptFile {
-        AttemptFile {
+    ) -> Result<AttemptFile, SinkError> {
+        let last = LastOutput { file: progress.pages.clone(), ..LastOutput::default() };
+        Ok(AttemptFile {
             recorder,
-            sink: sink::from_settings(settings, progress.pages.clone()),
+            sink: sink::from_settings(settings, last)?,
             earlier_omissions: (progress.repeats, progress.outside),
             progress,
-        }
+        })
     }
 
     /// Writes the new lines and makes them durable.
@@ -290,6 +303,6 @@ pub fn current_output_file(output: &OutputSettings) -> Result<Option<PathBuf>, S
         OutputPath::File(template) => {
             path_at(template, output.compression, chrono::Utc::now()).map(Some)
         }
-        OutputPath::Stdout => Ok(None),
+        OutputPath::Stdout | OutputPath::Object(_) => Ok(None),
     }
 }

@@ -1,28 +1,34 @@
 //! Shows events as a table on standard output, instead of their lines or beside the file that these
 //! go to.
 
+use std::time::Duration;
+
 use bytestring::ByteString;
 
 use crate::config::settings::{Compression, OutputPath, OutputSettings, TableStyle};
 use crate::model::json::Document;
 use crate::model::output_file_state::OutputFileState;
+use crate::objects::ObjectBatch;
 use crate::render::EventTable;
 use crate::sink::stdout::StdoutSink;
-use crate::sink::{self, LineSink, SinkError, WrittenFiles};
+use crate::sink::{self, LastOutput, LineSink, SinkError, WrittenFiles};
 
 /// The sink that `settings` ask for.
+///
+/// # Errors
+/// This build cannot write such an output.
 pub fn events_sink(
     settings: &OutputSettings,
-    last_file: Option<OutputFileState>,
-) -> Box<dyn LineSink> {
+    last: LastOutput,
+) -> Result<Box<dyn LineSink>, SinkError> {
     let Some(style) = settings.table else {
-        return sink::from_settings(settings, last_file);
+        return sink::from_settings(settings, last);
     };
     let file = match settings.path {
         OutputPath::Stdout => None,
-        OutputPath::File(_) => Some(sink::from_settings(settings, last_file)),
+        OutputPath::File(_) | OutputPath::Object(_) => Some(sink::from_settings(settings, last)?),
     };
-    Box::new(TableSink::new(style, file))
+    Ok(Box::new(TableSink::new(style, file)))
 }
 
 /// The sink of a run that no checkpoint continues.
@@ -35,7 +41,7 @@ pub fn one_run_sink(settings: &OutputSettings) -> Result<Box<dyn LineSink>, Sink
     };
     let file = match settings.path {
         OutputPath::Stdout => None,
-        OutputPath::File(_) => Some(sink::of_one_run(settings)?),
+        OutputPath::File(_) | OutputPath::Object(_) => Some(sink::of_one_run(settings)?),
     };
     Ok(Box::new(TableSink::new(style, file)))
 }
@@ -104,12 +110,20 @@ impl LineSink for TableSink {
         self.file.as_mut().map_or(Ok(()), |file| file.publish())
     }
 
+    fn objects(&self) -> Option<&ObjectBatch> {
+        self.file.as_ref().and_then(|file| file.objects())
+    }
+
     fn written_files(&self) -> WrittenFiles {
         self.file.as_ref().map(|file| file.written_files()).unwrap_or_default()
     }
 
     fn commit_threshold(&self) -> usize {
         self.file.as_ref().map_or(64 * 1024, |file| file.commit_threshold())
+    }
+
+    fn commit_interval(&self) -> Duration {
+        self.file.as_ref().map_or(self.out.commit_interval(), |file| file.commit_interval())
     }
 
     fn is_full(&self) -> bool {

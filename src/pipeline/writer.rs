@@ -25,9 +25,6 @@ use crate::telemetry::meter::SourceMeter;
 /// records.
 const RENDER_BATCH: usize = 64;
 
-/// The longest that a line stays uncommitted.
-const COMMIT_INTERVAL: Duration = Duration::from_secs(2);
-
 /// Whether the run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteFlow {
@@ -51,6 +48,7 @@ pub struct EventWriter {
     uncommitted_bytes: usize,
     uncommitted_events: u64,
     oldest_uncommitted: Option<Instant>,
+    last_commit: Instant,
 }
 
 /// A writer whose output file is in the checkpoint, so that a crash leaves no line in a file that
@@ -76,6 +74,7 @@ impl EventWriter {
             uncommitted_bytes: 0,
             uncommitted_events: 0,
             oldest_uncommitted: None,
+            last_commit: Instant::now(),
         }
     }
 
@@ -113,14 +112,25 @@ impl EventWriter {
 
     /// How long until a commit is due; `None` while there is nothing to commit.
     pub fn commit_due(&self) -> Option<Duration> {
+        let sink = self.output.event_sink();
+        let interval = sink.commit_interval();
         let Some(oldest) = self.oldest_uncommitted else {
-            return self.output.records_attempts().then_some(COMMIT_INTERVAL);
+            let left = interval.saturating_sub(self.last_commit.elapsed());
+            return match self.has_lease() {
+                true => Some(left),
+                false => self.output.records_attempts().then_some(interval),
+            };
         };
-        let threshold = self.output.event_sink().commit_threshold();
-        Some(match self.uncommitted_bytes >= crash::limit("COMMIT_BYTES", threshold) {
+        let threshold = crash::limit("COMMIT_BYTES", sink.commit_threshold());
+        Some(match self.uncommitted_bytes >= threshold {
             true => Duration::ZERO,
-            false => COMMIT_INTERVAL.saturating_sub(oldest.elapsed()),
+            false => interval.saturating_sub(oldest.elapsed()),
         })
+    }
+
+    /// Whether commits are due also when nothing was written.
+    fn has_lease(&self) -> bool {
+        self.checkpoint.as_ref().is_some_and(CheckpointWriter::has_lease)
     }
 
     /// The silence of the source at `now`, as of the last checkpoint.
@@ -270,6 +280,10 @@ impl EventWriter {
         self.uncommitted_bytes = 0;
         self.uncommitted_events = 0;
         self.oldest_uncommitted = None;
+        self.last_commit = Instant::now();
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.publish()?;
+        }
         Ok(self.output.publish()?)
     }
 }

@@ -15,6 +15,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
@@ -58,12 +59,24 @@ pub struct ObjectRequest {
     pub status: u16,
 }
 
+/// An object, and when it was written by the server's clock.
+#[derive(Debug)]
+struct ServedObject {
+    content: Bytes,
+    written: DateTime<Utc>,
+}
+
 #[derive(Debug, Default)]
 struct ObjectBucket {
-    objects: HashMap<String, Bytes>,
+    objects: HashMap<String, ServedObject>,
+    /// The keys of objects that another content replaced.
+    replaced: Vec<String>,
+    /// How far the server's clock is ahead of ours.
+    ahead: TimeDelta,
     faults: VecDeque<ObjectFault>,
     requests: Vec<ObjectRequest>,
     ignores_conditions: bool,
+    wants_checksums: bool,
     readable: Option<String>,
 }
 
@@ -101,9 +114,19 @@ impl ObjectServer {
         self.lock().faults.extend(faults);
     }
 
+    /// Nothing goes wrong any more.
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
     /// Whether the server takes every condition for fulfilled, as some do.
     pub fn ignore_conditions(&self, ignores: bool) {
         self.lock().ignores_conditions = ignores;
+    }
+
+    /// The server refuses a PUT without a checksum, as a bucket with Object Lock does.
+    pub fn want_checksums(&self) {
+        self.lock().wants_checksums = true;
     }
 
     /// The key's policy allows reading and writing only below this prefix.
@@ -113,12 +136,27 @@ impl ObjectServer {
 
     /// The object at a key.
     pub fn object(&self, key: &str) -> Option<Vec<u8>> {
-        self.lock().objects.get(key).map(|bytes| bytes.to_vec())
+        self.lock().objects.get(key).map(|object| object.content.to_vec())
+    }
+
+    /// The keys of objects that another content replaced.
+    pub fn replaced(&self) -> Vec<String> {
+        self.lock().replaced.clone()
+    }
+
+    /// Lets the server's clock go on by so much at once.
+    pub fn advance_clock(&self, by: TimeDelta) {
+        self.lock().ahead += by;
     }
 
     /// Puts an object, as somebody else would.
     pub fn put(&self, key: &str, bytes: &[u8]) {
-        self.lock().objects.insert(key.to_owned(), Bytes::copy_from_slice(bytes));
+        self.lock().store(key, Bytes::copy_from_slice(bytes));
+    }
+
+    /// Removes an object, as a lifecycle rule would.
+    pub fn remove(&self, key: &str) {
+        self.lock().objects.remove(key);
     }
 
     /// The keys that there are, sorted.
@@ -144,11 +182,12 @@ async fn handle(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path().trim_start_matches('/').to_owned();
+    let path = percent_decoded(parts.uri.path().trim_start_matches('/'));
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
     let body = to_bytes(body, LARGEST_OBJECT).await;
-    let (fault, mut answer) = {
+    let (fault, mut answer, now) = {
         let mut objects = server.lock();
+        let now = objects.now();
         let fault = objects.faults.pop_front().unwrap_or(ObjectFault::Pass);
         let answer = match (&fault, body) {
             (ObjectFault::Close, _) => ObjectAnswer::error(0, ""),
@@ -170,7 +209,7 @@ async fn handle(
             key: key.to_owned(),
             status: answer.status,
         });
-        (fault, answer)
+        (fault, answer, now)
     };
     if let ObjectFault::Slow(pause) = fault {
         tokio::time::sleep(pause).await;
@@ -179,28 +218,39 @@ async fn handle(
         line.close();
         answer.status = 500;
     }
-    answer.into_response()
+    answer.into_response(now)
+}
+
+fn percent_decoded(path: &str) -> String {
+    // The parser is one of forms, where these three have a meaning.
+    let path = path.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    let mut decoded = url::form_urlencoded::parse(path.as_bytes());
+    decoded.next().map_or(String::new(), |(name, _)| name.into_owned())
 }
 
 struct ObjectAnswer {
     status: u16,
     etag: Option<String>,
     location: Option<String>,
+    written: Option<DateTime<Utc>>,
     body: Bytes,
 }
 
 impl ObjectAnswer {
     fn error(status: u16, code: &str) -> ObjectAnswer {
         let body = format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>");
-        ObjectAnswer { status, etag: None, location: None, body: body.into() }
+        ObjectAnswer { status, etag: None, location: None, written: None, body: body.into() }
     }
 
-    fn into_response(self) -> Response {
+    fn into_response(self, now: DateTime<Utc>) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::IM_A_TEAPOT);
-        let mut response = Response::builder()
-            .status(status)
-            .header(header::LAST_MODIFIED, "Fri, 20 Nov 2026 09:30:00 GMT");
-        for (name, value) in [(header::ETAG, self.etag), (header::LOCATION, self.location)] {
+        let http_date = |time: DateTime<Utc>| time.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let mut response = Response::builder().status(status).header(header::DATE, http_date(now));
+        for (name, value) in [
+            (header::ETAG, self.etag),
+            (header::LOCATION, self.location),
+            (header::LAST_MODIFIED, self.written.map(http_date)),
+        ] {
             if let Some(value) = value {
                 response = response.header(name, value);
             }
@@ -210,6 +260,18 @@ impl ObjectAnswer {
 }
 
 impl ObjectBucket {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now() + self.ahead
+    }
+
+    fn store(&mut self, key: &str, content: Bytes) {
+        let object = ServedObject { content: content.clone(), written: self.now() };
+        match self.objects.insert(key.to_owned(), object) {
+            Some(before) if before.content != content => self.replaced.push(key.to_owned()),
+            _ => {}
+        }
+    }
+
     fn answer(
         &mut self,
         method: &Method,
@@ -233,27 +295,33 @@ impl ObjectBucket {
         let found = self.objects.get(key);
         match *method {
             Method::GET => match found {
-                Some(body) => ObjectAnswer {
+                Some(object) => ObjectAnswer {
                     status: 200,
-                    etag: Some(etag(body)),
+                    etag: Some(etag(&object.content)),
                     location: None,
-                    body: body.clone(),
+                    written: Some(object.written),
+                    body: object.content.clone(),
                 },
                 None => ObjectAnswer::error(404, "NoSuchKey"),
             },
             Method::PUT => {
                 let (wanted, forbidden) = (text(header::IF_MATCH), text(header::IF_NONE_MATCH));
                 let is_met = match found {
-                    Some(found) => forbidden != "*" && (wanted.is_empty() || wanted == etag(found)),
+                    Some(found) => {
+                        forbidden != "*" && (wanted.is_empty() || wanted == etag(&found.content))
+                    }
                     None if wanted.is_empty() => true,
                     None => return ObjectAnswer::error(404, "NoSuchKey"),
                 };
+                if self.wants_checksums && !headers.contains_key("x-amz-checksum-sha256") {
+                    return ObjectAnswer::error(400, "InvalidRequest");
+                }
                 if !is_met && !self.ignores_conditions {
                     return ObjectAnswer::error(412, "PreconditionFailed");
                 }
                 let etag = etag(&body);
-                self.objects.insert(key.to_owned(), body);
-                ObjectAnswer { status: 200, etag: Some(etag), location: None, body: Bytes::new() }
+                self.store(key, body);
+                ObjectAnswer { status: 200, etag: Some(etag), ..ObjectAnswer::error(200, "") }
             }
             _ => ObjectAnswer::error(405, "MethodNotAllowed"),
         }

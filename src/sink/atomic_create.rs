@@ -29,6 +29,7 @@ pub fn create(
 ) -> Result<Box<dyn LineSink>, SinkError> {
     let template = match &settings.path {
         OutputPath::Stdout => return Ok(Box::new(StdoutSink::new(settings.compression))),
+        OutputPath::Object(_) => return Err(SinkError::NoObjects),
         OutputPath::File(template) => template,
     };
     #[cfg(feature = "parquet")]

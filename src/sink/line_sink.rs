@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::crash;
 use crate::model::output_file_state::OutputFileState;
+use crate::objects::ObjectBatch;
 
 /// Takes whole lines and says when they are safe.
 pub trait LineSink: Send {
@@ -50,6 +52,11 @@ pub trait LineSink: Send {
         Ok(())
     }
 
+    /// What the last commit left for object storage, where the output is there. The state takes it.
+    fn objects(&self) -> Option<&ObjectBatch> {
+        None
+    }
+
     /// The files that lines were appended to, by the names that they have now.
     fn written_files(&self) -> WrittenFiles {
         WrittenFiles::default()
@@ -59,6 +66,11 @@ pub trait LineSink: Send {
     /// output that cannot be cut back gets it a second time.
     fn commit_threshold(&self) -> usize {
         8 * 1024 * 1024
+    }
+
+    /// The longest that a line stays uncommitted.
+    fn commit_interval(&self) -> Duration {
+        Duration::from_secs(2)
     }
 
     /// Whether what was appended should be committed now, so that a new file can be begun.
@@ -110,6 +122,7 @@ impl WrittenFiles {
 
 /// Why lines could not be written.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "one is of objects"))]
 pub enum SinkError {
     /// The reader of our standard output closed it. Not a fault: `| head` does so.
     #[error("the reader of the output went away")]
@@ -117,6 +130,18 @@ pub enum SinkError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
+    /// Lines cannot become objects.
+    #[error("cannot make objects `{template}` of the events")]
+    Object {
+        /// How they are named.
+        template: String,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// This build writes no objects.
+    #[error("this atlaudit was built without object storage, or cannot write such here")]
+    NoObjects,
     /// A file cannot be opened, written or made durable.
     #[error("cannot {doing} the output file `{path}`", path = path.display())]
     File {
@@ -245,6 +270,11 @@ impl SinkError {
     pub fn hint(&self) -> String {
         let hint = match self {
             SinkError::ReaderClosed => "",
+            SinkError::Object { .. } => {
+                "check that the folder for temporary files (TMPDIR) has room, and report it if it \
+                 stays so; what was committed before waits in the state"
+            }
+            SinkError::NoObjects => "write to a file, or to standard output",
             SinkError::Stdout(_) => "check what standard output is connected to",
             SinkError::File { source, path, .. } if source.kind() == ErrorKind::IsADirectory => {
                 let path = path.display().to_string();

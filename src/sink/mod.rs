@@ -9,6 +9,10 @@ pub mod bodies;
 mod converted_tables;
 mod line_sink;
 pub mod location;
+#[cfg(feature = "object-store")]
+mod object_encoding;
+#[cfg(feature = "object-store")]
+mod object_sink;
 mod output_file;
 pub mod pack;
 pub mod pending_file;
@@ -24,6 +28,7 @@ pub mod waiting_lines;
 
 use crate::config::settings::{Encoding, OutputPath, OutputSettings};
 use crate::model::output_file_state::OutputFileState;
+use crate::objects::ObjectBatch;
 
 use pending_file::PendingFiles;
 
@@ -36,25 +41,48 @@ pub use line_sink::{LineSink, SinkError, UnexpectedFile, WrittenFiles};
 /// The name is taken.
 pub fn of_one_run(settings: &OutputSettings) -> Result<Box<dyn LineSink>, SinkError> {
     match settings.encoding {
-        Encoding::JsonLines => Ok(from_settings(settings, None)),
+        Encoding::JsonLines => from_settings(settings, LastOutput::default()),
         Encoding::Parquet => {
             atomic_create::create(settings, chrono::Utc::now(), &PendingFiles::default())
         }
     }
 }
 
-/// The sink that `settings` ask for; `last_file` is what the checkpoint says of the file written
-/// last.
+/// What the state knows of the output of a source.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "nothing is in a store"))]
+pub struct LastOutput {
+    /// The file that was written last.
+    pub file: Option<OutputFileState>,
+    /// What the last commit left for object storage.
+    pub objects: ObjectBatch,
+    /// Stands in the names of objects: two histories of one name have two.
+    pub mark: String,
+}
+
+/// The sink that `settings` ask for.
+///
+/// # Errors
+/// This build cannot write such an output.
 pub fn from_settings(
     settings: &OutputSettings,
-    last_file: Option<OutputFileState>,
-) -> Box<dyn LineSink> {
-    match &settings.path {
+    last: LastOutput,
+) -> Result<Box<dyn LineSink>, SinkError> {
+    Ok(match &settings.path {
         OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
         #[cfg(feature = "parquet")]
         OutputPath::File(_) if settings.encoding == Encoding::Parquet => {
-            Box::new(pulled_tables::PulledTables::new(settings, last_file))
+            Box::new(pulled_tables::PulledTables::new(settings, last.file))
         }
-        OutputPath::File(_) => Box::new(output_file::FileSink::new(settings, last_file)),
-    }
+        OutputPath::File(_) => Box::new(output_file::FileSink::new(settings, last.file)),
+        #[cfg(feature = "object-store")]
+        OutputPath::Object(_) => match object_encoding::form_of(settings) {
+            Some(form) => {
+                Box::new(object_sink::ObjectSink::new(form, settings, &last.mark, last.objects))
+            }
+            None => return Err(SinkError::NoObjects),
+        },
+        #[cfg(not(feature = "object-store"))]
+        OutputPath::Object(_) => return Err(SinkError::NoObjects),
+    })
 }

@@ -41,6 +41,12 @@ impl LineEncoder {
         }
     }
 
+    /// A packer of what stays in memory.
+    #[cfg(feature = "object-store")]
+    pub fn in_memory(compression: Compression) -> LineEncoder {
+        LineEncoder { compression, is_terminal: false, frame: None, packed: Vec::new() }
+    }
+
     /// Takes `lines`; gives what can be written of them by now.
     ///
     /// # Errors

@@ -48,6 +48,9 @@ pub fn check_writable(
                 free: None,
             });
         }
+        OutputPath::Object(url) => {
+            return Ok(WritableOutput { location: url.clone(), note: None, free: None });
+        }
         OutputPath::File(template) => template,
     };
     if settings.encoding == Encoding::Parquet {

@@ -101,6 +101,7 @@ fn failed(error: io::Error) -> SinkError {
 pub fn is_stored(output: &OutputSettings) -> bool {
     match &output.path {
         OutputPath::Stdout => is_stdout_stored(),
+        OutputPath::Object(_) => true,
         OutputPath::File(template) => {
             let path = path_at(template, output.compression, chrono::Utc::now());
             // A file that is not there yet will be a regular one.

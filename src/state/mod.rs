@@ -6,8 +6,13 @@ pub mod checkpoint;
 pub mod dedup_cache;
 pub mod detection_log;
 pub mod event_gaps;
+#[cfg(feature = "object-store")]
+mod object_states;
 mod permissions;
+pub mod remote;
 pub mod run_history;
+#[cfg(feature = "object-store")]
+mod state_object;
 pub mod store;
 
 use std::fmt;
@@ -16,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::exit::Exit;
+use crate::objects::ObjectError;
 
 /// Why a state cannot be used. None of these changes a file.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +64,9 @@ pub enum StateError {
     /// Others may write it.
     #[error("the state at `{path}` is not safe: {what}", path = .0.path.display(), what = .0.what)]
     Unsafe(PermissionFault),
+    /// The object store that holds it refuses.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
     /// The file system refuses.
     #[error("cannot {doing} `{path}`", path = path.display())]
     Io {
@@ -95,10 +106,19 @@ impl StateError {
         StateError::Damaged { path: path.to_owned(), what: what.to_string() }
     }
 
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            StateError::Objects(error) => error.exit(),
+            _ => Exit::State,
+        }
+    }
+
     /// What to do about it. The state of an export is stored in the export's own folder.
     pub fn hint(&self, is_of_export: bool) -> String {
         let hint = match self {
             StateError::Unsafe(fault) => return format!("protect it with: {}", fault.command),
+            StateError::Objects(error) => error.hint(),
             StateError::Locked { .. } => "wait for that run to end, or stop it",
             StateError::Newer { .. } => {
                 "use the newer atlaudit that wrote it; the file was left as it is"

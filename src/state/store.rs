@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::config::settings::ObjectStoreSettings;
 use crate::crash::{self, CrashPoint};
 use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
@@ -17,6 +18,7 @@ use crate::model::time::{Timestamp, format_millis, parse_api_time};
 use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint};
 use crate::state::permissions;
+use crate::state::remote::{RemoteStates, TakenState, remote_states};
 
 /// How often, and after which pauses, a lock that another process holds is tried.
 const LOCK_ATTEMPTS: u32 = 10;
@@ -26,6 +28,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub struct StateStore {
     folder: PathBuf,
+    /// Where the checkpoints are instead. Locks stay in the folder.
+    remote: Option<Arc<dyn RemoteStates>>,
     /// The output files of all sources, as their states said when they were first asked for.
     outputs: Arc<OnceLock<Vec<(SourceName, OutputFileState)>>>,
     /// Held while states are read: hundreds of sources begin at once, and a state may be of
@@ -42,7 +46,38 @@ pub struct SourceLock {
 impl StateStore {
     /// The store in `folder`, which need not exist yet.
     pub fn new(folder: &Path) -> StateStore {
-        StateStore { folder: folder.to_owned(), outputs: Arc::default(), reading: Arc::default() }
+        StateStore {
+            folder: folder.to_owned(),
+            remote: None,
+            outputs: Arc::default(),
+            reading: Arc::default(),
+        }
+    }
+
+    /// The same, with the checkpoints elsewhere.
+    pub fn with_remote(self, remote: Option<Arc<dyn RemoteStates>>) -> StateStore {
+        StateStore { remote, ..self }
+    }
+
+    /// The store in `folder`, or in the object store of `remote`.
+    pub fn of_settings(folder: &Path, remote: Option<&ObjectStoreSettings>) -> StateStore {
+        StateStore::new(folder).with_remote(remote.and_then(remote_states))
+    }
+
+    /// Where the checkpoints are instead of the folder, if they are elsewhere.
+    pub fn remote(&self) -> Option<&dyn RemoteStates> {
+        self.remote.as_deref()
+    }
+
+    /// Takes `source`, whose lock the run has, for this run.
+    ///
+    /// # Errors
+    /// As with [`StateStore::load`]; with checkpoints elsewhere, also that another run holds it.
+    pub fn take(&self, source: &SourceName) -> Result<TakenState, StateError> {
+        match &self.remote {
+            None => Ok(TakenState { checkpoint: self.load(source)?, remote: None }),
+            Some(remote) => remote.take(source),
+        }
     }
 
     /// The folder.
@@ -85,6 +120,9 @@ impl StateStore {
     /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it
     /// is.
     pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
+        if let Some(remote) = &self.remote {
+            return remote.load(source);
+        }
         let path = self.path(source);
         // A link to a disk that is not mounted must not pass for a source without a history.
         if !permissions::check_file(&path)? {

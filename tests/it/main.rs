@@ -55,6 +55,7 @@ mod local_refusals;
 mod login;
 mod many;
 mod no_ids;
+mod object_output;
 mod ocsf;
 mod odd_paging;
 mod organization;

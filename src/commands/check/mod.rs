@@ -6,7 +6,6 @@ mod check_report;
 pub mod object_store_check;
 mod workspace_check;
 
-use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -19,7 +18,7 @@ use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::commands::check::workspace_check::SuggestedSource;
 use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
-use crate::config::settings::SourceSettings;
+use crate::config::settings::{OutputPath, SourceSettings, fixed_folder};
 use crate::credentials::{self, Credential};
 use crate::detect::DetectionSetup;
 use crate::error::AppError;
@@ -108,7 +107,9 @@ impl SourceCheck<'_> {
         self.report.finish_step(api.clock_step());
         self.report.finish_step(api.rate_limit_step());
         self.report.finish_step(api.key_expiry_step(&self.source, &credential).await);
-        check_state(self.report, &self.source, &self.request.state_dir)?;
+        let store =
+            StateStore::of_settings(&self.request.state_dir, self.request.remote_state.as_ref());
+        check_state(self.report, &self.source, &store)?;
         check_output(self.report, &self.source)
     }
 
@@ -252,10 +253,16 @@ const LOW_DISK_BYTES: u64 = 256 * 1024 * 1024;
 fn check_state(
     report: &mut CheckReport,
     source: &SourceSettings,
-    folder: &Path,
+    store: &StateStore,
 ) -> Result<(), AppError> {
     report.begin_step(StepName::StateWritable);
-    let checkpoint = StateStore::new(folder).load(&source.name)?;
+    let folder = store.folder();
+    let checkpoint = store.load(&source.name)?;
+    let remote = match (store.remote(), &source.output.path) {
+        (None, _) => None,
+        (Some(remote), OutputPath::Object(url)) => Some(remote.probe(Some(fixed_folder(url)))?),
+        (Some(remote), _) => Some(remote.probe(None)?),
+    };
     let free = preflight::check_folder_writable(folder).map_err(|error| {
         let error = AppError::from(error);
         let what = format!("the state cannot be stored in `{}`", folder.display());
@@ -267,7 +274,8 @@ fn check_state(
         refused
     })?;
     let how = checkpoint.map_or("not pulled yet", |_| "pulled before");
-    let detail = format!("{}, {how}", folder.display());
+    let place = remote.unwrap_or_else(|| folder.display().to_string());
+    let detail = format!("{place}, {how}");
     report.finish_timed_step(disk_space_step(StepName::StateWritable, detail, free));
     Ok(())
 }

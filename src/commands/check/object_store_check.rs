@@ -2,16 +2,19 @@
 
 use crate::config::settings::ObjectStoreSettings;
 use crate::error::AppError;
-use crate::objects::{self, ObjectClient};
+use crate::objects::{self, ObjectStores};
 use crate::sink::stdout;
+
+/// The object that conditions are tried with. It stays.
+const PROBE_KEY: &str = "_atlaudit/probe";
 
 /// Tests a store, and says what is good.
 ///
 /// # Errors
 /// It cannot be used, or standard output cannot be written.
 pub async fn run(settings: &ObjectStoreSettings) -> Result<(), AppError> {
-    let client = ObjectClient::connect(settings)?;
-    objects::check_conditions(&client).await?;
+    let client = ObjectStores::new(settings.clone()).client()?;
+    objects::check_conditions(&client, PROBE_KEY).await?;
     let text = format!(
         "object store `{}`: objects can be read and written, and the conditions `If-None-Match` \
          and `If-Match` of a write are kept\n",
@@ -29,7 +32,7 @@ mod tests {
 
     use super::*;
     use crate::config::settings::ConnectionSettings;
-    use crate::objects::{CreateOutcome, ObjectError, SwapOutcome};
+    use crate::objects::{CreateOutcome, ObjectClient, ObjectError, SwapOutcome};
     use crate::sandbox::object_server::{ACCESS_KEY, BUCKET, ObjectFault, ObjectServer};
 
     const PREFIX: &str = "atlassian";
@@ -56,7 +59,7 @@ mod tests {
 
     async fn store() -> (ObjectServer, ObjectClient) {
         let server = ObjectServer::start().await.unwrap();
-        let client = ObjectClient::connect(&settings(&server)).unwrap();
+        let client = ObjectStores::new(settings(&server)).client().unwrap();
         (server, client)
     }
 
@@ -87,10 +90,11 @@ mod tests {
             let (server, client) = store().await;
             server.fail_next(faults.clone());
             let created = client.create("a", &bytes("ours")).await.unwrap();
-            assert_eq!(created, CreateOutcome::Created, "{faults:?}");
+            assert!(matches!(created, CreateOutcome::Created(_)), "{faults:?}");
             assert_eq!(server.object("atlassian/a").unwrap(), b"ours");
             // A later run does it again, and nothing happens.
-            assert_eq!(client.create("a", &bytes("ours")).await.unwrap(), CreateOutcome::Created);
+            let repeated = client.create("a", &bytes("ours")).await.unwrap();
+            assert!(matches!(repeated, CreateOutcome::Created(_)));
             let other = client.create("a", &bytes("other")).await.unwrap();
             assert_eq!(other, CreateOutcome::OtherExists);
             assert_eq!(server.object("atlassian/a").unwrap(), b"ours");
@@ -138,10 +142,10 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_ignores_conditions_is_refused() {
         let (server, client) = store().await;
-        objects::check_conditions(&client).await.unwrap();
-        objects::check_conditions(&client).await.unwrap();
+        objects::check_conditions(&client, PROBE_KEY).await.unwrap();
+        objects::check_conditions(&client, PROBE_KEY).await.unwrap();
         server.ignore_conditions(true);
-        let refused = objects::check_conditions(&client).await.unwrap_err();
+        let refused = objects::check_conditions(&client, PROBE_KEY).await.unwrap_err();
         assert!(matches!(refused, ObjectError::IgnoresConditions { .. }), "{refused}");
     }
 
@@ -155,7 +159,8 @@ mod tests {
                 "AccessDenied",
                 4,
             ),
-            (Refuse(400, "ExpiredToken"), "GetObject of", "ExpiredToken", 8),
+            (Refuse(400, "ExpiredToken"), "GetObject of", "ExpiredToken", 4),
+            (Refuse(400, "InvalidRequest"), "GetObject of", "InvalidRequest", 8),
             (Redirect("http://127.0.0.1:1/".to_owned()), "GetObject of", "edirect", 8),
         ] {
             let (server, client) = store().await;
@@ -171,15 +176,15 @@ mod tests {
         let (server, _) = store().await;
         let mut wrong = settings(&server);
         wrong.url = Url::parse("s3://other/atlassian").unwrap();
-        let error = ObjectClient::connect(&wrong).unwrap().read("a").await.unwrap_err();
+        let error = ObjectStores::new(wrong.clone()).client().unwrap().read("a").await.unwrap_err();
         assert!(error.to_string().contains("the bucket of `s3://other/atlassian/a`"), "{error}");
         for url in ["https://x/y", "s3:///y"] {
             wrong.url = Url::parse(url).unwrap();
-            assert!(ObjectClient::connect(&wrong).is_err(), "{url}");
+            assert!(ObjectStores::new(wrong.clone()).client().is_err(), "{url}");
         }
         wrong.url = Url::parse("s3://audit-lake/x").unwrap();
         wrong.variables = vec![("AWS_ENDPOINT_URL".to_owned(), "http://store.example".to_owned())];
-        let error = ObjectClient::connect(&wrong).unwrap_err();
+        let error = ObjectStores::new(wrong).client().unwrap_err();
         assert!(error.to_string().contains("not `https`"), "{error}");
     }
 }

@@ -289,6 +289,7 @@ mod tests {
             pull: PullRequest {
                 sources: settings.sources,
                 state_dir: "/s".into(),
+                remote_state: None,
                 now: chrono::Utc::now(),
                 one_off: None,
                 max_events: None,

@@ -18,7 +18,7 @@ use crate::commands::follow::housekeeping::FollowHousekeeping;
 use crate::commands::pull::{load_detection, print_heads};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{FollowRequest, PullRequest};
-use crate::config::settings::SourceSettings;
+use crate::config::settings::{ObjectStoreSettings, SourceSettings};
 use crate::credentials::Credential;
 use crate::detect::DetectionSetup;
 use crate::error::AppError;
@@ -28,6 +28,8 @@ use crate::model::record::Fingerprint;
 use crate::model::text::counted;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
+use crate::state::remote::{RemoteStates, remote_states};
+use crate::state::store::StateStore;
 use crate::telemetry::console::{Level, StderrConsole};
 
 pub use housekeeping::ConfigReloader;
@@ -72,6 +74,7 @@ pub async fn run(
         connected: HashMap::new(),
         detection,
         detection_fault: None,
+        remote: None,
     };
     console.notice(format!("following {sources}, every {every}; Ctrl-C or SIGTERM stops it"));
     let exit = pull_until_stopped(&mut series, &mut housekeeping).await;
@@ -121,6 +124,7 @@ async fn pull_once(
     if let Some(state) = series.view_state {
         // Pulls of a view continue each other, and nobody else.
         pull.state_dir = state.to_owned();
+        pull.remote_state = None;
         pull.is_view = false;
     }
     housekeeping.registry.set_sources(&pull.sources, &pull.state_dir);
@@ -193,6 +197,8 @@ struct PullSeries<'a> {
     detection: Option<Arc<DetectionSetup>>,
     /// Why it could not be loaded again.
     detection_fault: Option<String>,
+    /// Where the checkpoints are, if not in the state folder: its connections stay too.
+    remote: Option<(ObjectStoreSettings, Arc<dyn RemoteStates>)>,
 }
 
 impl PullSeries<'_> {
@@ -206,6 +212,7 @@ impl PullSeries<'_> {
         self.throttle.retain_sources(names);
         self.reload_detection(&request);
         let options = CollectOptions {
+            store: self.store(&request),
             trust_idle_cursor: TRUST_IDLE_CURSOR,
             registry: self.registry.clone(),
             throttle: Some(self.throttle.clone()),
@@ -215,6 +222,16 @@ impl PullSeries<'_> {
         let credentials = options.load_credentials(&request.sources, self.env).await;
         self.reset_connector_if_changed(&request.sources, &credentials);
         SourceCollector::start_pull(options, &mut self.connector, &request, credentials)
+    }
+
+    fn store(&mut self, request: &PullRequest) -> StateStore {
+        let settings = request.remote_state.as_ref();
+        if self.remote.as_ref().map(|(known, _)| known) != settings {
+            let states = settings.and_then(remote_states);
+            self.remote = settings.cloned().zip(states);
+        }
+        let states = self.remote.as_ref().map(|(_, states)| states.clone());
+        StateStore::new(&request.state_dir).with_remote(states)
     }
 
     /// Loads rules and lists again, which others keep up to date. What cannot be used, such as a

@@ -1,5 +1,6 @@
 //! What the tests share: a [`Site`] to run the program against, and what a [`Run`] left behind.
 
+mod lake;
 mod output;
 mod prometheus;
 mod run;
@@ -7,6 +8,7 @@ mod screen;
 mod site;
 mod terminal;
 
+pub use lake::{AFTER_LEASE, Lake, empty_disk};
 pub use output::{Outputs, unpacked};
 pub use prometheus::Samples;
 pub use run::{Run, keys};

@@ -157,6 +157,11 @@ impl Site {
         sources[source].as_table_mut().unwrap().remove(key);
     }
 
+    /// Takes a source out.
+    pub fn remove_source(&mut self, source: &str) {
+        self.config["sources"].as_table_mut().unwrap().remove(source);
+    }
+
     /// A configuration without a source.
     pub fn remove_sources(&mut self) {
         self.config.remove("sources");
@@ -180,6 +185,12 @@ impl Site {
     pub fn set_taxonomy(&mut self, key: &str, value: &str) {
         let table = self.config.entry("taxonomy").or_insert(Table::new().into());
         table.as_table_mut().unwrap().insert(key.to_owned(), value.into());
+    }
+
+    /// Sets `[state] url`.
+    pub fn set_state_url(&mut self, url: &str) {
+        let table = Table::from_iter([("url".to_owned(), url.into())]);
+        self.config.insert("state".to_owned(), table.into());
     }
 
     /// Sets everything of `[detect]`, as TOML.

@@ -1,0 +1,39 @@
+//! Resolves where an object store is, and who asks: from a URL and the environment, as the tools of
+//! AWS read it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::config::env::ProcessEnv;
+use crate::config::error::ConfigError;
+use crate::config::settings::{ConnectionSettings, ObjectStoreSettings};
+
+/// The longest silence of a store.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The store at `url`, where a call that fails is repeated for `retry_for`.
+///
+/// # Errors
+/// This build knows no stores.
+pub fn settings(
+    url: Url,
+    env: &ProcessEnv,
+    retry_for: Duration,
+) -> Result<ObjectStoreSettings, ConfigError> {
+    if !cfg!(feature = "object-store") {
+        return Err(ConfigError::new("this atlaudit was built without object storage").hint(
+            "build it with `--features object-store` (or `full`), as the published binaries are",
+        ));
+    }
+    let connection = ConnectionSettings {
+        requests_per_minute: None,
+        timeout: TIMEOUT.min(retry_for),
+        retry_for,
+        max_wait: retry_for,
+        ca_file: env.absolute_path("AWS_CA_BUNDLE").map(Path::to_owned),
+        proxy: None,
+    };
+    Ok(ObjectStoreSettings { url, variables: env.vars_with_prefix("AWS_"), connection })
+}

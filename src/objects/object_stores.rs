@@ -1,0 +1,100 @@
+//! The stores that a run uses: each bucket is connected to once, and probed once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use object_store::ObjectStore;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::object_client::ObjectClient;
+use super::object_error::ObjectError;
+use super::store_connection;
+use crate::config::settings::ObjectStoreSettings;
+
+/// A bucket that is connected to.
+#[derive(Clone)]
+struct ConnectedBucket {
+    store: Arc<dyn ObjectStore>,
+    /// Set once it was probed, and keeps what it should.
+    probed: Arc<OnceCell<()>>,
+}
+
+/// The stores of a run, connected to when they are first used.
+pub struct ObjectStores {
+    settings: ObjectStoreSettings,
+    buckets: Mutex<HashMap<String, ConnectedBucket>>,
+}
+
+impl fmt::Debug for ObjectStores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectStores({:?})", self.settings)
+    }
+}
+
+impl ObjectStores {
+    /// The stores that `settings` describe.
+    pub fn new(settings: ObjectStoreSettings) -> ObjectStores {
+        ObjectStores { settings, buckets: Mutex::default() }
+    }
+
+    /// The objects below the URL of the settings.
+    ///
+    /// # Errors
+    /// The settings describe no store.
+    pub fn client(&self) -> Result<ObjectClient, ObjectError> {
+        self.client_at(&self.settings.url)
+    }
+
+    /// The objects of the bucket of `url`, a URL of an object, and the key of that one.
+    ///
+    /// # Errors
+    /// The settings describe no store.
+    pub fn bucket_of(&self, url: &str) -> Result<(ObjectClient, String), ObjectError> {
+        let unusable = |why: String| ObjectError::Unusable { place: url.to_owned(), why };
+        let mut bucket = Url::parse(url).map_err(|error| unusable(error.to_string()))?;
+        let key = bucket.path().trim_start_matches('/').to_owned();
+        bucket.set_path("");
+        Ok((self.client_at(&bucket)?, key))
+    }
+
+    /// Probes the bucket of `client`, unless it was probed before. Who comes meanwhile waits.
+    ///
+    /// # Errors
+    /// What `probe` finds. The next caller probes again.
+    pub async fn probe_once<P>(&self, client: &ObjectClient, probe: P) -> Result<(), ObjectError>
+    where
+        P: Future<Output = Result<(), ObjectError>>,
+    {
+        let known = self.lock().get(&bucket_name(client.place())).cloned();
+        match known {
+            Some(bucket) => bucket.probed.get_or_try_init(|| probe).await.copied(),
+            None => probe.await,
+        }
+    }
+
+    fn client_at(&self, url: &Url) -> Result<ObjectClient, ObjectError> {
+        let mut buckets = self.lock();
+        let name = bucket_name(url.as_str());
+        let store = match buckets.get(&name) {
+            Some(known) => known.store.clone(),
+            None => {
+                let store = store_connection::connect(&self.settings, url)?;
+                let bucket = ConnectedBucket { store: store.clone(), probed: Arc::default() };
+                buckets.insert(name, bucket);
+                store
+            }
+        };
+        Ok(ObjectClient::new(store, url, self.settings.connection.retry_for))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ConnectedBucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `s3://BUCKET`, of a URL in it.
+fn bucket_name(url: &str) -> String {
+    url.split('/').take(3).collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,81 @@
+//! Defines states that are stored elsewhere than in the state folder: with the objects of a store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::settings::ObjectStoreSettings;
+use crate::model::name::SourceName;
+use crate::objects::ObjectBatch;
+use crate::state::StateError;
+use crate::state::checkpoint::Checkpoint;
+#[cfg(feature = "object-store")]
+use crate::state::object_states::ObjectStates;
+
+/// The states of all sources.
+pub trait RemoteStates: fmt::Debug + Send + Sync {
+    /// The checkpoint of `source`, only to look at.
+    ///
+    /// # Errors
+    /// It cannot be read, is damaged, or was written by a newer version.
+    fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError>;
+
+    /// Tries whether states can be kept there, and whether objects can be created below the URL
+    /// `folder`, if that is said: a small object stays there. Returns where the states are.
+    ///
+    /// # Errors
+    /// They cannot.
+    fn probe(&self, folder: Option<&str>) -> Result<String, StateError>;
+
+    /// Takes `source` for this run, and publishes what the last one left. Returns its checkpoint,
+    /// if it has one.
+    ///
+    /// # Errors
+    /// As with [`RemoteStates::load`]; or another run holds it.
+    fn take(&self, source: &SourceName) -> Result<TakenState, StateError>;
+}
+
+/// A source that a run has taken.
+#[derive(Debug)]
+pub struct TakenState {
+    /// Its checkpoint, if it has one.
+    pub checkpoint: Option<Checkpoint>,
+    /// Its state, where that is not in the state folder.
+    pub remote: Option<Box<dyn RemoteState>>,
+}
+
+/// The state of a source that a run has taken.
+pub trait RemoteState: fmt::Debug + Send {
+    /// What the source has in the store beside its checkpoint.
+    fn objects(&self) -> &ObjectBatch;
+
+    /// Replaces the state, if no other run did so meanwhile: this is the commit. Without `objects`,
+    /// those of the last commit stay. After the last one of the run, others may take the source.
+    ///
+    /// # Errors
+    /// Another run was faster, or the store does not answer. The last commit counts, or this one;
+    /// the next run sees which.
+    fn save(
+        &mut self,
+        checkpoint: &Checkpoint,
+        objects: Option<ObjectBatch>,
+        is_last: bool,
+    ) -> Result<(), StateError>;
+
+    /// Publishes the objects of the last commit.
+    ///
+    /// # Errors
+    /// One of them could not be published. The next run does it.
+    fn publish(&mut self) -> Result<(), StateError>;
+}
+
+/// The states in the store of `settings`.
+#[cfg(feature = "object-store")]
+pub fn remote_states(settings: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
+    Some(Arc::new(ObjectStates::new(settings.clone())))
+}
+
+/// Settings of a store are refused with the command line.
+#[cfg(not(feature = "object-store"))]
+pub fn remote_states(_: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
+    None
+}

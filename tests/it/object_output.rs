@@ -1,0 +1,431 @@
+//! Output and state in an object store: each event once, whatever dies, races or answers wrongly,
+//! and nothing on a disk that the next run has.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use atlaudit::sandbox::Api;
+use atlaudit::sandbox::object_server::ObjectFault;
+use chrono::TimeDelta;
+
+use crate::support::{
+    AFTER_LEASE, Lake, Run, Site, each_once, empty_disk, eventually, jira_ids, org_ids,
+};
+
+/// The sources that are pulled, and the points that only such runs pass.
+const SOURCES: [&str; 2] = ["acme", "acme-jira"];
+const POINTS: [&str; 5] = [
+    "StateObjectRead",
+    "StateObjectUnsent",
+    "StateObjectWritten",
+    "ObjectUnsent",
+    "ObjectPublished",
+];
+
+/// A site of which each page is a commit.
+fn site(lake: &Lake, events: usize) -> Site {
+    let mut site = Site::of(events, events);
+    lake.connect(&mut site);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.set_env("ATLAUDIT_CRASH_WAITING_BYTES", "1");
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
+    for source in SOURCES {
+        site.set(source, "page_size", 4);
+    }
+    site
+}
+
+/// The lake holds each event of the source once, in objects that were never replaced.
+fn assert_whole(what: &str, site: &Site, lake: &Lake, source: &str) {
+    let served = match source {
+        "acme" => org_ids(&site.control.ids(Api::OrgEvents)),
+        _ => jira_ids(&site.control.ids(Api::JiraAudit)),
+    };
+    let ids = lake.ids(source);
+    assert_eq!(ids.len(), served.len(), "{what}");
+    each_once(&ids, &served);
+    lake.assert_never_replaced();
+}
+
+fn add(site: &Site, source: &str, count: usize) {
+    match source {
+        "acme" => site.control.add(Api::OrgEvents, count),
+        _ => site.control.add(Api::JiraAudit, count),
+    }
+}
+
+/// Lets the lease of a run that died end.
+fn end_lease(lake: &Lake) {
+    lake.server.advance_clock(TimeDelta::from_std(AFTER_LEASE).unwrap());
+}
+
+#[test]
+fn events_are_stored_by_source_and_day_and_continued_from_an_empty_disk() {
+    let lake = Lake::new();
+    let mut site = Site::of(60, 40);
+    lake.connect(&mut site);
+    site.set_output("compression", "zstd");
+    let first = site.ok(&["pull"]);
+    assert!(first.stderr.contains("s3://audit-lake/atl/feed=acme/day="), "{}", first.stderr);
+    for source in SOURCES {
+        assert_whole("first", &site, &lake, source);
+        add(&site, source, 7);
+    }
+    let before = lake.server.keys();
+    empty_disk(&site);
+    site.ok(&["pull"]);
+    for source in SOURCES {
+        assert_whole("second", &site, &lake, source);
+    }
+    let keys = lake.server.keys();
+    assert!(before.iter().all(|key| keys.contains(key)));
+    for key in lake.keys("acme") {
+        let (folder, name) = key.rsplit_once('/').unwrap();
+        assert!(folder.starts_with("atl/feed=acme/day=20"), "{key}");
+        assert!(name.starts_with("acme-00000000000") && name.ends_with(".jsonl.zst"), "{key}");
+    }
+    // A run with nothing new publishes nothing.
+    site.ok(&["pull"]);
+    assert_eq!(lake.server.keys(), keys);
+    let calls = lake.server.requests().into_iter().map(|request| request.method);
+    assert!(calls.into_iter().all(|call| call == "GET" || call == "PUT"));
+    let status = site.ok(&["status", "--json"]);
+    assert_eq!(status.trees()[0]["events"], 67, "{}", status.text());
+}
+
+#[test]
+fn every_format_encoding_and_packing_can_be_stored() {
+    for (format, encoding, compression, ending) in [
+        ("normalized", "jsonl", "none", ".jsonl"),
+        ("normalized", "jsonl", "gzip", ".jsonl.gz"),
+        ("normalized", "parquet", "none", ".parquet"),
+    ] {
+        let lake = Lake::new();
+        let mut site = Site::of(30, 0);
+        lake.connect(&mut site);
+        site.set_output("format", format);
+        site.set_output("encoding", encoding);
+        site.set_output("compression", compression);
+        site.ok(&["pull", "acme"]);
+        assert!(lake.keys("acme").iter().all(|key| key.ends_with(ending)), "{ending}");
+        assert_whole(ending, &site, &lake, "acme");
+    }
+}
+
+#[test]
+fn first_runs_that_die_anywhere_lose_and_repeat_nothing() {
+    for (source, encoding) in [("acme", "jsonl"), ("acme-jira", "jsonl"), ("acme", "parquet")] {
+        let mut passed = Vec::new();
+        for passage in 1.. {
+            let lake = Lake::new();
+            let mut site = site(&lake, 8);
+            site.set_output("encoding", encoding);
+            let Some(point) = crash_at(&mut site, source, &passage.to_string()) else {
+                break;
+            };
+            passed.push(point.clone());
+            empty_disk(&site);
+            end_lease(&lake);
+            site.ok(&["pull", source]);
+            let what = format!("{source} {encoding}: passage {passage}, {point}");
+            assert_whole(&what, &site, &lake, source);
+        }
+        for point in POINTS {
+            assert!(passed.iter().any(|passed| passed == point), "{source}: never at {point}");
+        }
+    }
+}
+
+#[test]
+fn later_runs_that_die_at_every_point_lose_and_repeat_nothing() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    site.ok(&["pull"]);
+    for source in SOURCES {
+        for point in POINTS {
+            add(&site, source, 8);
+            assert_eq!(crash_at(&mut site, source, point).as_deref(), Some(point));
+            empty_disk(&site);
+            end_lease(&lake);
+        }
+        site.ok(&["pull", source]);
+        assert_whole("at last", &site, &lake, source);
+    }
+}
+
+/// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if
+/// it came so far.
+fn crash_at(site: &mut Site, source: &str, turn: &str) -> Option<String> {
+    let trace = site.path("trace");
+    let _ = fs::remove_file(&trace);
+    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
+    site.set_env("ATLAUDIT_CRASH_AT", turn);
+    let run = site.run(&["pull", source]);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    if run.code == 0 {
+        return None;
+    }
+    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
+    let passed = fs::read_to_string(&trace).unwrap();
+    passed.lines().last().map(str::to_owned)
+}
+
+#[test]
+fn wrong_and_lost_answers_lose_and_repeat_nothing() {
+    use ObjectFault::{Close, DoneThen, DoneThenClose, Pass, Refuse};
+    let faults = [
+        DoneThen(500, "InternalError"),
+        DoneThen(412, "PreconditionFailed"),
+        DoneThen(409, "ConditionalRequestConflict"),
+        DoneThenClose,
+        Close,
+        Refuse(409, "ConditionalRequestConflict"),
+        Refuse(412, "PreconditionFailed"),
+        Refuse(503, "SlowDown"),
+    ];
+    let lake = Lake::new();
+    let site = site(&lake, 8);
+    for round in 0..40 {
+        // Each fault meets each of the first requests of a run at some time.
+        let fault = faults[round % faults.len()].clone();
+        let passes = std::iter::repeat_n(Pass, round / faults.len() * 2 + round % 3);
+        lake.server.fail_next(passes.chain([fault.clone(), Pass, fault]));
+        site.ok(&["pull", "acme"]);
+        add(&site, "acme", 3);
+    }
+    site.ok(&["pull", "acme"]);
+    assert_whole("after all", &site, &lake, "acme");
+}
+
+#[test]
+fn racing_runs_lose_and_repeat_nothing() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    // All on one machine, as far as they know: no lease keeps them apart, only the store does.
+    site.set_env("ATLAUDIT_CRASH_HOST", "pod");
+    site.ok(&["pull", "acme"]);
+    let is_done = AtomicBool::new(false);
+    let codes = thread::scope(|scope| {
+        let racers: Vec<_> = (0..3)
+            .map(|racer| {
+                let mut command = site.command(&["-q", "pull", "acme"]);
+                command.env("ATLAUDIT_STATE_DIR", site.path(&format!("state{racer}")));
+                let is_done = &is_done;
+                scope.spawn(move || {
+                    let mut codes = Vec::new();
+                    while !is_done.load(Ordering::SeqCst) {
+                        codes.push(Run::from(command.output().unwrap()));
+                    }
+                    codes
+                })
+            })
+            .collect();
+        for _ in 0..25 {
+            add(&site, "acme", 4);
+            thread::sleep(std::time::Duration::from_millis(150));
+        }
+        is_done.store(true, Ordering::SeqCst);
+        racers.into_iter().flat_map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
+    });
+    for run in &codes {
+        assert!([0, 7].contains(&run.code), "{}", run.stderr);
+        if run.code == 7 {
+            run.refused(7, &["another run went on from the state", "nothing is lost"]);
+        }
+    }
+    assert!(codes.iter().any(|run| run.code == 7), "they never met");
+    site.ok(&["pull", "acme"]);
+    assert_whole("after the race", &site, &lake, "acme");
+}
+
+/// The number of the passage at which a first run is at the `nth` passage of `point`.
+fn passage_of(point: &str, nth: usize) -> usize {
+    let lake = Lake::new();
+    let mut site = site(&lake, 20);
+    site.set_env("ATLAUDIT_CRASH_TRACE", site.path("trace").to_str().unwrap());
+    site.ok(&["pull", "acme"]);
+    let trace = fs::read_to_string(site.path("trace")).unwrap();
+    let passages = trace.lines().enumerate().filter(|(_, passed)| *passed == point);
+    passages.map(|(before, _)| before + 1).nth(nth).unwrap()
+}
+
+#[test]
+fn a_run_that_wakes_after_another_took_over_changes_nothing() {
+    for (point, nth) in [("StateObjectRead", 0), ("StateObjectWritten", 2), ("ObjectUnsent", 1)] {
+        let passage = passage_of(point, nth);
+        let lake = Lake::new();
+        let mut site = site(&lake, 20);
+        site.set_env("ATLAUDIT_CRASH_STOP_AT", &passage.to_string());
+        let mut sleeper = site.start(&["pull", "acme"]);
+        let status = format!("/proc/{}/stat", sleeper.child().id());
+        eventually("it stops", || {
+            let stat = fs::read_to_string(&status).unwrap_or_default();
+            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        });
+        site.unset_env("ATLAUDIT_CRASH_STOP_AT");
+        end_lease(&lake);
+        site.set_env("ATLAUDIT_CRASH_HOST", "another-pod");
+        site.set_env("ATLAUDIT_STATE_DIR", site.path("other").to_str().unwrap());
+        site.ok(&["pull", "acme"]);
+        add(&site, "acme", 4);
+        site.ok(&["pull", "acme"]);
+        sleeper.signal("CONT");
+        let woken = sleeper.end();
+        woken.refused(7, &["another run went on from the state", "acme.state"]);
+        add(&site, "acme", 4);
+        site.ok(&["pull", "acme"]);
+        assert_whole(point, &site, &lake, "acme");
+    }
+}
+
+#[test]
+fn lines_wait_in_the_state_until_rotate_is_due() {
+    let lake = Lake::new();
+    let mut site = Site::of(20, 0);
+    lake.connect(&mut site);
+    site.set_output("rotate", "64KiB");
+    site.set_output("compression", "zstd");
+    let mut sizes = Vec::new();
+    for _ in 0..12 {
+        site.ok(&["pull", "acme"]);
+        empty_disk(&site);
+        add(&site, "acme", 60);
+        sizes.push(lake.keys("acme").len());
+    }
+    // Not each run published.
+    sizes.dedup();
+    assert!(sizes.len() > 1 && sizes.len() < 6, "{sizes:?}");
+    assert!(lake.state("acme")["waiting"]["line_bytes"].as_u64().unwrap() > 0);
+    // What waits is published in its own form where the configuration asks for another.
+    site.set_output("rotate", "never");
+    site.set_output("encoding", "parquet");
+    site.set_output("compression", "none");
+    site.ok(&["pull", "acme"]);
+    assert!(lake.state("acme")["waiting"].is_null());
+    for ending in [".jsonl.zst", ".parquet"] {
+        assert!(lake.keys("acme").iter().any(|key| key.ends_with(ending)), "{ending}");
+    }
+    let served = org_ids(&site.control.ids(Api::OrgEvents));
+    each_once(&lake.ids("acme"), &served);
+}
+
+#[test]
+fn another_pod_waits_for_the_lease_by_the_clock_of_the_store() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    site.set_env("ATLAUDIT_CRASH_HOST", "pod-a");
+    assert!(crash_at(&mut site, "acme", "StateObjectWritten").is_some());
+    site.set_env("ATLAUDIT_CRASH_HOST", "pod-b");
+    let held = site.run(&["pull", "acme"]);
+    held.refused(7, &["is being pulled by another run", "pod-a", "since 20"]);
+    lake.server.advance_clock(TimeDelta::seconds(100));
+    site.run(&["pull", "acme"]).fails(7, &["pod-a"]);
+    lake.server.advance_clock(TimeDelta::seconds(30));
+    site.ok(&["pull", "acme"]);
+    assert!(lake.state("acme")["holder"].is_null(), "a run that ended holds it");
+    assert_whole("by pod-b", &site, &lake, "acme");
+    // On the same machine the lock says who is alive.
+    assert!(crash_at(&mut site, "acme", "StateObjectWritten").is_some());
+    site.ok(&["pull", "acme"]);
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused_and_nothing_is_lost() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    // A policy that allows the state alone.
+    lake.server.allow_only("atl/_atlaudit/");
+    let denied = site.run(&["pull", "acme"]);
+    denied.refused(4, &["refuses PutObject of `s3://audit-lake/atl/feed=acme/", "s3:PutObject"]);
+    lake.server.allow_only("");
+    // Credentials that expire in the middle of a run.
+    let expired = ObjectFault::Refuse(400, "ExpiredToken");
+    let passes = std::iter::repeat_n(ObjectFault::Pass, 8);
+    lake.server.fail_next(passes.chain(std::iter::repeat_n(expired, 100)));
+    site.set_env("ATLAUDIT_CRASH_STORE_RETRY_MS", "300");
+    let run = site.run(&["pull", "acme"]);
+    run.refused(4, &["ExpiredToken", "renew the credentials", "nothing is lost"]);
+    lake.server.clear_faults();
+    // A clock that is wrong, and a bucket with Object Lock.
+    lake.server.fail_next([ObjectFault::Refuse(403, "RequestTimeTooSkewed")]);
+    site.run(&["pull", "acme"]).refused(4, &["RequestTimeTooSkewed", "set the clock"]);
+    lake.server.want_checksums();
+    site.ok(&["pull", "acme"]);
+    assert_whole("after refusals", &site, &lake, "acme");
+    // A folder of another history: its state is gone.
+    let keys = lake.keys("acme");
+    lake.server.remove("atl/_atlaudit/acme.state");
+    let other = site.run(&["pull", "acme"]);
+    other.refused(8, &[&keys[0], "s3://audit-lake/atl/_atlaudit/acme.state", "another history"]);
+    assert_eq!(lake.keys("acme"), keys);
+    lake.assert_never_replaced();
+    // A state that was written by others, or torn.
+    lake.server.put("atl/_atlaudit/acme.state", b"{\"version\":2}\n");
+    site.run(&["pull", "acme"]).refused(7, &["version 2", "newer atlaudit"]);
+    lake.server.put("atl/_atlaudit/acme.state", b"{\"version\":1}\n");
+    site.run(&["pull", "acme"]).refused(7, &["damaged"]);
+    lake.server.put("atl/_atlaudit/acme.state", b"");
+    site.run(&["pull", "acme"]).refused(7, &["damaged", "no first line"]);
+    lake.server.ignore_conditions(true);
+    site.run(&["pull", "acme"]).refused(7, &["does not keep the condition"]);
+}
+
+#[test]
+fn configurations_that_could_not_be_exact_are_refused() {
+    let lake = Lake::new();
+    let refused = |change: &dyn Fn(&mut Site), args: &[&str], words: &[&str]| {
+        let mut site = Site::of(1, 0);
+        site.remove_source("acme-jira");
+        lake.connect(&mut site);
+        change(&mut site);
+        site.run(args).refused(6, words);
+    };
+    let pull: &[&str] = &["pull", "acme"];
+    let path = |text: &'static str| move |site: &mut Site| site.set_output("path", text);
+    refused(&path("out.jsonl"), pull, &["`out.jsonl` is a file", "[state] url"]);
+    refused(&path("gs://bucket/x"), pull, &["does not know", "s3://"]);
+    refused(&path("s3://Bucket/x"), pull, &["names no bucket"]);
+    refused(&path("s3://audit-lake/a//b"), pull, &["treat differently"]);
+    refused(&path("s3://audit-lake/a/../b"), pull, &["treat differently"]);
+    refused(&path("s3://audit-lake/_atlaudit/b"), pull, &["treat differently"]);
+    refused(&path("s3://audit-lake/a b"), pull, &["treat differently"]);
+    let table = |site: &mut Site| {
+        site.set_output("encoding", "parquet");
+        site.set_output("path", "s3://audit-lake/source={source}/");
+    };
+    refused(&table, pull, &["`source=`", "feed={source}"]);
+    let raw = |site: &mut Site| site.set_output("format", "raw");
+    refused(&raw, pull, &["{event_day}", "normalized"]);
+    let packed = |site: &mut Site| {
+        site.set_output("path", "s3://audit-lake/a/{source}.jsonl.gz");
+    };
+    refused(&packed, pull, &["is named as gzip"]);
+    let none = |_: &mut Site| {};
+    refused(&none, &["pull", "acme", "--since", "1d", "-o", "s3://audit-lake/x/"], &["time range"]);
+    let detect = |site: &mut Site| site.set_detect("[detect]\nenabled = true\n");
+    refused(&detect, pull, &["alerts cannot be written to object storage"]);
+    let mut site = Site::of(1, 0);
+    site.set_output("path", "s3://audit-lake/atl/feed={source}/");
+    site.run(pull).refused(6, &["[state] url", "s3://audit-lake/atl/_atlaudit"]);
+    fs::write(site.path("x.jsonl"), "").unwrap();
+    let converted = site.run(&["convert", "x.jsonl", "-o", "s3://audit-lake/x/"]);
+    converted.refused(6, &["in object storage", "copy it there"]);
+}
+
+#[test]
+fn check_tries_the_state_and_the_folder_of_objects() {
+    let lake = Lake::new();
+    let mut site = Site::of(3, 0);
+    lake.connect(&mut site);
+    let checked = site.ok(&["check", "acme"]);
+    assert!(checked.text().contains("s3://audit-lake/atl/_atlaudit/"), "{}", checked.text());
+    assert_eq!(lake.server.keys(), ["atl/_atlaudit/probe", "atl/feed=acme/_atlaudit/check"]);
+    site.ok(&["check", "acme"]);
+    lake.server.allow_only("atl/_atlaudit/");
+    site.set_output("path", "s3://audit-lake/elsewhere/feed={source}/");
+    let denied = site.run(&["check", "acme"]);
+    assert_eq!(denied.code, 4, "{}", denied.text());
+    let said = denied.text();
+    assert!(said.contains("refuses PutObject") && said.contains("elsewhere"), "{said}");
+}
