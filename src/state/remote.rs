@@ -1,15 +1,11 @@
 //! Defines states that are stored elsewhere than in the state folder: with the objects of a store.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::config::settings::ObjectStoreSettings;
 use crate::model::name::SourceName;
 use crate::objects::ObjectBatch;
 use crate::state::StateError;
 use crate::state::checkpoint::Checkpoint;
-#[cfg(feature = "object-store")]
-use crate::state::object_states::ObjectStates;
 
 /// The states of all sources.
 pub trait RemoteStates: fmt::Debug + Send + Sync {
@@ -66,16 +62,4 @@ pub trait RemoteState: fmt::Debug + Send {
     /// # Errors
     /// One of them could not be published. The next run does it.
     fn publish(&mut self) -> Result<(), StateError>;
-}
-
-/// The states in the store of `settings`.
-#[cfg(feature = "object-store")]
-pub fn remote_states(settings: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
-    Some(Arc::new(ObjectStates::new(settings.clone())))
-}
-
-/// Settings of a store are refused with the command line.
-#[cfg(not(feature = "object-store"))]
-pub fn remote_states(_: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
-    None
 }

@@ -17,8 +17,10 @@ use crate::model::text::printable;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint};
+#[cfg(feature = "object-store")]
+use crate::state::object_states::ObjectStates;
 use crate::state::permissions;
-use crate::state::remote::{RemoteStates, TakenState, remote_states};
+use crate::state::remote::{RemoteStates, TakenState};
 
 /// How often, and after which pauses, a lock that another process holds is tried.
 const LOCK_ATTEMPTS: u32 = 10;
@@ -233,6 +235,18 @@ impl StateStore {
             .map_err(|error| StateError::io("create", &self.folder, error))?;
         permissions::check_folder(&self.folder)
     }
+}
+
+/// The states in the store of `settings`.
+#[cfg(feature = "object-store")]
+pub fn remote_states(settings: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
+    Some(Arc::new(ObjectStates::new(settings.clone())))
+}
+
+/// Settings of a store are refused with the command line.
+#[cfg(not(feature = "object-store"))]
+pub fn remote_states(_: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
+    None
 }
 
 /// A name cannot hold `~`, so no other source's files begin like this.

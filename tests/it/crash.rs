@@ -24,11 +24,20 @@ const OF_DETECTION: &str = "Detection";
 /// Points that only a pull to Parquet passes; `parquet.rs` has them.
 const OF_PARQUET: &[&str] = &["TablesWritten", "TableNamed", "WaitingRemoved"];
 
+/// Points that only a pull into an object store passes; `object_output.rs` has them.
+const OF_OBJECTS: &[&str] = &[
+    "StateObjectRead",
+    "StateObjectUnsent",
+    "StateObjectWritten",
+    "ObjectUnsent",
+    "ObjectPublished",
+];
+
 /// All points that a pull passes.
 fn points() -> Vec<&'static str> {
     let mut points = crash_points();
     points.retain(|point| !OF_EXPORTS.contains(point) && !point.starts_with(OF_DETECTION));
-    points.retain(|point| !OF_PARQUET.contains(point));
+    points.retain(|point| !OF_PARQUET.contains(point) && !OF_OBJECTS.contains(point));
     points
 }
 

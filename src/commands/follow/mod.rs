@@ -28,8 +28,8 @@ use crate::model::record::Fingerprint;
 use crate::model::text::counted;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
-use crate::state::remote::{RemoteStates, remote_states};
-use crate::state::store::StateStore;
+use crate::state::remote::RemoteStates;
+use crate::state::store::{StateStore, remote_states};
 use crate::telemetry::console::{Level, StderrConsole};
 
 pub use housekeeping::ConfigReloader;
