@@ -1,5 +1,5 @@
 //! Resolves where an object store is, and who asks: from a URL and the environment, as the tools of
-//! AWS read it.
+//! the clouds read it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +9,9 @@ use url::Url;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::settings::{ConnectionSettings, ObjectStoreSettings};
+
+/// What the names of variables begin with that describe a store and who asks.
+const VARIABLES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
 /// The longest silence of a store.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,5 +38,6 @@ pub fn settings(
         ca_file: env.absolute_path("AWS_CA_BUNDLE").map(Path::to_owned),
         proxy: None,
     };
-    Ok(ObjectStoreSettings { url, variables: env.vars_with_prefix("AWS_"), connection })
+    let variables = VARIABLES.iter().flat_map(|prefix| env.vars_with_prefix(prefix)).collect();
+    Ok(ObjectStoreSettings { url, variables, connection })
 }

@@ -64,10 +64,12 @@ fn is_url(text: &str) -> bool {
 
 /// Refuses a URL of objects that a store could take for another one.
 fn check_object_url(text: &str) -> Result<(), HintedError> {
-    let Some(rest) = text.strip_prefix("s3://") else {
-        return Err(HintedError::new("names a store that atlaudit does not know")
-            .hint("objects are written to `s3://BUCKET/KEY`"));
-    };
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    if !validate::STORE_SCHEMES.contains(&scheme) {
+        return Err(HintedError::new("names a store that atlaudit does not know").hint(
+            "objects are written to `s3://BUCKET/KEY`, `az://CONTAINER/KEY` or `gs://BUCKET/KEY`",
+        ));
+    }
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let is_in_bucket = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if bucket.is_empty() || !bucket.chars().all(is_in_bucket) {

@@ -272,10 +272,10 @@ pub struct ConnectionSettings {
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "no store is connected to"))]
 pub struct ObjectStoreSettings {
-    /// The store and the prefix of all keys: `s3://BUCKET/PREFIX`.
+    /// The store and the prefix of all keys: `s3://BUCKET/PREFIX`, `az://...` or `gs://...`.
     pub url: Url,
-    /// The variables of the environment whose names begin with `AWS_`: region, endpoint and
-    /// credentials, as the tools of AWS read them.
+    /// The variables of the environment whose names begin with `AWS_`, `AZURE_` or `GOOGLE_`:
+    /// region, endpoint and credentials, as the tools of the clouds read them.
     pub variables: Vec<(String, String)>,
     /// How it is reached.
     pub connection: ConnectionSettings,

@@ -277,10 +277,14 @@ pub fn format(text: &str) -> Result<OutputFormat, HintedError> {
     word_of_list("format", text)
 }
 
+/// The clouds whose stores are known, by the schemes of their URLs.
+pub const STORE_SCHEMES: [&str; 3] = ["s3", "az", "gs"];
+
 /// The address of an object store: `s3://BUCKET/PREFIX`.
 pub fn object_store(text: &str) -> Result<Url, HintedError> {
-    let hint = "write it like `s3://audit-lake/atlassian`";
-    let url = Url::parse(text.trim()).ok().filter(|url| url.scheme() == "s3");
+    let hint =
+        "write it like `s3://audit-lake/atlassian` (`az://CONTAINER/...`, `gs://BUCKET/...`)";
+    let url = Url::parse(text.trim()).ok().filter(|url| STORE_SCHEMES.contains(&url.scheme()));
     let url =
         url.ok_or_else(|| HintedError::new("not the address of an object store").hint(hint))?;
     let is_bare = url.username().is_empty() && url.port().is_none() && url.query().is_none();

@@ -162,7 +162,7 @@ impl ObjectClient {
                 Some(found) if found.bytes == *bytes => {
                     return Ok(SwapOutcome::Swapped(found.version));
                 }
-                Some(found) if found.version.0.e_tag == known.0.e_tag => {
+                Some(found) if found.version == *known => {
                     self.pause_or_fail(&mut attempts, key, source).await?;
                 }
                 Some(_) | None => return Ok(SwapOutcome::Lost),
@@ -170,15 +170,21 @@ impl ObjectClient {
         }
     }
 
-    /// Whether the store refuses to create the object, which is there with this content. One that
-    /// does not writes the same content again.
+    /// Whether the store itself refuses to create an object that is there, or, with a version that
+    /// the object no longer has, to replace it. One that does not writes the content.
     ///
     /// # Errors
     /// The store refuses the call for another reason, or does not answer.
-    pub async fn refuses_creation(&self, key: &str, bytes: &Bytes) -> Result<bool, ObjectError> {
+    pub async fn refuses(
+        &self,
+        key: &str,
+        bytes: &Bytes,
+        outdated: Option<&ObjectVersion>,
+    ) -> Result<bool, ObjectError> {
+        let mode = outdated.map_or(PutMode::Create, |old| PutMode::Update(old.0.clone()));
         let mut attempts = CallAttempts::new(self.retry_for);
         loop {
-            match self.try_put(key, bytes, PutMode::Create).await {
+            match self.try_put(key, bytes, mode.clone()).await {
                 Ok(_) => return Ok(false),
                 Err(CallFailure::Conflict(_)) => return Ok(true),
                 Err(CallFailure::Final(error)) => return Err(error),
@@ -224,7 +230,7 @@ impl ObjectClient {
     fn meaning_of(&self, call: &'static str, key: &str, error: Error) -> CallFailure {
         let place = format!("{}{key}", self.place);
         match error {
-            Error::NotFound { .. } if error.to_string().contains("NoSuchBucket") => {
+            Error::NotFound { .. } if is_about_bucket(&error) => {
                 CallFailure::Final(ObjectError::NoBucket { place, source: StoreAnswer::of(&error) })
             }
             Error::NotFound { .. } => CallFailure::Missing,
@@ -267,6 +273,12 @@ impl ObjectClient {
     fn path(&self, key: &str) -> Path {
         Path::from(format!("{}{key}", self.prefix))
     }
+}
+
+/// Whether not the object is missing, but the bucket or container.
+fn is_about_bucket(error: &Error) -> bool {
+    let text = error.to_string();
+    ["NoSuchBucket", "ContainerNotFound"].into_iter().any(|code| text.contains(code))
 }
 
 /// The calls by the names that policies have for them.

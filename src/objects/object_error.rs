@@ -157,7 +157,7 @@ impl ObjectError {
     pub fn hint(&self) -> &'static str {
         match self {
             _ if self.fault() == StoreFault::ExpiredCredentials => {
-                "renew the credentials (AWS_ACCESS_KEY_ID and what belongs to it), or let the \
+                "renew the credentials (such as AWS_ACCESS_KEY_ID and what belongs to it), or let the \
                  platform give them out, which renews them; nothing is lost, and nothing is \
                  written twice"
             }
@@ -166,12 +166,23 @@ impl ObjectError {
                  refuse one that is fifteen minutes off"
             }
             ObjectError::Unusable { .. } => {
-                "write it like `s3://BUCKET/PREFIX`; AWS_REGION, AWS_ENDPOINT_URL and \
-                 AWS_ACCESS_KEY_ID say where it is and who asks"
+                "write it like `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX` or \
+                 `gs://BUCKET/PREFIX`; variables of the environment, such as AWS_REGION and \
+                 AWS_ENDPOINT_URL, say where it is and who asks (docs/object-storage.md)"
             }
             ObjectError::IgnoresConditions { .. } => {
                 "use a store that keeps `If-None-Match` and `If-Match` of PUT, as Amazon S3 does: \
                  without them two runs would write over each other's events"
+            }
+            ObjectError::Denied { place, .. } if place.starts_with("az://") => {
+                "the identity needs to read and write blobs of the container (`Storage Blob Data \
+                 Contributor`, or docs/object-storage.md); check also that the key has not \
+                 expired and that the clock is right"
+            }
+            ObjectError::Denied { place, .. } if place.starts_with("gs://") => {
+                "the account needs storage.objects.get, .create and .delete (to replace the \
+                 state) below the prefix, and .list of the bucket; check also that the key has \
+                 not expired and that the clock is right"
             }
             ObjectError::Denied { .. } => {
                 "the key needs s3:GetObject and s3:PutObject below the prefix, and s3:ListBucket \
@@ -186,7 +197,7 @@ impl ObjectError {
             ObjectError::Fenced { .. } => {
                 "nothing is lost or repeated: let one run at a time pull a source, and run it again"
             }
-            ObjectError::NoBucket { .. } => "create it, or correct the name or AWS_ENDPOINT_URL",
+            ObjectError::NoBucket { .. } => "create it, or correct its name or the endpoint",
             ObjectError::Failed { .. } => {
                 "run it again when the store answers; nothing is lost, and nothing is written twice"
             }

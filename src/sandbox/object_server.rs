@@ -1,8 +1,10 @@
-//! A server of objects on loopback: the part of S3 that atlaudit uses, with faults on demand.
+//! A server of objects on loopback: the parts of S3, Azure Blob Storage and Google Cloud Storage
+//! that atlaudit uses, with faults on demand.
 //!
-//! It knows GET and PUT with `If-Match` and `If-None-Match`, and checks that a request is signed
-//! with a known key, but not the signature. Its ETag is a hash of the content, so that the same
-//! bytes have the same one again, as in S3.
+//! It knows GET and PUT with `If-Match` and `If-None-Match`, or Google's generations, and checks that
+//! a request is signed with a known key, but not the signature. Its ETag is a hash of the content, so
+//! that the same bytes have the same one again, as in S3. As Google does, it refuses a second write of
+//! one object within a second, to a client that asks with Google's token.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
@@ -25,6 +27,11 @@ use super::connection::{ConnectionHandle, SeverableListener};
 pub const BUCKET: &str = "audit-lake";
 /// The key that requests are signed with.
 pub const ACCESS_KEY: &str = "AKIDSANDBOX";
+
+/// The account of Azure, with a key that is any Base64: `http://127.0.0.1:PORT/ACCOUNT`.
+pub const AZURE_ACCOUNT: &str = "sandbox";
+/// The bearer token of Google.
+pub const GOOGLE_TOKEN: &str = "sandbox-google-token";
 
 /// Bytes of an object at most.
 const LARGEST_OBJECT: usize = 64 * 1024 * 1024;
@@ -64,6 +71,8 @@ pub struct ObjectRequest {
 struct ServedObject {
     content: Bytes,
     written: DateTime<Utc>,
+    /// Google's version of it: another one for each write.
+    generation: u64,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +80,8 @@ struct ObjectBucket {
     objects: HashMap<String, ServedObject>,
     /// The keys of objects that another content replaced.
     replaced: Vec<String>,
+    /// How often anything was written.
+    writes: u64,
     /// How far the server's clock is ahead of ours.
     ahead: TimeDelta,
     faults: VecDeque<ObjectFault>,
@@ -183,6 +194,7 @@ async fn handle(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let path = percent_decoded(parts.uri.path().trim_start_matches('/'));
+    let path = path.strip_prefix(&format!("{AZURE_ACCOUNT}/")).unwrap_or(&path).to_owned();
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
     let body = to_bytes(body, LARGEST_OBJECT).await;
     let (fault, mut answer, now) = {
@@ -221,6 +233,33 @@ async fn handle(
     answer.into_response(now)
 }
 
+/// Google's headers of versions.
+const GENERATION: HeaderName = HeaderName::from_static("x-goog-generation");
+const GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-generation-match");
+/// Google's pause between two writes of one object, a little shorter.
+const WRITE_PAUSE: TimeDelta = TimeDelta::milliseconds(900);
+
+/// The cloud whose client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CloudDialect {
+    Amazon,
+    Azure,
+    Google,
+}
+
+impl CloudDialect {
+    /// By the header `Authorization`; none where the key is not known.
+    fn of(authorization: &str) -> Option<CloudDialect> {
+        if authorization.contains(&format!("Credential={ACCESS_KEY}/")) {
+            Some(CloudDialect::Amazon)
+        } else if authorization.starts_with(&format!("SharedKey {AZURE_ACCOUNT}:")) {
+            Some(CloudDialect::Azure)
+        } else {
+            (authorization == format!("Bearer {GOOGLE_TOKEN}")).then_some(CloudDialect::Google)
+        }
+    }
+}
+
 fn percent_decoded(path: &str) -> String {
     // The parser is one of forms, where these three have a meaning.
     let path = path.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
@@ -233,13 +272,21 @@ struct ObjectAnswer {
     etag: Option<String>,
     location: Option<String>,
     written: Option<DateTime<Utc>>,
+    generation: Option<u64>,
     body: Bytes,
 }
 
 impl ObjectAnswer {
     fn error(status: u16, code: &str) -> ObjectAnswer {
         let body = format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>");
-        ObjectAnswer { status, etag: None, location: None, written: None, body: body.into() }
+        ObjectAnswer {
+            status,
+            etag: None,
+            location: None,
+            written: None,
+            generation: None,
+            body: body.into(),
+        }
     }
 
     fn into_response(self, now: DateTime<Utc>) -> Response {
@@ -250,6 +297,7 @@ impl ObjectAnswer {
             (header::ETAG, self.etag),
             (header::LOCATION, self.location),
             (header::LAST_MODIFIED, self.written.map(http_date)),
+            (GENERATION, self.generation.map(|generation| generation.to_string())),
         ] {
             if let Some(value) = value {
                 response = response.header(name, value);
@@ -265,7 +313,9 @@ impl ObjectBucket {
     }
 
     fn store(&mut self, key: &str, content: Bytes) {
-        let object = ServedObject { content: content.clone(), written: self.now() };
+        self.writes += 1;
+        let generation = self.writes;
+        let object = ServedObject { content: content.clone(), written: self.now(), generation };
         match self.objects.insert(key.to_owned(), object) {
             Some(before) if before.content != content => self.replaced.push(key.to_owned()),
             _ => {}
@@ -280,12 +330,12 @@ impl ObjectBucket {
         key: &str,
         body: Bytes,
     ) -> ObjectAnswer {
-        let text = |name: header::HeaderName| {
+        let text = |name: HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
         };
-        if !text(header::AUTHORIZATION).contains(&format!("Credential={ACCESS_KEY}/")) {
+        let Some(cloud) = CloudDialect::of(text(header::AUTHORIZATION)) else {
             return ObjectAnswer::error(403, "InvalidAccessKeyId");
-        }
+        };
         if bucket != BUCKET {
             return ObjectAnswer::error(404, "NoSuchBucket");
         }
@@ -300,28 +350,54 @@ impl ObjectBucket {
                     etag: Some(etag(&object.content)),
                     location: None,
                     written: Some(object.written),
+                    generation: Some(object.generation),
                     body: object.content.clone(),
                 },
                 None => ObjectAnswer::error(404, "NoSuchKey"),
             },
             Method::PUT => {
                 let (wanted, forbidden) = (text(header::IF_MATCH), text(header::IF_NONE_MATCH));
+                let generation = text(GENERATION_MATCH);
+                if cloud == CloudDialect::Google
+                    && found.is_some_and(|found| self.now() - found.written < WRITE_PAUSE)
+                {
+                    return ObjectAnswer::error(429, "SlowDown");
+                }
                 let is_met = match found {
+                    Some(found) if cloud == CloudDialect::Google => {
+                        generation.is_empty() || generation == found.generation.to_string()
+                    }
                     Some(found) => {
                         forbidden != "*" && (wanted.is_empty() || wanted == etag(&found.content))
                     }
                     None if wanted.is_empty() => true,
                     None => return ObjectAnswer::error(404, "NoSuchKey"),
                 };
-                if self.wants_checksums && !headers.contains_key("x-amz-checksum-sha256") {
+                if self.wants_checksums
+                    && cloud == CloudDialect::Amazon
+                    && !headers.contains_key("x-amz-checksum-sha256")
+                {
                     return ObjectAnswer::error(400, "InvalidRequest");
                 }
                 if !is_met && !self.ignores_conditions {
-                    return ObjectAnswer::error(412, "PreconditionFailed");
+                    return match cloud {
+                        CloudDialect::Azure if forbidden == "*" => {
+                            ObjectAnswer::error(409, "BlobAlreadyExists")
+                        }
+                        _ => ObjectAnswer::error(412, "PreconditionFailed"),
+                    };
                 }
                 let etag = etag(&body);
                 self.store(key, body);
-                ObjectAnswer { status: 200, etag: Some(etag), ..ObjectAnswer::error(200, "") }
+                let generation = Some(self.writes);
+                let status = if cloud == CloudDialect::Azure { 201 } else { 200 };
+                let written = Some(self.now());
+                ObjectAnswer {
+                    etag: Some(etag),
+                    generation,
+                    written,
+                    ..ObjectAnswer::error(status, "")
+                }
             }
             _ => ObjectAnswer::error(405, "MethodNotAllowed"),
         }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -26,6 +26,9 @@ use crate::state::state_object::{StateHolder, StateObject};
 
 /// For so long after its last commit a run is left alone. It commits more often.
 const LEASE: Duration = Duration::from_secs(120);
+
+/// Google takes one write a second of one object, and refuses the others.
+const GOOGLE_WRITE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The object among the states that conditions are tried with.
 const PROBE_KEY: &str = "probe";
@@ -109,6 +112,7 @@ impl RemoteStates for ObjectStates {
                 lease_seconds: LEASE.as_secs(),
             },
             state,
+            last_write: None,
         };
         taken.replace(true)?;
         taken.publish()?;
@@ -126,6 +130,7 @@ struct HeldState {
     version: Option<ObjectVersion>,
     holder: StateHolder,
     state: StateObject,
+    last_write: Option<Instant>,
 }
 
 impl HeldState {
@@ -135,6 +140,9 @@ impl HeldState {
         self.state.holder = is_held.then(|| self.holder.clone());
         let path = path_of(&self.client, &self.key);
         let content = self.state.encode().map_err(|error| StateError::io("pack", &path, error))?;
+        if let Some(last) = self.last_write.filter(|_| self.client.place().starts_with("gs://")) {
+            std::thread::sleep(GOOGLE_WRITE_PAUSE.saturating_sub(last.elapsed()));
+        }
         crash::point(CrashPoint::StateObjectUnsent);
         let written = match &self.version {
             None => match wait(self.client.create(&self.key, &content))? {
@@ -147,6 +155,7 @@ impl HeldState {
             },
         };
         crash::point(CrashPoint::StateObjectWritten);
+        self.last_write = Some(Instant::now());
         let place = || path.display().to_string();
         self.version = Some(written.ok_or_else(|| ObjectError::Fenced { place: place() })?);
         Ok(())

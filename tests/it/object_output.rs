@@ -95,6 +95,37 @@ fn events_are_stored_by_source_and_day_and_continued_from_an_empty_disk() {
 }
 
 #[test]
+fn azure_and_google_store_the_same() {
+    for scheme in ["az", "gs"] {
+        let lake = Lake::new();
+        let mut site = Site::of(40, 0);
+        lake.connect_as(&mut site, scheme);
+        site.ok(&["check", "acme"]);
+        site.ok(&["pull", "acme"]);
+        assert_whole(scheme, &site, &lake, "acme");
+        // Google's writes of one object must be a second apart.
+        let state_calls = lake.server.requests().into_iter();
+        let state_calls = state_calls.filter(|request| request.key.ends_with(".state"));
+        assert!(state_calls.clone().count() > 2);
+        assert!(state_calls.clone().all(|request| request.status != 429), "{scheme}");
+        for point in POINTS {
+            add(&site, "acme", 8);
+            assert_eq!(crash_at(&mut site, "acme", point).as_deref(), Some(point));
+            empty_disk(&site);
+            end_lease(&lake);
+        }
+        lake.server.fail_next([ObjectFault::DoneThenClose, ObjectFault::Pass]);
+        site.ok(&["pull", "acme"]);
+        assert_whole(scheme, &site, &lake, "acme");
+        lake.server.allow_only("nothing/");
+        site.run(&["pull", "acme"]).refused(4, &["refuses", &format!("`{scheme}://audit-lake/")]);
+        lake.server.allow_only("");
+        lake.server.ignore_conditions(true);
+        site.run(&["pull", "acme"]).refused(7, &["does not keep the condition"]);
+    }
+}
+
+#[test]
 fn every_format_encoding_and_packing_can_be_stored() {
     for (format, encoding, compression, ending) in [
         ("normalized", "jsonl", "none", ".jsonl"),
@@ -384,7 +415,7 @@ fn configurations_that_could_not_be_exact_are_refused() {
     let pull: &[&str] = &["pull", "acme"];
     let path = |text: &'static str| move |site: &mut Site| site.set_output("path", text);
     refused(&path("out.jsonl"), pull, &["`out.jsonl` is a file", "[state] url"]);
-    refused(&path("gs://bucket/x"), pull, &["does not know", "s3://"]);
+    refused(&path("ftp://bucket/x"), pull, &["does not know", "s3://"]);
     refused(&path("s3://Bucket/x"), pull, &["names no bucket"]);
     refused(&path("s3://audit-lake/a//b"), pull, &["treat differently"]);
     refused(&path("s3://audit-lake/a/../b"), pull, &["treat differently"]);

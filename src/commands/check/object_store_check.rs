@@ -147,6 +147,16 @@ mod tests {
         server.ignore_conditions(true);
         let refused = objects::check_conditions(&client, PROBE_KEY).await.unwrap_err();
         assert!(matches!(refused, ObjectError::IgnoresConditions { .. }), "{refused}");
+        // Nor do answers that say nothing of a condition make it pass.
+        for fault in [ObjectFault::Refuse(503, "SlowDown"), ObjectFault::DoneThenClose] {
+            for passed in 0..6 {
+                server.clear_faults();
+                let passes = std::iter::repeat_n(ObjectFault::Pass, passed);
+                server.fail_next(passes.chain([fault.clone()]));
+                let refused = objects::check_conditions(&client, PROBE_KEY).await;
+                assert!(refused.is_err(), "{fault:?} after {passed}");
+            }
+        }
     }
 
     #[tokio::test]

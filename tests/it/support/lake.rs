@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
-use atlaudit::sandbox::object_server::{ACCESS_KEY, ObjectServer};
+use atlaudit::sandbox::object_server::{ACCESS_KEY, AZURE_ACCOUNT, GOOGLE_TOKEN, ObjectServer};
 use bytes::Bytes;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
@@ -32,11 +32,34 @@ impl Lake {
 
     /// Lets `site` have its state here, and its output as lines in folders by source and day.
     pub fn connect(&self, site: &mut Site) {
-        site.set_output("path", "s3://audit-lake/atl/feed={source}/day={event_day}/");
-        site.set_state_url("s3://audit-lake/atl/_atlaudit");
-        site.set_env("AWS_ENDPOINT_URL", self.server.url());
-        site.set_env("AWS_ACCESS_KEY_ID", ACCESS_KEY);
-        site.set_env("AWS_SECRET_ACCESS_KEY", "secret");
+        self.connect_as(site, "s3");
+    }
+
+    /// The same in the cloud with this scheme.
+    pub fn connect_as(&self, site: &mut Site, scheme: &str) {
+        let folder = format!("{scheme}://audit-lake/atl");
+        site.set_output("path", format!("{folder}/feed={{source}}/day={{event_day}}/"));
+        site.set_state_url(&format!("{folder}/_atlaudit"));
+        let url = self.server.url();
+        let variables = match scheme {
+            "az" => vec![
+                ("AZURE_STORAGE_ENDPOINT", format!("{url}/{AZURE_ACCOUNT}")),
+                ("AZURE_STORAGE_ACCOUNT_NAME", AZURE_ACCOUNT.to_owned()),
+                ("AZURE_STORAGE_ACCOUNT_KEY", "c2VjcmV0".to_owned()),
+            ],
+            "gs" => vec![
+                ("GOOGLE_BASE_URL", url.to_owned()),
+                ("GOOGLE_BEARER_TOKEN", GOOGLE_TOKEN.to_owned()),
+            ],
+            _ => vec![
+                ("AWS_ENDPOINT_URL", url.to_owned()),
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+            ],
+        };
+        for (name, value) in variables {
+            site.set_env(name, &value);
+        }
     }
 
     /// The keys of the objects of a source.
