@@ -157,9 +157,8 @@ impl ObjectError {
     pub fn hint(&self) -> &'static str {
         match self {
             _ if self.fault() == StoreFault::ExpiredCredentials => {
-                "renew the credentials (such as AWS_ACCESS_KEY_ID and what belongs to it), or let the \
-                 platform give them out, which renews them; nothing is lost, and nothing is \
-                 written twice"
+                "renew the credentials (AWS_ACCESS_KEY_ID and what belongs to it), or let the platform \
+                 give them out, which renews them; nothing is lost, and nothing is written twice"
             }
             _ if self.fault() == StoreFault::SkewedClock => {
                 "set the clock of this machine, which signs its requests with the time: stores \

@@ -1,10 +1,10 @@
 //! A server of objects on loopback: the parts of S3, Azure Blob Storage and Google Cloud Storage
 //! that atlaudit uses, with faults on demand.
 //!
-//! It knows GET and PUT with `If-Match` and `If-None-Match`, or Google's generations, and checks that
-//! a request is signed with a known key, but not the signature. Its ETag is a hash of the content, so
-//! that the same bytes have the same one again, as in S3. As Google does, it refuses a second write of
-//! one object within a second, to a client that asks with Google's token.
+//! It knows GET and PUT with `If-Match` and `If-None-Match`, or Google's generations, and checks
+//! that a request is signed with a known key, but not the signature. Its ETag is a hash of the
+//! content, so that the same bytes have the same one again, as in S3. As Google does, it refuses a
+//! second write of one object within a second, to a client that asks with Google's token.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -330,9 +330,7 @@ impl ObjectBucket {
         key: &str,
         body: Bytes,
     ) -> ObjectAnswer {
-        let text = |name: HeaderName| {
-            headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-        };
+        let text = |name| text_of(headers, name);
         let Some(cloud) = CloudDialect::of(text(header::AUTHORIZATION)) else {
             return ObjectAnswer::error(403, "InvalidAccessKeyId");
         };
@@ -355,53 +353,62 @@ impl ObjectBucket {
                 },
                 None => ObjectAnswer::error(404, "NoSuchKey"),
             },
-            Method::PUT => {
-                let (wanted, forbidden) = (text(header::IF_MATCH), text(header::IF_NONE_MATCH));
-                let generation = text(GENERATION_MATCH);
-                if cloud == CloudDialect::Google
-                    && found.is_some_and(|found| self.now() - found.written < WRITE_PAUSE)
-                {
-                    return ObjectAnswer::error(429, "SlowDown");
-                }
-                let is_met = match found {
-                    Some(found) if cloud == CloudDialect::Google => {
-                        generation.is_empty() || generation == found.generation.to_string()
-                    }
-                    Some(found) => {
-                        forbidden != "*" && (wanted.is_empty() || wanted == etag(&found.content))
-                    }
-                    None if wanted.is_empty() => true,
-                    None => return ObjectAnswer::error(404, "NoSuchKey"),
-                };
-                if self.wants_checksums
-                    && cloud == CloudDialect::Amazon
-                    && !headers.contains_key("x-amz-checksum-sha256")
-                {
-                    return ObjectAnswer::error(400, "InvalidRequest");
-                }
-                if !is_met && !self.ignores_conditions {
-                    return match cloud {
-                        CloudDialect::Azure if forbidden == "*" => {
-                            ObjectAnswer::error(409, "BlobAlreadyExists")
-                        }
-                        _ => ObjectAnswer::error(412, "PreconditionFailed"),
-                    };
-                }
-                let etag = etag(&body);
-                self.store(key, body);
-                let generation = Some(self.writes);
-                let status = if cloud == CloudDialect::Azure { 201 } else { 200 };
-                let written = Some(self.now());
-                ObjectAnswer {
-                    etag: Some(etag),
-                    generation,
-                    written,
-                    ..ObjectAnswer::error(status, "")
-                }
-            }
+            Method::PUT => self.put(cloud, headers, key, body),
             _ => ObjectAnswer::error(405, "MethodNotAllowed"),
         }
     }
+
+    fn put(
+        &mut self,
+        cloud: CloudDialect,
+        headers: &HeaderMap,
+        key: &str,
+        body: Bytes,
+    ) -> ObjectAnswer {
+        let found = self.objects.get(key);
+        let text = |name| text_of(headers, name);
+        let (wanted, forbidden) = (text(header::IF_MATCH), text(header::IF_NONE_MATCH));
+        let generation = text(GENERATION_MATCH);
+        if cloud == CloudDialect::Google
+            && found.is_some_and(|found| self.now() - found.written < WRITE_PAUSE)
+        {
+            return ObjectAnswer::error(429, "SlowDown");
+        }
+        let is_met = match found {
+            Some(found) if cloud == CloudDialect::Google => {
+                generation.is_empty() || generation == found.generation.to_string()
+            }
+            Some(found) => {
+                forbidden != "*" && (wanted.is_empty() || wanted == etag(&found.content))
+            }
+            None if wanted.is_empty() => true,
+            None => return ObjectAnswer::error(404, "NoSuchKey"),
+        };
+        if self.wants_checksums
+            && cloud == CloudDialect::Amazon
+            && !headers.contains_key("x-amz-checksum-sha256")
+        {
+            return ObjectAnswer::error(400, "InvalidRequest");
+        }
+        if !is_met && !self.ignores_conditions {
+            return match cloud {
+                CloudDialect::Azure if forbidden == "*" => {
+                    ObjectAnswer::error(409, "BlobAlreadyExists")
+                }
+                _ => ObjectAnswer::error(412, "PreconditionFailed"),
+            };
+        }
+        let etag = etag(&body);
+        self.store(key, body);
+        let generation = Some(self.writes);
+        let status = if cloud == CloudDialect::Azure { 201 } else { 200 };
+        let written = Some(self.now());
+        ObjectAnswer { etag: Some(etag), generation, written, ..ObjectAnswer::error(status, "") }
+    }
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn etag(body: &[u8]) -> String {
