@@ -29,6 +29,7 @@ pub struct AppError {
     message: ConsoleMessage,
     is_quiet: bool,
     is_interruption: bool,
+    is_held_elsewhere: bool,
     is_refused_key: bool,
     may_accept_other_key: bool,
 }
@@ -41,6 +42,7 @@ impl AppError {
             message: ConsoleMessage::new(what),
             is_quiet: false,
             is_interruption: false,
+            is_held_elsewhere: false,
             is_refused_key: false,
             may_accept_other_key: false,
         }
@@ -126,6 +128,11 @@ impl AppError {
     /// Whether a signal requested it.
     pub fn is_interruption(&self) -> bool {
         self.is_interruption
+    }
+
+    /// Whether a run on another machine does what this one would.
+    pub fn is_held_elsewhere(&self) -> bool {
+        self.is_held_elsewhere
     }
 
     /// What failed, in one line.
@@ -256,7 +263,10 @@ impl From<StateError> for AppError {
             }
             _ => false,
         };
-        failed(error.exit(), &error, error.hint(is_of_export))
+        AppError {
+            is_held_elsewhere: matches!(error, StateError::HeldElsewhere { .. }),
+            ..failed(error.exit(), &error, error.hint(is_of_export))
+        }
     }
 }
 

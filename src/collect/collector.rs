@@ -269,6 +269,8 @@ impl<'c> SourceCollector<'c> {
         let options = &self.shared.options;
         let throttle = options.throttle.as_deref();
         summary::report_end(&options.console, throttle, &report, error.as_ref());
+        // To stand by is no failure.
+        let error = error.filter(|error| throttle.is_none() || !error.is_held_elsewhere());
         let report = SourceReport {
             exit_code: error.as_ref().map_or(Exit::Done, AppError::exit).code(),
             interrupted: error.as_ref().is_some_and(AppError::is_interruption),
@@ -364,7 +366,7 @@ impl SourceJob {
     /// `status` would show a source that was never pulled. Blocks.
     fn record(&self, error: Option<&AppError>, released: Option<ReleasedSource>) {
         let (options, name) = (&self.shared.options, &self.settings.name);
-        if self.is_one_off {
+        if self.is_one_off || error.is_some_and(AppError::is_held_elsewhere) {
             return options.registry.run_recorded(name, |_| {});
         }
         let run = RunRecord {

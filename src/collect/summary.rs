@@ -296,6 +296,11 @@ pub fn report_end(
         notices.for_each(|text| console.notice(format!("source `{source}`: {text}")));
     }
     match error {
+        // What is pulled again and again stands by.
+        Some(error) if error.is_held_elsewhere() && throttle.is_some() => {
+            let level = if new.error { Level::Notice } else { Level::Info };
+            say(level, &format!("stands by: {}", error.text()));
+        }
         Some(error) if new.error => error.report_to(console),
         Some(error) => tracing::info!("as before: {}", error.text()),
         None if new.recovered => say(Level::Notice, "it works again"),

@@ -157,7 +157,7 @@ impl ObjectError {
     pub fn hint(&self) -> &'static str {
         match self {
             _ if self.fault() == StoreFault::ExpiredCredentials => {
-                "renew the credentials (AWS_ACCESS_KEY_ID and what belongs to it), or let the platform \
+                "renew the credentials (AWS_ACCESS_KEY_ID and its like), or let the platform \
                  give them out, which renews them; nothing is lost, and nothing is written twice"
             }
             _ if self.fault() == StoreFault::SkewedClock => {

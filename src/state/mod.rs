@@ -18,6 +18,7 @@ pub mod store;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +39,16 @@ pub enum StateError {
         source_name: String,
         /// What that run wrote of itself.
         holder: Option<String>,
+    },
+    /// A run on another machine holds the source.
+    #[error("source `{source_name}` is being pulled by another run ({holder})")]
+    HeldElsewhere {
+        /// The source.
+        source_name: String,
+        /// What that run wrote of itself.
+        holder: String,
+        /// For how long it is left alone, if it has died.
+        lease_ends_in: Duration,
     },
     /// A later atlaudit wrote it.
     #[error(
@@ -119,6 +130,13 @@ impl StateError {
         let hint = match self {
             StateError::Unsafe(fault) => return format!("protect it with: {}", fault.command),
             StateError::Objects(error) => error.hint(),
+            StateError::HeldElsewhere { lease_ends_in, .. } => {
+                let left = lease_ends_in.as_secs();
+                return format!(
+                    "it goes on or ends; if it has died, its lease ends in {left} seconds, and \
+                     nothing needs to be unlocked"
+                );
+            }
             StateError::Locked { .. } => "wait for that run to end, or stop it",
             StateError::Newer { .. } => {
                 "use the newer atlaudit that wrote it; the file was left as it is"

@@ -27,6 +27,9 @@ use crate::state::state_object::{StateHolder, StateObject};
 /// For so long after its last commit a run is left alone. It commits more often.
 const LEASE: Duration = Duration::from_secs(120);
 
+/// No state can ask for more, whatever it says.
+const MAX_LEASE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
 /// Google takes one write a second of one object, and refuses the others.
 const GOOGLE_WRITE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -40,12 +43,49 @@ const PROBE_CONTENT: &[u8] = b"atlaudit check was here; it may be removed\n";
 #[derive(Debug)]
 pub struct ObjectStates {
     stores: Arc<ObjectStores>,
+    /// The pause between two runs of this process, which holds its sources meanwhile.
+    pause: Option<Duration>,
+    /// This process, since it began.
+    process: StateHolder,
 }
 
 impl ObjectStates {
-    /// The states in the store of `settings`.
-    pub fn new(settings: ObjectStoreSettings) -> ObjectStates {
-        ObjectStates { stores: Arc::new(ObjectStores::new(settings)) }
+    /// The states in the store of `settings`, for one run; or for runs with a pause between them,
+    /// during which the process holds its sources.
+    pub fn new(settings: ObjectStoreSettings, pause: Option<Duration>) -> ObjectStates {
+        let process = StateHolder {
+            host: host_name(),
+            process: std::process::id(),
+            since: chrono::Utc::now(),
+            lease_seconds: LEASE.as_secs(),
+        };
+        ObjectStates { stores: Arc::new(ObjectStores::new(settings)), pause, process }
+    }
+
+    /// Reads a state, to take it or to let it go.
+    fn read(&self, source: &SourceName) -> Result<HeldState, StateError> {
+        let client = self.stores.client()?;
+        let key = key_of(source);
+        let found = wait(client.read(&key))?;
+        crash::point(CrashPoint::StateObjectRead);
+        let (version, age, state) = match found {
+            None => (None, None, StateObject::default()),
+            Some(found) => {
+                let state = StateObject::decode(&path_of(&client, &key), &found.bytes)?;
+                (Some(found.version), found.age, state)
+            }
+        };
+        Ok(HeldState {
+            stores: self.stores.clone(),
+            client,
+            key,
+            version,
+            age,
+            process: self.process.clone(),
+            pause: self.pause,
+            state,
+            last_write: None,
+        })
     }
 }
 
@@ -77,46 +117,38 @@ impl RemoteStates for ObjectStates {
 
     fn take(&self, source: &SourceName) -> Result<TakenState, StateError> {
         let client = self.stores.client()?;
-        let key = key_of(source);
         wait(self.stores.probe_once(&client, check_conditions(&client, PROBE_KEY)))?;
-        let found = wait(client.read(&key))?;
-        crash::point(CrashPoint::StateObjectRead);
-        let host = host_name();
-        let (version, state) = match found {
-            None => (None, StateObject::default()),
-            Some(found) => {
-                let state = StateObject::decode(&path_of(&client, &key), &found.bytes)?;
-                if let Some(holder) = &state.holder
-                    // One of this machine is dead: the lock in the state folder is ours.
-                    && holder.host != host
-                    && found.age.is_none_or(|age| age.as_secs() < holder.lease_seconds)
-                {
-                    return Err(StateError::Locked {
-                        source_name: source.to_string(),
-                        holder: Some(holder.to_string()),
-                    });
-                }
-                (Some(found.version), state)
+        let mut taken = self.read(source)?;
+        if let Some(holder) = &taken.state.holder
+            // One of this machine is dead: the lock in the state folder is ours.
+            && holder.host != self.process.host
+        {
+            let lease = Duration::from_secs(holder.lease_seconds.min(MAX_LEASE.as_secs()));
+            // A store that does not say how old it is cannot let a lease end.
+            let left = lease.saturating_sub(taken.age.unwrap_or_default());
+            if !left.is_zero() {
+                return Err(StateError::HeldElsewhere {
+                    source_name: source.to_string(),
+                    holder: holder.to_string(),
+                    lease_ends_in: left,
+                });
             }
-        };
-        let checkpoint = state.checkpoint.clone();
-        let mut taken = HeldState {
-            stores: self.stores.clone(),
-            client,
-            key,
-            version,
-            holder: StateHolder {
-                host,
-                process: std::process::id(),
-                since: chrono::Utc::now(),
-                lease_seconds: LEASE.as_secs(),
-            },
-            state,
-            last_write: None,
-        };
-        taken.replace(true)?;
+        }
+        let checkpoint = taken.state.checkpoint.clone();
+        taken.replace(Some(LEASE))?;
         taken.publish()?;
         Ok(TakenState { checkpoint, remote: Some(Box::new(taken)) })
+    }
+
+    fn release(&self, source: &SourceName) -> Result<(), StateError> {
+        let mut found = self.read(source)?;
+        let is_ours = |holder: &StateHolder| {
+            holder.host == self.process.host && holder.process == self.process.process
+        };
+        match found.state.holder.as_ref().is_some_and(is_ours) {
+            true => found.replace(None),
+            false => Ok(()),
+        }
     }
 }
 
@@ -128,16 +160,20 @@ struct HeldState {
     key: String,
     /// The version that is replaced next; `None` before the first one is created.
     version: Option<ObjectVersion>,
-    holder: StateHolder,
+    /// How old that version is, by the clock of the store.
+    age: Option<Duration>,
+    process: StateHolder,
+    pause: Option<Duration>,
     state: StateObject,
     last_write: Option<Instant>,
 }
 
 impl HeldState {
-    /// Replaces the state in the store by the one here.
-    fn replace(&mut self, is_held: bool) -> Result<(), StateError> {
+    /// Replaces the state in the store by the one here, and holds the source for `lease`.
+    fn replace(&mut self, lease: Option<Duration>) -> Result<(), StateError> {
         self.state.sequence += 1;
-        self.state.holder = is_held.then(|| self.holder.clone());
+        self.state.holder = lease
+            .map(|lease| StateHolder { lease_seconds: lease.as_secs(), ..self.process.clone() });
         let path = path_of(&self.client, &self.key);
         let content = self.state.encode().map_err(|error| StateError::io("pack", &path, error))?;
         if let Some(last) = self.last_write.filter(|_| self.client.place().starts_with("gs://")) {
@@ -177,7 +213,10 @@ impl RemoteState for HeldState {
         if let Some(objects) = objects {
             self.state.objects = objects;
         }
-        self.replace(!is_last)
+        self.replace(match is_last {
+            false => Some(LEASE),
+            true => self.pause.map(|pause| pause + LEASE),
+        })
     }
 
     fn publish(&mut self) -> Result<(), StateError> {

@@ -28,6 +28,12 @@ pub trait RemoteStates: fmt::Debug + Send + Sync {
     /// # Errors
     /// As with [`RemoteStates::load`]; or another run holds it.
     fn take(&self, source: &SourceName) -> Result<TakenState, StateError>;
+
+    /// Lets others take `source` at once, if this process still holds it.
+    ///
+    /// # Errors
+    /// The store does not answer: others take it when the lease ends.
+    fn release(&self, source: &SourceName) -> Result<(), StateError>;
 }
 
 /// A source that a run has taken.
@@ -45,7 +51,8 @@ pub trait RemoteState: fmt::Debug + Send {
     fn objects(&self) -> &ObjectBatch;
 
     /// Replaces the state, if no other run did so meanwhile: this is the commit. Without `objects`,
-    /// those of the last commit stay. After the last one of the run, others may take the source.
+    /// those of the last commit stay. After the last one of the run others may take the source,
+    /// unless the process holds it until its next run.
     ///
     /// # Errors
     /// Another run was faster, or the store does not answer. The last commit counts, or this one;

@@ -63,7 +63,7 @@ impl StateStore {
 
     /// The store in `folder`, or in the object store of `remote`.
     pub fn of_settings(folder: &Path, remote: Option<&ObjectStoreSettings>) -> StateStore {
-        StateStore::new(folder).with_remote(remote.and_then(remote_states))
+        StateStore::new(folder).with_remote(remote.and_then(|store| remote_states(store, None)))
     }
 
     /// Where the checkpoints are instead of the folder, if they are elsewhere.
@@ -237,15 +237,22 @@ impl StateStore {
     }
 }
 
-/// The states in the store of `settings`.
+/// The states in the store of `settings`, for one run; or for runs with a pause between them, during
+/// which the process holds its sources.
 #[cfg(feature = "object-store")]
-pub fn remote_states(settings: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
-    Some(Arc::new(ObjectStates::new(settings.clone())))
+pub fn remote_states(
+    settings: &ObjectStoreSettings,
+    pause: Option<Duration>,
+) -> Option<Arc<dyn RemoteStates>> {
+    Some(Arc::new(ObjectStates::new(settings.clone(), pause)))
 }
 
 /// Settings of a store are refused with the command line.
 #[cfg(not(feature = "object-store"))]
-pub fn remote_states(_: &ObjectStoreSettings) -> Option<Arc<dyn RemoteStates>> {
+pub fn remote_states(
+    _: &ObjectStoreSettings,
+    _: Option<Duration>,
+) -> Option<Arc<dyn RemoteStates>> {
     None
 }
 

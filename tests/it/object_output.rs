@@ -362,6 +362,36 @@ fn another_pod_waits_for_the_lease_by_the_clock_of_the_store() {
 }
 
 #[test]
+fn a_second_follow_stands_by_and_takes_over() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    let follow = ["follow", "acme", "--every", "10s"];
+    site.set_env("ATLAUDIT_CRASH_HOST", "pod-a");
+    let mut first = site.start(&follow);
+    eventually("pod-a pulls", || lake.ids("acme").len() == 8);
+    site.set_env("ATLAUDIT_CRASH_HOST", "pod-b");
+    site.set_env("ATLAUDIT_STATE_DIR", site.path("b").to_str().unwrap());
+    let second = site.start(&follow);
+    thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(lake.state("acme")["holder"]["host"], "pod-a");
+    // A single pull finds it held between two rounds, too.
+    site.set_env("ATLAUDIT_CRASH_HOST", "pod-c");
+    site.run(&["pull", "acme"]).refused(7, &["pod-a, process", "its lease ends in"]);
+    // One that is stopped lets go of it at once.
+    first.signal("TERM");
+    assert_eq!(first.end().code, 0);
+    add(&site, "acme", 5);
+    eventually("pod-b pulls", || lake.ids("acme").len() == 13);
+    assert_eq!(lake.state("acme")["holder"]["host"], "pod-b");
+    // One that is killed is left alone until its lease ends.
+    drop(second);
+    site.run(&["pull", "acme"]).fails(7, &["pod-b"]);
+    end_lease(&lake);
+    site.ok(&["pull", "acme"]);
+    assert_whole("at last", &site, &lake, "acme");
+}
+
+#[test]
 fn what_cannot_be_stored_is_refused_and_nothing_is_lost() {
     let lake = Lake::new();
     let mut site = site(&lake, 8);

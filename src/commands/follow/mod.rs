@@ -78,6 +78,7 @@ pub async fn run(
     };
     console.notice(format!("following {sources}, every {every}; Ctrl-C or SIGTERM stops it"));
     let exit = pull_until_stopped(&mut series, &mut housekeeping).await;
+    series.release(&housekeeping.request.pull.sources);
     if let Some(metrics) = &housekeeping.metrics {
         metrics.close()?;
     }
@@ -130,7 +131,9 @@ async fn pull_once(
     housekeeping.registry.set_sources(&pull.sources, &pull.state_dir);
     let count = pull.sources.len();
     let (console, stop) = (series.console, housekeeping.stop.clone());
-    let collector = housekeeping.run_alongside(series.start(pull, stop)).await;
+    // The longest pause there is between two pulls.
+    let every = housekeeping.request.every.mul_f64(1.0 + JITTER);
+    let collector = housekeeping.run_alongside(series.start(pull, stop, every)).await;
     // By now the credentials were loaded and the settings checked.
     if !is_first {
         housekeeping.service.status(&format!("pulls {count} sources"));
@@ -207,12 +210,13 @@ impl PullSeries<'_> {
         &mut self,
         request: PullRequest,
         stop: watch::Receiver<StopRequest>,
+        every: Duration,
     ) -> SourceCollector<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
         self.throttle.retain_sources(names);
         self.reload_detection(&request);
         let options = CollectOptions {
-            store: self.store(&request),
+            store: self.store(&request, every),
             trust_idle_cursor: TRUST_IDLE_CURSOR,
             registry: self.registry.clone(),
             throttle: Some(self.throttle.clone()),
@@ -224,14 +228,26 @@ impl PullSeries<'_> {
         SourceCollector::start_pull(options, &mut self.connector, &request, credentials)
     }
 
-    fn store(&mut self, request: &PullRequest) -> StateStore {
+    fn store(&mut self, request: &PullRequest, every: Duration) -> StateStore {
         let settings = request.remote_state.as_ref();
         if self.remote.as_ref().map(|(known, _)| known) != settings {
-            let states = settings.and_then(remote_states);
+            let states = settings.and_then(|settings| remote_states(settings, Some(every)));
             self.remote = settings.cloned().zip(states);
         }
         let states = self.remote.as_ref().map(|(_, states)| states.clone());
         StateStore::new(&request.state_dir).with_remote(states)
+    }
+
+    /// Lets others take the sources at once, where a store says who holds them.
+    fn release(&self, sources: &[SourceSettings]) {
+        let Some((_, states)) = &self.remote else {
+            return;
+        };
+        for source in sources {
+            if let Err(error) = states.release(&source.name) {
+                tracing::info!("others wait for the end of its lease: {error}");
+            }
+        }
     }
 
     /// Loads rules and lists again, which others keep up to date. What cannot be used, such as a
