@@ -28,6 +28,7 @@ use crate::objects::ObjectError;
 
 /// Why a state cannot be used. None of these changes a file.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "object-store"), allow(dead_code, reason = "one is of a store's states"))]
 pub enum StateError {
     /// Another run holds the source.
     #[error(

@@ -237,7 +237,7 @@ impl StateStore {
     }
 }
 
-/// The states in the store of `settings`, for one run; or for runs with a pause between them, during
+/// The states in the store of `settings`, for one run; or for runs with a pause between them, in
 /// which the process holds its sources.
 #[cfg(feature = "object-store")]
 pub fn remote_states(
