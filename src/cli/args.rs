@@ -458,7 +458,8 @@ pub struct DetectArgs {
 /// Where the events of a query come from.
 #[derive(Debug, Default, ClapArgs)]
 pub struct QueryInputs {
-    /// Files or folders of saved events, also exports; - is stdin [default: -]
+    /// Files or folders of saved events, also exports, or s3://BUCKET/FOLDER; - is stdin [default:
+    /// -]
     #[arg(value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// Read these sources now instead, from --since on; no checkpoint is touched

@@ -41,7 +41,7 @@ pub fn request(
     };
     reject_inapplicable_flags(&raw)?;
     let extra_actions = context.extra_actions(&context.load()?)?;
-    let inputs = event_inputs(typed.files);
+    let inputs = event_inputs(typed.files, context)?;
     Ok(ConvertRequest { inputs, raw, output, now: context.now, extra_actions })
 }
 

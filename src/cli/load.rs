@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::cli::args::GlobalArgs;
 use crate::cli::store_location;
 use crate::config::check;
@@ -29,7 +31,7 @@ use crate::model::user_zone::UserZone;
 use crate::normalise::taxonomy::Taxonomy;
 use crate::sink::location::FileIdentity;
 
-/// For how many milliseconds a store that holds states is tried again: as long as a source.
+/// For how many milliseconds a store is tried again: as long as a source.
 const STORE_RETRY_MS: usize = 60_000;
 
 /// What a command line can depend on besides its arguments and the environment.
@@ -78,15 +80,18 @@ impl CommandContext<'_> {
         env::state_dir(self.global.state_dir.as_deref(), self.env)
     }
 
+    /// The object store at `url`, as the environment describes it.
+    pub fn object_store(&self, url: Url) -> Result<ObjectStoreSettings, ConfigError> {
+        let retry_for = crash::limit("STORE_RETRY_MS", STORE_RETRY_MS);
+        store_location::settings(url, self.env, Duration::from_millis(retry_for as u64))
+    }
+
     /// The object store where the states of `settings` are, if they are in one.
     pub fn remote_state(
         &self,
         settings: &Settings,
     ) -> Result<Option<ObjectStoreSettings>, ConfigError> {
-        let retry_for = crash::limit("STORE_RETRY_MS", STORE_RETRY_MS);
-        let retry_for = Duration::from_millis(retry_for as u64);
-        let url = settings.state_url.clone();
-        url.map(|url| store_location::settings(url, self.env, retry_for)).transpose()
+        settings.state_url.clone().map(|url| self.object_store(url)).transpose()
     }
 
     /// The path of the configuration file.

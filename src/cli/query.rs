@@ -1,6 +1,7 @@
 //! Resolves the flags of `search` and its relatives: where events come from, and which are chosen.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::args::{
     DetectArgs, FilterFlags, PullArgs, QueryInputs, ReportArgs, SearchArgs, StatsArgs, TopArgs,
@@ -8,11 +9,13 @@ use crate::cli::args::{
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::pull;
+use crate::config::error::ConfigError;
 use crate::config::request::{
     AlertFormat, DetectRequest, EventInput, PullRequest, RawLines, ReportRequest, ReportTarget,
     SavedEventQuery, SearchFormat, SearchRequest, StatsRequest, TopRequest,
 };
 use crate::config::settings::OutputFormat;
+use crate::config::validate;
 use crate::error::AppError;
 use crate::filter::{
     AddressRange, EventFilter, FieldCondition, FieldPath, FilterField, ValuePattern,
@@ -159,7 +162,7 @@ pub fn query(
                  `--source NAME --since 24h`",
             ));
         }
-        (None, files) => event_inputs(files),
+        (None, files) => event_inputs(files, context)?,
     };
     let extra_actions = context.extra_actions(&context.load()?)?;
     let filter = event_filter(filter, context)?;
@@ -168,16 +171,25 @@ pub fn query(
     Ok(SavedEventQuery { inputs, pull, raw, filter, needs_raw, now, extra_actions })
 }
 
-/// The files that are typed; standard input where there are none.
-pub fn event_inputs(files: Vec<PathBuf>) -> Vec<EventInput> {
+/// The files and objects that are typed; standard input where there are none.
+pub fn event_inputs(
+    files: Vec<PathBuf>,
+    context: &CommandContext<'_>,
+) -> Result<Vec<EventInput>, ConfigError> {
     if files.is_empty() {
-        return vec![EventInput::Stdin];
+        return Ok(vec![EventInput::Stdin]);
     }
-    let input = |file: PathBuf| match file == Path::new("-") {
-        true => EventInput::Stdin,
-        false => EventInput::File(file),
-    };
-    files.into_iter().map(input).collect()
+    files.into_iter().map(|file| event_input(file, context)).collect()
+}
+
+fn event_input(file: PathBuf, context: &CommandContext<'_>) -> Result<EventInput, ConfigError> {
+    if file == Path::new("-") {
+        return Ok(EventInput::Stdin);
+    }
+    match file.to_str().map(validate::object_store) {
+        Some(Ok(url)) => Ok(EventInput::Objects(Arc::new(context.object_store(url)?))),
+        _ => Ok(EventInput::File(file)),
+    }
 }
 
 /// The pull of a time range of the named sources.

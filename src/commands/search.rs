@@ -54,8 +54,11 @@ fn print_view(inputs: &[EventInput]) -> Result<Exit, AppError> {
     let mut files = Vec::new();
     for input in inputs {
         let EventInput::File(path) = input else {
-            return Err(AppError::new(Exit::Usage, "a view needs files, not standard input")
-                .hint("name files or folders of saved events"));
+            return Err(AppError::new(
+                Exit::Usage,
+                "a view needs files, not objects or standard input",
+            )
+            .hint("name files or folders of saved events"));
         };
         let mut found = saved::find_files(path);
         if let Some((path, error)) = found.unreadable.pop() {

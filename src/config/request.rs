@@ -472,6 +472,8 @@ pub enum EventInput {
     Stdin,
     /// A file, or a folder of files.
     File(PathBuf),
+    /// An object, or a folder of objects.
+    Objects(Arc<ObjectStoreSettings>),
 }
 
 impl fmt::Display for EventInput {
@@ -479,6 +481,7 @@ impl fmt::Display for EventInput {
         match self {
             EventInput::Stdin => f.write_str("standard input"),
             EventInput::File(path) => write!(f, "`{}`", path.display()),
+            EventInput::Objects(store) => write!(f, "`{}`", store.url),
         }
     }
 }

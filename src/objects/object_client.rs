@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
+use object_store::{Error, ListResult, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -111,6 +111,42 @@ impl ObjectClient {
                         .map_err(|()| self.failed(GET, key, &attempts, source))?;
                 }
             }
+        }
+    }
+
+    /// The keys of the objects in a folder and in those below it, sorted, but for folders whose
+    /// names begin with `_` or `.`, which engines leave out too. A folder is named by its key with
+    /// a slash at the end; the outermost one by nothing.
+    ///
+    /// # Errors
+    /// The store refuses it, or does not answer.
+    pub async fn list(&self, folder: &str) -> Result<Vec<String>, ObjectError> {
+        let (mut keys, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            let listed = self.list_folder(&folder).await?;
+            let is_hidden = |name: &str| name.starts_with(['_', '.']);
+            let inner = listed.common_prefixes.iter();
+            let inner = inner.filter(|inner| !inner.filename().is_some_and(is_hidden));
+            folders.extend(inner.map(|inner| format!("{}/", self.key_of(inner))));
+            keys.extend(listed.objects.iter().map(|object| self.key_of(&object.location)));
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    async fn list_folder(&self, folder: &str) -> Result<ListResult, ObjectError> {
+        let mut attempts = CallAttempts::new(self.retry_for);
+        loop {
+            let source = match self.store.list_with_delimiter(Some(&self.path(folder))).await {
+                Ok(listed) => return Ok(listed),
+                Err(error) => match self.meaning_of(LIST, folder, error) {
+                    CallFailure::Final(error) => return Err(error),
+                    CallFailure::Missing => StoreAnswer::new("there is no such folder"),
+                    CallFailure::Unclear(source) | CallFailure::Conflict(source) => source,
+                },
+            };
+            let failed = attempts.pause().await;
+            failed.map_err(|()| self.failed(LIST, folder, &attempts, source))?;
         }
     }
 
@@ -229,22 +265,24 @@ impl ObjectClient {
     /// What a failure means for the caller.
     fn meaning_of(&self, call: &'static str, key: &str, error: Error) -> CallFailure {
         let place = format!("{}{key}", self.place);
+        let source = StoreAnswer::of(&error);
+        let text = error.to_string();
         match error {
-            Error::NotFound { .. } if is_about_bucket(&error) => {
-                CallFailure::Final(ObjectError::NoBucket { place, source: StoreAnswer::of(&error) })
+            _ if NO_BUCKET.into_iter().any(|code| text.contains(code)) => {
+                CallFailure::Final(ObjectError::NoBucket { place, source })
             }
             Error::NotFound { .. } => CallFailure::Missing,
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                CallFailure::Final(ObjectError::Denied {
-                    call,
-                    place,
-                    source: StoreAnswer::of(&error),
-                })
+                CallFailure::Final(ObjectError::Denied { call, place, source })
+            }
+            // The library has no kind of its own for a list that is refused.
+            Error::Generic { .. } if text.contains(FORBIDDEN) => {
+                CallFailure::Final(ObjectError::Denied { call, place, source })
             }
             Error::AlreadyExists { .. } | Error::Precondition { .. } => {
-                CallFailure::Conflict(StoreAnswer::of(&error))
+                CallFailure::Conflict(source)
             }
-            error => CallFailure::Unclear(StoreAnswer::of(&error)),
+            _ => CallFailure::Unclear(source),
         }
     }
 
@@ -270,20 +308,26 @@ impl ObjectClient {
         ObjectError::Failed { call, place, attempts: attempts.count, source }
     }
 
+    /// The key of an object or folder of the store.
+    fn key_of(&self, path: &Path) -> String {
+        let path = path.as_ref();
+        path.strip_prefix(&self.prefix).unwrap_or(path).to_owned()
+    }
+
     fn path(&self, key: &str) -> Path {
         Path::from(format!("{}{key}", self.prefix))
     }
 }
 
-/// Whether not the object is missing, but the bucket or container.
-fn is_about_bucket(error: &Error) -> bool {
-    let text = error.to_string();
-    ["NoSuchBucket", "ContainerNotFound"].into_iter().any(|code| text.contains(code))
-}
+/// The codes that stores have for a bucket or container that is missing.
+const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
+/// How a status is written in an error of the library.
+const FORBIDDEN: &str = "403 Forbidden";
 
 /// The calls by the names that policies have for them.
 const GET: &str = "GetObject";
 const PUT: &str = "PutObject";
+const LIST: &str = "ListBucket";
 
 /// Counts attempts, and pauses between them.
 struct CallAttempts {

@@ -86,7 +86,7 @@ pub enum ObjectError {
     /// The store refuses the call.
     #[error("the object store refuses {call} of `{place}`")]
     Denied {
-        /// GetObject or PutObject.
+        /// GetObject, PutObject or ListBucket.
         call: &'static str,
         /// The object.
         place: String,
@@ -120,7 +120,7 @@ pub enum ObjectError {
     /// The store does not answer as it should, as often as it was tried.
     #[error("{call} of `{place}` failed {attempts} times")]
     Failed {
-        /// GetObject or PutObject.
+        /// GetObject, PutObject or ListBucket.
         call: &'static str,
         /// The object.
         place: String,

@@ -6,7 +6,7 @@
 //! content, so that the same bytes have the same one again, as in S3. As Google does, it refuses a
 //! second write of one object within a second, to a client that asks with Google's token.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,9 @@ pub const ACCESS_KEY: &str = "AKIDSANDBOX";
 pub const AZURE_ACCOUNT: &str = "sandbox";
 /// The bearer token of Google.
 pub const GOOGLE_TOKEN: &str = "sandbox-google-token";
+
+/// Entries of an answer to a list.
+const LIST_PAGE: usize = 5;
 
 /// Bytes of an object at most.
 const LARGEST_OBJECT: usize = 64 * 1024 * 1024;
@@ -196,6 +199,11 @@ async fn handle(
     let path = percent_decoded(parts.uri.path().trim_start_matches('/'));
     let path = path.strip_prefix(&format!("{AZURE_ACCOUNT}/")).unwrap_or(&path).to_owned();
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+    let query: HashMap<String, String> =
+        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let is_list = query.contains_key("list-type");
     let body = to_bytes(body, LARGEST_OBJECT).await;
     let (fault, mut answer, now) = {
         let mut objects = server.lock();
@@ -209,6 +217,7 @@ async fn handle(
                 ..ObjectAnswer::error(307, "TemporaryRedirect")
             },
             (_, Err(_)) => ObjectAnswer::error(400, "IncompleteBody"),
+            (_, Ok(_)) if is_list => objects.list(&parts.headers, bucket, &query),
             (_, Ok(body)) => objects.answer(&parts.method, &parts.headers, bucket, key, body),
         };
         let answer = match &fault {
@@ -320,6 +329,60 @@ impl ObjectBucket {
             Some(before) if before.content != content => self.replaced.push(key.to_owned()),
             _ => {}
         }
+    }
+
+    /// The objects of a folder and the folders in it, a few in each answer.
+    fn list(
+        &self,
+        headers: &HeaderMap,
+        bucket: &str,
+        query: &HashMap<String, String>,
+    ) -> ObjectAnswer {
+        let value = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+        let (prefix, after) = (value("prefix"), value("continuation-token"));
+        if CloudDialect::of(text_of(headers, header::AUTHORIZATION)).is_none() {
+            return ObjectAnswer::error(403, "InvalidAccessKeyId");
+        }
+        if bucket != BUCKET {
+            return ObjectAnswer::error(404, "NoSuchBucket");
+        }
+        if self.readable.as_ref().is_some_and(|allowed| !prefix.starts_with(allowed)) {
+            return ObjectAnswer::error(403, "AccessDenied");
+        }
+        let mut entries = BTreeMap::new();
+        for (key, object) in &self.objects {
+            if let Some(rest) = key.strip_prefix(prefix) {
+                let written = object.written.to_rfc3339();
+                let (length, etag) = (object.content.len(), etag(&object.content));
+                match rest.split_once('/') {
+                    Some((folder, _)) => entries.insert(
+                        format!("{prefix}{folder}/"),
+                        format!(
+                            "<CommonPrefixes><Prefix>{prefix}{folder}/</Prefix></CommonPrefixes>"
+                        ),
+                    ),
+                    None => entries.insert(
+                        key.clone(),
+                        format!(
+                            "<Contents><Key>{key}</Key><LastModified>{written}</LastModified>\
+                             <ETag>{etag}</ETag><Size>{length}</Size></Contents>"
+                        ),
+                    ),
+                };
+            }
+        }
+        let mut page = entries.into_iter().filter(|(key, _)| key.as_str() > after);
+        let shown: Vec<_> = page.by_ref().take(LIST_PAGE).collect();
+        let next = match (page.next(), shown.last()) {
+            (Some(_), Some((last, _))) => format!(
+                "<IsTruncated>true</IsTruncated>\
+                 <NextContinuationToken>{last}</NextContinuationToken>"
+            ),
+            _ => "<IsTruncated>false</IsTruncated>".to_owned(),
+        };
+        let shown: String = shown.into_iter().map(|(_, entry)| entry).collect();
+        let body = format!("<ListBucketResult>{next}{shown}</ListBucketResult>").into();
+        ObjectAnswer { body, ..ObjectAnswer::error(200, "") }
     }
 
     fn answer(

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::saved::lines::PARQUET_UNREAD;
+/// Why a Parquet file is not read.
+pub const PARQUET_UNREAD: &str = "it is Parquet, which engines such as DuckDB read";
 
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
@@ -91,7 +92,7 @@ fn search(folder: &Path, depth: usize, found: &mut FoundFiles) {
 
 /// Whether a file holds events by its name, also after a rotation (`events.jsonl.1`). What was
 /// moved aside after a crash (`NAME.unfinished-*`) was or will be written again.
-fn holds_events(path: &Path) -> bool {
+pub fn holds_events(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let mut parts = name.split('.').skip(1);
     parts.any(|part| matches!(part, "jsonl" | "ndjson")) && !name.contains(".unfinished-")

@@ -10,6 +10,8 @@ use memchr::memchr;
 
 use crate::config::request::EventInput;
 use crate::model::json::Document;
+use crate::saved::input_files::PARQUET_UNREAD;
+use crate::saved::stored_objects::StoredObjects;
 use crate::sink::pack::{MAGIC_LENGTH, detect_compression, unpack};
 
 /// Bytes read at once: so few that they are still in the processor's cache when they are split.
@@ -20,9 +22,6 @@ const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// What a Parquet file begins with.
 const PARQUET_MAGIC: &[u8; MAGIC_LENGTH] = b"PAR1";
-
-/// Why a Parquet file is not read.
-pub const PARQUET_UNREAD: &str = "it is Parquet, which engines such as DuckDB read";
 
 /// What some programs write at the beginning of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -109,18 +108,19 @@ impl<R: Read> LineReader<R> {
 ///
 /// # Errors
 /// It cannot be opened or read.
-pub fn open(input: &EventInput) -> io::Result<Box<dyn Read>> {
-    let mut file = match input {
+pub fn open(input: &EventInput, stores: &mut StoredObjects) -> io::Result<Box<dyn Read>> {
+    let mut file: Box<dyn Read> = match input {
+        EventInput::Objects(store) => stores.open(store)?,
         EventInput::File(path) => {
             let file = File::open(path)?;
             if is_stdout(&file.metadata()?) {
                 // It would grow for ever.
                 return Err(io::Error::other("it is where the output goes"));
             }
-            file
+            Box::new(file)
         }
         // Past std's own handle, whose small buffer would only be copied through.
-        EventInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+        EventInput::Stdin => Box::new(File::from(io::stdin().as_fd().try_clone_to_owned()?)),
     };
     let first = first_bytes(&mut file)?;
     if first == PARQUET_MAGIC {
@@ -140,7 +140,7 @@ fn is_stdout(facts: &Metadata) -> bool {
 }
 
 /// The first bytes, fewer where there are not so many.
-fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
+fn first_bytes(file: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(MAGIC_LENGTH);
     file.take(MAGIC_LENGTH as u64).read_to_end(&mut first)?;
     Ok(first)

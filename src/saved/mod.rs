@@ -7,6 +7,7 @@
 mod input_files;
 mod lines;
 mod saved_line;
+mod stored_objects;
 
 use std::io::{self, Read};
 
@@ -21,6 +22,8 @@ use crate::source::DuplicateNumbering;
 use lines::{LineReader, describe_read_error, open, parse_json_line};
 
 pub use input_files::find as find_files;
+use stored_objects::StoredObjects;
+
 pub use saved_line::{SavedLineReader, SavedRecord, UnusableLine};
 
 /// Something about saved lines that a person should hear of, when it happens.
@@ -80,6 +83,7 @@ pub struct SavedLines<'r> {
     /// The input that is opened next.
     next: usize,
     current: Option<LineReader<Box<dyn Read>>>,
+    stores: StoredObjects,
     report: &'r mut IssueReport<'r>,
     /// What could not be read so far.
     pub counts: ReadCounts,
@@ -90,6 +94,7 @@ impl<'r> SavedLines<'r> {
     pub fn new(inputs: &[EventInput], report: &'r mut IssueReport<'r>) -> SavedLines<'r> {
         let mut counts = ReadCounts::default();
         let mut files = Vec::with_capacity(inputs.len());
+        let mut stores = StoredObjects::default();
         for input in inputs {
             match input {
                 EventInput::File(path) if path.is_dir() => {
@@ -100,10 +105,17 @@ impl<'r> SavedLines<'r> {
                     }
                     files.extend(found.files.into_iter().map(EventInput::File));
                 }
-                _ => files.push(input.clone()),
+                EventInput::Objects(store) => match stores.find(store) {
+                    Ok(found) => files.extend(found),
+                    Err(error) => {
+                        counts.inputs_lost += 1;
+                        report(ReadIssue::UnreadableInput(input, error));
+                    }
+                },
+                EventInput::File(_) | EventInput::Stdin => files.push(input.clone()),
             }
         }
-        SavedLines { inputs: files, next: 0, current: None, report, counts }
+        SavedLines { inputs: files, next: 0, current: None, stores, report, counts }
     }
 
     /// Whether the next line may have to be waited for, so that what was found must not wait for
@@ -158,7 +170,7 @@ impl<'r> SavedLines<'r> {
     fn open_next(&mut self) -> Option<()> {
         let input = self.inputs.get(self.next)?;
         self.next += 1;
-        match open(input) {
+        match open(input, &mut self.stores) {
             Ok(reader) => {
                 self.counts.opened += 1;
                 self.current = Some(LineReader::new(reader));

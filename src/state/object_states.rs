@@ -3,21 +3,18 @@
 //!
 //! Blocks the thread that it is called on, which must belong to the runtime.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
-use tokio::task::block_in_place;
 
 use crate::config::settings::{ObjectStoreSettings, PENDING_FOLDER};
 use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
 use crate::objects::{
     CreateOutcome, ObjectBatch, ObjectClient, ObjectError, ObjectStores, ObjectVersion,
-    SwapOutcome, check_conditions, check_creation,
+    SwapOutcome, check_conditions, check_creation, wait,
 };
 use crate::state::StateError;
 use crate::state::checkpoint::Checkpoint;
@@ -249,8 +246,4 @@ fn path_of(client: &ObjectClient, key: &str) -> PathBuf {
 fn host_name() -> String {
     let name = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     crash::setting("HOST").unwrap_or_else(name)
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    block_in_place(|| Handle::current().block_on(future))
 }

@@ -490,3 +490,42 @@ fn check_tries_the_state_and_the_folder_of_objects() {
     let said = denied.text();
     assert!(said.contains("refuses PutObject") && said.contains("elsewhere"), "{said}");
 }
+
+#[test]
+fn saved_objects_are_searched_reported_judged_and_converted() {
+    let lake = Lake::new();
+    let mut site = Site::of(60, 30);
+    lake.connect(&mut site);
+    site.set_output("compression", "zstd");
+    site.ok(&["pull"]);
+    let lake_ids = lake.ids("acme");
+    let found = site.ok(&["search", "s3://audit-lake/atl/feed=acme/"]);
+    each_once(&found.ids(), &lake_ids);
+    // All sources, and not what is in `_atlaudit`.
+    let all = site.ok(&["convert", "s3://audit-lake/atl"]);
+    assert_eq!(all.ids().len(), 90);
+    let one = format!("s3://audit-lake/{}", lake.keys("acme")[0]);
+    assert!(!site.ok(&["search", &one]).ids().is_empty());
+    let report = site.ok(&["report", "s3://audit-lake/atl/", "-o", "report.html"]);
+    assert!(
+        fs::read_to_string(site.path("report.html")).unwrap().len() > 1000,
+        "{}",
+        report.stderr
+    );
+    let detected = site.run(&["detect", "s3://audit-lake/atl/"]);
+    assert!([0, 10].contains(&detected.code), "{}", detected.stderr);
+    site.ok(&["stats", "s3://audit-lake/atl/feed=acme-jira"]);
+    // What cannot be read is said, and is no success.
+    let missing = site.run(&["search", "s3://audit-lake/nothing/"]);
+    missing.fails(3, &["`s3://audit-lake/nothing/`", "no object with events"]);
+    lake.server.fail_next([ObjectFault::Refuse(403, "AccessDenied")]);
+    let denied = site.run(&["search", "s3://audit-lake/atl/"]);
+    denied.fails(3, &["refuses ListBucket", "AccessDenied"]);
+    site.run(&["search", "s3://other-bucket/atl/"]).fails(3, &["bucket", "does not exist"]);
+    site.set_output("encoding", "parquet");
+    site.set_output("compression", "none");
+    site.set_output("path", "s3://audit-lake/tables/feed={source}/");
+    site.set_state_url("s3://audit-lake/tables/_atlaudit");
+    site.ok(&["pull", "acme"]);
+    site.run(&["search", "s3://audit-lake/tables/"]).fails(3, &["Parquet", "DuckDB"]);
+}
