@@ -347,7 +347,7 @@ fn describe(
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),
         OutputPath::File(path) => settings.output.with_suffix(path.clone()),
-        OutputPath::Object(url) => url.clone(),
+        OutputPath::Object(url) => format!("objects that are named like {url}"),
     };
     lines.push(format!("  writes to   {output}"));
     if let Some(alerts) = &settings.alerts

@@ -49,6 +49,10 @@ const WRITER_LINGER: Duration = Duration::from_millis(20);
 const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new \
     cursor; whether more follows after them is not known, and the next pull resumes there";
 
+/// The notice of a run whose events are not objects yet.
+const WAITING_NOTICE: &str = "events wait in the state, committed, until `rotate` says that \
+    objects are made of them";
+
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {
     /// The source.
@@ -200,6 +204,9 @@ async fn pull_into<T: Transport + 'static>(
     }
     if let RunMode::Window(window) = run.mode {
         report.warn_about_retention(run.context.origin.kind, window, run.context.start);
+    }
+    if ended.writer.has_waiting_lines() {
+        report.notices.push(WAITING_NOTICE.to_owned());
     }
     report.complete = ended.is_complete;
     if report.complete {

@@ -98,6 +98,12 @@ impl EventWriter {
         self.output.alert_counts()
     }
 
+    /// Whether lines wait in the state, until objects are made of them.
+    pub fn has_waiting_lines(&self) -> bool {
+        let objects = self.output.event_sink().objects();
+        objects.is_some_and(|objects| objects.waiting.is_some())
+    }
+
     /// The files that lines were appended to.
     pub fn written_files(&self) -> WrittenFiles {
         self.output.event_sink().written_files()

@@ -81,6 +81,7 @@ impl ObjectStates {
             process: self.process.clone(),
             pause: self.pause,
             state,
+            is_last: false,
             last_write: None,
         })
     }
@@ -162,10 +163,19 @@ struct HeldState {
     process: StateHolder,
     pause: Option<Duration>,
     state: StateObject,
+    /// Whether the last commit of the run was saved.
+    is_last: bool,
     last_write: Option<Instant>,
 }
 
 impl HeldState {
+    /// The end of the run: nothing is left to be published. Others may take the source, unless this
+    /// process holds it until its next run.
+    fn let_go(&mut self) -> Result<(), StateError> {
+        self.state.objects.pending.clear();
+        self.replace(self.pause.map(|pause| pause + LEASE))
+    }
+
     /// Replaces the state in the store by the one here, and holds the source for `lease`.
     fn replace(&mut self, lease: Option<Duration>) -> Result<(), StateError> {
         self.state.sequence += 1;
@@ -210,10 +220,11 @@ impl RemoteState for HeldState {
         if let Some(objects) = objects {
             self.state.objects = objects;
         }
-        self.replace(match is_last {
-            false => Some(LEASE),
-            true => self.pause.map(|pause| pause + LEASE),
-        })
+        self.is_last = is_last;
+        match is_last && self.state.objects.pending.is_empty() {
+            true => self.let_go(),
+            false => self.replace(Some(LEASE)),
+        }
     }
 
     fn publish(&mut self) -> Result<(), StateError> {
@@ -229,7 +240,11 @@ impl RemoteState for HeldState {
             let probe = check_creation(&client, &key, &object.content);
             wait(self.stores.probe_once(&client, probe))?;
         }
-        Ok(())
+        match self.is_last && !self.state.objects.pending.is_empty() {
+            // The next run would have to ask the store what became of each.
+            true => self.let_go(),
+            false => Ok(()),
+        }
     }
 }
 

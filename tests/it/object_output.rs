@@ -85,9 +85,13 @@ fn events_are_stored_by_source_and_day_and_continued_from_an_empty_disk() {
         assert!(folder.starts_with("atl/feed=acme/day=20"), "{key}");
         assert!(name.starts_with("acme-00000000000") && name.ends_with(".jsonl.zst"), "{key}");
     }
-    // A run with nothing new publishes nothing.
-    site.ok(&["pull"]);
+    // A run with nothing new publishes nothing, and need not look after what others published.
+    let calls = lake.server.requests().len();
+    site.ok(&["pull", "acme"]);
     assert_eq!(lake.server.keys(), keys);
+    let calls = lake.server.requests().split_off(calls);
+    let kinds = |end: &str| calls.iter().filter(|call| call.key.ends_with(end)).count();
+    assert_eq!((kinds(".state"), kinds("probe"), calls.len()), (3, 6, 9), "{calls:?}");
     let calls = lake.server.requests().into_iter().map(|request| request.method);
     assert!(calls.into_iter().all(|call| call == "GET" || call == "PUT"));
     let status = site.ok(&["status", "--json"]);
@@ -229,43 +233,85 @@ fn wrong_and_lost_answers_lose_and_repeat_nothing() {
     assert_whole("after all", &site, &lake, "acme");
 }
 
-#[test]
-fn racing_runs_lose_and_repeat_nothing() {
-    let lake = Lake::new();
-    let mut site = site(&lake, 8);
+/// Three runs of one source, again and again and at the same time, until the state was replaced so
+/// often. Some are killed, some of their calls are answered wrongly. Returns how they ended.
+fn race(site: &mut Site, lake: &Lake, commits: u64, has_faults: bool) -> Vec<Run> {
+    use ObjectFault::{Close, DoneThen, DoneThenClose, Pass, Refuse};
+    let faults = [
+        DoneThen(500, "InternalError"),
+        DoneThen(412, "PreconditionFailed"),
+        DoneThenClose,
+        Close,
+        Refuse(409, "ConditionalRequestConflict"),
+        Refuse(503, "SlowDown"),
+    ];
     // All on one machine, as far as they know: no lease keeps them apart, only the store does.
     site.set_env("ATLAUDIT_CRASH_HOST", "pod");
     site.ok(&["pull", "acme"]);
     let is_done = AtomicBool::new(false);
-    let codes = thread::scope(|scope| {
+    let site = &*site;
+    thread::scope(|scope| {
         let racers: Vec<_> = (0..3)
             .map(|racer| {
+                let is_done = &is_done;
+                let mut random = fastrand::Rng::with_seed(racer);
                 let mut command = site.command(&["-q", "pull", "acme"]);
                 command.env("ATLAUDIT_STATE_DIR", site.path(&format!("state{racer}")));
-                let is_done = &is_done;
                 scope.spawn(move || {
-                    let mut codes = Vec::new();
+                    let mut runs = Vec::new();
                     while !is_done.load(Ordering::SeqCst) {
-                        codes.push(Run::from(command.output().unwrap()));
+                        match has_faults && random.u8(..8) == 0 {
+                            true => command.env("ATLAUDIT_CRASH_AT", random.u8(1..60).to_string()),
+                            false => command.env_remove("ATLAUDIT_CRASH_AT"),
+                        };
+                        runs.push(Run::from(command.output().unwrap()));
                     }
-                    codes
+                    runs
                 })
             })
             .collect();
-        for _ in 0..25 {
-            add(&site, "acme", 4);
-            thread::sleep(std::time::Duration::from_millis(150));
+        let mut random = fastrand::Rng::with_seed(9);
+        while lake.state("acme")["sequence"].as_u64().unwrap() < commits {
+            add(site, "acme", 4);
+            if has_faults {
+                let passes = std::iter::repeat_n(Pass, random.usize(..20));
+                lake.server.fail_next(passes.chain([random.choice(faults.clone()).unwrap()]));
+            }
+            thread::sleep(std::time::Duration::from_millis(30));
         }
         is_done.store(true, Ordering::SeqCst);
-        racers.into_iter().flat_map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
-    });
-    for run in &codes {
+        lake.server.clear_faults();
+        racers.into_iter().flat_map(|racer| racer.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn racing_runs_lose_and_repeat_nothing() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    let runs = race(&mut site, &lake, 80, false);
+    for run in &runs {
         assert!([0, 7].contains(&run.code), "{}", run.stderr);
         if run.code == 7 {
             run.refused(7, &["another run went on from the state", "nothing is lost"]);
         }
     }
-    assert!(codes.iter().any(|run| run.code == 7), "they never met");
+    assert!(runs.iter().any(|run| run.code == 7), "they never met");
+    site.ok(&["pull", "acme"]);
+    assert_whole("after the race", &site, &lake, "acme");
+}
+
+#[test]
+#[ignore = "takes minutes; `.ci/run --full` runs it"]
+fn ten_thousand_commits_of_racing_dying_runs_lose_and_repeat_nothing() {
+    let lake = Lake::new();
+    let mut site = site(&lake, 8);
+    let runs = race(&mut site, &lake, 10_000, true);
+    let count = |code| runs.iter().filter(|run| run.code == code).count();
+    let (whole, fenced, died) = (count(0), count(7), count(128 + 6));
+    let others = runs.iter().find(|run| ![0, 7, 128 + 6].contains(&run.code));
+    assert!(others.is_none(), "{}", others.unwrap().stderr);
+    assert!(whole > 100 && fenced > 100 && died > 100, "{whole} {fenced} {died}");
     site.ok(&["pull", "acme"]);
     assert_whole("after the race", &site, &lake, "acme");
 }

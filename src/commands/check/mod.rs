@@ -274,8 +274,12 @@ fn check_state(
         refused
     })?;
     let how = checkpoint.map_or("not pulled yet", |_| "pulled before");
-    let place = remote.unwrap_or_else(|| folder.display().to_string());
-    let detail = format!("{place}, {how}");
+    if let Some(place) = remote {
+        let detail = format!("{place}, {how}; locks in {}", folder.display());
+        report.finish_timed_step(CheckStep::ok(StepName::StateWritable, detail));
+        return Ok(());
+    }
+    let detail = format!("{}, {how}", folder.display());
     report.finish_timed_step(disk_space_step(StepName::StateWritable, detail, free));
     Ok(())
 }
