@@ -28,6 +28,16 @@ pub fn check_state_location(
     has_remote_state: bool,
 ) -> Result<(), ConfigError> {
     for source in sources {
+        if has_remote_state && source.alerts.is_some() {
+            let what = format!(
+                "source `{}`: the state is in object storage, and what detection remembers is on a \
+                 disk, which another machine does not have",
+                source.name
+            );
+            return Err(ConfigError::new(what).hint(
+                "set `enabled = false` in `[detect]`, and judge the events with `atlaudit detect`",
+            ));
+        }
         match &source.output.path {
             OutputPath::Object(url) if !has_remote_state => {
                 let what = format!(

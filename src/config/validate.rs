@@ -289,7 +289,9 @@ pub fn object_store(text: &str) -> Result<Url, HintedError> {
         url.ok_or_else(|| HintedError::new("not the address of an object store").hint(hint))?;
     let is_bare = url.username().is_empty() && url.port().is_none() && url.query().is_none();
     let is_named = url.host_str().is_some_and(|bucket| !bucket.is_empty());
-    require(is_bare && is_named, url, "not the address of an object store", hint)
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.=/".contains(c);
+    let is_plain = url.path().chars().all(is_plain) && url.fragment().is_none();
+    require(is_bare && is_named && is_plain, url, "not the address of an object store", hint)
 }
 
 /// `encoding`: what output files are made of.

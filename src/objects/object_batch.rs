@@ -10,6 +10,10 @@ use crate::model::time::Timestamp;
 /// What a source has in the store beside its checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectBatch {
+    /// A random id of this history of the source; empty before its first objects.
+    pub history: String,
+    /// The folder of objects in which the history has a mark: no other one may write there.
+    pub marked_folder: Option<String>,
     /// How often objects were made. The number stands in their names, which so are never given
     /// twice.
     pub publications: u64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::Utc;
 use object_store::path::Path;
 use object_store::{Error, ListResult, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
 use tokio::time::{Instant, sleep};
@@ -29,8 +30,9 @@ pub struct StoredObject {
     pub bytes: Bytes,
     /// Its version.
     pub version: ObjectVersion,
-    /// How long ago it was written, by the clock of the store; `None` where that does not say.
-    pub age: Option<Duration>,
+    /// How long ago it was written, by the clock of the store; by ours where it does not say its
+    /// time.
+    pub age: Duration,
 }
 
 /// What became of creating an object.
@@ -86,6 +88,11 @@ impl ObjectClient {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let place = format!("{}/", url.as_str().trim_end_matches('/'));
         ObjectClient { store, place, prefix, retry_for }
+    }
+
+    /// The same, which tries each call once.
+    pub fn without_retries(&self) -> ObjectClient {
+        ObjectClient { retry_for: Duration::ZERO, ..self.clone() }
     }
 
     /// The store and the prefix.
@@ -240,10 +247,9 @@ impl ObjectClient {
                 e_tag: found.meta.e_tag.clone(),
                 version: found.meta.version.clone(),
             };
-            let date = found.extensions.get::<ServerDate>();
-            let age = date.map(|date| (date.0 - found.meta.last_modified).to_std());
+            let now = found.extensions.get::<ServerDate>().map_or_else(Utc::now, |date| date.0);
             // One that is from the future was written just now.
-            let age = age.map(Result::unwrap_or_default);
+            let age = (now - found.meta.last_modified).to_std().unwrap_or_default();
             Ok(StoredObject { bytes: found.bytes().await?, version: ObjectVersion(version), age })
         };
         read.await.map_err(|error| self.meaning_of(GET, key, error))
@@ -281,6 +287,9 @@ impl ObjectClient {
             }
             Error::AlreadyExists { .. } | Error::Precondition { .. } => {
                 CallFailure::Conflict(source)
+            }
+            _ if source.is_permanent() => {
+                CallFailure::Final(ObjectError::Unsupported { call, place, source })
             }
             _ => CallFailure::Unclear(source),
         }

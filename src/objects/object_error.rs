@@ -23,6 +23,10 @@ enum StoreFault {
     ExpiredCredentials,
     /// The clock of this machine is wrong, and so are the times that requests are signed with.
     SkewedClock,
+    /// The bucket is in another region than the request says.
+    WrongRegion,
+    /// The store knows no such condition, or method.
+    Unsupported,
     /// Anything else.
     Other,
 }
@@ -49,6 +53,10 @@ impl StoreAnswer {
                     StoreFault::ExpiredCredentials
                 }
                 "RequestTimeTooSkewed" => StoreFault::SkewedClock,
+                "AuthorizationHeaderMalformed"
+                | "PermanentRedirect"
+                | "IllegalLocationConstraintException" => StoreFault::WrongRegion,
+                "NotImplemented" | "MethodNotAllowed" => StoreFault::Unsupported,
                 _ => StoreFault::Other,
             };
             return StoreAnswer { fault, ..StoreAnswer::new(&format!("{code}: {message}")) };
@@ -111,6 +119,26 @@ pub enum ObjectError {
         /// The state.
         state: String,
     },
+    /// What an earlier run committed cannot be published.
+    #[error("the state `{state}` holds committed events that cannot be published")]
+    Unpublished {
+        /// The state.
+        state: String,
+        /// Why.
+        #[source]
+        source: Box<ObjectError>,
+    },
+    /// The store cannot do what is asked.
+    #[error("the object store cannot do {call} of `{place}`")]
+    Unsupported {
+        /// GetObject, PutObject or ListBucket.
+        call: &'static str,
+        /// The object.
+        place: String,
+        /// What the store says.
+        #[source]
+        source: StoreAnswer,
+    },
     /// Another run replaced the state meanwhile.
     #[error("another run went on from the state `{place}` meanwhile")]
     Fenced {
@@ -132,13 +160,33 @@ pub enum ObjectError {
     },
 }
 
+impl StoreAnswer {
+    /// Whether the same call cannot succeed later.
+    #[cfg(feature = "object-store")]
+    pub fn is_permanent(&self) -> bool {
+        matches!(self.fault, StoreFault::WrongRegion | StoreFault::Unsupported)
+    }
+}
+
 impl ObjectError {
     fn fault(&self) -> StoreFault {
         match self {
             ObjectError::Denied { source, .. }
             | ObjectError::NoBucket { source, .. }
+            | ObjectError::Unsupported { source, .. }
             | ObjectError::Failed { source, .. } => source.fault,
             _ => StoreFault::Other,
+        }
+    }
+
+    /// The error of a publication of what the state holds: where the place is to blame, the state
+    /// is named, for the configuration may name another place by now.
+    #[cfg(feature = "object-store")]
+    pub fn while_publishing(self, state: String) -> ObjectError {
+        let is_place = matches!(self, ObjectError::Denied { .. } | ObjectError::NoBucket { .. });
+        match is_place && self.fault() == StoreFault::Other {
+            true => ObjectError::Unpublished { state, source: Box::new(self) },
+            false => self,
         }
     }
 
@@ -146,9 +194,13 @@ impl ObjectError {
     pub fn exit(&self) -> Exit {
         match self {
             _ if self.fault() == StoreFault::ExpiredCredentials => Exit::Credential,
+            _ if self.fault() == StoreFault::WrongRegion => Exit::Config,
+            ObjectError::Unpublished { source, .. } => source.exit(),
             ObjectError::Unusable { .. } | ObjectError::NoBucket { .. } => Exit::Config,
             ObjectError::Denied { .. } => Exit::Credential,
-            ObjectError::IgnoresConditions { .. } | ObjectError::Fenced { .. } => Exit::State,
+            ObjectError::IgnoresConditions { .. }
+            | ObjectError::Unsupported { .. }
+            | ObjectError::Fenced { .. } => Exit::State,
             ObjectError::Failed { .. } | ObjectError::OtherContent { .. } => Exit::Output,
         }
     }
@@ -164,12 +216,20 @@ impl ObjectError {
                 "set the clock of this machine, which signs its requests with the time: stores \
                  refuse one that is fifteen minutes off"
             }
+            _ if self.fault() == StoreFault::WrongRegion => {
+                "set AWS_REGION to the region of the bucket"
+            }
+            ObjectError::Unpublished { .. } => {
+                "the state says where to, whatever the configuration says now: make that place \
+                 writable again; to give these events up, begin with another state and folder, \
+                 and with `initial_from`"
+            }
             ObjectError::Unusable { .. } => {
                 "write it like `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX` or \
                  `gs://BUCKET/PREFIX`; variables of the environment, such as AWS_REGION and \
                  AWS_ENDPOINT_URL, say where it is and who asks (docs/object-storage.md)"
             }
-            ObjectError::IgnoresConditions { .. } => {
+            ObjectError::IgnoresConditions { .. } | ObjectError::Unsupported { .. } => {
                 "use a store that keeps `If-None-Match` and `If-Match` of PUT, as Amazon S3 does: \
                  without them two runs would write over each other's events"
             }
@@ -198,7 +258,9 @@ impl ObjectError {
             }
             ObjectError::NoBucket { .. } => "create it, or correct its name or the endpoint",
             ObjectError::Failed { .. } => {
-                "run it again when the store answers; nothing is lost, and nothing is written twice"
+                "run it again when the store answers; nothing is lost, and nothing is written \
+                 twice; where no key is set, the platform is asked for one, which may be what \
+                 does not answer"
             }
         }
     }

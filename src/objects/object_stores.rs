@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use object_store::ObjectStore;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 
 use super::object_client::ObjectClient;
@@ -17,8 +17,8 @@ use crate::config::settings::ObjectStoreSettings;
 #[derive(Clone)]
 struct ConnectedBucket {
     store: Arc<dyn ObjectStore>,
-    /// Set once it was probed, and keeps what it should.
-    probed: Arc<OnceCell<()>>,
+    /// Whether it keeps what it should, once it was probed.
+    probed: Arc<AsyncMutex<Option<bool>>>,
 }
 
 /// The stores of a run, connected to when they are first used.
@@ -59,18 +59,39 @@ impl ObjectStores {
         Ok((self.client_at(&bucket)?, key))
     }
 
-    /// Probes the bucket of `client`, unless it was probed before. Who comes meanwhile waits.
+    /// Probes the bucket of `client`, unless it was probed before. Who comes meanwhile waits, and
+    /// where the first probe has failed, the others try once each, and all at the same time.
     ///
     /// # Errors
-    /// What `probe` finds. The next caller probes again.
-    pub async fn probe_once<P>(&self, client: &ObjectClient, probe: P) -> Result<(), ObjectError>
+    /// What `probe` finds.
+    pub async fn probe_once<P>(
+        &self,
+        client: &ObjectClient,
+        probe: impl FnOnce(ObjectClient) -> P,
+    ) -> Result<(), ObjectError>
     where
         P: Future<Output = Result<(), ObjectError>>,
     {
         let known = self.lock().get(&bucket_name(client.place())).cloned();
-        match known {
-            Some(bucket) => bucket.probed.get_or_try_init(|| probe).await.copied(),
-            None => probe.await,
+        let Some(bucket) = known else {
+            return probe(client.clone()).await;
+        };
+        let mut probed = bucket.probed.lock().await;
+        match *probed {
+            Some(true) => Ok(()),
+            Some(false) => {
+                drop(probed);
+                let result = probe(client.without_retries()).await;
+                if result.is_ok() {
+                    *bucket.probed.lock().await = Some(true);
+                }
+                result
+            }
+            None => {
+                let result = probe(client.clone()).await;
+                *probed = Some(result.is_ok());
+                result
+            }
         }
     }
 

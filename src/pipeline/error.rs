@@ -53,7 +53,7 @@ pub enum RunError {
     },
     /// Lines wait for Parquet, which is no longer asked for.
     #[error(
-        "events of earlier pulls wait for Parquet in `{path}`, and the output is not Parquet now",
+        "events of earlier pulls wait for `{path}`, and the output is another kind now",
         path = .0.display()
     )]
     WaitingLines(PathBuf),
@@ -84,8 +84,8 @@ impl RunError {
             RunError::Fetch(error) => fetch_hint(error),
             RunError::Sink(_) | RunError::State(_) => "",
             RunError::WaitingLines(_) => {
-                "pull once with the former output, which publishes them, or make Parquet of that \
-                 file with `atlaudit convert` and remove it"
+                "pull once with the former output and without `rotate`, which publishes them; of \
+                 lines in a file `atlaudit convert` makes Parquet too"
             }
             RunError::OtherScope { .. } => {
                 "give the new organization or site a source name of its own, so that each keeps \

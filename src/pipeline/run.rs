@@ -1,6 +1,7 @@
 //! Runs one source from its plan to its last checkpoint.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -9,7 +10,7 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use crate::config::settings::{Encoding, SourceSettings};
+use crate::config::settings::{Encoding, OutputPath, SourceSettings};
 use crate::fetch::Fetcher;
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::fetch::event_query::cancel_queries;
@@ -30,9 +31,9 @@ use crate::pipeline::silence::SourceSilence;
 use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::UnexpectedFile;
 use crate::sink::location::is_locked;
 use crate::sink::waiting_lines::{is_waiting, left_waiting};
+use crate::sink::{LastOutput, UnexpectedFile};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
 use crate::state::store::StateStore;
@@ -344,7 +345,7 @@ fn prepare<T: Transport>(
         (true, false) => processor.start_reread(),
         (false, _) => processor.written_before = None,
     }
-    refuse_waiting(settings, last.file.as_ref())?;
+    refuse_waiting(settings, &last)?;
     let mut output = match checkpoint {
         Some(_) => RunOutput::new(&settings.output, last, attempts)?,
         None => RunOutput::of_one_run(&settings.output)?,
@@ -415,11 +416,12 @@ pub fn refuse_unfinished(
 }
 
 /// Refuses to go on in lines while events of earlier pulls wait for Parquet: nobody would make it.
-fn refuse_waiting(
-    settings: &SourceSettings,
-    last_file: Option<&OutputFileState>,
-) -> Result<(), RunError> {
-    match last_file.and_then(left_waiting) {
+fn refuse_waiting(settings: &SourceSettings, last: &LastOutput) -> Result<(), RunError> {
+    let is_object = matches!(settings.output.path, OutputPath::Object(_));
+    if let Some(lines) = last.objects.waiting.as_ref().filter(|_| !is_object) {
+        return Err(RunError::WaitingLines(PathBuf::from(&lines.form.template)));
+    }
+    match last.file.as_ref().and_then(left_waiting) {
         Some(path) if settings.output.encoding == Encoding::JsonLines => {
             Err(RunError::WaitingLines(path))
         }

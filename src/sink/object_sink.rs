@@ -8,25 +8,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::settings::{Compression, OutputSettings, Rotation};
+use crate::config::settings::{
+    Compression, Encoding, OutputSettings, PENDING_FOLDER, Rotation, fixed_folder,
+};
 use crate::crash;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
-use crate::objects::{ObjectBatch, ObjectForm, WaitingLines};
+use crate::objects::{ObjectBatch, ObjectForm, PendingObject, WaitingLines};
 use crate::sink::line_sink::{LineSink, SinkError, WrittenFiles};
 use crate::sink::location::is_rotation_due;
 use crate::sink::object_encoding::objects_of;
 use crate::sink::pack::LineEncoder;
 
 /// Bytes of lines that make a commit due. They are held packed.
-const COMMIT_BYTES: usize = 64 * 1024 * 1024;
+const COMMIT_BYTES: usize = 32 * 1024 * 1024;
 
 /// The longest that a line stays uncommitted: each commit sends all that waits once more. The
 /// lease of the source, which commits renew, is longer.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(40);
 
-/// Bytes of lines of which objects are made whatever `rotate` says: the state carries them.
-const MAX_WAITING_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of lines of which objects are made whatever `rotate` says: the state carries them, and
+/// memory holds the objects; those of plain lines are ten times as large as others.
+const MAX_WAITING_BYTES: usize = 128 * 1024 * 1024;
+const MAX_PLAIN_BYTES: usize = 32 * 1024 * 1024;
 
 /// The objects of a source's pulls.
 pub struct ObjectSink {
@@ -92,12 +96,31 @@ impl ObjectSink {
     }
 
     fn make_objects(&mut self, lines: &WaitingLines, now: Timestamp) -> Result<(), SinkError> {
-        self.batch.publications += 1;
+        self.mark_folder(&lines.form);
+        self.batch.publications = self.batch.publications.saturating_add(1);
         let objects = objects_of(lines, self.batch.publications, &self.mark, now);
         let objects = objects.map_err(|error| self.failed(error))?;
         objects.iter().for_each(|object| self.written.add(Path::new(&object.url)));
         self.batch.pending.extend(objects);
         Ok(())
+    }
+
+    /// Leaves an object in the folder that says whose it is. It is created before the others: a
+    /// state that was lost, or is another one, meets it there, whatever its own objects are called.
+    fn mark_folder(&mut self, form: &ObjectForm) {
+        let folder = fixed_folder(&form.template);
+        if self.batch.marked_folder.as_deref() == Some(folder) {
+            return;
+        }
+        if self.batch.history.is_empty() {
+            self.batch.history = format!("{:032x}", fastrand::u128(..));
+        }
+        let stem = form.template.rsplit('/').next().unwrap_or_default();
+        let stem = stem.split(['{', '%']).next().unwrap_or_default();
+        let url = format!("{folder}{PENDING_FOLDER}/{stem}-{}.history", self.mark);
+        let content = format!("written by the history {}\n", self.batch.history);
+        self.batch.pending.push(PendingObject { url, content: content.into() });
+        self.batch.marked_folder = Some(folder.to_owned());
     }
 
     fn failed(&self, source: std::io::Error) -> SinkError {
@@ -107,7 +130,11 @@ impl ObjectSink {
 
 /// Whether objects are made of `lines` now.
 fn is_due(lines: &WaitingLines, rotation: Rotation, now: Timestamp, is_last: bool) -> bool {
-    let most = crash::limit("WAITING_BYTES", MAX_WAITING_BYTES) as u64;
+    let most = match (lines.form.encoding, lines.form.compression) {
+        (Encoding::JsonLines, Compression::None) => MAX_PLAIN_BYTES,
+        _ => MAX_WAITING_BYTES,
+    };
+    let most = crash::limit("WAITING_BYTES", most) as u64;
     lines.line_bytes >= most
         || (is_last && rotation == Rotation::Never)
         || is_rotation_due(rotation, lines.begun, lines.packed_bytes(), now)

@@ -24,8 +24,8 @@ use crate::state::state_object::{StateHolder, StateObject};
 /// For so long after its last commit a run is left alone. It commits more often.
 const LEASE: Duration = Duration::from_secs(120);
 
-/// No state can ask for more, whatever it says.
-const MAX_LEASE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// No state can ask for more, whatever it says: the longest pause of `follow`, and some.
+const MAX_LEASE: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// Google takes one write a second of one object, and refuses the others.
 const GOOGLE_WRITE_PAUSE: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ impl ObjectStates {
         let found = wait(client.read(&key))?;
         crash::point(CrashPoint::StateObjectRead);
         let (version, age, state) = match found {
-            None => (None, None, StateObject::default()),
+            None => (None, Duration::ZERO, StateObject::default()),
             Some(found) => {
                 let state = StateObject::decode(&path_of(&client, &key), &found.bytes)?;
                 (Some(found.version), found.age, state)
@@ -82,6 +82,7 @@ impl ObjectStates {
             pause: self.pause,
             state,
             is_last: false,
+            is_held: false,
             last_write: None,
         })
     }
@@ -115,15 +116,15 @@ impl RemoteStates for ObjectStates {
 
     fn take(&self, source: &SourceName) -> Result<TakenState, StateError> {
         let client = self.stores.client()?;
-        wait(self.stores.probe_once(&client, check_conditions(&client, PROBE_KEY)))?;
+        let probe = async |client: ObjectClient| check_conditions(&client, PROBE_KEY).await;
+        wait(self.stores.probe_once(&client, probe))?;
         let mut taken = self.read(source)?;
         if let Some(holder) = &taken.state.holder
             // One of this machine is dead: the lock in the state folder is ours.
             && holder.host != self.process.host
         {
             let lease = Duration::from_secs(holder.lease_seconds.min(MAX_LEASE.as_secs()));
-            // A store that does not say how old it is cannot let a lease end.
-            let left = lease.saturating_sub(taken.age.unwrap_or_default());
+            let left = lease.saturating_sub(taken.age);
             if !left.is_zero() {
                 return Err(StateError::HeldElsewhere {
                     source_name: source.to_string(),
@@ -132,9 +133,14 @@ impl RemoteStates for ObjectStates {
                 });
             }
         }
-        let checkpoint = taken.state.checkpoint.clone();
+        // Whoever does it: the state says what and under which names.
+        taken.publish_pending().map_err(|error| {
+            let state = path_of(&taken.client, &taken.key).display().to_string();
+            error.while_publishing(state)
+        })?;
+        taken.state.objects.pending.clear();
         taken.replace(Some(LEASE))?;
-        taken.publish()?;
+        let checkpoint = taken.state.checkpoint.clone();
         Ok(TakenState { checkpoint, remote: Some(Box::new(taken)) })
     }
 
@@ -159,12 +165,14 @@ struct HeldState {
     /// The version that is replaced next; `None` before the first one is created.
     version: Option<ObjectVersion>,
     /// How old that version is, by the clock of the store.
-    age: Option<Duration>,
+    age: Duration,
     process: StateHolder,
     pause: Option<Duration>,
     state: StateObject,
     /// Whether the last commit of the run was saved.
     is_last: bool,
+    /// Whether the state in the store says that this run holds the source.
+    is_held: bool,
     last_write: Option<Instant>,
 }
 
@@ -173,7 +181,9 @@ impl HeldState {
     /// process holds it until its next run.
     fn let_go(&mut self) -> Result<(), StateError> {
         self.state.objects.pending.clear();
-        self.replace(self.pause.map(|pause| pause + LEASE))
+        self.replace(self.pause.map(|pause| pause + LEASE))?;
+        self.is_held = false;
+        Ok(())
     }
 
     /// Replaces the state in the store by the one here, and holds the source for `lease`.
@@ -186,6 +196,7 @@ impl HeldState {
         if let Some(last) = self.last_write.filter(|_| self.client.place().starts_with("gs://")) {
             std::thread::sleep(GOOGLE_WRITE_PAUSE.saturating_sub(last.elapsed()));
         }
+        self.is_held = false;
         crash::point(CrashPoint::StateObjectUnsent);
         let written = match &self.version {
             None => match wait(self.client.create(&self.key, &content))? {
@@ -199,6 +210,8 @@ impl HeldState {
         };
         crash::point(CrashPoint::StateObjectWritten);
         self.last_write = Some(Instant::now());
+        // What became of it is not known where it failed: then nothing more is said.
+        self.is_held = written.is_some() && lease.is_some();
         let place = || path.display().to_string();
         self.version = Some(written.ok_or_else(|| ObjectError::Fenced { place: place() })?);
         Ok(())
@@ -228,6 +241,27 @@ impl RemoteState for HeldState {
     }
 
     fn publish(&mut self) -> Result<(), StateError> {
+        self.publish_pending()?;
+        match self.is_last && !self.state.objects.pending.is_empty() {
+            // The next run would have to ask the store what became of each.
+            true => self.let_go(),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for HeldState {
+    /// A run that failed after it took the source lets go of it, if that can be said at once.
+    fn drop(&mut self) {
+        if self.is_held {
+            self.client = self.client.without_retries();
+            let _ = self.replace(None);
+        }
+    }
+}
+
+impl HeldState {
+    fn publish_pending(&self) -> Result<(), ObjectError> {
         for object in &self.state.objects.pending {
             let (client, key) = self.stores.bucket_of(&object.url)?;
             crash::point(CrashPoint::ObjectUnsent);
@@ -235,16 +269,13 @@ impl RemoteState for HeldState {
             crash::point(CrashPoint::ObjectPublished);
             if created == CreateOutcome::OtherExists {
                 let state = path_of(&self.client, &self.key).display().to_string();
-                return Err(ObjectError::OtherContent { place: object.url.clone(), state }.into());
+                return Err(ObjectError::OtherContent { place: object.url.clone(), state });
             }
-            let probe = check_creation(&client, &key, &object.content);
+            let probe =
+                async |client: ObjectClient| check_creation(&client, &key, &object.content).await;
             wait(self.stores.probe_once(&client, probe))?;
         }
-        match self.is_last && !self.state.objects.pending.is_empty() {
-            // The next run would have to ask the store what became of each.
-            true => self.let_go(),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }
 

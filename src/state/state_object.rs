@@ -63,6 +63,8 @@ struct StateHeader {
     put_id: String,
     sequence: u64,
     holder: Option<StateHolder>,
+    history: String,
+    marked_folder: Option<String>,
     publications: u64,
     /// The length of the checkpoint; 0 where there is none.
     checkpoint: u64,
@@ -92,29 +94,33 @@ impl StateObject {
     /// # Errors
     /// The checkpoint cannot be packed.
     pub fn encode(&self) -> std::io::Result<Bytes> {
-        let mut body = Vec::new();
-        if let Some(checkpoint) = &self.checkpoint {
-            let mut packer = zstd::Encoder::new(&mut body, zstd::DEFAULT_COMPRESSION_LEVEL)?;
-            checkpoint::write(checkpoint, &mut packer)?;
+        let mut checkpoint = Vec::new();
+        if let Some(known) = &self.checkpoint {
+            let mut packer = zstd::Encoder::new(&mut checkpoint, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+            checkpoint::write(known, &mut packer)?;
             packer.finish()?;
         }
-        let ObjectBatch { publications, waiting, pending } = &self.objects;
+        let ObjectBatch { history, marked_folder, publications, waiting, pending } = &self.objects;
         let header_of_waiting = |waiting: &WaitingLines| WaitingHeader {
             form: waiting.form.clone(),
             begun: waiting.begun,
             line_bytes: waiting.line_bytes,
             frames: waiting.frames.iter().map(|frame| frame.len() as u64).collect(),
         };
-        let checkpoint = body.len() as u64;
-        waiting.iter().flat_map(|it| &it.frames).for_each(|frame| body.extend_from_slice(frame));
-        pending.iter().for_each(|object| body.extend_from_slice(&object.content));
+        let frames = waiting.iter().flat_map(|it| &it.frames).map(|frame| &**frame);
+        let objects = pending.iter().map(|object| &*object.content);
+        let parts: Vec<&[u8]> = [&*checkpoint].into_iter().chain(frames).chain(objects).collect();
+        let mut sha256 = Sha256::new();
+        parts.iter().for_each(|part| sha256.update(part));
         let header = StateHeader {
             version: VERSION,
             put_id: format!("{:032x}", fastrand::u128(..)),
             sequence: self.sequence,
             holder: self.holder.clone(),
+            history: history.clone(),
+            marked_folder: marked_folder.clone(),
             publications: *publications,
-            checkpoint,
+            checkpoint: checkpoint.len() as u64,
             waiting: waiting.as_ref().map(header_of_waiting),
             pending: pending
                 .iter()
@@ -123,11 +129,12 @@ impl StateObject {
                     length: object.content.len() as u64,
                 })
                 .collect(),
-            sha256: hash(&body),
+            sha256: hex(&sha256.finalize()),
         };
         let mut bytes = serde_json::to_vec(&header)?;
         bytes.push(b'\n');
-        bytes.append(&mut body);
+        bytes.reserve_exact(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
         Ok(bytes.into())
     }
 
@@ -141,7 +148,7 @@ impl StateObject {
         let header: StateHeader =
             parse_versioned(path, bytes.get(..end).unwrap_or_default(), VERSION)?;
         let mut rest = bytes.slice(end + 1..);
-        if hash(&rest) != header.sha256 {
+        if hex(&Sha256::digest(&rest)) != header.sha256 {
             return Err(damaged("its content does not match its SHA-256"));
         }
         let mut take = |length: u64| {
@@ -168,6 +175,8 @@ impl StateObject {
             holder: header.holder,
             checkpoint,
             objects: ObjectBatch {
+                history: header.history,
+                marked_folder: header.marked_folder,
                 publications: header.publications,
                 waiting,
                 pending: pending.collect::<Result<_, _>>()?,
@@ -183,6 +192,6 @@ fn unpack(path: &Path, packed: &[u8]) -> Result<Vec<u8>, StateError> {
     read.map(|_| text).map_err(|error| StateError::damaged(path, error))
 }
 
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
