@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use crate::collect::connector::{PreparedSource, SourceConnector};
@@ -27,7 +28,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, SourceRun};
 use crate::pipeline::source_context::SourceContext;
-use crate::pipeline::stop::{StopRequest, unless_stopped};
+use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop};
 use crate::sink::stdout::is_stored;
 use crate::state::caches::{LookupCache, NoticeStore};
 use crate::state::run_history::{RunHistoryStore, RunRecord};
@@ -135,6 +136,8 @@ pub struct SourceCollector<'c> {
     shared: Arc<SharedByJobs>,
     connector: &'c mut SourceConnector,
     running: JoinSet<(Arc<SourceJob>, SourceEnd)>,
+    /// Hears of a stop for the store of the checkpoints, which blocks threads while it retries.
+    _stop_watch: Option<AbortOnDropHandle<()>>,
     /// Each source that has ended, with its position among the requested ones.
     finished: Vec<(usize, SourceReport)>,
     began: Instant,
@@ -195,10 +198,18 @@ impl<'c> SourceCollector<'c> {
         }
         let may_show_progress = sources.iter().all(|(settings, ..)| is_stored(&settings.output));
         let start_limiter = StartLimiter::default();
+        let stop_watch = options.store.remote().cloned().map(|states| {
+            let mut stop = options.stop.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                wait_for_stop(&mut stop, StopRequest::AfterCommit).await;
+                states.stop_retrying();
+            }))
+        });
         let mut collector = SourceCollector {
             shared: Arc::new(SharedByJobs { options, start_limiter, may_show_progress }),
             connector,
             running: JoinSet::new(),
+            _stop_watch: stop_watch,
             finished: Vec::new(),
             began: Instant::now(),
         };

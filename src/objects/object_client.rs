@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,6 +62,8 @@ pub struct ObjectClient {
     place: String,
     prefix: String,
     retry_for: Duration,
+    /// Set when nothing shall be retried any more.
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for ObjectClient {
@@ -82,12 +85,18 @@ enum CallFailure {
 }
 
 impl ObjectClient {
-    /// The objects of `store` below `url`. A call that fails is repeated for `retry_for`.
-    pub fn new(store: Arc<dyn ObjectStore>, url: &Url, retry_for: Duration) -> ObjectClient {
+    /// The objects of `store` below `url`. A call that fails is repeated for `retry_for`, until
+    /// `is_stopping` is set.
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        url: &Url,
+        retry_for: Duration,
+        is_stopping: Arc<AtomicBool>,
+    ) -> ObjectClient {
         let prefix = url.path().trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let place = format!("{}/", url.as_str().trim_end_matches('/'));
-        ObjectClient { store, place, prefix, retry_for }
+        ObjectClient { store, place, prefix, retry_for, is_stopping }
     }
 
     /// The same, which tries each call once.
@@ -105,7 +114,7 @@ impl ObjectClient {
     /// # Errors
     /// The store refuses it, or does not answer.
     pub async fn read(&self, key: &str) -> Result<Option<StoredObject>, ObjectError> {
-        let mut attempts = CallAttempts::new(self.retry_for);
+        let mut attempts = CallAttempts::new(self);
         loop {
             match self.try_read(key).await {
                 Ok(found) => return Ok(Some(found)),
@@ -142,7 +151,7 @@ impl ObjectClient {
     }
 
     async fn list_folder(&self, folder: &str) -> Result<ListResult, ObjectError> {
-        let mut attempts = CallAttempts::new(self.retry_for);
+        let mut attempts = CallAttempts::new(self);
         loop {
             let source = match self.store.list_with_delimiter(Some(&self.path(folder))).await {
                 Ok(listed) => return Ok(listed),
@@ -163,7 +172,7 @@ impl ObjectClient {
     /// # Errors
     /// The store refuses it, or does not answer.
     pub async fn create(&self, key: &str, bytes: &Bytes) -> Result<CreateOutcome, ObjectError> {
-        let mut attempts = CallAttempts::new(self.retry_for);
+        let mut attempts = CallAttempts::new(self);
         loop {
             let source = match self.try_put(key, bytes, PutMode::Create).await {
                 Ok(version) => return Ok(CreateOutcome::Created(version)),
@@ -193,7 +202,7 @@ impl ObjectClient {
         bytes: &Bytes,
         known: &ObjectVersion,
     ) -> Result<SwapOutcome, ObjectError> {
-        let mut attempts = CallAttempts::new(self.retry_for);
+        let mut attempts = CallAttempts::new(self);
         loop {
             let source = match self.try_put(key, bytes, PutMode::Update(known.0.clone())).await {
                 Ok(version) => return Ok(SwapOutcome::Swapped(version)),
@@ -225,7 +234,7 @@ impl ObjectClient {
         outdated: Option<&ObjectVersion>,
     ) -> Result<bool, ObjectError> {
         let mode = outdated.map_or(PutMode::Create, |old| PutMode::Update(old.0.clone()));
-        let mut attempts = CallAttempts::new(self.retry_for);
+        let mut attempts = CallAttempts::new(self);
         loop {
             match self.try_put(key, bytes, mode.clone()).await {
                 Ok(_) => return Ok(false),
@@ -343,19 +352,31 @@ struct CallAttempts {
     count: u32,
     pause: Duration,
     until: Instant,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl CallAttempts {
-    fn new(retry_for: Duration) -> CallAttempts {
-        CallAttempts { count: 1, pause: FIRST_PAUSE, until: Instant::now() + retry_for }
+    fn new(client: &ObjectClient) -> CallAttempts {
+        CallAttempts {
+            count: 1,
+            pause: FIRST_PAUSE,
+            until: Instant::now() + client.retry_for,
+            is_stopping: client.is_stopping.clone(),
+        }
     }
 
     /// Waits before the next attempt; an error where its time is over.
     async fn pause(&mut self) -> Result<(), ()> {
-        if Instant::now() + self.pause > self.until {
+        let next = Instant::now() + self.pause;
+        if next > self.until {
             return Err(());
         }
-        sleep(self.pause).await;
+        while Instant::now() < next {
+            if self.is_stopping.load(Ordering::SeqCst) {
+                return Err(());
+            }
+            sleep(FIRST_PAUSE.min(self.pause)).await;
+        }
         self.pause = (self.pause * 2).min(MAX_PAUSE);
         self.count += 1;
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use object_store::ObjectStore;
@@ -25,6 +26,7 @@ struct ConnectedBucket {
 pub struct ObjectStores {
     settings: ObjectStoreSettings,
     buckets: Mutex<HashMap<String, ConnectedBucket>>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for ObjectStores {
@@ -36,7 +38,7 @@ impl fmt::Debug for ObjectStores {
 impl ObjectStores {
     /// The stores that `settings` describe.
     pub fn new(settings: ObjectStoreSettings) -> ObjectStores {
-        ObjectStores { settings, buckets: Mutex::default() }
+        ObjectStores { settings, buckets: Mutex::default(), is_stopping: Arc::default() }
     }
 
     /// The objects below the URL of the settings.
@@ -57,6 +59,11 @@ impl ObjectStores {
         let key = bucket.path().trim_start_matches('/').to_owned();
         bucket.set_path("");
         Ok((self.client_at(&bucket)?, key))
+    }
+
+    /// Lets calls that fail fail, from now on: the program shall end.
+    pub fn stop_retrying(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
     }
 
     /// Probes the bucket of `client`, unless it was probed before. Who comes meanwhile waits, and
@@ -107,7 +114,8 @@ impl ObjectStores {
                 store
             }
         };
-        Ok(ObjectClient::new(store, url, self.settings.connection.retry_for))
+        let retry_for = self.settings.connection.retry_for;
+        Ok(ObjectClient::new(store, url, retry_for, self.is_stopping.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, ConnectedBucket>> {

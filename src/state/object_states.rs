@@ -144,6 +144,10 @@ impl RemoteStates for ObjectStates {
         Ok(TakenState { checkpoint, remote: Some(Box::new(taken)) })
     }
 
+    fn stop_retrying(&self) {
+        self.stores.stop_retrying();
+    }
+
     fn release(&self, source: &SourceName) -> Result<(), StateError> {
         let mut found = self.read(source)?;
         let is_ours = |holder: &StateHolder| {

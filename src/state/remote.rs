@@ -29,6 +29,9 @@ pub trait RemoteStates: fmt::Debug + Send + Sync {
     /// As with [`RemoteStates::load`]; or another run holds it.
     fn take(&self, source: &SourceName) -> Result<TakenState, StateError>;
 
+    /// Lets calls that fail fail, from now on: the program shall end.
+    fn stop_retrying(&self);
+
     /// Lets others take `source` at once, if this process still holds it.
     ///
     /// # Errors

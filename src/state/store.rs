@@ -67,8 +67,8 @@ impl StateStore {
     }
 
     /// Where the checkpoints are instead of the folder, if they are elsewhere.
-    pub fn remote(&self) -> Option<&dyn RemoteStates> {
-        self.remote.as_deref()
+    pub fn remote(&self) -> Option<&Arc<dyn RemoteStates>> {
+        self.remote.as_ref()
     }
 
     /// Takes `source`, whose lock the run has, for this run.

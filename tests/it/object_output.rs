@@ -10,7 +10,7 @@ use atlaudit::sandbox::object_server::ObjectFault;
 use chrono::TimeDelta;
 
 use crate::support::{
-    AFTER_LEASE, Lake, Run, Site, each_once, empty_disk, eventually, jira_ids, org_ids,
+    AFTER_LEASE, Lake, PROMPT, Run, Site, each_once, empty_disk, eventually, jira_ids, org_ids,
 };
 
 /// The sources that are pulled, and the points that only such runs pass.
@@ -649,6 +649,28 @@ fn a_run_that_fails_lets_go_of_the_source_and_says_why() {
     }
     site.ok(&["pull", "acme"]);
     assert_whole("at last", &site, &lake, "acme");
+}
+
+#[test]
+fn a_store_that_does_not_answer_holds_nobody_who_wants_to_stop() {
+    let lake = Lake::new();
+    let mut site = Site::of(4, 4);
+    lake.connect(&mut site);
+    lake.server.fail_next(std::iter::repeat_n(ObjectFault::Refuse(503, "SlowDown"), 10_000));
+    for args in [vec!["pull"], vec!["follow", "acme"]] {
+        let before = lake.server.requests().len();
+        let mut run = site.start(&args);
+        eventually("it retries", || lake.server.requests().len() > before + 3);
+        let began = std::time::Instant::now();
+        run.signal("TERM");
+        let ended = run.end();
+        assert!(began.elapsed() < PROMPT, "{args:?}: {}", ended.stderr);
+    }
+    // All sources try at the same time, and not one after the other.
+    site.set_env("ATLAUDIT_CRASH_STORE_RETRY_MS", "2000");
+    let began = std::time::Instant::now();
+    site.run(&["pull"]).fails(8, &["SlowDown", "run it again when the store answers"]);
+    assert!(began.elapsed() < PROMPT);
 }
 
 #[test]
