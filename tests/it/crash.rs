@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write as _;
 
-use crate::support::{Outputs, Site, crash_points, whole};
+use crate::support::{Outputs, Site, crash_at, crash_points, whole};
 use atlaudit::sandbox::Api;
 
 /// Points that only an export passes; `export/crash.rs` has them.
@@ -57,23 +57,6 @@ fn site(source: &str, compression: &str, rotate: &str) -> Site {
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
     site
-}
-
-/// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if
-/// it came so far.
-fn crash_at(site: &mut Site, source: &str, turn: &str) -> Option<String> {
-    let trace = site.path("trace");
-    let _ = fs::remove_file(&trace);
-    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
-    site.set_env("ATLAUDIT_CRASH_AT", turn);
-    let run = site.run(&["pull", source]);
-    site.unset_env("ATLAUDIT_CRASH_AT");
-    if run.code == 0 {
-        return None;
-    }
-    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
-    let passed = fs::read_to_string(&trace).unwrap();
-    passed.lines().last().map(str::to_owned)
 }
 
 /// First runs that die, each a passage later in a site of its own; the next run mends it.

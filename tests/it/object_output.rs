@@ -10,7 +10,8 @@ use atlaudit::sandbox::object_server::ObjectFault;
 use chrono::TimeDelta;
 
 use crate::support::{
-    AFTER_LEASE, Lake, PROMPT, Run, Site, each_once, empty_disk, eventually, jira_ids, org_ids,
+    AFTER_LEASE, Lake, PROMPT, Run, Site, crash_at, each_once, empty_disk, eventually, jira_ids,
+    org_ids,
 };
 
 /// The sources that are pulled, and the points that only such runs pass.
@@ -187,23 +188,6 @@ fn later_runs_that_die_at_every_point_lose_and_repeat_nothing() {
         site.ok(&["pull", source]);
         assert_whole("at last", &site, &lake, source);
     }
-}
-
-/// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if
-/// it came so far.
-fn crash_at(site: &mut Site, source: &str, turn: &str) -> Option<String> {
-    let trace = site.path("trace");
-    let _ = fs::remove_file(&trace);
-    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
-    site.set_env("ATLAUDIT_CRASH_AT", turn);
-    let run = site.run(&["pull", source]);
-    site.unset_env("ATLAUDIT_CRASH_AT");
-    if run.code == 0 {
-        return None;
-    }
-    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
-    let passed = fs::read_to_string(&trace).unwrap();
-    passed.lines().last().map(str::to_owned)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Map, Value};
 
-use crate::support::{Site, each_once, jira_ids, org_ids, status};
+use crate::support::{Site, crash_at, each_once, jira_ids, org_ids, status};
 
 /// All files below `folder` whose names end as those of Parquet do.
 fn tables(folder: &Path) -> Vec<PathBuf> {
@@ -234,29 +234,13 @@ fn assert_whole(what: &str, site: &Site, source: &str) {
     assert_eq!(waiting(&site.path("out")), Vec::<String>::new(), "{what}");
 }
 
-/// Runs until it dies at a passage. The point that it died at, if it came so far.
-fn crash_at(site: &mut Site, source: &str, passage: usize) -> Option<String> {
-    let trace = site.path("trace");
-    let _ = fs::remove_file(&trace);
-    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
-    site.set_env("ATLAUDIT_CRASH_AT", &passage.to_string());
-    let run = site.run(&["pull", source]);
-    site.unset_env("ATLAUDIT_CRASH_AT");
-    if run.code == 0 {
-        return None;
-    }
-    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
-    let passed = fs::read_to_string(&trace).unwrap();
-    passed.lines().last().map(str::to_owned)
-}
-
 #[test]
 fn a_crash_at_any_point_loses_nothing_and_repeats_nothing() {
     for (source, rotate) in [("acme", "1KiB"), ("acme-jira", "never")] {
         let mut points = Vec::new();
         for passage in 1.. {
             let mut site = pulled(source, rotate);
-            let Some(point) = crash_at(&mut site, source, passage) else {
+            let Some(point) = crash_at(&mut site, source, &passage.to_string()) else {
                 break;
             };
             let before = tables(&site.path("out"));

@@ -143,6 +143,23 @@ pub fn crash_points() -> Vec<&'static str> {
     names.filter(|line| !line.starts_with("//")).collect()
 }
 
+/// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if
+/// it came so far.
+pub fn crash_at(site: &mut Site, source: &str, turn: &str) -> Option<String> {
+    let trace = site.path("trace");
+    let _ = std::fs::remove_file(&trace);
+    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
+    site.set_env("ATLAUDIT_CRASH_AT", turn);
+    let run = site.run(&["pull", source]);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    if run.code == 0 {
+        return None;
+    }
+    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
+    let passed = std::fs::read_to_string(&trace).unwrap();
+    passed.lines().last().map(str::to_owned)
+}
+
 /// The seed of random kills: pinned, so that a run can be repeated, unless `ATLAUDIT_KILL_SEED` is
 /// a number or `random`. Printed, because a failure needs it.
 #[expect(clippy::print_stderr, reason = "the seed is needed to repeat a failure")]
