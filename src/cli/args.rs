@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::config::check::LoginFlags;
 use crate::config::detection::AlertSeverity;
-use crate::config::output::{self, PathTemplate};
+use crate::config::path_template::{PathTemplate, parse_template};
 use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
 use crate::config::settings::{Compression, Encoding, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
@@ -202,14 +202,14 @@ pub struct PullArgs {
 /// Flags that replace `output.*` of the configuration.
 #[derive(Debug, Default, ClapArgs)]
 pub struct OutputFlags {
-    /// Output format: normalized, raw, ecs or ocsf
+    /// Output format: normalized, raw, ecs, ocsf or ocsf-1.3
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC), for Parquet
-    /// also {event_day}
-    #[arg(long = "output", short = 'o', value_name = "PATH", value_parser = output::path_template)]
+    /// also {event_day}, {event_yyyymmdd} and {ocsf_class}
+    #[arg(long = "output", short = 'o', value_name = "PATH", value_parser = parse_template)]
     pub path: Option<PathTemplate>,
-    /// What files are made of: jsonl or parquet (for normalized and ocsf)
+    /// What files are made of: jsonl or parquet (not for raw and ecs)
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(encoding))]
     pub encoding: Option<Encoding>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
@@ -326,7 +326,7 @@ pub struct ActionsArgs {
 }
 
 /// What `search --format` takes.
-const SEARCH_FORMATS: [&str; 6] = ["table", "csv", "normalized", "raw", "ecs", "ocsf"];
+const SEARCH_FORMATS: [&str; 7] = ["table", "csv", "normalized", "raw", "ecs", "ocsf", "ocsf-1.3"];
 
 /// `search`
 #[derive(Debug, ClapArgs)]
@@ -334,7 +334,8 @@ pub struct SearchArgs {
     /// Where events come from.
     #[command(flatten)]
     pub inputs: QueryInputs,
-    /// table, csv, normalized, raw, ecs or ocsf [default: a table on a terminal, else normalized]
+    /// table, csv, normalized, raw, ecs, ocsf or ocsf-1.3 [default: a table on a terminal, else
+    /// normalized]
     #[arg(long, value_name = "FORMAT", value_parser = SEARCH_FORMATS)]
     #[arg(hide_possible_values = true)]
     pub format: Option<String>,
@@ -561,7 +562,8 @@ fn outcome_words() -> PossibleValuesParser {
 /// `schema`
 #[derive(Debug, ClapArgs)]
 pub struct SchemaArgs {
-    /// Print the columns of Parquet files of a format, normalized or ocsf, as Parquet writes them
+    /// Print the columns of Parquet files of a format, normalized, ocsf or ocsf-1.3, as Parquet
+    /// writes them
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, hide_possible_values = true)]
     #[arg(value_parser = word(format))]
     pub parquet: Option<Option<OutputFormat>>,
@@ -573,15 +575,15 @@ pub struct ConvertArgs {
     /// Files to read, one after the other; - is stdin [default: -]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Output format: normalized, raw, ecs or ocsf [default: normalized]
+    /// Output format: normalized, raw, ecs, ocsf or ocsf-1.3 [default: normalized]
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC), for
-    /// Parquet also {source} and {event_day} [default: -]
-    #[arg(long, short, value_name = "PATH", value_parser = output::path_template)]
+    /// Parquet also {source}, {event_day}, {event_yyyymmdd} and {ocsf_class} [default: -]
+    #[arg(long, short, value_name = "PATH", value_parser = parse_template)]
     pub output: Option<PathTemplate>,
-    /// What files are made of: jsonl or parquet (for normalized and ocsf) [default:
-    /// jsonl, or by the name]
+    /// What files are made of: jsonl or parquet (not for raw and ecs) [default: jsonl, or by the
+    /// name]
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(encoding))]
     pub encoding: Option<Encoding>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing

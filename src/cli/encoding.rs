@@ -2,7 +2,7 @@
 
 use crate::columnar;
 use crate::config::error::ConfigError;
-use crate::config::output::EVENT_DAY;
+use crate::config::path_template::{OCSF_CLASS, event_placeholder};
 use crate::config::settings::{
     Compression, Encoding, OutputFormat, OutputPath, OutputSettings, PENDING_FOLDER,
     SourceSettings, fixed_folder,
@@ -13,9 +13,12 @@ use crate::config::settings::{
 /// # Errors
 /// An output names what only Parquet has, or Parquet cannot hold it.
 pub fn check<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> Result<(), ConfigError> {
-    outputs.into_iter().try_for_each(|output| match output.encoding {
-        Encoding::JsonLines => check_lines(output),
-        Encoding::Parquet => check_parquet(output),
+    outputs.into_iter().try_for_each(|output| {
+        check_class(output)?;
+        match output.encoding {
+            Encoding::JsonLines => check_lines(output),
+            Encoding::Parquet => check_parquet(output),
+        }
     })
 }
 
@@ -98,24 +101,37 @@ pub fn table_schema(format: OutputFormat) -> Result<String, ConfigError> {
     columnar::message_of(format).ok_or_else(no_columns)
 }
 
+/// The formats that have columns.
+const TABLE_FORMATS: &str = "`normalized`, `ocsf` and `ocsf-1.3`";
+
+/// Refuses a class in the names of what has none.
+fn check_class(output: &OutputSettings) -> Result<(), ConfigError> {
+    let path = output.file_template();
+    match output.format {
+        OutputFormat::Ocsf | OutputFormat::Ocsf13 => Ok(()),
+        _ if !path.contains(OCSF_CLASS) => Ok(()),
+        format => Err(ConfigError::new(format!(
+            "the output `{path}` has `{OCSF_CLASS}`, and events in `{}` have no class",
+            format.as_str()
+        ))
+        .hint("say `format = \"ocsf\"` or `\"ocsf-1.3\"`, or take the placeholder out")),
+    }
+}
+
 fn check_lines(output: &OutputSettings) -> Result<(), ConfigError> {
     let path = output.file_template();
-    let is_in_days = path.contains(EVENT_DAY);
-    if let OutputPath::Object(_) = output.path
-        && is_in_days
+    let placeholder = event_placeholder(path);
+    if let (OutputPath::Object(_), Some(placeholder)) = (&output.path, placeholder)
         && columnar::columns_of(output.format).next().is_none()
     {
         let what = format!(
-            "the output `{path}` has `{EVENT_DAY}`, and only the formats `normalized` and `ocsf` \
-             say it"
+            "the output `{path}` has `{placeholder}`, and only the formats {TABLE_FORMATS} say it"
         );
         return Err(ConfigError::new(what).hint("take `day=%Y-%m-%d`, the day of writing"));
     }
-    if let OutputPath::File(_) = output.path
-        && is_in_days
-    {
+    if let (OutputPath::File(_), Some(placeholder)) = (&output.path, placeholder) {
         let what =
-            format!("the output `{path}` has `{EVENT_DAY}`, and lines are written as they come");
+            format!("the output `{path}` has `{placeholder}`, and lines are written as they come");
         return Err(ConfigError::new(what).hint(
             "say `encoding = \"parquet\"` (or `--encoding parquet`), or take `%Y-%m-%d`, the day \
              of writing",
@@ -136,8 +152,8 @@ fn check_lines(output: &OutputSettings) -> Result<(), ConfigError> {
 }
 
 fn no_columns() -> ConfigError {
-    ConfigError::new("only the formats `normalized` and `ocsf` have columns for Parquet")
-        .hint("choose one of them; both hold the source's own record as text")
+    ConfigError::new(format!("only the formats {TABLE_FORMATS} have columns for Parquet"))
+        .hint("choose one of them; all hold the source's own record as text")
 }
 
 fn check_parquet(output: &OutputSettings) -> Result<(), ConfigError> {

@@ -10,7 +10,8 @@ use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::detection::DetectSettings;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
-use crate::config::output::{self, OutputLayer, PathTemplate};
+use crate::config::output::{self, OutputLayer};
+use crate::config::path_template::PathTemplate;
 use crate::config::request::{
     ExportRequest, FollowRequest, OneOffWindow, PullRequest, ReportTarget,
 };

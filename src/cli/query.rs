@@ -138,6 +138,7 @@ fn search_format(
         "raw" => SearchFormat::Lines(OutputFormat::Raw),
         "ecs" => SearchFormat::Lines(OutputFormat::Ecs),
         "ocsf" => SearchFormat::Lines(OutputFormat::Ocsf),
+        "ocsf-1.3" => SearchFormat::Lines(OutputFormat::Ocsf13),
         _ => SearchFormat::Lines(OutputFormat::Normalized),
     })
 }

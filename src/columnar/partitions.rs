@@ -6,7 +6,7 @@ use std::io;
 use chrono::NaiveDate;
 
 use super::table_layout::TableLayout;
-use crate::config::output::{EVENT_DAY, SOURCE};
+use crate::config::path_template::{EVENT_DATE, EVENT_DAY, OCSF_CLASS, SOURCE, is_one_file};
 #[cfg(feature = "object-store")]
 use crate::config::settings::OutputFormat;
 use crate::model::json::Node;
@@ -18,18 +18,29 @@ use crate::model::time::{Timestamp, parse_api_time};
 pub struct FilePartitions {
     layout: &'static TableLayout,
     template: String,
-    /// The paths of those that events belong to so far, by their numbers.
-    paths: Vec<String>,
+    /// Those that events belong to so far, by their numbers.
+    files: Vec<PartitionFile>,
     numbers: HashMap<PartitionKey, u32>,
 }
 
 /// What stands in the name of a file for what its events do not say, as engines write it.
 const UNKNOWN: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// A file that events belong to.
+#[derive(Debug)]
+pub struct PartitionFile {
+    /// Its path.
+    pub path: String,
+    /// The number of the class that all of them are of, if its path says one.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only tables have columns"))]
+    pub class_uid: Option<u32>,
+}
+
 /// What the name of a file says of the events in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct PartitionKey {
     source: Option<SourceName>,
+    class_uid: Option<u32>,
     day: Option<NaiveDate>,
 }
 
@@ -43,9 +54,9 @@ pub struct EventPlace {
 }
 
 impl FilePartitions {
-    /// The `template` is a path that may hold `{source}` and `{event_day}`.
+    /// The `template` is a path that may hold placeholders of what events say.
     pub fn new(layout: &'static TableLayout, template: String) -> FilePartitions {
-        FilePartitions { layout, template, paths: Vec::new(), numbers: HashMap::new() }
+        FilePartitions { layout, template, files: Vec::new(), numbers: HashMap::new() }
     }
 
     /// The same for events in `format`.
@@ -58,20 +69,26 @@ impl FilePartitions {
         Ok(FilePartitions::new(layout, template))
     }
 
-    /// The path of a file.
+    /// A file.
     ///
     /// # Errors
     /// There is none of that number.
-    pub fn path(&self, partition: u32) -> io::Result<&str> {
-        let path = usize::try_from(partition).ok().and_then(|number| self.paths.get(number));
-        path.map(String::as_str).ok_or_else(|| io::Error::other("a file without a path"))
+    pub fn file(&self, partition: u32) -> io::Result<&PartitionFile> {
+        let file = usize::try_from(partition).ok().and_then(|number| self.files.get(number));
+        file.ok_or_else(|| io::Error::other("a file without a path"))
+    }
+
+    /// The files that events belong to so far.
+    #[cfg(feature = "parquet")]
+    pub fn files(&self) -> &[PartitionFile] {
+        &self.files
     }
 
     /// The path of the one file, where all events belong to one and there are none: engines read a
     /// file that is empty, and fail on one that is missing.
     pub fn path_without_events(&self) -> Option<&str> {
-        let is_fixed = !self.template.contains(SOURCE) && !self.template.contains(EVENT_DAY);
-        (is_fixed && self.paths.is_empty()).then_some(&*self.template)
+        let is_missing = is_one_file(&self.template) && self.files.is_empty();
+        is_missing.then_some(&*self.template)
     }
 
     /// Finds the place of an event.
@@ -91,26 +108,35 @@ impl FilePartitions {
                 name.and_then(|name| name.parse::<SourceName>().ok())
             }
         };
-        let day = match self.template.contains(EVENT_DAY) {
-            false => None,
-            true => {
-                let time = time.or_else(|| self.layout.times.iter().find_map(time_in));
-                time.map(|time| time.date_naive())
-            }
-        };
-        let partition = self.number_of(PartitionKey { source, day })?;
+        let has_day = self.template.contains(EVENT_DAY) || self.template.contains(EVENT_DATE);
+        let day = has_day.then(|| time.or_else(|| self.layout.times.iter().find_map(time_in)));
+        let day = day.flatten().map(|time| time.date_naive());
+        let class_uid = self.template.contains(OCSF_CLASS).then(|| self.class_of(event)).flatten();
+        let partition = self.number_of(PartitionKey { source, class_uid, day })?;
         Ok(EventPlace { partition, time })
+    }
+
+    /// The number of the class of an event, if it is a known one.
+    fn class_of(&self, event: Node<'_>) -> Option<u32> {
+        let uid = event.get("class_uid")?.raw().parse().ok()?;
+        self.layout.class(uid).map(|class| class.uid)
     }
 
     fn number_of(&mut self, key: PartitionKey) -> io::Result<u32> {
         if let Some(number) = self.numbers.get(&key) {
             return Ok(*number);
         }
-        let number = u32::try_from(self.paths.len()).map_err(io::Error::other)?;
-        let source = key.source.as_ref().map_or(UNKNOWN, SourceName::as_str);
-        let day = key.day.map(|day| day.format("%Y-%m-%d").to_string());
-        let path = self.template.replace(SOURCE, source);
-        self.paths.push(path.replace(EVENT_DAY, day.as_deref().unwrap_or(UNKNOWN)));
+        let number = u32::try_from(self.files.len()).map_err(io::Error::other)?;
+        let day = |format| key.day.map(|day| day.format(format).to_string());
+        let class = key.class_uid.and_then(|uid| self.layout.class(uid)).map(|class| class.name);
+        let source = key.source.as_ref().map(SourceName::as_str);
+        let path = self
+            .template
+            .replace(SOURCE, source.unwrap_or(UNKNOWN))
+            .replace(OCSF_CLASS, class.unwrap_or(UNKNOWN))
+            .replace(EVENT_DAY, day("%Y-%m-%d").as_deref().unwrap_or(UNKNOWN))
+            .replace(EVENT_DATE, day("%Y%m%d").as_deref().unwrap_or(UNKNOWN));
+        self.files.push(PartitionFile { path, class_uid: key.class_uid });
         self.numbers.insert(key, number);
         Ok(number)
     }

@@ -7,9 +7,14 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::table_file::TableFile;
+use super::table_layout::TableLayout;
 use super::table_schema::{FieldContent, LeafKind, SchemaField, TableSchema};
 use crate::config::settings::OutputFormat;
 use crate::model::json::Document;
+
+fn schema_of(format: OutputFormat) -> TableSchema {
+    TableSchema::of(TableLayout::of(format).unwrap(), None).unwrap()
+}
 
 /// Any object that the fields allow.
 fn object_of(fields: &[SchemaField]) -> BoxedStrategy<Value> {
@@ -101,7 +106,7 @@ fn written(schema: &TableSchema, events: &[Value]) -> Vec<Value> {
 }
 
 fn events_come_back(format: OutputFormat, cases: u32) {
-    let schema = TableSchema::of(format).unwrap();
+    let schema = schema_of(format);
     let events = prop::collection::vec(object_of(&schema.fields), 0..6);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(events in events)| {
@@ -121,11 +126,12 @@ fn any_normalized_events_come_back() {
 #[test]
 fn any_ocsf_events_come_back() {
     events_come_back(OutputFormat::Ocsf, 32);
+    events_come_back(OutputFormat::Ocsf13, 32);
 }
 
 #[test]
 fn what_does_not_fit_is_an_error_that_names_it() {
-    let schema = TableSchema::of(OutputFormat::Normalized).unwrap();
+    let schema = schema_of(OutputFormat::Normalized);
     for (key, value, fault) in [
         ("x", json!(1), "has no column for `x`"),
         ("time", json!("soon"), "has another type for `time`"),

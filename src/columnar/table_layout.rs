@@ -25,6 +25,51 @@ pub struct TableLayout {
     pub times: &'static [&'static str],
     /// Columns whose values hardly repeat: a dictionary of them would only cost time.
     pub distinct: &'static [&'static str],
+    /// The classes of events, where they have some.
+    classes: &'static [EventClass],
+}
+
+/// A class of OCSF's events.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only files have columns"))]
+pub struct EventClass {
+    /// Its number, as events state it.
+    pub uid: u32,
+    /// Its name in OCSF's schema.
+    pub name: &'static str,
+    /// The columns that not every class has.
+    columns: &'static [&'static str],
+}
+
+/// The classes of OCSF 1.8.
+static CLASSES: [EventClass; 8] = [
+    class(3001, "account_change", &["src_endpoint", "user", "policies"]),
+    class(3002, "authentication", &["src_endpoint", "dst_endpoint", "user", "service"]),
+    class(3004, "entity_management", &["src_endpoint", "entity"]),
+    class(3005, "user_access", &["src_endpoint", "user", "privileges", "resources"]),
+    class(
+        3006,
+        "group_management",
+        &["src_endpoint", "group", "subgroup", "user", "privileges", "resource"],
+    ),
+    class(6001, "web_resources_activity", &["src_endpoint", "dst_endpoint", "web_resources"]),
+    class(6002, "application_lifecycle", &["app"]),
+    class(6003, "api_activity", &["src_endpoint", "dst_endpoint", "api", "resources"]),
+];
+
+/// The classes of OCSF 1.3.
+static CLASSES_1_3: [EventClass; 7] = [
+    class(3001, "account_change", &["src_endpoint", "user", "policy"]),
+    class(3002, "authentication", &["src_endpoint", "dst_endpoint", "user", "service"]),
+    class(3004, "entity_management", &["src_endpoint", "entity"]),
+    class(3005, "user_access", &["src_endpoint", "user", "privileges", "resource"]),
+    class(3006, "group_management", &["src_endpoint", "group", "user", "privileges", "resource"]),
+    class(6001, "web_resources_activity", &["src_endpoint", "dst_endpoint", "web_resources"]),
+    class(6003, "api_activity", &["src_endpoint", "dst_endpoint", "api", "resources"]),
+];
+
+const fn class(uid: u32, name: &'static str, columns: &'static [&'static str]) -> EventClass {
+    EventClass { uid, name, columns }
 }
 
 /// The table of normalized events.
@@ -35,6 +80,7 @@ static NORMALIZED: TableLayout = TableLayout {
     source: ["source", "name"],
     times: &["time", "processed_time", "observed_time"],
     distinct: &["id", "raw"],
+    classes: &[],
 };
 
 /// The table of OCSF's events, of whatever class.
@@ -45,6 +91,19 @@ static OCSF: TableLayout = TableLayout {
     source: ["metadata", "source"],
     times: &["time"],
     distinct: &["metadata.uid", "raw_data", "unmapped"],
+    classes: &CLASSES,
+};
+
+/// The table of events of OCSF 1.3. Its times are numbers: so OCSF defines them, and so the tables
+/// of Amazon Security Lake have them.
+static OCSF_1_3: TableLayout = TableLayout {
+    message: include_str!("ocsf-1.3.schema"),
+    version: "ocsf/1.3.0",
+    id: "metadata.uid",
+    source: ["metadata", "log_provider"],
+    times: &["time"],
+    distinct: &["metadata.uid", "raw_data", "unmapped"],
+    classes: &CLASSES_1_3,
 };
 
 /// The message type of the table of a format, as files of it state it; none where the format has no
@@ -68,8 +127,22 @@ impl TableLayout {
         match format {
             OutputFormat::Normalized => Some(&NORMALIZED),
             OutputFormat::Ocsf => Some(&OCSF),
+            OutputFormat::Ocsf13 => Some(&OCSF_1_3),
             OutputFormat::Raw | OutputFormat::Ecs => None,
         }
+    }
+
+    /// The class of a number, if events are of it.
+    #[cfg(any(feature = "parquet", feature = "object-store"))]
+    pub fn class(&self, uid: u32) -> Option<&'static EventClass> {
+        self.classes.iter().find(|class| class.uid == uid)
+    }
+
+    /// Whether events of a class can have this column; with none, of any class.
+    #[cfg(feature = "parquet")]
+    pub fn has_column(&self, class: Option<&EventClass>, column: &str) -> bool {
+        class.is_none_or(|class| class.columns.contains(&column))
+            || !self.classes.iter().any(|class| class.columns.contains(&column))
     }
 
     /// The message type as files state it.

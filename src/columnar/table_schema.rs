@@ -8,8 +8,7 @@ use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalTyp
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr};
 
-use super::table_layout::TableLayout;
-use crate::config::settings::OutputFormat;
+use super::table_layout::{EventClass, TableLayout};
 
 /// The columns of a table, as a tree and as a list.
 #[derive(Debug)]
@@ -66,15 +65,20 @@ pub enum LeafKind {
 }
 
 impl TableSchema {
-    /// The table of events in `format`.
+    /// The table of `layout`, or of one class of events, without the columns that these cannot
+    /// have.
     ///
     /// # Errors
-    /// The format has no table; or the table is wrong, which a test excludes.
-    pub fn of(format: OutputFormat) -> io::Result<TableSchema> {
-        let layout = TableLayout::of(format)
-            .ok_or_else(|| io::Error::other("only `normalized` and `ocsf` have a table"))?;
-        let own_type = parse_message_type(layout.message).map_err(io::Error::other)?;
-        let file_type = parse_message_type(&layout.written_message()).map_err(io::Error::other)?;
+    /// The table is wrong, which a test excludes.
+    pub fn of(layout: &'static TableLayout, class: Option<&EventClass>) -> io::Result<TableSchema> {
+        let message_type = |text: &str| {
+            let whole = parse_message_type(text)?;
+            let fields = whole.get_fields().iter();
+            let fields = fields.filter(|field| layout.has_column(class, field.name())).cloned();
+            Type::group_type_builder(whole.name()).with_fields(fields.collect()).build()
+        };
+        let own_type = message_type(layout.message).map_err(io::Error::other)?;
+        let file_type = message_type(&layout.written_message()).map_err(io::Error::other)?;
         let file_type = Arc::new(file_type);
         let mut kinds = Vec::new();
         let fields = fields_of(&own_type, &mut kinds)?;
@@ -133,11 +137,12 @@ mod tests {
     use super::*;
     use crate::columnar::row_shredder::MAX_FIELDS;
     use crate::columnar::table_layout::{columns_of, message_of};
+    use crate::config::settings::OutputFormat;
 
     #[test]
     fn the_tables_are_right() {
-        for format in [OutputFormat::Normalized, OutputFormat::Ocsf] {
-            let schema = TableSchema::of(format).unwrap();
+        for format in [OutputFormat::Normalized, OutputFormat::Ocsf, OutputFormat::Ocsf13] {
+            let schema = TableSchema::of(TableLayout::of(format).unwrap(), None).unwrap();
             assert_eq!(schema.columns.num_columns(), schema.kinds.len());
             let paths: Vec<_> =
                 schema.columns.columns().iter().map(|column| column.path().string()).collect();
@@ -152,6 +157,6 @@ mod tests {
             assert_eq!(columns_of(format).collect::<Vec<_>>(), names);
             assert!(names.len() <= MAX_FIELDS);
         }
-        assert!(TableSchema::of(OutputFormat::Raw).is_err());
+        assert!(TableLayout::of(OutputFormat::Raw).is_none());
     }
 }

@@ -1,11 +1,13 @@
 //! Sorts events by the file that they belong to and by their time, and writes the files.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::partitions::FilePartitions;
 use super::table_file::TableFile;
+use super::table_layout::TableLayout;
 use super::table_schema::TableSchema;
 use crate::config::settings::OutputFormat;
 use crate::model::json::Document;
@@ -14,21 +16,23 @@ use crate::time_sorter::{SortedLines, TimeSorter};
 /// Events in any order, on their way to the files that a template names.
 #[derive(Debug)]
 pub struct TableSet {
-    schema: TableSchema,
+    layout: &'static TableLayout,
     partitions: FilePartitions,
     sorter: TimeSorter,
 }
 
 impl TableSet {
-    /// No events in `format`. The `template` is a path that may hold `{source}` and `{event_day}`.
+    /// No events in `format`. The `template` is a path that may hold placeholders of what events
+    /// say.
     ///
     /// # Errors
     /// The format has no table.
     pub fn new(format: OutputFormat, template: String) -> io::Result<TableSet> {
-        let schema = TableSchema::of(format)?;
+        let layout =
+            TableLayout::of(format).ok_or_else(|| io::Error::other("the format has no table"))?;
         Ok(TableSet {
-            partitions: FilePartitions::new(schema.layout, template),
-            schema,
+            partitions: FilePartitions::new(layout, template),
+            layout,
             sorter: TimeSorter::new(false, None),
         })
     }
@@ -54,17 +58,36 @@ impl TableSet {
         close: impl FnMut(W) -> io::Result<()>,
     ) -> io::Result<()> {
         let lines = self.sorter.finish()?;
+        let schemas = schemas_of(self.layout, &self.partitions)?;
         // One thread merges and reads lines, the other encodes them.
         thread::scope(|scope| {
             let (sender, blocks) = sync_channel(MAX_BLOCKS);
             let reader = scope.spawn(|| read_blocks(lines, sender));
             let files =
-                TableFiles { schema: &self.schema, partitions: &self.partitions, create, close };
+                TableFiles { schemas: &schemas, partitions: &self.partitions, create, close };
             let written = files.write(blocks);
             let died = |_| Err(io::Error::other("a thread died"));
             reader.join().unwrap_or_else(died).and(written)
         })
     }
+}
+
+/// The tables of the files, by the class that a file is of.
+type ClassSchemas = HashMap<Option<u32>, TableSchema>;
+
+fn schemas_of(
+    layout: &'static TableLayout,
+    partitions: &FilePartitions,
+) -> io::Result<ClassSchemas> {
+    let mut schemas = HashMap::from([(None, TableSchema::of(layout, None)?)]);
+    for file in partitions.files() {
+        if let Some(uid) = file.class_uid
+            && !schemas.contains_key(&file.class_uid)
+        {
+            schemas.insert(Some(uid), TableSchema::of(layout, layout.class(uid))?);
+        }
+    }
+    Ok(schemas)
 }
 
 /// Events in order, each with the number of its file.
@@ -90,20 +113,20 @@ fn read_blocks(mut lines: SortedLines, blocks: SyncSender<EventBlock>) -> io::Re
 
 /// The files of a set.
 struct TableFiles<'s, C, D> {
-    schema: &'s TableSchema,
+    schemas: &'s ClassSchemas,
     partitions: &'s FilePartitions,
     create: C,
     close: D,
 }
 
-impl<W, C, D> TableFiles<'_, C, D>
+impl<'s, W, C, D> TableFiles<'s, C, D>
 where
     W: Write + Send,
     C: FnMut(&str) -> io::Result<W>,
     D: FnMut(W) -> io::Result<()>,
 {
     fn write(mut self, blocks: Receiver<EventBlock>) -> io::Result<()> {
-        let mut current: Option<(u32, TableFile<'_, W>)> = None;
+        let mut current: Option<(u32, TableFile<'s, W>)> = None;
         for (partition, event) in blocks.into_iter().flatten() {
             let mut file = match current.take() {
                 Some((open, file)) if open == partition => file,
@@ -111,8 +134,8 @@ where
                     if let Some((_, file)) = other {
                         (self.close)(file.finish()?)?;
                     }
-                    let out = (self.create)(self.partitions.path(partition)?)?;
-                    TableFile::new(self.schema, out)?
+                    let file = self.partitions.file(partition)?;
+                    self.open(file.class_uid, &file.path)?
                 }
             };
             file.push(event.root())?;
@@ -121,11 +144,17 @@ where
         match (current, self.partitions.path_without_events()) {
             (Some((_, file)), _) => (self.close)(file.finish()?),
             (None, Some(path)) => {
-                let out = (self.create)(path)?;
-                (self.close)(TableFile::new(self.schema, out)?.finish()?)
+                let empty = self.open(None, path)?;
+                (self.close)(empty.finish()?)
             }
             (None, None) => Ok(()),
         }
+    }
+
+    fn open(&mut self, class_uid: Option<u32>, path: &str) -> io::Result<TableFile<'s, W>> {
+        let schema = self.schemas.get(&class_uid);
+        let schema = schema.ok_or_else(|| io::Error::other("a class without a table"))?;
+        TableFile::new(schema, (self.create)(path)?)
     }
 }
 

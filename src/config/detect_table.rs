@@ -12,7 +12,7 @@ use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{
     AddressListTable, ConfigFile, ErrorLocation, ExceptionTable, SpannedText,
 };
-use crate::config::output::{self, PathTemplate};
+use crate::config::path_template::{self, PathTemplate};
 use crate::config::settings::{
     AlertSettings, Encoding, NotifySettings, OutputPath, OutputSettings, SourceSettings,
     fixed_folder,
@@ -108,9 +108,11 @@ impl ConfigFile {
             }
         })?;
         let path =
-            at.text("detect.path", &table.path, |text| match output::path_template(text)? {
-                template if template.is_file() => Ok(template),
-                _ => Err(HintedError::new("alerts go to files").hint("name one")),
+            at.text("detect.path", &table.path, |text| {
+                match path_template::parse_template(text)? {
+                    template if template.is_file() => Ok(template),
+                    _ => Err(HintedError::new("alerts go to files").hint("name one")),
+                }
             })?;
         let schema = at.text("detect.format", &table.format, AlertSchema::from_word)?;
         Ok(Some(LiveDetectionSettings {

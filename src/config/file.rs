@@ -111,6 +111,7 @@ pub struct TaxonomyTable {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 #[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
 pub struct OutputTable {
+    pub preset: SpannedText,
     pub path: SpannedText,
     pub format: SpannedText,
     pub encoding: SpannedText,
@@ -276,6 +277,19 @@ impl ErrorLocation<'_> {
         self.value(key, value, |text| check(text))
     }
 
+    /// Checks values of several tables together; a refusal names the source and the key.
+    pub(super) fn whole<R>(
+        &self,
+        key: &str,
+        check: impl FnOnce() -> Result<R, HintedError>,
+    ) -> Result<R, ConfigError> {
+        let place = self.source.map_or(&NO_SPAN, |(_, place)| place);
+        check().map_err(|refusal| {
+            let error = self.of_source(refusal.with_context(format!("`{key}`")));
+            self.file.locate_error(error.into(), place)
+        })
+    }
+
     /// A key that the table lacks.
     pub(super) fn missing(&self, key: &str, hint: &str) -> ConfigError {
         let error = self.of_source(HintedError::new(format!("`{key}` is missing")).hint(hint));
@@ -392,7 +406,7 @@ mod tests {
         assert_eq!(error.line(), Some(4));
         assert_eq!(
             error.hint_text(),
-            Some("the keys here are: path, format, encoding, compression, rotate, mode")
+            Some("the keys here are: preset, path, format, encoding, compression, rotate, mode")
         );
         let error = refuse("[source.acme]\ntype = 'x'\n");
         assert_eq!(error.to_string(), "/c.toml:1: unknown key `source`");

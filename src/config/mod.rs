@@ -9,6 +9,8 @@ pub mod env;
 pub mod error;
 pub mod file;
 pub mod output;
+pub mod output_preset;
+pub mod path_template;
 pub mod prompt;
 pub mod request;
 pub mod settings;

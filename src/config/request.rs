@@ -526,7 +526,7 @@ pub struct LoginRequest {
 /// `demo`
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoRequest {
-    /// Output format: normalized, raw, ecs or ocsf [default: normalized]
+    /// Output format: normalized, raw, ecs, ocsf or ocsf-1.3 [default: normalized]
     #[arg(long, hide_possible_values = true, value_parser = word(format))]
     pub format: Option<OutputFormat>,
     /// Also make a page of the events, an HTML file

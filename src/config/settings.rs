@@ -421,8 +421,12 @@ pub enum OutputFormat {
     Raw,
     /// Elastic Common Schema.
     Ecs,
-    /// Open Cybersecurity Schema Framework.
+    /// Open Cybersecurity Schema Framework 1.8.
     Ocsf,
+    /// The same, 1.3: the newest that Amazon Security Lake takes.
+    #[value(name = "ocsf-1.3")]
+    #[serde(rename = "ocsf-1.3")]
+    Ocsf13,
 }
 
 /// What output files are made of.
@@ -451,6 +455,7 @@ impl OutputFormat {
             OutputFormat::Raw => "raw",
             OutputFormat::Ecs => "ecs",
             OutputFormat::Ocsf => "ocsf",
+            OutputFormat::Ocsf13 => "ocsf-1.3",
         }
     }
 }
@@ -502,12 +507,17 @@ pub enum Rotation {
     /// Never.
     #[default]
     Never,
-    /// When the hour changes.
-    Hourly,
-    /// When the day changes.
-    Daily,
+    /// When a period of this length ends, counted from 1970 on: an hour ends when the hour changes.
+    Every(Duration),
     /// When it holds so many bytes, as it lies on disk.
     Size(u64),
+}
+
+impl Rotation {
+    /// When the hour changes.
+    pub const HOURLY: Rotation = Rotation::Every(Duration::from_secs(60 * 60));
+    /// When the day changes.
+    pub const DAILY: Rotation = Rotation::Every(Duration::from_secs(24 * 60 * 60));
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use url::Url;
 use crate::config::credential_spec;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{ConfigFile, ErrorLocation, OutputTable, SourceTable, SpannedText};
-use crate::config::output::{self, OutputLayer};
+use crate::config::output::OutputLayer;
+use crate::config::path_template::parse_template;
 use crate::config::settings::{
     CLOUD_HOST, ConnectionSettings, CredentialSpec, GatewayRoute, OutputSettings, SourceSettings,
     SourceTarget, server_name,
@@ -60,9 +61,18 @@ pub(super) fn check(
         expires_on: at.value("expires_on", &table.expires_on, expiry)?,
         connection: connection(&at, table)?,
         output: {
+            let own = output_layer(&at, &table.output)?;
             let mut output = OutputSettings::default();
             below.apply(&mut output, name);
-            output_layer(&at, &table.output)?.apply(&mut output, name);
+            own.apply(&mut output, name);
+            if let Some(preset) = own.preset.or(below.preset) {
+                let all = ErrorLocation { file, source: None };
+                let check = || preset.check(&output);
+                match own == OutputLayer::default() {
+                    true => all.value("output.preset", &file.tables.output.preset, |_| check())?,
+                    false => at.whole("output", check).map(Some)?,
+                };
+            }
             output
         },
         // They follow from what is the same for all sources, and from flags.
@@ -120,7 +130,9 @@ pub(super) fn output_layer(
     table: &OutputTable,
 ) -> Result<OutputLayer, ConfigError> {
     Ok(OutputLayer {
-        path: at.text("output.path", &table.path, output::path_template)?,
+        preset: at
+            .text("output.preset", &table.preset, |text| validate::word_of_list("preset", text))?,
+        path: at.text("output.path", &table.path, parse_template)?,
         format: at.text("output.format", &table.format, validate::format)?,
         encoding: at.text("output.encoding", &table.encoding, validate::encoding)?,
         compression: at.text("output.compression", &table.compression, validate::compression)?,

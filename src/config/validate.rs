@@ -310,12 +310,15 @@ pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
 }
 
 /// The variant named `text`; `of` says what the words are.
-fn word_of_list<T: ValueEnum>(of: &str, text: &str) -> Result<T, HintedError> {
+pub(super) fn word_of_list<T: ValueEnum>(of: &str, text: &str) -> Result<T, HintedError> {
     T::from_str(text, false).map_err(|_| {
         let names = T::value_variants().iter().filter_map(T::to_possible_value);
         let names: Vec<_> = names.map(|value| format!("`{}`", value.get_name())).collect();
-        let (others, last) = names.split_at(names.len().saturating_sub(1));
-        unknown(of, text, &format!("{} or {}", others.join(", "), last.join("")))
+        let known = match names.as_slice() {
+            [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            names => names.concat(),
+        };
+        unknown(of, text, &known)
     })
 }
 
@@ -345,18 +348,27 @@ impl<T: ValueEnum + Send + Sync + 'static> TypedValueParser for WordParser<T> {
     }
 }
 
-/// `rotate`: `never`, `hourly`, `daily`, or a size such as `100MiB`.
+/// `rotate`: `never`, `hourly`, `daily`, a span such as `5m`, or a size such as `100MiB`.
 pub fn rotate(text: &str) -> Result<Rotation, HintedError> {
     match text {
         "never" => Ok(Rotation::Never),
-        "hourly" => Ok(Rotation::Hourly),
-        "daily" => Ok(Rotation::Daily),
-        _ if text.starts_with(|c: char| c.is_ascii_digit()) => size(text).map(Rotation::Size),
+        "hourly" => Ok(Rotation::HOURLY),
+        "daily" => Ok(Rotation::DAILY),
+        _ if text.starts_with(|c: char| c.is_ascii_digit()) => match parse_span(text) {
+            Some(span) => {
+                let what = "is shorter than a minute";
+                require(span >= MINUTE, Rotation::Every(span), what, "write it like `5m` or `6h`")
+            }
+            None => size(text).map(Rotation::Size),
+        },
         _ => Err(unknown("rotation", text, ROTATIONS)),
     }
 }
 
-const ROTATIONS: &str = "`never`, `hourly`, `daily`, or a size such as `100MiB`";
+const ROTATIONS: &str =
+    "`never`, `hourly`, `daily`, a span such as `5m`, or a size such as `100MiB`";
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The least size of a file: a smaller one would hold a line or two.
 const LEAST_SIZE: u64 = 1024;

@@ -9,6 +9,8 @@ use crate::model::event::Event;
 use crate::model::json::write::object;
 use crate::model::record::Record;
 
+use ocsf::OcsfVersion;
+
 pub use event_table::{EventTable, fitted, isolated};
 
 /// The JSON Schema (draft 2020-12) of a normalized event, generated from its types by a test.
@@ -19,7 +21,8 @@ pub fn append_line(format: OutputFormat, event: &Event<'_>, record: &Record, out
     match format {
         OutputFormat::Normalized => append(event, record, out),
         OutputFormat::Ecs => ecs::append(event, record, out),
-        OutputFormat::Ocsf => ocsf::append(event, record, out),
+        OutputFormat::Ocsf => ocsf::append(OcsfVersion::V1_8, event, record, out),
+        OutputFormat::Ocsf13 => ocsf::append(OcsfVersion::V1_3, event, record, out),
         OutputFormat::Raw => out.extend_from_slice(record.doc.text()),
     }
     out.push(b'\n');

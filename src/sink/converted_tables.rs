@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use crate::columnar::TableSet;
-use crate::config::output::{EVENT_DAY, SOURCE};
+use crate::config::path_template::is_one_file;
 use crate::config::settings::OutputSettings;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::time::Timestamp;
@@ -30,8 +30,8 @@ pub struct ConvertedTables {
 }
 
 impl ConvertedTables {
-    /// Files by the template of `settings`, which may hold `%Y %m %d %H`, `{source}` and
-    /// `{event_day}`. They are added to `files`.
+    /// Files by the template of `settings`, which may hold any placeholder. They are added to
+    /// `files`.
     ///
     /// # Errors
     /// The name is taken, or no thread can be had.
@@ -43,7 +43,7 @@ impl ConvertedTables {
         let named = expand(settings.file_template(), now);
         refuse_special(&named)?;
         let template = settings.with_suffix(named);
-        if !template.contains(SOURCE) && !template.contains(EVENT_DAY) {
+        if is_one_file(&template) {
             // Known now, and not after an hour.
             inspect_target(Path::new(&template))?;
         }

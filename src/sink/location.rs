@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::NaiveDateTime;
 
@@ -19,9 +19,6 @@ use crate::sink::line_sink::{SinkError, UnexpectedFile, failed};
 
 /// The time in a finished file's name: UTC, of one width, so that names sort by it.
 const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
-
-const HOUR: i64 = 60 * 60;
-const DAY: i64 = 24 * HOUR;
 
 /// The path that `template` means at `now`. Absolute, for the checkpoint remembers it: the same
 /// relative path means another file to a run that starts elsewhere.
@@ -119,17 +116,17 @@ fn split_extensions(path: &Path) -> (String, String) {
 /// Whether a file of `length` bytes, begun at `begun`, is to be finished at `now`.
 ///
 /// An empty file never is. A clock that was set back finishes none: it waits until the time comes
-/// that follows the file's own hour or day.
+/// that follows the file's own period.
 pub fn is_rotation_due(rotation: Rotation, begun: Timestamp, length: u64, now: Timestamp) -> bool {
-    let is_past = |span: i64| {
+    let is_past = |span: Duration| {
+        let span = i64::try_from(span.as_secs()).unwrap_or(i64::MAX).max(1);
         let period = |time: Timestamp| time.timestamp().div_euclid(span);
         period(now) > period(begun)
     };
     length > 0
         && match rotation {
             Rotation::Never => false,
-            Rotation::Hourly => is_past(HOUR),
-            Rotation::Daily => is_past(DAY),
+            Rotation::Every(span) => is_past(span),
             Rotation::Size(most) => length >= most,
         }
 }
@@ -416,10 +413,10 @@ mod tests {
             let begun = parse_api_time("2026-11-20T22:59:59.999Z").unwrap();
             is_rotation_due(rotation, begun, 1, parse_api_time(now).unwrap())
         };
-        assert!(due(Rotation::Hourly, "2026-11-20T23:00:00Z"));
-        assert!(!due(Rotation::Daily, "2026-11-20T23:59:59Z"));
-        assert!(due(Rotation::Daily, "2026-11-21T00:00:00Z"));
-        for rotation in [Rotation::Hourly, Rotation::Daily] {
+        assert!(due(Rotation::HOURLY, "2026-11-20T23:00:00Z"));
+        assert!(!due(Rotation::DAILY, "2026-11-20T23:59:59Z"));
+        assert!(due(Rotation::DAILY, "2026-11-21T00:00:00Z"));
+        for rotation in [Rotation::HOURLY, Rotation::DAILY] {
             assert!(!due(rotation, "2026-11-20T22:59:59.999Z"));
             assert!(!due(rotation, "2026-11-19T23:30:00Z"), "set back");
         }
@@ -434,8 +431,16 @@ mod tests {
         };
         assert!(!due(Rotation::Size(1024), 1023));
         assert!(due(Rotation::Size(1024), 1024));
-        assert!(due(Rotation::Daily, 1));
-        assert!(!due(Rotation::Daily, 0));
+        assert!(due(Rotation::DAILY, 1));
+        assert!(!due(Rotation::DAILY, 0));
+    }
+
+    #[test]
+    fn five_minutes_end_by_the_clock() {
+        let five = Rotation::Every(Duration::from_secs(300));
+        let begun = at("2026-11-20T22:58:00Z");
+        assert!(!is_rotation_due(five, begun, 1, at("2026-11-20T22:59:59Z")));
+        assert!(is_rotation_due(five, begun, 1, at("2026-11-20T23:00:00Z")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::columnar::FilePartitions;
 #[cfg(feature = "parquet")]
 use crate::columnar::TableSet;
-use crate::config::output::EVENT_DAY;
+use crate::config::path_template::is_one_file;
 use crate::config::settings::{Compression, Encoding, OutputPath, OutputSettings};
 use crate::model::json::Document;
 use crate::model::time::Timestamp;
@@ -54,8 +54,10 @@ pub fn objects_of(
     let template = format!("{}-{number:012}-{mark}{ending}", expand(&form.template, now));
     match form.encoding {
         Encoding::Parquet => tables_of(lines, template),
-        Encoding::JsonLines if template.contains(EVENT_DAY) => days_of(lines, template),
-        Encoding::JsonLines => Ok(vec![PendingObject { url: template, content: packed(lines)? }]),
+        Encoding::JsonLines if is_one_file(&template) => {
+            Ok(vec![PendingObject { url: template, content: packed(lines)? }])
+        }
+        Encoding::JsonLines => partitions_of(lines, template),
     }
 }
 
@@ -69,8 +71,8 @@ fn packed(lines: &WaitingLines) -> io::Result<Bytes> {
     Ok(buffer.finish()?.content)
 }
 
-/// An object for each day, sorted by time.
-fn days_of(lines: &WaitingLines, template: String) -> io::Result<Vec<PendingObject>> {
+/// An object for each day and class, sorted by time.
+fn partitions_of(lines: &WaitingLines, template: String) -> io::Result<Vec<PendingObject>> {
     let mut partitions = FilePartitions::of(lines.form.format, template)?;
     let mut sorter = TimeSorter::new(false, None);
     for_each_line(lines, |line| {
@@ -89,7 +91,7 @@ fn days_of(lines: &WaitingLines, template: String) -> io::Result<Vec<PendingObje
                 if let Some((_, whole)) = other {
                     objects.push(whole.finish()?);
                 }
-                let url = partitions.path(partition)?.to_owned();
+                let url = partitions.file(partition)?.path.clone();
                 ObjectBuffer::new(url, lines.form.compression)
             }
         };

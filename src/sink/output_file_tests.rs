@@ -173,7 +173,7 @@ fn the_hour_changes_the_file_only_between_commits() {
 fn a_finished_name_contains_the_begin_time() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
-    let mut sink = sink(&path, Compression::Gzip, Rotation::Hourly);
+    let mut sink = sink(&path, Compression::Gzip, Rotation::HOURLY);
     sink.clock = || parse_api_time("2026-11-20T08:30:00Z").unwrap();
     sink.prepare().unwrap();
     // Opened at half past eight, begun when the first line came.
@@ -192,12 +192,12 @@ fn a_finished_name_contains_the_begin_time() {
 fn the_next_run_finishes_what_the_last_one_left_full() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
-    let mut first = sink(&path, Compression::None, Rotation::Hourly);
+    let mut first = sink(&path, Compression::None, Rotation::HOURLY);
     first.clock = || parse_api_time("2026-11-20T09:00:00Z").unwrap();
     write(&mut first, "nine\n");
     let state = first.commit().unwrap().pop();
     drop(first);
-    let mut next = sink(&path, Compression::None, Rotation::Hourly);
+    let mut next = sink(&path, Compression::None, Rotation::HOURLY);
     next.last_file = state;
     next.clock = || parse_api_time("2026-11-20T11:00:00Z").unwrap();
     assert_eq!(next.prepare().unwrap().unwrap().committed, 0);

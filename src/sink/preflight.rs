@@ -224,7 +224,7 @@ mod tests {
         fs::write(&file, "{}\n").unwrap();
         let before = fs::metadata(&file).unwrap().modified().unwrap();
         assert_eq!(check(&file, |_| {}).unwrap().note, None);
-        assert!(check(&file, |settings| settings.rotation = Rotation::Daily).is_ok());
+        assert!(check(&file, |settings| settings.rotation = Rotation::DAILY).is_ok());
         assert_eq!(names(&base), ["acme.jsonl"]);
         assert_eq!(fs::read(&file).unwrap(), b"{}\n");
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), before);
@@ -307,7 +307,7 @@ mod tests {
         assert!(check(&closed.join("new"), |_| {}).is_err());
         assert!(check(&closed.join("acme"), |_| {}).is_ok());
         let rotated = check(&closed.join("acme"), |settings| {
-            settings.rotation = Rotation::Hourly;
+            settings.rotation = Rotation::HOURLY;
         });
         assert!(rotated.is_err());
         assert!(check_folder_writable(&base.path().join("a/b")).unwrap().is_some());

@@ -48,7 +48,7 @@ pub struct PulledTables {
 }
 
 impl PulledTables {
-    /// Files by the template of `settings`, which may hold `%Y %m %d %H` and `{event_day}`.
+    /// Files by the template of `settings`, which may hold any placeholder but `{source}`.
     pub fn new(settings: &OutputSettings, last_file: Option<OutputFileState>) -> PulledTables {
         PulledTables {
             waiting: FileSink::new(&settings.line_output(), last_file.clone()),
@@ -198,8 +198,10 @@ fn finish_lines(path: &Path) -> Result<(), SinkError> {
 
 /// The format of lines that wait, as their file's name says.
 fn format_in(path: &Path) -> Option<OutputFormat> {
-    let stem = Path::new(path.file_stem()?);
-    OutputFormat::from_str(stem.extension()?.to_str()?, false).ok()
+    let stem = path.file_stem()?.to_str()?;
+    // A format's word may have a dot.
+    let is_of = |format: &&OutputFormat| stem.ends_with(&format!(".{}", format.as_str()));
+    OutputFormat::value_variants().iter().find(is_of).copied()
 }
 
 /// Warns of lines in the folder of `own` that no run has touched for days.

@@ -219,7 +219,8 @@ fn source_of(root: Node<'_>) -> Option<Cow<'_, str>> {
         let metadata = root.get("metadata")?;
         let log = metadata.text_of("log_name")?;
         let is_ours = log == ALERT_LOG || log.parse::<SourceKind>().is_ok();
-        metadata.text_of("source").filter(|_| is_ours)
+        let source = metadata.text_of("source").or_else(|| metadata.text_of("log_provider"));
+        source.filter(|_| is_ours)
     };
     let in_ecs = || source_of_normalized(root.get("atlassian")?);
     source_of_normalized(root).or_else(in_ecs).or_else(in_ocsf)

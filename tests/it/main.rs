@@ -71,6 +71,7 @@ mod retention;
 mod rules;
 mod search;
 mod secrets;
+mod security_lake;
 mod shared_limits;
 mod shippers;
 mod signals;

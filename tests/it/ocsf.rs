@@ -47,6 +47,7 @@ fn all_that_all_sources_say_is_right_and_holds_its_record() {
         let pulled = right(&site.read(&format!("{name}.ocsf")));
         let file = format!("{name}.norm");
         let converted = right(&site.ok(&["convert", "--format", "ocsf", &file]));
+        right(&site.ok(&["convert", "--format", "ocsf-1.3", &file]));
         assert!(pulled.len() > 100, "{name}");
         for (mut pulled, converted) in pulled.into_iter().zip(&converted) {
             // Only a pull knows when it received a record, and who reads a Data Center's log.

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use atlaudit::sandbox::{Api, Fault};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use parquet::record::Field;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::support::{Site, crash_at, each_once, jira_ids, org_ids, status};
+use crate::support::{Site, crash_at, each_once, jira_ids, org_ids, status, table_rows};
 
 /// All files below `folder` whose names end as those of Parquet do.
 fn tables(folder: &Path) -> Vec<PathBuf> {
@@ -27,32 +26,7 @@ fn tables(folder: &Path) -> Vec<PathBuf> {
 
 /// The rows of a file as JSON, without what is absent.
 fn rows(path: &Path) -> Vec<Value> {
-    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
-    let rows = reader.get_row_iter(None).unwrap().map(|row| {
-        let fields = row.unwrap().into_columns().into_iter();
-        object(fields.map(|(key, value)| (key, json(value))))
-    });
-    rows.collect()
-}
-
-fn object(fields: impl Iterator<Item = (String, Value)>) -> Value {
-    Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
-}
-
-fn json(field: Field) -> Value {
-    match field {
-        Field::Null => Value::Null,
-        Field::Str(text) => text.into(),
-        Field::Int(number) => number.into(),
-        Field::Long(number) => number.into(),
-        Field::TimestampMillis(millis) => millis.into(),
-        Field::Group(row) => {
-            let fields = row.into_columns().into_iter();
-            object(fields.map(|(key, value)| (key, json(value))))
-        }
-        Field::ListInternal(list) => list.elements().iter().cloned().map(json).collect(),
-        other => panic!("{other:?}"),
-    }
+    table_rows(fs::read(path).unwrap())
 }
 
 /// A line as a row has it: times are numbers, and what has keys of its own is a text.
@@ -103,7 +77,11 @@ fn saved() -> Site {
 #[test]
 fn a_file_holds_what_the_lines_hold_in_the_order_of_time() {
     let site = saved();
-    for (format, texts) in [("normalized", vec!["labels", "raw"]), ("ocsf", vec!["unmapped"])] {
+    for (format, texts) in [
+        ("normalized", vec!["labels", "raw"]),
+        ("ocsf", vec!["unmapped"]),
+        ("ocsf-1.3", vec!["unmapped"]),
+    ] {
         let lines = site.ok(&["convert", "all.jsonl", "--format", format]);
         let name = format!("{format}.parquet");
         let run = site.ok(&["convert", "all.jsonl", "--format", format, "-o", &name]);
@@ -125,7 +103,7 @@ fn a_file_holds_what_the_lines_hold_in_the_order_of_time() {
 #[test]
 fn the_columns_are_those_that_schema_prints() {
     let site = saved();
-    for format in ["normalized", "ocsf"] {
+    for format in ["normalized", "ocsf", "ocsf-1.3"] {
         let name = format!("{format}.parquet");
         site.ok(&["convert", "all.jsonl", "--format", format, "-o", &name]);
         let reader = SerializedFileReader::new(File::open(site.path(&name)).unwrap()).unwrap();
@@ -147,7 +125,7 @@ fn the_columns_are_those_that_schema_prints() {
         assert_eq!(group.sorting_columns().unwrap().len(), 1);
         let with_filter = group.columns().iter().filter(|it| it.bloom_filter_offset().is_some());
         let with_filter: Vec<_> = with_filter.map(|it| it.column_path().string()).collect();
-        assert_eq!(with_filter, [if format == "ocsf" { "metadata.uid" } else { "id" }]);
+        assert_eq!(with_filter, [if format == "normalized" { "id" } else { "metadata.uid" }]);
     }
 }
 
@@ -203,7 +181,7 @@ fn what_parquet_cannot_be_is_refused_with_the_way_out() {
         site.run(&[&["convert", "all.jsonl"], args].concat()).refused(6, words);
     }
     assert!(!site.path("x.parquet").exists());
-    site.run(&["schema", "--parquet", "raw"]).refused(6, &["`normalized` and `ocsf`"]);
+    site.run(&["schema", "--parquet", "raw"]).refused(6, &["`normalized`, `ocsf` and `ocsf-1.3`"]);
 }
 
 /// What each run finds: two or three pages, and as many commits.

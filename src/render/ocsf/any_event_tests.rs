@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
+use super::OcsfVersion;
 use super::attributes;
 use super::sample_events_tests::{line, minimal_event, text};
 use super::schema_rules_tests::faults;
@@ -206,38 +207,50 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
     missing.map(str::to_owned).collect()
 }
 
-/// Each key of a line has its column.
+/// Each key of a line has its column, also where the file is of one class.
 fn fits_the_table(format: OutputFormat, line: &[u8]) {
-    let mut tables = TableSet::new(format, "x".to_owned()).unwrap();
-    tables.push(line).unwrap();
-    tables.write_files(|_| Ok(Vec::new()), |_| Ok(())).unwrap();
+    for template in ["x", "{ocsf_class}"] {
+        let mut tables = TableSet::new(format, template.to_owned()).unwrap();
+        tables.push(line).unwrap();
+        tables.write_files(|_| Ok(Vec::new()), |_| Ok(())).unwrap();
+    }
 }
+
+const FORMATS: [(OcsfVersion, OutputFormat); 2] =
+    [(OcsfVersion::V1_3, OutputFormat::Ocsf13), (OcsfVersion::V1_8, OutputFormat::Ocsf)];
 
 proptest! {
     #[test]
     fn any_event_is_valid_and_complete(event in event(), raw in any::<String>()) {
         let raw = serde_json::to_string(&raw).unwrap();
-        let line = line(&event, &raw);
-        prop_assert!(!line.contains(['\n', '\r']));
-        let value: Value = serde_json::from_str(&line).unwrap();
-        prop_assert_eq!(faults(&value), Vec::<String>::new(), "{}", line);
-        prop_assert_eq!(&value["raw_data"], &raw);
-        prop_assert_eq!(&value["metadata"]["product"]["name"], attributes::product(&event));
-        prop_assert_eq!(lost(&event, &value), Vec::<String>::new(), "{}", line);
-        fits_the_table(OutputFormat::Ocsf, line.as_bytes());
+        for (version, format) in FORMATS {
+            let line = line(version, &event, &raw);
+            prop_assert!(!line.contains(['\n', '\r']));
+            let value: Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(faults(&value), Vec::<String>::new(), "{}", line);
+            prop_assert_eq!(&value["raw_data"], &raw);
+            prop_assert_eq!(&value["metadata"]["product"]["name"], attributes::product(&event));
+            prop_assert_eq!(lost(&event, &value), Vec::<String>::new(), "{}", line);
+            fits_the_table(format, line.as_bytes());
+            observables_are_there_once(&value)?;
+        }
         let mut normalized = Vec::new();
         object(&mut normalized, |out| {
             event.write(out);
             out.json("raw", raw.as_bytes());
         });
         fits_the_table(OutputFormat::Normalized, &normalized);
-        let mut seen = std::collections::HashSet::new();
-        for one in value["observables"].as_array().into_iter().flatten() {
-            let key = format!("{} {}", one["type_id"], one["value"]);
-            prop_assert!(seen.insert(key));
-            prop_assert!(at(&value, one["name"].as_str().unwrap()).contains(&&one["value"]), "{one}");
-        }
     }
+}
+
+fn observables_are_there_once(value: &Value) -> Result<(), TestCaseError> {
+    let mut seen = std::collections::HashSet::new();
+    for one in value["observables"].as_array().into_iter().flatten() {
+        let key = format!("{} {}", one["type_id"], one["value"]);
+        prop_assert!(seen.insert(key));
+        prop_assert!(at(value, one["name"].as_str().unwrap()).contains(&&one["value"]), "{one}");
+    }
+    Ok(())
 }
 
 /// The values at a dotted path.

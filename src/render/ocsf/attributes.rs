@@ -9,18 +9,25 @@ use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
 use crate::model::record::Record;
 use crate::model::source_kind::RecordIdentity;
-use crate::render::ocsf::people::{APP_LABEL, OcsfUser};
+use crate::render::ocsf::ocsf_version::OcsfVersion;
+use crate::render::ocsf::people::APP_LABEL;
 use crate::render::ocsf::render_plan::{PrivilegeSource, RenderPlan, TargetAttribute, targets_in};
 use crate::render::ocsf::target_kind::TargetKind;
 
 /// Writes the object `metadata`.
-pub fn write_metadata(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
+pub fn write_metadata(plan: &RenderPlan<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
+    let (event, version) = (plan.event, plan.version);
     let source = &event.source;
     out.object("metadata", |out| {
-        out.constant(r#""version":"1.8.0""#);
+        out.constant(version.field());
+        if version.is_actor_of_host(plan.class) && !plan.actor.is_empty() {
+            out.constant(r#""profiles":["host"]"#);
+        }
         out.text("uid", &event.id);
         // Other types of source have none, and the id by content is ours.
-        if source.kind.descriptor().identity == RecordIdentity::ApiId {
+        if source.kind.descriptor().identity == RecordIdentity::ApiId
+            && version.has_original_event_uid()
+        {
             out.text_if_some("original_event_uid", record.id.as_deref());
         }
         out.text("event_code", &event.action);
@@ -32,7 +39,7 @@ pub fn write_metadata(event: &Event<'_>, record: &Record, out: &mut ObjectWriter
         let cloud_id = || source.workspace.map(|workspace| workspace.cloud_id.as_str());
         out.text_if_some("tenant_uid", source.org_id.or(source.site).or_else(cloud_id));
         out.word("log_name", source.kind.as_str());
-        out.text("source", source.name);
+        out.text(version.source_key(), source.name);
         // As the source wrote it: there where the time of the event was read.
         let original_time = source.kind.time_value(record.doc.root()).and_then(Node::scalar);
         out.text_if_some("original_time", original_time.as_deref());
@@ -63,18 +70,23 @@ pub fn product<'e>(event: &'e Event<'_>) -> &'e str {
 /// Writes the attributes of the class of `plan`.
 pub fn write_of_class(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     if let Some(user) = &plan.user {
-        out.object("user", |out| user.write(out));
+        out.object("user", |out| user.write(plan.version, out));
     }
     match plan.class {
         OcsfClass::AccountChange => {
-            out.objects("policies", targets_in(plan, TargetAttribute::Policy), write_with_type);
+            let policies = targets_in(plan, TargetAttribute::Policy);
+            let write = |out: &mut ObjectWriter<'_>, target: &EventTarget<'_>| {
+                write_policy(plan.version, target, out);
+            };
+            write_targets(plan, ["policies", "policy"], policies, write, out);
         }
         OcsfClass::Authentication => {
             out.object("service", |out| out.text("name", product(plan.event)));
         }
         OcsfClass::UserAccess => {
             out.texts("privileges", PrivilegeSource::list(plan));
-            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
+            let resources = targets_in(plan, TargetAttribute::Resource);
+            write_targets(plan, ["resources", "resource"], resources, write_with_type, out);
         }
         OcsfClass::GroupManagement => group(plan, out),
         OcsfClass::WebResources => {
@@ -103,6 +115,22 @@ pub fn write_of_class(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
 }
 
+/// Writes a list of targets, or in a version that has one of them an object, by the keys of these.
+fn write_targets<'p>(
+    plan: &RenderPlan<'_>,
+    [list, one]: [&'static str; 2],
+    mut targets: impl Iterator<Item = &'p EventTarget<'p>>,
+    write: impl Fn(&mut ObjectWriter<'_>, &EventTarget<'_>),
+    out: &mut ObjectWriter<'_>,
+) {
+    if plan.version.has_lists() {
+        return out.objects(list, targets, write);
+    }
+    if let Some(target) = targets.next() {
+        out.object(one, |out| write(out, target));
+    }
+}
+
 fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
         if let Some(target) = plan.target(at) {
@@ -122,7 +150,7 @@ fn write_entity(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let source = &plan.event.source;
     let target = plan.target(plan.indices.entity);
     match (target, source.org_id, source.site) {
-        (Some(target), _, _) => write_target(target, plan.entity_user.as_ref(), out),
+        (Some(target), _, _) => write_target(plan, target, out),
         (None, Some(id), _) => {
             out.text("uid", id);
             out.constant(r#""type_id":4,"type":"Organization""#);
@@ -139,12 +167,12 @@ fn write_entity(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
 }
 
-fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
-    if let Some(user) = user {
+fn write_target(plan: &RenderPlan<'_>, target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
+    if let Some(user) = &plan.entity_user {
         out.text_if_some("uid", user.uid);
         out.text_if_some("name", user.name);
         out.constant(r#""type_id":2,"type":"User""#);
-        return out.object("user", |out| user.write(out));
+        return out.object("user", |out| user.write(plan.version, out));
     }
     write_id_and_name(out, target);
     let (fields, key) = match (TargetKind::of(target), target.kind.as_deref()) {
@@ -159,7 +187,8 @@ fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut
     };
     out.constant(fields);
     out.object(key, |out| match key {
-        "policy" | "group" => write_with_type(out, target),
+        "policy" => write_policy(plan.version, target, out),
+        "group" => write_with_type(out, target),
         _ => write_id_and_name(out, target),
     });
 }
@@ -168,6 +197,13 @@ fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut
 fn write_id_and_name(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
     out.text_if_some("uid", target.id.as_deref());
     out.text_if_some("name", target.name.as_deref());
+}
+
+fn write_policy(version: OcsfVersion, target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
+    match version.has_policy_types() {
+        true => write_with_type(out, target),
+        false => write_id_and_name(out, target),
+    }
 }
 
 /// Id, name and the source's word for what it is.
@@ -216,10 +252,12 @@ fn unmapped_actor(plan: &RenderPlan<'_>, event: &Event<'_>, out: &mut ObjectWrit
         out.text_if_some("email", actor.email.as_deref());
     }
     out.object("auth", |out| {
-        // A token's id and type are with the user, who has it.
+        // A token's id is with the user, who has it, and its type where there is a place for it.
         let is_with_user = user.is_some() && actor.auth.token_id.is_some();
-        if !is_with_user {
+        if !is_with_user || !plan.version.has_credential_types() {
             out.text_if_some("type", actor.auth.kind.as_deref());
+        }
+        if !is_with_user {
             out.text_if_some("token_id", actor.auth.token_id.as_deref());
         }
         out.text_if_some("token_label", actor.auth.token_label.as_deref());
@@ -233,6 +271,13 @@ fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget
         _ if *target == EventTarget::default() => false,
         // A privilege is a text, and has no id and no type.
         TargetAttribute::Unmapped | TargetAttribute::Privilege => true,
+        TargetAttribute::Policy if !plan.version.says_policy_kind(target) => true,
+        TargetAttribute::Entity
+            if TargetKind::of(target) == TargetKind::Policy
+                && !plan.version.says_policy_kind(target) =>
+        {
+            true
+        }
         TargetAttribute::App if target.kind.as_deref() != Some("app") => true,
         place => {
             let user = match place {

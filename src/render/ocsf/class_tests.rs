@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::OcsfVersion;
 use super::classes::{activity_id, category_fields, class_uid};
 use super::sample_events_tests::{actor, change, client, minimal_event, rendered, target, text};
 use super::schema_rules_tests::{caption, faults};
@@ -9,9 +10,14 @@ use crate::model::event::{ActorKind, Event, EventText, UNPARSED};
 use crate::model::meaning::{Category, Deed, OcsfClass};
 use crate::model::name::SourceKind;
 
-/// The event, which must be right, as OCSF.
+/// The event, which must be right, as OCSF 1.8.
 pub fn render_valid(event: &Event<'_>) -> Value {
-    let value = rendered(event);
+    render_valid_in(OcsfVersion::V1_8, event)
+}
+
+/// The event, which must be right, in a version of OCSF.
+pub fn render_valid_in(version: OcsfVersion, event: &Event<'_>) -> Value {
+    let value = rendered(version, event);
     assert_eq!(faults(&value), [""; 0], "{value:#}");
     value
 }
@@ -30,11 +36,15 @@ fn every_deed_of_every_class_has_its_number_and_its_caption() {
         assert!(category.starts_with(&format!("\"category_uid\":{},", uid / 1000)), "{category}");
         for deed in Deed::ALL {
             if let Some((id, named)) = activity_id(*class, *deed) {
-                assert_eq!(caption(uid, id.into()), Some(named.as_str()), "{class:?} {deed:?}");
+                assert_eq!(
+                    caption("1.8.0", uid, id.into()),
+                    Some(named.as_str()),
+                    "{class:?} {deed:?}"
+                );
             }
         }
         // Kerberos and its likes are no matter of Atlassian's.
-        let known = (1..99).filter_map(|id| caption(uid, id));
+        let known = (1..99).filter_map(|id| caption("1.8.0", uid, id));
         let unused = known.filter(|caption| {
             let mut deeds = Deed::ALL.iter();
             !deeds.any(|deed| {

@@ -1,22 +1,24 @@
-//! The classes of OCSF 1.8.0: their numbers, categories and activities.
+//! The classes of OCSF: their numbers, categories and activities.
 
-use crate::model::event::{Event, UNPARSED};
+use crate::model::event::UNPARSED;
 use crate::model::meaning::{Deed, OcsfClass};
+use crate::render::ocsf::render_plan::RenderPlan;
 
 /// `activity_id` of what the class has no activity for; the source's own word stands beside it.
 const OTHER: u8 = 99;
 
-/// `activity_id` and `activity_name` of `deed` to `event` within `class`: the number, and the
-/// schema's caption of it or the action.
+/// `activity_id` and `activity_name` of what was done: the number, and the schema's caption of it
+/// or the action.
 ///
 /// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and
 /// has a label in the source. An action that we do not know is of the second kind: the source says
 /// what was done. Only where the action itself could not be read is nothing known.
-pub fn activity<'e>(class: OcsfClass, deed: Deed, event: &'e Event<'_>) -> (u8, &'e str) {
-    match activity_id(class, deed) {
+pub fn activity<'e>(plan: &RenderPlan<'e>) -> (u8, &'e str) {
+    let event = plan.event;
+    match activity_id(plan.class, plan.deed) {
         _ if event.action == UNPARSED => (0, "Unknown"),
-        Some((id, deed)) => (id, deed.as_str()),
-        None => (OTHER, &event.action),
+        Some((id, deed)) if plan.version.has_activity(plan.class, id) => (id, deed.as_str()),
+        _ => (OTHER, &event.action),
     }
 }
 

@@ -1,17 +1,18 @@
-//! Writes a line in OCSF 1.8.0, the Open Cybersecurity Schema Framework: one object a line, of the
-//! class that the action means, or of Entity Management where the event lacks what that class
-//! requires.
+//! Writes a line in OCSF, the Open Cybersecurity Schema Framework: one object a line, of the class
+//! that the action means, or of Entity Management where the event lacks what that class requires.
+//! Two versions are written; [`OcsfVersion`] has all that differs.
 //!
 //! Nothing is invented to fill a class: [`render_plan`] says what each requires and chooses.
 //! Nothing is lost: what has no place in OCSF is in `unmapped` under the keys of a normalized
-//! event, and the record is in `raw_data`. No profile is claimed: the one of clouds requires the
-//! provider of a cloud, and a Data Center has none.
+//! event, and the record is in `raw_data`. No profile is claimed that the version does not demand:
+//! the one of clouds requires the provider of a cloud, and a Data Center has none.
 
 mod acted_on;
 mod attributes;
 mod classes;
 mod endpoint;
 mod observables;
+mod ocsf_version;
 mod people;
 mod render_plan;
 mod target_kind;
@@ -23,13 +24,15 @@ use crate::model::record::Record;
 
 use render_plan::RenderPlan;
 
-/// Appends the event as one OCSF event.
-pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
-    let plan = RenderPlan::of(event);
+pub use ocsf_version::OcsfVersion;
+
+/// Appends the event as one event of a version of OCSF.
+pub fn append(version: OcsfVersion, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
+    let plan = RenderPlan::of(version, event);
     object(out, |out| {
         head(&plan, out);
-        attributes::write_metadata(event, record, out);
-        out.object("actor", |out| plan.actor.write(out));
+        attributes::write_metadata(&plan, record, out);
+        out.object("actor", |out| plan.actor.write(version, out));
         out.object("src_endpoint", |out| plan.src_endpoint.write(out));
         attributes::write_of_class(&plan, out);
         observables::write(&plan, out);
@@ -45,7 +48,7 @@ fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     out.integer("class_uid", class_uid);
     out.word("class_name", class.as_str());
     out.constant(classes::category_fields(class));
-    let (activity_id, activity_name) = classes::activity(class, plan.deed, event);
+    let (activity_id, activity_name) = classes::activity(plan);
     let id = i64::from(activity_id);
     out.integer("activity_id", id);
     out.text("activity_name", activity_name);
@@ -74,3 +77,5 @@ mod sample_events_tests;
 mod schema_rules_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version_tests;

@@ -3,6 +3,7 @@
 
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
+use crate::render::ocsf::ocsf_version::OcsfVersion;
 use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute, targets_in};
 use crate::render::ocsf::target_kind::TargetKind;
 
@@ -56,7 +57,11 @@ const ENTITY_GROUP: [ObservablePath; 2] = group_spots!("entity.group");
 
 /// Writes the list. A value of two fields is listed once, by the first of them.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
-    let mut list = ObservableList { found: [(SOURCE_IP, ""); MAX_OBSERVABLES], count: 0 };
+    let mut list = ObservableList {
+        version: plan.version,
+        found: [(SOURCE_IP, ""); MAX_OBSERVABLES],
+        count: 0,
+    };
     list.gather(plan);
     let found = list.found.iter().take(list.count);
     out.objects("observables", found, |out, (spot, value)| {
@@ -66,6 +71,7 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 }
 
 struct ObservableList<'e> {
+    version: OcsfVersion,
     /// The field of each, and the value.
     found: [(ObservablePath, &'e str); MAX_OBSERVABLES],
     count: usize,
@@ -119,6 +125,9 @@ impl<'e> ObservableList<'e> {
     fn resources(&mut self, plan: &'e RenderPlan<'_>) {
         let (place, spot) = match plan.class {
             OcsfClass::GroupManagement => (TargetAttribute::Resource, RESOURCE),
+            OcsfClass::UserAccess if !plan.version.has_lists() => {
+                (TargetAttribute::Resource, RESOURCE)
+            }
             OcsfClass::UserAccess | OcsfClass::Api => (TargetAttribute::Resource, RESOURCES),
             OcsfClass::WebResources => (TargetAttribute::WebResource, WEB_RESOURCES),
             _ => return,
@@ -132,7 +141,7 @@ impl<'e> ObservableList<'e> {
     }
 
     fn add(&mut self, spot: ObservablePath, value: Option<&'e str>) {
-        let Some(value) = value else {
+        let Some(value) = value.filter(|_| self.version.has_observable(spot.type_id)) else {
             return;
         };
         let is_same =

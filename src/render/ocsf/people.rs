@@ -3,6 +3,7 @@
 use crate::model::event::{ActorKind, Event, EventActor, EventTarget, EventText};
 use crate::model::json::write::ObjectWriter;
 use crate::model::text::split_at_byte;
+use crate::render::ocsf::ocsf_version::OcsfVersion;
 
 /// The label that names the app that acted for an actor.
 pub const APP_LABEL: &str = "actorApp";
@@ -35,9 +36,9 @@ impl<'e> ActorFields<'e> {
     }
 
     /// Writes the fields of the object.
-    pub fn write(&self, out: &mut ObjectWriter<'_>) {
+    pub fn write(&self, version: OcsfVersion, out: &mut ObjectWriter<'_>) {
         if let Some(user) = &self.user {
-            out.object("user", |out| user.write(out));
+            out.object("user", |out| user.write(version, out));
         }
         out.text_if_some("app_name", self.app_name);
         out.text_if_some("app_uid", self.app_uid);
@@ -105,12 +106,15 @@ impl<'e> OcsfUser<'e> {
     }
 
     /// Writes the fields of the object.
-    pub fn write(&self, out: &mut ObjectWriter<'_>) {
+    pub fn write(&self, version: OcsfVersion, out: &mut ObjectWriter<'_>) {
         out.text_if_some("uid", self.uid);
         out.text_if_some("name", self.name);
         out.text_if_some("email_addr", self.email);
         if let Some(kind) = self.kind {
-            out.constant(type_of(kind));
+            out.constant(type_of(version, kind));
+        }
+        if !version.has_credential_types() {
+            return out.text_if_some("credential_uid", self.token.map(|(uid, _)| uid));
         }
         out.objects("programmatic_credentials", self.token.into_iter(), |out, (uid, kind)| {
             out.text("uid", uid);
@@ -121,10 +125,11 @@ impl<'e> OcsfUser<'e> {
 
 /// `type_id` and `type`. An app acts through an account of its own, which is what OCSF calls a
 /// service's.
-fn type_of(kind: ActorKind) -> &'static str {
+fn type_of(version: OcsfVersion, kind: ActorKind) -> &'static str {
     match kind {
         ActorKind::User => r#""type_id":1,"type":"User""#,
         ActorKind::System => r#""type_id":3,"type":"System""#,
+        ActorKind::App if !version.has_services() => r#""type_id":99,"type":"Service""#,
         ActorKind::App => r#""type_id":4,"type":"Service""#,
         ActorKind::Anonymous => r#""type_id":99,"type":"Anonymous""#,
     }

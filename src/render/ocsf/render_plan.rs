@@ -8,6 +8,7 @@ use crate::model::event::{ActorKind, Event, EventTarget, FieldChange, UNIDENTIFI
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::render::ocsf::acted_on::{can_be_acted_on, find_app, find_entity, find_role_change};
 use crate::render::ocsf::endpoint::{DstEndpoint, SrcEndpoint};
+use crate::render::ocsf::ocsf_version::OcsfVersion;
 use crate::render::ocsf::people::{ActorFields, OcsfUser};
 use crate::render::ocsf::target_kind::TargetKind;
 
@@ -16,6 +17,8 @@ use crate::render::ocsf::target_kind::TargetKind;
 pub struct RenderPlan<'e> {
     /// What is rendered.
     pub event: &'e Event<'e>,
+    /// In which version.
+    pub version: OcsfVersion,
     /// As what.
     pub class: OcsfClass,
     /// What was done to what the class is about.
@@ -49,17 +52,20 @@ pub struct TargetIndices {
     pub entity: Option<usize>,
     /// The app that was installed, changed or removed.
     pub app: Option<usize>,
-    /// What a group's privileges give access to.
+    /// What privileges give access to, where there is one of it.
     pub resource: Option<usize>,
+    /// The policy of an account, where there is one.
+    pub policy: Option<usize>,
     /// What stands for the content that is acted on where no content is named: a site, a product.
     pub container: Option<usize>,
 }
 
 impl<'e> RenderPlan<'e> {
     /// How to render `event`.
-    pub fn of(event: &'e Event<'e>) -> RenderPlan<'e> {
+    pub fn of(version: OcsfVersion, event: &'e Event<'e>) -> RenderPlan<'e> {
         let mut plan = RenderPlan {
             event,
+            version,
             class: OcsfClass::EntityManagement,
             deed: event.meaning.deed,
             actor: ActorFields::of(event),
@@ -97,6 +103,9 @@ impl<'e> RenderPlan<'e> {
     /// - Entity Management, an entity: any target, else the organization, the site or the source
     ///   itself, one of which is always known. So it is the last resort of all others; nothing is
     ///   then said to have been done to what only stands for the thing.
+    ///
+    /// OCSF 1.3 requires more: an app's vendor, which no source states, and of Group Management a
+    /// user or privileges.
     fn choose_class(&mut self) -> OcsfClass {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
@@ -109,23 +118,22 @@ impl<'e> RenderPlan<'e> {
             OcsfClass::UserAccess if self.find_group() && self.find_privileges() => {
                 OcsfClass::GroupManagement
             }
-            OcsfClass::GroupManagement if self.find_group() => {
-                self.find_user();
-                self.find_privileges();
-                wanted
-            }
+            OcsfClass::GroupManagement if self.find_group() && self.find_members() => wanted,
             OcsfClass::WebResources if self.find_content() => wanted,
-            OcsfClass::ApplicationLifecycle if find_app(event).is_some() => {
-                self.indices.app = find_app(event);
-                wanted
-            }
+            OcsfClass::ApplicationLifecycle if self.find_app() => wanted,
             OcsfClass::Api if !self.actor.is_empty() && self.src_endpoint.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
                 let (entity, is_acted_on) = find_entity(event);
                 self.indices = TargetIndices { entity, ..TargetIndices::default() };
-                // Another class wanted another thing.
-                if !is_acted_on || !matches!(wanted, OcsfClass::EntityManagement | OcsfClass::Api) {
+                let is_wanted_thing = match wanted {
+                    OcsfClass::EntityManagement | OcsfClass::Api => true,
+                    OcsfClass::GroupManagement => entity == TargetKind::Group.first(event, 0),
+                    OcsfClass::ApplicationLifecycle => entity == find_app(event),
+                    // Another class wanted another thing.
+                    _ => false,
+                };
+                if !is_acted_on || !is_wanted_thing {
                     self.deed = Deed::Other;
                 }
                 OcsfClass::EntityManagement
@@ -139,14 +147,10 @@ impl<'e> RenderPlan<'e> {
             OcsfClass::Authentication | OcsfClass::WebResources | OcsfClass::Api => {
                 self.dst_endpoint = DstEndpoint::of(self.event);
             }
-            OcsfClass::GroupManagement => {
-                if let Some(privileges) = self.privileges {
-                    let is_resource = |target: &EventTarget<'_>| {
-                        TargetKind::is_named(target)
-                            && privileges.grants_access_to(TargetKind::of(target))
-                    };
-                    self.indices.resource = self.event.targets.iter().position(is_resource);
-                }
+            OcsfClass::GroupManagement => self.find_resource(),
+            OcsfClass::UserAccess if !self.version.has_lists() => self.find_resource(),
+            OcsfClass::AccountChange if !self.version.has_lists() => {
+                self.indices.policy = TargetKind::Policy.first(self.event, 0);
             }
             OcsfClass::EntityManagement => {
                 let target = self.target(self.indices.entity);
@@ -226,10 +230,33 @@ impl<'e> RenderPlan<'e> {
         self.indices.group = TargetKind::Group.first(self.event, 0);
         if let (Some(at), Deed::AddSubgroup | Deed::RemoveSubgroup) =
             (self.indices.group, self.event.meaning.deed)
+            && self.version.has_subgroups()
         {
             self.indices.subgroup = TargetKind::Group.first(self.event, at + 1);
         }
         self.indices.group.is_some()
+    }
+
+    /// Whom a group is about: the user in it, or those who have its privileges.
+    fn find_members(&mut self) -> bool {
+        let has_user = self.find_user();
+        self.find_privileges() || has_user || self.version.has_groups_alone()
+    }
+
+    fn find_app(&mut self) -> bool {
+        if self.version.has_apps_without_vendor() {
+            self.indices.app = find_app(self.event);
+        }
+        self.indices.app.is_some()
+    }
+
+    fn find_resource(&mut self) {
+        if let Some(privileges) = self.privileges {
+            let is_resource = |target: &EventTarget<'_>| {
+                TargetKind::is_named(target) && privileges.grants_access_to(TargetKind::of(target))
+            };
+            self.indices.resource = self.event.targets.iter().position(is_resource);
+        }
     }
 
     fn find_privileges(&mut self) -> bool {
@@ -267,7 +294,7 @@ pub enum TargetAttribute {
     Subgroup,
     Entity,
     App,
-    /// In the list `policies`.
+    /// In the list `policies`, or the one `policy`.
     Policy,
     /// In the list `privileges`.
     Privilege,
@@ -292,13 +319,17 @@ impl TargetAttribute {
             _ if at(plan.indices.subgroup) => TargetAttribute::Subgroup,
             _ if at(plan.indices.entity) => TargetAttribute::Entity,
             _ if at(plan.indices.app) => TargetAttribute::App,
-            OcsfClass::AccountChange if kind == TargetKind::Policy => TargetAttribute::Policy,
+            _ if at(plan.indices.policy) => TargetAttribute::Policy,
+            OcsfClass::AccountChange if kind == TargetKind::Policy && plan.version.has_lists() => {
+                TargetAttribute::Policy
+            }
             OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
                 TargetAttribute::Privilege
             }
             _ if at(plan.indices.resource) => TargetAttribute::Resource,
             OcsfClass::UserAccess
-                if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) =>
+                if plan.version.has_lists()
+                    && plan.privileges.is_some_and(|from| from.grants_access_to(kind)) =>
             {
                 TargetAttribute::Resource
             }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::append;
+use super::{OcsfVersion, append};
 use crate::model::event::{
     ActorKind, Event, EventActor, EventClient, EventSource, EventTarget, EventText, FieldChange,
     SCHEMA,
@@ -86,13 +86,13 @@ pub fn record(text: &str) -> Record {
 }
 
 /// The line of `event`, without its newline.
-pub fn line(event: &Event<'_>, raw: &str) -> String {
+pub fn line(version: OcsfVersion, event: &Event<'_>, raw: &str) -> String {
     let mut out = Vec::new();
-    append(event, &record(raw), &mut out);
+    append(version, event, &record(raw), &mut out);
     String::from_utf8(out).unwrap()
 }
 
 /// What `event` becomes.
-pub fn rendered(event: &Event<'_>) -> Value {
-    serde_json::from_str(&line(event, r#"{"id":"e1"}"#)).unwrap()
+pub fn rendered(version: OcsfVersion, event: &Event<'_>) -> Value {
+    serde_json::from_str(&line(version, event, r#"{"id":"e1"}"#)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What OCSF 1.8.0 demands of the classes and objects that are written here: their attributes, the
+//! What OCSF demands of the classes and objects that are written here: their attributes, the
 //! types of these, what is required, and the constraints.
 
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// A class or an object a line: its name, its attributes, and behind `any` those of which one must
 /// be there. An attribute is `name=type`, with `!` where it is required and `[]` where it is a
 /// list. A type is one of `text int time ip email any`, numbers with `|` between them, or another
-/// line's name.
+/// line's name. Of 1.8.0.
 const RULES: &str = "
 event class_uid=int! class_name=text! category_uid=int! category_name=text! activity_id=int! activity_name=text! \
     type_uid=int! type_name=text! severity_id=1! severity=text! status_id=0|1|2! status=text! time=time! message=text \
@@ -35,6 +35,23 @@ entity uid=text name=text type_id=0|1|2|3|4|5|6|7|99! type=text! user=user group
     any uid name user group org policy
 api operation=text! service=named
 observable type_id=1|2|4|5|6|10|14|31|32|33! name=text! value=text!
+";
+
+/// The lines of 1.3.0 that differ.
+const RULES_1_3: &str = "
+3001 user=user! src_endpoint=endpoint policy=policy
+3004 entity=entity! src_endpoint=endpoint
+3005 user=user! src_endpoint=endpoint privileges[]=text! resource=resource
+3006 group=resource! src_endpoint=endpoint user=user privileges[]=text resource=resource any privileges user
+6002 app=vendor_product!
+vendor_product uid=text name=text vendor_name=text! any name uid
+metadata version=text! profiles[]=host uid=text event_code=text! product=vendor_product! tenant_uid=text \
+    log_name=text! log_provider=text! original_time=text logged_time=time processed_time=time!
+user uid=text name=text email_addr=email type_id=0|1|2|3|99 type=text credential_uid=text any name uid
+policy uid=text name=text any uid name
+entity uid=text name=text type_id=0|1|2|3|4|5|6|99! type=text! user=user group=resource org=named policy=policy \
+    any uid name user group org policy
+observable type_id=1|2|4|5|6|10|14! name=text! value=text!
 ";
 
 /// `activity_id` and `activity_name` of each class, beside 0 (`Unknown`) and 99, which has the
@@ -107,8 +124,16 @@ const ACTIVITIES: &[(u64, &[&str])] = &[
 ];
 
 /// The caption of an activity of a class, if it has one of that number.
-pub fn caption(class_uid: u64, activity_id: u64) -> Option<&'static str> {
+pub fn caption(version: &str, class_uid: u64, activity_id: u64) -> Option<&'static str> {
     let (_, names) = ACTIVITIES.iter().find(|(uid, _)| *uid == class_uid)?;
+    let last = match (version, class_uid) {
+        ("1.3.0", 3001) => 11,
+        ("1.3.0", 3002 | 3006) => 6,
+        _ => u64::MAX,
+    };
+    if activity_id > last {
+        return None;
+    }
     match activity_id {
         0 => Some("Unknown"),
         id => names.get(usize::try_from(id).ok()? - 1).copied(),
@@ -118,15 +143,21 @@ pub fn caption(class_uid: u64, activity_id: u64) -> Option<&'static str> {
 /// What is wrong with an event.
 pub fn faults(event: &Value) -> Vec<String> {
     let mut faults = Vec::new();
+    let version = event["metadata"]["version"].as_str().unwrap_or_default();
+    if !["1.3.0", "1.8.0"].contains(&version) {
+        return vec!["no known version".to_owned()];
+    }
+    let rules = Rules(version);
     let number = |key: &str| event[key].as_u64().unwrap_or(u64::MAX);
     let class = number("class_uid").to_string();
-    let Some(own) = rule(&class) else {
+    let Some(own) = rules.rule(&class) else {
         return vec![format!("{class} is no class")];
     };
-    let mut all = rule("event").unwrap_or_default();
+    let mut all = rules.rule("event").unwrap_or_default();
     all.attributes.splice(0..0, own.attributes);
     all.any = own.any;
-    all.check(event, &class, &mut faults);
+    rules.check(&all, event, &class, &mut faults);
+    check_profile(version, event, &mut faults);
     let (class_uid, id) = (number("class_uid"), number("activity_id"));
     if number("category_uid") != class_uid / 1000 {
         faults.push("category_uid does not fit".to_owned());
@@ -135,7 +166,7 @@ pub fn faults(event: &Value) -> Vec<String> {
         faults.push("type_uid does not fit".to_owned());
     }
     let name = event["activity_name"].as_str().unwrap_or_default();
-    if caption(class_uid, id).is_none_or(|caption| caption != name) && id != 99 {
+    if caption(version, class_uid, id).is_none_or(|caption| caption != name) && id != 99 {
         faults.push(format!("activity {id} of {class_uid} is not called {name}"));
     }
     let joined = format!("{}: {name}", event["class_name"].as_str().unwrap_or_default());
@@ -155,78 +186,96 @@ struct Rule {
     any: Vec<&'static str>,
 }
 
-fn rule(name: &str) -> Option<Rule> {
-    let mut lines = RULES.lines();
-    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    let (attributes, any) = line.split_once(" any ").unwrap_or((line, ""));
-    let attribute = |word: &'static str| {
-        let (name, kind) = word.split_once('=').unwrap();
-        let (kind, is_required) = match kind.strip_suffix('!') {
-            Some(kind) => (kind, true),
-            None => (kind, false),
-        };
-        match name.strip_suffix("[]") {
-            Some(name) => (name, kind, is_required, true),
-            None => (name, kind, is_required, false),
-        }
-    };
-    Some(Rule {
-        attributes: attributes.split_whitespace().map(attribute).collect(),
-        any: any.split_whitespace().collect(),
-    })
+/// In 1.3 the actor of some classes is of the profile `host`, which must be named then.
+fn check_profile(version: &str, event: &Value, faults: &mut Vec<String>) {
+    let is_of_host = matches!(event["class_uid"].as_u64(), Some(3004..=3006 | 6001 | 6002));
+    let needs = version == "1.3.0" && is_of_host && event.get("actor").is_some();
+    if event["metadata"].get("profiles").is_some() != needs {
+        faults.push("the profile does not fit the actor".to_owned());
+    }
 }
 
-impl Rule {
-    fn check(&self, value: &Value, path: &str, faults: &mut Vec<String>) {
+/// The rules of a version.
+struct Rules<'v>(&'v str);
+
+impl Rules<'_> {
+    fn rule(&self, name: &str) -> Option<Rule> {
+        let find = |rules: &'static str| {
+            rules.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+        };
+        let changed = Some(RULES_1_3).filter(|_| self.0 == "1.3.0");
+        let line = changed.and_then(find).or_else(|| find(RULES))?;
+        let (attributes, any) = line.split_once(" any ").unwrap_or((line, ""));
+        let attribute = |word: &'static str| {
+            let (name, kind) = word.split_once('=').unwrap();
+            let (kind, is_required) = match kind.strip_suffix('!') {
+                Some(kind) => (kind, true),
+                None => (kind, false),
+            };
+            match name.strip_suffix("[]") {
+                Some(name) => (name, kind, is_required, true),
+                None => (name, kind, is_required, false),
+            }
+        };
+        Some(Rule {
+            attributes: attributes.split_whitespace().map(attribute).collect(),
+            any: any.split_whitespace().collect(),
+        })
+    }
+
+    fn check(&self, rule: &Rule, value: &Value, path: &str, faults: &mut Vec<String>) {
         let none = Map::new();
         let fields = value.as_object().unwrap_or_else(|| {
             faults.push(format!("{path} is no object"));
             &none
         });
-        for (name, ..) in self.attributes.iter().filter(|(.., required, _)| *required) {
+        for (name, ..) in rule.attributes.iter().filter(|(.., required, _)| *required) {
             if !fields.contains_key(*name) {
                 faults.push(format!("{path}.{name} is missing"));
             }
         }
-        if !self.any.is_empty() && !self.any.iter().any(|name| fields.contains_key(*name)) {
-            faults.push(format!("{path} has none of {:?}", self.any));
+        if !rule.any.is_empty() && !rule.any.iter().any(|name| fields.contains_key(*name)) {
+            faults.push(format!("{path} has none of {:?}", rule.any));
         }
         for (key, value) in fields {
             let path = format!("{path}.{key}");
-            match self.attributes.iter().find(|(name, ..)| name == key) {
+            match rule.attributes.iter().find(|(name, ..)| name == key) {
                 None => faults.push(format!("{path} is unknown")),
                 Some((_, kind, _, true)) => match value.as_array() {
-                    Some(list) => list.iter().for_each(|value| of_type(kind, value, &path, faults)),
+                    Some(list) => {
+                        list.iter().for_each(|value| self.of_type(kind, value, &path, faults))
+                    }
                     None => faults.push(format!("{path} is no list")),
                 },
-                Some((_, kind, ..)) => of_type(kind, value, &path, faults),
+                Some((_, kind, ..)) => self.of_type(kind, value, &path, faults),
             }
         }
     }
-}
 
-fn of_type(kind: &str, value: &Value, path: &str, faults: &mut Vec<String>) {
-    let text = value.as_str();
-    let fits = match kind {
-        "any" => value.is_object(),
-        "text" => text.is_some(),
-        "int" => value.is_i64() || value.is_u64(),
-        // What is no time in milliseconds is before 1973.
-        "time" => value.as_i64().is_some_and(|time| time > 100_000_000_000),
-        "ip" => text.is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok()),
-        "country" => text.is_some_and(|text| text.len() == 2 && text.to_uppercase() == text),
-        "email" => text.is_some_and(is_email),
-        _ if kind.starts_with(|c: char| c.is_ascii_digit()) => {
-            let mut numbers = kind.split('|').map(str::parse::<i64>);
-            numbers.any(|number| number.ok() == value.as_i64() && value.is_i64())
+    fn of_type(&self, kind: &str, value: &Value, path: &str, faults: &mut Vec<String>) {
+        let text = value.as_str();
+        let fits = match kind {
+            "any" => value.is_object(),
+            "text" => text.is_some(),
+            "int" => value.is_i64() || value.is_u64(),
+            // What is no time in milliseconds is before 1973.
+            "time" => value.as_i64().is_some_and(|time| time > 100_000_000_000),
+            "ip" => text.is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok()),
+            "country" => text.is_some_and(|text| text.len() == 2 && text.to_uppercase() == text),
+            "email" => text.is_some_and(is_email),
+            _ if kind.starts_with(|c: char| c.is_ascii_digit()) => {
+                let mut numbers = kind.split('|').map(str::parse::<i64>);
+                numbers.any(|number| number.ok() == value.as_i64() && value.is_i64())
+            }
+            "host" => text == Some("host"),
+            _ => match self.rule(kind) {
+                Some(rule) => return self.check(&rule, value, path, faults),
+                None => false,
+            },
+        };
+        if !fits {
+            faults.push(format!("{path} is not of type {kind}: {value}"));
         }
-        _ => match rule(kind) {
-            Some(rule) => return rule.check(value, path, faults),
-            None => false,
-        },
-    };
-    if !fits {
-        faults.push(format!("{path} is not of type {kind}: {value}"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::OcsfVersion;
 use super::class_tests::render_valid;
 use super::sample_events_tests::{actor, client, line, minimal_event, target, text};
 use super::schema_rules_tests::faults;
@@ -177,7 +178,7 @@ fn the_time_and_the_id_are_the_sources_own() {
     let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     let mut of = |kind, raw: &str| {
         event.source.kind = kind;
-        let value: Value = serde_json::from_str(&line(&event, raw)).unwrap();
+        let value: Value = serde_json::from_str(&line(OcsfVersion::V1_8, &event, raw)).unwrap();
         assert_eq!(faults(&value), [""; 0], "{value:#}");
         assert_eq!(value["raw_data"], raw);
         let metadata = &value["metadata"];

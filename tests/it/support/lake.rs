@@ -4,13 +4,10 @@ use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
 use atlaudit::sandbox::object_server::{ACCESS_KEY, AZURE_ACCOUNT, GOOGLE_TOKEN, ObjectServer};
-use bytes::Bytes;
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use parquet::record::RowAccessor as _;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::Site;
+use super::{Site, table_rows};
 
 /// An object store with faults on demand.
 pub struct Lake {
@@ -93,13 +90,8 @@ impl Lake {
 fn ids_of(key: &str, content: Vec<u8>) -> Vec<String> {
     let mut text = String::new();
     if key.ends_with(".parquet") {
-        let reader = SerializedFileReader::new(Bytes::from(content)).unwrap();
-        let rows = reader.get_row_iter(None).unwrap();
-        let named = |row: parquet::record::Row| {
-            let at = row.get_column_iter().position(|(name, _)| name == "id").unwrap();
-            row.get_string(at).unwrap().clone()
-        };
-        return rows.map(|row| named(row.unwrap())).collect();
+        let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
+        return table_rows(content).iter().map(id).collect();
     }
     let content = Cursor::new(content);
     let read = match key.rsplit('.').next() {

@@ -6,6 +6,7 @@ mod prometheus;
 mod run;
 mod screen;
 mod site;
+mod tables;
 mod terminal;
 
 pub use lake::{AFTER_LEASE, Lake, empty_disk};
@@ -14,6 +15,7 @@ pub use prometheus::Samples;
 pub use run::{Run, keys};
 pub use screen::{Screen, run_on_terminal};
 pub use site::{Running, Site, blank, small};
+pub use tables::{table_columns, table_rows};
 pub use terminal::stdout_on_terminal;
 
 use std::collections::HashSet;
