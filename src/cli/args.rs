@@ -612,7 +612,7 @@ pub struct ConvertArgs {
 /// `verify`
 #[derive(Debug, ClapArgs)]
 pub struct VerifyArgs {
-    /// The folder of the export
+    /// The folder of the export, also `s3://BUCKET/PREFIX`
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// The minisign public key to check the signature with: its file, or the key itself

@@ -11,8 +11,8 @@ use crate::cli::paths::{CommandPaths, PathRole};
 use crate::cli::pull;
 use crate::config::error::ConfigError;
 use crate::config::request::{
-    AlertFormat, DetectRequest, EventInput, PullRequest, RawLines, ReportRequest, ReportTarget,
-    SavedEventQuery, SearchFormat, SearchRequest, StatsRequest, TopRequest,
+    AlertFormat, DetectRequest, EventInput, ExportLocation, PullRequest, RawLines, ReportRequest,
+    ReportTarget, SavedEventQuery, SearchFormat, SearchRequest, StatsRequest, TopRequest,
 };
 use crate::config::settings::OutputFormat;
 use crate::config::validate;
@@ -190,6 +190,17 @@ fn event_input(file: PathBuf, context: &CommandContext<'_>) -> Result<EventInput
     match file.to_str().map(validate::object_store) {
         Some(Ok(url)) => Ok(EventInput::Objects(Arc::new(context.object_store(url)?))),
         _ => Ok(EventInput::File(file)),
+    }
+}
+
+/// The folder that is typed, or the place in a store.
+pub fn export_location(
+    folder: PathBuf,
+    context: &CommandContext<'_>,
+) -> Result<ExportLocation, ConfigError> {
+    match folder.to_str().map(validate::object_store) {
+        Some(Ok(url)) => Ok(ExportLocation::Objects(Arc::new(context.object_store(url)?))),
+        _ => Ok(ExportLocation::Folder(folder)),
     }
 }
 

@@ -185,7 +185,7 @@ fn verify(typed: VerifyArgs, context: &CommandContext<'_>) -> Result<VerifyReque
         })
     });
     Ok(VerifyRequest {
-        dir: typed.dir,
+        export: query::export_location(typed.dir, context)?,
         public_key: typed.public_key,
         json: typed.json,
         against: against.transpose()?,

@@ -9,6 +9,7 @@ pub mod detect;
 pub mod export;
 pub mod follow;
 mod issue_reporter;
+mod local_export;
 pub mod pull;
 mod query;
 pub mod report;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::commands::export;
+use crate::commands::local_export::{LocalExport, temporary_folder};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{AgainstRequest, ExportRequest, VerifyRequest};
 use crate::config::settings::SourceSettings;
@@ -36,7 +37,8 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let key = request.public_key.as_deref().map(public_key).transpose()?;
-    let verdict = verify::verify(&request.dir, key.as_ref())?;
+    let export = LocalExport::of(&request.export, console).await?;
+    let verdict = export.verify(key.as_ref())?;
     for finding in &verdict.findings {
         console.error(finding.to_string());
     }
@@ -44,7 +46,7 @@ pub async fn run(
     // The findings are printed also if the sources cannot be read.
     let (compared, failed) = match &request.against {
         None => (None, None),
-        Some(against) => match compare(&request.dir, against, env, console).await {
+        Some(against) => match compare(&export.dir, against, env, console).await {
             Ok(compared) => (Some(compared), None),
             Err(error) => (None, Some(error)),
         },
@@ -279,12 +281,7 @@ async fn compare(
         AppError::new(Exit::Different, what).hint("compare another copy of it")
     })?;
     let sources = sources(&manifest, request)?;
-    let folder =
-        tempfile::Builder::new().prefix("atlaudit-verify-").tempdir().map_err(|error| {
-            AppError::new(Exit::Output, "cannot make a folder for what is read again")
-                .because(&error)
-                .hint("check the folder that TMPDIR names")
-        })?;
+    let folder = temporary_folder()?;
     let again = ExportRequest {
         sources,
         state_dir: request.state_dir.clone(),

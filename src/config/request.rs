@@ -278,14 +278,23 @@ impl OneOffWindow {
 /// The request of `verify`.
 #[derive(Debug, Clone)]
 pub struct VerifyRequest {
-    /// The folder of the export.
-    pub dir: PathBuf,
+    /// The folder of the export; one in an object store is copied first.
+    pub export: ExportLocation,
     /// The public key, or the file that holds it.
     pub public_key: Option<String>,
     /// One JSON object on standard output.
     pub json: bool,
     /// Compare it with its sources as they are now.
     pub against: Option<AgainstRequest>,
+}
+
+/// Where an export is.
+#[derive(Debug, Clone)]
+pub enum ExportLocation {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In an object store, below the URL.
+    Objects(Arc<ObjectStoreSettings>),
 }
 
 /// What an export is compared with.

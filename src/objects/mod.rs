@@ -10,6 +10,8 @@
 
 #[cfg(feature = "object-store")]
 mod blocking;
+#[cfg(feature = "object-store")]
+mod folder_copy;
 mod object_batch;
 #[cfg(feature = "object-store")]
 mod object_client;
@@ -23,11 +25,13 @@ mod store_probe;
 
 #[cfg(feature = "object-store")]
 pub use blocking::wait;
+#[cfg(feature = "object-store")]
+pub use folder_copy::copy_folder;
 pub use object_batch::ObjectBatch;
 #[cfg(feature = "object-store")]
 pub use object_batch::{ObjectForm, PendingObject, WaitingLines};
 #[cfg(feature = "object-store")]
-pub use object_client::{CreateOutcome, ObjectClient, ObjectVersion, SwapOutcome};
+pub use object_client::{CreateOutcome, HiddenFolders, ObjectClient, ObjectVersion, SwapOutcome};
 pub use object_error::ObjectError;
 #[cfg(feature = "object-store")]
 pub use object_stores::ObjectStores;

@@ -1,6 +1,8 @@
 //! The calls: read an object, create one, replace one that is known.
 
 use std::fmt;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,6 +36,24 @@ pub struct StoredObject {
     /// How long ago it was written, by the clock of the store; by ours where it does not say its
     /// time.
     pub age: Duration,
+}
+
+/// An object that was found by listing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedObject {
+    /// Its key.
+    pub key: String,
+    /// The length of its content.
+    pub bytes: u64,
+}
+
+/// Whether to look into folders whose names begin with `_` or `.`, which engines leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiddenFolders {
+    /// As engines do.
+    Skip,
+    /// As into any other.
+    Include,
 }
 
 /// What became of creating an object.
@@ -116,53 +136,92 @@ impl ObjectClient {
     pub async fn read(&self, key: &str) -> Result<Option<StoredObject>, ObjectError> {
         let mut attempts = CallAttempts::new(self);
         loop {
-            match self.try_read(key).await {
-                Ok(found) => return Ok(Some(found)),
-                Err(CallFailure::Missing) => return Ok(None),
-                Err(CallFailure::Final(error)) => return Err(error),
-                Err(CallFailure::Unclear(source) | CallFailure::Conflict(source)) => {
-                    attempts
-                        .pause()
-                        .await
-                        .map_err(|()| self.failed(GET, key, &attempts, source))?;
-                }
+            let answer = self.try_read(key).await;
+            if let Break(found) = self.answer_or_pause(GET, key, &mut attempts, answer).await? {
+                return Ok(found);
             }
         }
     }
 
-    /// The keys of the objects in a folder and in those below it, sorted, but for folders whose
-    /// names begin with `_` or `.`, which engines leave out too. A folder is named by its key with
-    /// a slash at the end; the outermost one by nothing.
+    /// Reads a part of the content of an object; nothing where there is no object.
     ///
     /// # Errors
     /// The store refuses it, or does not answer.
-    pub async fn list(&self, folder: &str) -> Result<Vec<String>, ObjectError> {
-        let (mut keys, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    pub async fn read_part(
+        &self,
+        key: &str,
+        part: Range<u64>,
+    ) -> Result<Option<Bytes>, ObjectError> {
+        let (path, mut attempts) = (self.path(key), CallAttempts::new(self));
+        loop {
+            let answer = self.store.get_range(&path, part.clone()).await;
+            let answer = answer.map_err(|error| self.meaning_of(GET, key, error));
+            if let Break(found) = self.answer_or_pause(GET, key, &mut attempts, answer).await? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The objects in a folder and in those below it, sorted by key. A folder is named by its key
+    /// with a slash at the end; the outermost one by nothing.
+    ///
+    /// # Errors
+    /// The store refuses it, or does not answer.
+    pub async fn list(
+        &self,
+        folder: &str,
+        hidden: HiddenFolders,
+    ) -> Result<Vec<ListedObject>, ObjectError> {
+        let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
         while let Some(folder) = folders.pop() {
             let listed = self.list_folder(&folder).await?;
-            let is_hidden = |name: &str| name.starts_with(['_', '.']);
+            let is_skipped =
+                |name: &str| hidden == HiddenFolders::Skip && name.starts_with(['_', '.']);
             let inner = listed.common_prefixes.iter();
-            let inner = inner.filter(|inner| !inner.filename().is_some_and(is_hidden));
+            let inner = inner.filter(|inner| !inner.filename().is_some_and(is_skipped));
             folders.extend(inner.map(|inner| format!("{}/", self.key_of(inner))));
-            keys.extend(listed.objects.iter().map(|object| self.key_of(&object.location)));
+            found.extend(listed.objects.iter().map(|object| ListedObject {
+                key: self.key_of(&object.location),
+                bytes: object.size,
+            }));
         }
-        keys.sort();
-        Ok(keys)
+        found.sort();
+        Ok(found)
     }
 
     async fn list_folder(&self, folder: &str) -> Result<ListResult, ObjectError> {
-        let mut attempts = CallAttempts::new(self);
+        let (path, mut attempts) = (self.path(folder), CallAttempts::new(self));
         loop {
-            let source = match self.store.list_with_delimiter(Some(&self.path(folder))).await {
-                Ok(listed) => return Ok(listed),
-                Err(error) => match self.meaning_of(LIST, folder, error) {
-                    CallFailure::Final(error) => return Err(error),
-                    CallFailure::Missing => StoreAnswer::new("there is no such folder"),
-                    CallFailure::Unclear(source) | CallFailure::Conflict(source) => source,
-                },
-            };
-            let failed = attempts.pause().await;
-            failed.map_err(|()| self.failed(LIST, folder, &attempts, source))?;
+            let answer = self.store.list_with_delimiter(Some(&path)).await;
+            let answer = answer.map_err(|error| self.meaning_of(LIST, folder, error));
+            match self.answer_or_pause(LIST, folder, &mut attempts, answer).await? {
+                Break(Some(listed)) => return Ok(listed),
+                Break(None) => {
+                    let answer = StoreAnswer::new("there is no such folder");
+                    return Err(self.failed(LIST, folder, &attempts, answer));
+                }
+                Continue(()) => {}
+            }
+        }
+    }
+
+    /// What a call that changes nothing was answered, which is nothing where there is no object; or
+    /// a pause, where another attempt may help.
+    async fn answer_or_pause<T>(
+        &self,
+        call: &'static str,
+        key: &str,
+        attempts: &mut CallAttempts,
+        answer: Result<T, CallFailure>,
+    ) -> Result<ControlFlow<Option<T>>, ObjectError> {
+        match answer {
+            Ok(answer) => Ok(Break(Some(answer))),
+            Err(CallFailure::Missing) => Ok(Break(None)),
+            Err(CallFailure::Final(error)) => Err(error),
+            Err(CallFailure::Unclear(source) | CallFailure::Conflict(source)) => {
+                let paused = attempts.pause().await;
+                paused.map(Continue).map_err(|()| self.failed(call, key, attempts, source))
+            }
         }
     }
 

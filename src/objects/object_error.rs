@@ -111,6 +111,15 @@ pub enum ObjectError {
         #[source]
         source: StoreAnswer,
     },
+    /// An object cannot be copied to this machine.
+    #[error("cannot copy the object `{place}` to a temporary folder")]
+    Uncopied {
+        /// The object.
+        place: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// An object that is to be published has the name of another one.
     #[error("the object `{place}` exists already, and is not what the state `{state}` says of it")]
     OtherContent {
@@ -201,7 +210,9 @@ impl ObjectError {
             ObjectError::IgnoresConditions { .. }
             | ObjectError::Unsupported { .. }
             | ObjectError::Fenced { .. } => Exit::State,
-            ObjectError::Failed { .. } | ObjectError::OtherContent { .. } => Exit::Output,
+            ObjectError::Failed { .. }
+            | ObjectError::Uncopied { .. }
+            | ObjectError::OtherContent { .. } => Exit::Output,
         }
     }
 
@@ -248,6 +259,7 @@ impl ObjectError {
                  of the bucket, without which a missing object looks like a refusal; check also \
                  that the key has not expired and that the clock is right"
             }
+            ObjectError::Uncopied { .. } => "let TMPDIR name a folder with room for all of it",
             ObjectError::OtherContent { .. } => {
                 "the folder belongs to another history of this source: restore the state that \
                  wrote it, or begin with a new folder and a new state; no object was changed, and \

@@ -282,6 +282,8 @@ struct ObjectAnswer {
     location: Option<String>,
     written: Option<DateTime<Utc>>,
     generation: Option<u64>,
+    /// Which part of the content it has, where it is not all.
+    range: Option<String>,
     body: Bytes,
 }
 
@@ -294,6 +296,7 @@ impl ObjectAnswer {
             location: None,
             written: None,
             generation: None,
+            range: None,
             body: body.into(),
         }
     }
@@ -305,6 +308,7 @@ impl ObjectAnswer {
         for (name, value) in [
             (header::ETAG, self.etag),
             (header::LOCATION, self.location),
+            (header::CONTENT_RANGE, self.range),
             (header::LAST_MODIFIED, self.written.map(http_date)),
             (GENERATION, self.generation.map(|generation| generation.to_string())),
         ] {
@@ -313,6 +317,37 @@ impl ObjectAnswer {
             }
         }
         response.body(Body::from(self.body)).unwrap_or_default()
+    }
+}
+
+impl ServedObject {
+    /// The content, or the part that `range` names, such as `bytes=0-99`.
+    fn answer(&self, range: &str) -> ObjectAnswer {
+        let whole = ObjectAnswer {
+            status: 200,
+            etag: Some(etag(&self.content)),
+            location: None,
+            written: Some(self.written),
+            generation: Some(self.generation),
+            range: None,
+            body: self.content.clone(),
+        };
+        let bounds = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+        let bounds = bounds.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        let Some((from, to)) = bounds else {
+            return whole;
+        };
+        let length = self.content.len();
+        let to: usize = length.min(usize::saturating_add(to, 1));
+        if from >= to {
+            return ObjectAnswer::error(416, "InvalidRange");
+        }
+        ObjectAnswer {
+            status: 206,
+            range: Some(format!("bytes {from}-{}/{length}", to - 1)),
+            body: self.content.slice(from..to),
+            ..whole
+        }
     }
 }
 
@@ -406,14 +441,7 @@ impl ObjectBucket {
         let found = self.objects.get(key);
         match *method {
             Method::GET => match found {
-                Some(object) => ObjectAnswer {
-                    status: 200,
-                    etag: Some(etag(&object.content)),
-                    location: None,
-                    written: Some(object.written),
-                    generation: Some(object.generation),
-                    body: object.content.clone(),
-                },
+                Some(object) => object.answer(text(header::RANGE)),
                 None => ObjectAnswer::error(404, "NoSuchKey"),
             },
             Method::PUT => self.put(cloud, headers, key, body),

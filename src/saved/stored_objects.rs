@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::config::request::EventInput;
 use crate::config::settings::ObjectStoreSettings;
 #[cfg(feature = "object-store")]
-use crate::objects::{ObjectError, ObjectStores, wait};
+use crate::objects::{HiddenFolders, ObjectError, ObjectStores, wait};
 #[cfg(feature = "object-store")]
 use crate::saved::input_files::{PARQUET_UNREAD, holds_events};
 
@@ -35,7 +35,8 @@ impl StoredObjects {
         if !prefix.is_empty() {
             prefix.push('/');
         }
-        let keys = wait(folder.list(&prefix)).map_err(other)?;
+        let found = wait(folder.list(&prefix, HiddenFolders::Skip)).map_err(other)?;
+        let keys: Vec<_> = found.iter().map(|object| object.key.as_str()).collect();
         let objects: Vec<_> = keys
             .iter()
             .filter(|key| holds_events(Path::new(key)))

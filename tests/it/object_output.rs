@@ -2,6 +2,7 @@
 //! and nothing on a disk that the next run has.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -655,6 +656,48 @@ fn a_store_that_does_not_answer_holds_nobody_who_wants_to_stop() {
     let began = std::time::Instant::now();
     site.run(&["pull"]).fails(8, &["SlowDown", "run it again when the store answers"]);
     assert!(began.elapsed() < PROMPT);
+}
+
+/// Puts all files below `folder` into the store, under `prefix`.
+fn store_folder(lake: &Lake, folder: &Path, prefix: &str) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let key = format!("{prefix}/{}", path.file_name().unwrap().to_str().unwrap());
+        match path.is_dir() {
+            true => store_folder(lake, &path, &key),
+            false => lake.server.put(&key, &fs::read(&path).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_stored_export_is_verified() {
+    let lake = Lake::new();
+    let mut site = Site::of(40, 0);
+    site.remove_source("acme-jira");
+    lake.connect(&mut site);
+    site.ok(&["export", "acme", "-o", "case", "--since", "60d"]);
+    store_folder(&lake, &site.path("case"), "evidence/case");
+    let run = site.ok(&["verify", "s3://audit-lake/evidence/case"]);
+    assert!(run.stderr.contains("nothing differs"), "{}", run.stderr);
+    assert!(run.stderr.contains("copied"), "{}", run.stderr);
+    let left = fs::read_dir(site.path("tmp")).unwrap().map(|entry| entry.unwrap().file_name());
+    let copies = left.filter(|name| name.to_str().unwrap().starts_with("atlaudit-verify-"));
+    assert_eq!(copies.count(), 0, "the copy is removed");
+    // Also what engines do not look at is part of what was handed over.
+    lake.server.put("evidence/case/_more/x", b"x");
+    site.run(&["verify", "s3://audit-lake/evidence/case/"]).fails(9, &["_more"]);
+    lake.server.remove("evidence/case/_more/x");
+    let manifest = lake.server.object("evidence/case/manifest.json").unwrap();
+    lake.server.put("evidence/case/manifest.json", &[&manifest[..], b" "].concat());
+    let changed = site.run(&["verify", "s3://audit-lake/evidence/case"]);
+    changed.fails(9, &["manifest.json", "verification FAILED"]);
+    lake.server.put("letters/a.txt", b"x");
+    let other = site.run(&["verify", "s3://audit-lake/letters"]);
+    other.fails(2, &["`s3://audit-lake/letters` is not an export"]);
+    site.run(&["verify", "s3://audit-lake/nothing"]).fails(2, &["no object below"]);
+    lake.server.fail_next([ObjectFault::Refuse(403, "AccessDenied")]);
+    site.run(&["verify", "s3://audit-lake/evidence/case"]).fails(4, &["ListBucket"]);
 }
 
 #[test]
