@@ -7,18 +7,22 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::ValueEnum as _;
 
-use crate::config::settings::{OutputFormat, OutputSettings, Rotation};
-use crate::files::{folder_of, if_exists, sync_folder};
+use crate::config::settings::{OutputFormat, OutputPath, OutputSettings, Rotation, fixed_folder};
+use crate::files::{
+    Durability, FileReplacement, create_private_folder, folder_of, if_exists, ignore_missing,
+    sync_folder,
+};
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::line_sink::{LineSink, SinkError, UnexpectedFile, WrittenFiles, failed};
 use crate::sink::location::{
-    expand, finished_path, finished_time, lock, newest_finished_time, path_at,
+    expand, finished_path, finished_time, lock, newest_finished_time, path_at, path_before_rotation,
 };
 use crate::sink::output_file::FileSink;
 use crate::sink::pending_file::refuse_special;
@@ -39,7 +43,8 @@ pub struct PulledTables {
     last_file: Option<OutputFileState>,
     /// Where lines wait.
     waiting: FileSink,
-    has_caught_up: bool,
+    /// The file in which they wait, once what earlier runs left is published.
+    own: Option<PathBuf>,
     is_last: bool,
     /// What is published, until no checkpoint says that its lines are in an open file: a run that
     /// then died would be taken for one whose file was lost.
@@ -54,7 +59,7 @@ impl PulledTables {
             waiting: FileSink::new(&settings.line_output(), last_file.clone()),
             settings: settings.clone(),
             last_file,
-            has_caught_up: false,
+            own: None,
             is_last: false,
             published: Vec::new(),
             written: WrittenFiles::default(),
@@ -83,9 +88,11 @@ impl PulledTables {
                 self.publish_lines(&left)?;
                 TablePublication::of_lines(&left).finish()?;
             }
+            forget_template(path)?;
         }
         warn_of_forgotten(&own);
-        self.has_caught_up = true;
+        self.note_template(&own)?;
+        self.own = Some(own);
         Ok(())
     }
 
@@ -102,10 +109,43 @@ impl PulledTables {
         }
         let changed = file.metadata().and_then(|facts| facts.modified()).map_err(read)?;
         let stamp = finished_time(path).unwrap_or_else(|| changed.into());
-        let format = format_in(path).unwrap_or(self.settings.format);
-        let settings = OutputSettings { format, ..self.settings.clone() };
+        let settings = self.settings_of(path)?;
         let written = &mut self.written;
         TablePublication::of_lines(path).publish(&settings, stamp, |path| written.add(path))
+    }
+
+    /// What files are made of the lines at `path`: those of another format than is wanted now belong
+    /// where that was, for they are in other columns.
+    fn settings_of(&self, path: &Path) -> Result<OutputSettings, SinkError> {
+        let mut settings = self.settings.clone();
+        let Some(format) = format_in(path).filter(|format| *format != settings.format) else {
+            return Ok(settings);
+        };
+        settings.format = format;
+        let note = template_note(path);
+        let names = if_exists(fs::read_to_string(&note)).map_err(|e| failed("read", &note, e))?;
+        if let Some(names) = names {
+            let folder = folder_of(folder_of(path)).to_string_lossy();
+            settings.path = OutputPath::File(format!("{folder}/{names}"));
+        }
+        Ok(settings)
+    }
+
+    /// Notes what files the lines at `path` shall be, for a run that wants others.
+    fn note_template(&self, path: &Path) -> Result<(), SinkError> {
+        let template = self.settings.file_template();
+        let names = template.strip_prefix(fixed_folder(template)).unwrap_or(template);
+        let note = template_note(path);
+        let write = || {
+            create_private_folder(folder_of(path))?;
+            FileReplacement::new(&note, Durability::FileAndDir)
+                .write(|out| out.write_all(names.as_bytes()))
+        };
+        write().map_err(|error| failed("write", &note, error))
+    }
+
+    fn finish_published(&mut self) -> Result<(), SinkError> {
+        self.published.drain(..).try_for_each(|done| done.finish())
     }
 
     /// When files are made, besides at the end of a run.
@@ -119,7 +159,7 @@ impl PulledTables {
 
 impl LineSink for PulledTables {
     fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
-        if !self.has_caught_up {
+        if self.own.is_none() {
             self.catch_up()?;
         }
         self.waiting.prepare()
@@ -139,26 +179,22 @@ impl LineSink for PulledTables {
     }
 
     fn publish(&mut self) -> Result<(), SinkError> {
-        self.published.drain(..).try_for_each(|done| done.finish())?;
+        self.finish_published()?;
         if self.is_last {
             self.waiting.remove_if_empty()?;
         }
         let is_due = self.is_last && self.settings.rotation == Rotation::Never;
-        if !is_due && !self.waiting.is_due(self.rotation()) {
-            return Ok(());
+        if (is_due || self.waiting.is_due(self.rotation()))
+            && let Some(path) = self.waiting.finish_file()?
+        {
+            self.publish_lines(&path)?;
+            self.published.push(TablePublication::of_lines(&path));
         }
-        let Some(path) = self.waiting.finish_file()? else {
-            return Ok(());
-        };
-        self.publish_lines(&path)?;
-        let done = TablePublication::of_lines(&path);
-        match self.is_last {
-            true => done.finish(),
-            false => {
-                self.published.push(done);
-                Ok(())
-            }
+        if self.is_last {
+            self.finish_published()?;
+            self.own.as_deref().map_or(Ok(()), forget_template)?;
         }
+        Ok(())
     }
 
     fn written_files(&self) -> WrittenFiles {
@@ -175,6 +211,21 @@ impl LineSink for PulledTables {
     fn is_full(&self) -> bool {
         self.waiting.is_due(self.rotation())
     }
+}
+
+/// Where it is noted what files the lines at `path` shall be: their names below the folder of the
+/// output.
+fn template_note(path: &Path) -> PathBuf {
+    path_before_rotation(path).as_deref().unwrap_or(path).with_extension("template")
+}
+
+/// Removes that note where no lines are left that it is about.
+fn forget_template(path: &Path) -> Result<(), SinkError> {
+    let note = template_note(path);
+    if path.exists() || !left_of(path)?.is_empty() {
+        return Ok(());
+    }
+    ignore_missing(fs::remove_file(&note)).map_err(|error| failed("remove", &note, error))
 }
 
 /// Gives the lines at `path`, if there are any, a finished name: it is theirs alone, and what is

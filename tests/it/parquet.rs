@@ -60,10 +60,18 @@ fn ids(folder: &Path) -> Vec<String> {
     rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The names of the files that wait.
+/// The names of the files that wait, and of what is noted of them.
 fn waiting(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder.join("_atlaudit")).into_iter().flatten();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The one file with lines that wait.
+fn waiting_lines(folder: &Path) -> PathBuf {
+    let names = waiting(folder);
+    let lines: Vec<_> = names.iter().filter(|name| name.ends_with(".jsonl")).collect();
+    assert_eq!(lines.len(), 1, "{names:?}");
+    folder.join("_atlaudit").join(lines[0])
 }
 
 /// A site whose sources were pulled into `all.jsonl`, as normalized events.
@@ -245,7 +253,7 @@ fn events_wait_for_their_hour_and_are_not_lost_with_a_new_name_or_another_encodi
     let mut site = pulled("acme", "100MiB");
     site.ok(&["pull", "acme"]);
     assert_eq!(ids(&site.path("out")), Vec::<String>::new());
-    assert_eq!(waiting(&site.path("out")).len(), 1);
+    waiting_lines(&site.path("out"));
     site.control.add(Api::OrgEvents, 3);
     // Who turns to lines must say what becomes of what waits, for nobody would make it.
     site.set_output("encoding", "jsonl");
@@ -254,9 +262,16 @@ fn events_wait_for_their_hour_and_are_not_lost_with_a_new_name_or_another_encodi
     site.set_output("encoding", "parquet");
     site.set_output("path", "out/day={event_day}/{source}.parquet");
     site.set_output("rotate", "never");
-    // Lines keep the format that they have.
+    // Lines keep the format that they have, and are no file of the other one.
     site.set_output("format", "ocsf");
+    site.set_output("path", "out/ocsf/day={event_day}/{source}.parquet");
     site.ok(&["pull", "acme"]);
+    for path in tables(&site.path("out")) {
+        let is_ocsf = path.starts_with(site.path("out/ocsf"));
+        let has_class = |row: &Value| row["class_uid"].is_number();
+        assert!(rows(&path).iter().all(|row| has_class(row) == is_ocsf), "{}", path.display());
+    }
+    assert_eq!(waiting(&site.path("out")), Vec::<String>::new());
     let rows: Vec<_> = tables(&site.path("out")).iter().flat_map(|path| rows(path)).collect();
     let id =
         |row: &Value| row["id"].as_str().or(row["metadata"]["uid"].as_str()).map(str::to_owned);
@@ -329,7 +344,7 @@ fn two_runs_never_publish_the_same_lines() {
     let mut site = pulled("acme", "100MiB");
     site.ok(&["pull", "acme"]);
     site.set_output("rotate", "never");
-    let file = fs::read_dir(site.path("out/_atlaudit")).unwrap().next().unwrap().unwrap().path();
+    let file = waiting_lines(&site.path("out"));
     let held = File::open(&file).unwrap();
     held.lock().unwrap();
     site.run(&["pull", "acme"]).fails(8, &["is being written by another run"]);
