@@ -4,7 +4,7 @@ use crate::columnar;
 use crate::config::error::ConfigError;
 use crate::config::path_template::{OCSF_CLASS, event_placeholder};
 use crate::config::settings::{
-    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, PENDING_FOLDER,
+    Compression, Encoding, OutputFormat, OutputPath, OutputPreset, OutputSettings, PENDING_FOLDER,
     SourceSettings, fixed_folder,
 };
 
@@ -14,6 +14,9 @@ use crate::config::settings::{
 /// An output names what only Parquet has, or Parquet cannot hold it.
 pub fn check<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> Result<(), ConfigError> {
     outputs.into_iter().try_for_each(|output| {
+        if let Some(preset) = output.preset {
+            preset.check(output).map_err(|refusal| refusal.with_context("`preset`"))?;
+        }
         check_class(output)?;
         match output.encoding {
             Encoding::JsonLines => check_lines(output),
@@ -48,8 +51,14 @@ pub fn check_state_location(
                      them, and `[state] url` is not set",
                     source.name
                 );
-                return Err(ConfigError::new(what)
-                    .hint(format!("set it, such as `url = \"{}\"`", state_beside(url))));
+                let place = match source.output.preset {
+                    // What is in a lake is for its engines.
+                    Some(OutputPreset::SecurityLake) => "s3://ANOTHER-BUCKET/atlaudit".to_owned(),
+                    None => state_beside(url),
+                };
+                return Err(
+                    ConfigError::new(what).hint(format!("set it, such as `url = \"{place}\"`"))
+                );
             }
             OutputPath::File(path) if has_remote_state => {
                 let what = format!(
@@ -114,7 +123,7 @@ fn check_class(output: &OutputSettings) -> Result<(), ConfigError> {
             "the output `{path}` has `{OCSF_CLASS}`, and events in `{}` have no class",
             format.as_str()
         ))
-        .hint("say `format = \"ocsf\"` or `\"ocsf-1.3\"`, or take the placeholder out")),
+        .hint("take the format `ocsf` or `ocsf-1.3`, or another placeholder")),
     }
 }
 

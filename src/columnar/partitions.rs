@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
 
 use super::table_layout::TableLayout;
 use crate::config::path_template::{EVENT_DATE, EVENT_DAY, OCSF_CLASS, SOURCE, is_one_file};
@@ -111,6 +111,8 @@ impl FilePartitions {
         let has_day = self.template.contains(EVENT_DAY) || self.template.contains(EVENT_DATE);
         let day = has_day.then(|| time.or_else(|| self.layout.times.iter().find_map(time_in)));
         let day = day.flatten().map(|time| time.date_naive());
+        // Others have no folder that sorts among the days.
+        let day = day.filter(|day| (0..=9999).contains(&day.year()));
         let class_uid = self.template.contains(OCSF_CLASS).then(|| self.class_of(event)).flatten();
         let partition = self.number_of(PartitionKey { source, class_uid, day })?;
         Ok(EventPlace { partition, time })
@@ -119,7 +121,7 @@ impl FilePartitions {
     /// The number of the class of an event, if it is a known one.
     fn class_of(&self, event: Node<'_>) -> Option<u32> {
         let uid = event.get("class_uid")?.raw().parse().ok()?;
-        self.layout.class(uid).map(|class| class.uid)
+        self.layout.class(uid).is_some().then_some(uid)
     }
 
     fn number_of(&mut self, key: PartitionKey) -> io::Result<u32> {
@@ -128,12 +130,12 @@ impl FilePartitions {
         }
         let number = u32::try_from(self.files.len()).map_err(io::Error::other)?;
         let day = |format| key.day.map(|day| day.format(format).to_string());
-        let class = key.class_uid.and_then(|uid| self.layout.class(uid)).map(|class| class.name);
+        let class = key.class_uid.map(|uid| uid.to_string());
         let source = key.source.as_ref().map(SourceName::as_str);
         let path = self
             .template
             .replace(SOURCE, source.unwrap_or(UNKNOWN))
-            .replace(OCSF_CLASS, class.unwrap_or(UNKNOWN))
+            .replace(OCSF_CLASS, class.as_deref().unwrap_or(UNKNOWN))
             .replace(EVENT_DAY, day("%Y-%m-%d").as_deref().unwrap_or(UNKNOWN))
             .replace(EVENT_DATE, day("%Y%m%d").as_deref().unwrap_or(UNKNOWN));
         self.files.push(PartitionFile { path, class_uid: key.class_uid });

@@ -34,42 +34,36 @@ pub struct TableLayout {
 #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only files have columns"))]
 pub struct EventClass {
     /// Its number, as events state it.
-    pub uid: u32,
-    /// Its name in OCSF's schema.
-    pub name: &'static str,
+    uid: u32,
     /// The columns that not every class has.
     columns: &'static [&'static str],
 }
 
 /// The classes of OCSF 1.8.
 static CLASSES: [EventClass; 8] = [
-    class(3001, "account_change", &["src_endpoint", "user", "policies"]),
-    class(3002, "authentication", &["src_endpoint", "dst_endpoint", "user", "service"]),
-    class(3004, "entity_management", &["src_endpoint", "entity"]),
-    class(3005, "user_access", &["src_endpoint", "user", "privileges", "resources"]),
-    class(
-        3006,
-        "group_management",
-        &["src_endpoint", "group", "subgroup", "user", "privileges", "resource"],
-    ),
-    class(6001, "web_resources_activity", &["src_endpoint", "dst_endpoint", "web_resources"]),
-    class(6002, "application_lifecycle", &["app"]),
-    class(6003, "api_activity", &["src_endpoint", "dst_endpoint", "api", "resources"]),
+    class(3001, &["src_endpoint", "user", "policies"]),
+    class(3002, &["src_endpoint", "dst_endpoint", "user", "service"]),
+    class(3004, &["src_endpoint", "entity"]),
+    class(3005, &["src_endpoint", "user", "privileges", "resources"]),
+    class(3006, &["src_endpoint", "group", "subgroup", "user", "privileges", "resource"]),
+    class(6001, &["src_endpoint", "dst_endpoint", "web_resources"]),
+    class(6002, &["app"]),
+    class(6003, &["src_endpoint", "dst_endpoint", "api", "resources"]),
 ];
 
 /// The classes of OCSF 1.3.
 static CLASSES_1_3: [EventClass; 7] = [
-    class(3001, "account_change", &["src_endpoint", "user", "policy"]),
-    class(3002, "authentication", &["src_endpoint", "dst_endpoint", "user", "service"]),
-    class(3004, "entity_management", &["src_endpoint", "entity"]),
-    class(3005, "user_access", &["src_endpoint", "user", "privileges", "resource"]),
-    class(3006, "group_management", &["src_endpoint", "group", "user", "privileges", "resource"]),
-    class(6001, "web_resources_activity", &["src_endpoint", "dst_endpoint", "web_resources"]),
-    class(6003, "api_activity", &["src_endpoint", "dst_endpoint", "api", "resources"]),
+    class(3001, &["src_endpoint", "user", "policy"]),
+    class(3002, &["src_endpoint", "dst_endpoint", "user", "service"]),
+    class(3004, &["src_endpoint", "entity"]),
+    class(3005, &["src_endpoint", "user", "privileges", "resource"]),
+    class(3006, &["src_endpoint", "group", "user", "privileges", "resource"]),
+    class(6001, &["src_endpoint", "dst_endpoint", "web_resources"]),
+    class(6003, &["src_endpoint", "dst_endpoint", "api", "resources"]),
 ];
 
-const fn class(uid: u32, name: &'static str, columns: &'static [&'static str]) -> EventClass {
-    EventClass { uid, name, columns }
+const fn class(uid: u32, columns: &'static [&'static str]) -> EventClass {
+    EventClass { uid, columns }
 }
 
 /// The table of normalized events.

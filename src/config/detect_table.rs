@@ -71,6 +71,7 @@ impl LiveDetectionSettings {
         Ok(AlertSettings {
             output: OutputSettings {
                 path,
+                preset: None,
                 encoding: Encoding::JsonLines,
                 table: None,
                 ..source.output.clone()
@@ -110,8 +111,16 @@ impl ConfigFile {
         let path =
             at.text("detect.path", &table.path, |text| {
                 match path_template::parse_template(text)? {
-                    template if template.is_file() => Ok(template),
-                    _ => Err(HintedError::new("alerts go to files").hint("name one")),
+                    template if !template.is_file() => {
+                        Err(HintedError::new("alerts go to files").hint("name one"))
+                    }
+                    template => match path_template::event_placeholder(text) {
+                        None => Ok(template),
+                        Some(placeholder) => Err(HintedError::new(format!(
+                            "has `{placeholder}`, and alerts are written as they come"
+                        ))
+                        .hint("take `{source}` or `%Y-%m-%d`, the day of writing")),
+                    },
                 }
             })?;
         let schema = at.text("detect.format", &table.format, AlertSchema::from_word)?;

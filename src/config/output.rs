@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::ConfigError;
-use crate::config::output_preset::OutputPreset;
 use crate::config::path_template::{PathTemplate, packing};
 use crate::config::settings::{
-    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, Encoding, OutputFormat, OutputPath, OutputPreset, OutputSettings, Rotation,
+    SourceSettings,
 };
 use crate::model::name::SourceName;
 
 /// One layer of `output.*`: the flags, a source's table or the `[output]` table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutputLayer {
-    /// What decides for what is not set.
+    /// What decides for what is not set, and which paths will do.
     pub preset: Option<OutputPreset>,
     /// Where to.
     pub path: Option<PathTemplate>,
@@ -36,9 +36,15 @@ impl OutputLayer {
     pub fn apply(&self, settings: &mut OutputSettings, name: &SourceName) {
         if let Some(path) = &self.path {
             settings.path = path.for_source(name);
+            // A preset is for the path beside it; the format stays, as anyone's.
+            if self.preset.is_none() && settings.preset.take().is_some() {
+                let usual = OutputSettings::default();
+                (settings.encoding, settings.rotation) = (usual.encoding, usual.rotation);
+            }
         }
-        if let Some(preset) = self.preset {
-            preset.apply(settings);
+        if self.preset.is_some() && self.preset != settings.preset {
+            settings.preset = self.preset;
+            self.preset.iter().for_each(|preset| preset.apply(settings));
         }
         settings.format = self.format.unwrap_or(settings.format);
         settings.encoding = self.encoding.unwrap_or(settings.encoding);

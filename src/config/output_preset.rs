@@ -1,26 +1,16 @@
 //! What the systems demand that take events as they are written.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
-
-use clap::ValueEnum;
 
 use crate::config::error::HintedError;
 use crate::config::path_template::{EVENT_DATE, OCSF_CLASS};
-use crate::config::settings::{Encoding, OutputFormat, OutputSettings, Rotation};
+use crate::config::settings::{Encoding, OutputFormat, OutputPreset, OutputSettings, Rotation};
 
-/// A system that the output is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutputPreset {
-    /// A custom source of Amazon Security Lake, for each class of OCSF.
-    SecurityLake,
-}
-
-/// Amazon Security Lake takes objects every five minutes at most, unless they are large
+/// Amazon Security Lake takes objects every five minutes at most, and once a day at least
 /// (user guide, "Collecting data from custom sources").
-const LEAST_INTERVAL: Duration = Duration::from_secs(5 * 60);
-
-/// What its objects must be called by, in this order.
-const PARTITIONS: [&str; 2] = ["region=", "accountId="];
+const INTERVALS: RangeInclusive<Duration> =
+    Duration::from_secs(5 * 60)..=Duration::from_secs(24 * 60 * 60);
 
 impl OutputPreset {
     /// Sets what the system demands.
@@ -28,7 +18,7 @@ impl OutputPreset {
         let OutputPreset::SecurityLake = self;
         output.format = OutputFormat::Ocsf13;
         output.encoding = Encoding::Parquet;
-        output.rotation = Rotation::Every(LEAST_INTERVAL);
+        output.rotation = Rotation::Every(*INTERVALS.start());
     }
 
     /// Checks that nothing else was said since, and that the path is such as the system reads.
@@ -44,13 +34,12 @@ impl OutputPreset {
                 "take `format` and `encoding` out: the preset decides them",
             );
         }
-        let is_often = match output.rotation {
-            Rotation::Every(interval) => interval < LEAST_INTERVAL,
-            Rotation::Never | Rotation::Size(_) => true,
-        };
-        if is_often {
+        let is_in_time =
+            |rotation| matches!(rotation, Rotation::Every(span) if INTERVALS.contains(&span));
+        if !is_in_time(output.rotation) {
             return refuse(
-                "Amazon Security Lake takes files every five minutes at most",
+                "Amazon Security Lake takes files every five minutes at most, and once a day at \
+                 least",
                 "take `rotate` out, or say `15m`, `hourly` or `daily`",
             );
         }
@@ -59,24 +48,42 @@ impl OutputPreset {
             false => refuse(
                 "the path is not one that Amazon Security Lake reads",
                 "write it like `s3://BUCKET/ext/atlassian-{ocsf_class}/region=eu-west-1/\
-                 accountId=123456789012/eventDay={event_yyyymmdd}/`",
+                 accountId=123456789012/eventDay={event_yyyymmdd}/`; an account that is not one of \
+                 AWS is `external` or `external_ID`",
             ),
         }
     }
 }
 
-/// Whether `path` has a folder for each class, and in it those of region, account and day.
+/// Whether `path` is in `ext/`, in a folder for each class, and in those of region, account and
+/// day.
 fn is_partitioned(path: &str) -> bool {
-    let folders: Vec<_> = path.split('/').collect();
-    let Some([.., source, region, account, day, _]) = folders.get(..) else {
-        return false;
-    };
-    let is_named = |(folder, key): (&str, &str)| {
-        folder.strip_prefix(key).is_some_and(|value| !value.is_empty() && !value.contains('{'))
-    };
-    source.contains(OCSF_CLASS)
-        && [*region, *account].into_iter().zip(PARTITIONS).all(is_named)
-        && day.strip_prefix("eventDay=") == Some(EVENT_DATE)
+    let mut folders = path.split('/').rev().skip(1);
+    let mut next = |key| folders.next().and_then(|folder| folder.strip_prefix(key));
+    let (day, account, region) = (next("eventDay="), next("accountId="), next("region="));
+    // The source, which may have a folder for its version.
+    let mut sources = folders.by_ref().take_while(|folder| *folder != "ext");
+    let classes = sources.by_ref().filter(|folder| folder.contains(OCSF_CLASS)).count();
+    day == Some(EVENT_DATE)
+        && account.is_some_and(is_account)
+        && region.is_some_and(is_region)
+        && classes == 1
+        && path.split('/').any(|folder| folder == "ext")
+        && path.matches(['{', '%']).count() == [EVENT_DATE, OCSF_CLASS].len()
+}
+
+fn is_region(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.split('-').count() > 2
+        && text.split('-').all(|part| !part.is_empty() && part.chars().all(is_plain))
+}
+
+fn is_account(text: &str) -> bool {
+    let is_aws = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_external = text.strip_prefix("external").is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix('_').is_some_and(|id| !id.is_empty())
+    });
+    is_aws || is_external
 }
 
 #[cfg(test)]
@@ -84,8 +91,8 @@ mod tests {
     use super::*;
     use crate::config::settings::OutputPath;
 
-    const PATH: &str =
-        "s3://lake/ext/a-{ocsf_class}/region=eu-west-1/accountId=1/eventDay={event_yyyymmdd}/acme";
+    const PATH: &str = "s3://lake/ext/a-{ocsf_class}/region=eu-west-1/accountId=123456789012/\
+                        eventDay={event_yyyymmdd}/acme";
 
     fn check(path: &str, change: impl FnOnce(&mut OutputSettings)) -> Option<String> {
         let mut output =
@@ -98,7 +105,18 @@ mod tests {
     #[test]
     fn what_the_lake_takes() {
         assert_eq!(check(PATH, |_| {}), None);
-        assert_eq!(check(PATH, |output| output.rotation = Rotation::HOURLY), None);
+        for rotation in [Rotation::HOURLY, Rotation::DAILY] {
+            assert_eq!(check(PATH, |output| output.rotation = rotation), None);
+        }
+        for (part, other) in [
+            ("/region", "/1.0/region"),
+            ("123456789012", "external"),
+            ("123456789012", "external_acme"),
+            ("eu-west-1", "us-gov-east-1"),
+            ("s3://lake/", "/var/lake/"),
+        ] {
+            assert_eq!(check(&PATH.replace(part, other), |_| {}), None, "{other}");
+        }
     }
 
     #[test]
@@ -106,12 +124,24 @@ mod tests {
         let refused = |path: &str, word: &str| {
             assert!(check(path, |_| {}).is_some_and(|what| what.contains(word)), "{path}");
         };
-        for part in ["{ocsf_class}", "region=eu-west-1/", "accountId=1", "eventDay=", "_yyyymmdd"] {
+        for part in ["{ocsf_class}", "region=eu-west-1/", "accountId=", "eventDay=", "_yyyymmdd"] {
             refused(&PATH.replace(part, ""), "the path");
+        }
+        for (part, other) in [
+            ("/ext/", "/foo/"),
+            ("eu-west-1", "%Y-%m-%d"),
+            ("eu-west-1", "europe"),
+            ("123456789012", "1"),
+            ("a-{ocsf_class}", "{event_day}{ocsf_class}"),
+            ("a-{ocsf_class}", "{ocsf_class}/{ocsf_class}"),
+            ("123456789012", "external_"),
+        ] {
+            refused(&PATH.replace(part, other), "the path");
         }
         refused("-", "the path");
         let minute = Rotation::Every(Duration::from_secs(60));
-        for rotation in [Rotation::Never, Rotation::Size(4096), minute] {
+        let week = Rotation::Every(Duration::from_secs(7 * 86_400));
+        for rotation in [Rotation::Never, Rotation::Size(4096), minute, week] {
             let what = check(PATH, |output| output.rotation = rotation);
             assert!(what.is_some_and(|what| what.contains("five minutes")), "{rotation:?}");
         }

@@ -12,7 +12,7 @@ pub const SOURCE: &str = "{source}";
 pub const EVENT_DAY: &str = "{event_day}";
 /// The same without dashes: `20261121`.
 pub const EVENT_DATE: &str = "{event_yyyymmdd}";
-/// The placeholder of the name of an event's class in OCSF: `account_change`.
+/// The placeholder of the number of an event's class in OCSF: `3001`.
 pub const OCSF_CLASS: &str = "{ocsf_class}";
 
 /// The placeholders of what an event says, where `{source}` is replaced: the output is as many

@@ -291,6 +291,8 @@ impl fmt::Debug for ObjectStoreSettings {
 /// Where events go and in which form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
+    /// What the output is for, which allows no other.
+    pub preset: Option<OutputPreset>,
     /// stdout, or a file.
     pub path: OutputPath,
     /// The form of a line.
@@ -321,6 +323,7 @@ pub struct TableStyle {
 impl Default for OutputSettings {
     fn default() -> OutputSettings {
         OutputSettings {
+            preset: None,
             path: OutputPath::Stdout,
             format: OutputFormat::default(),
             encoding: Encoding::default(),
@@ -335,6 +338,7 @@ impl Default for OutputSettings {
 impl OutputSettings {
     /// Writes to standard output instead, plain; the format stays.
     pub fn use_stdout(&mut self) {
+        self.preset = None;
         self.path = OutputPath::Stdout;
         self.encoding = Encoding::JsonLines;
         self.compression = Compression::None;
@@ -398,6 +402,13 @@ pub fn fixed_folder(template: &str) -> &str {
     fixed.get(..end).unwrap_or_default()
 }
 
+/// A system that an output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputPreset {
+    /// A custom source of Amazon Security Lake, for each class of OCSF.
+    SecurityLake,
+}
+
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutputPath {
@@ -423,7 +434,7 @@ pub enum OutputFormat {
     Ecs,
     /// Open Cybersecurity Schema Framework 1.8.
     Ocsf,
-    /// The same, 1.3: the newest that Amazon Security Lake takes.
+    /// Open Cybersecurity Schema Framework 1.3, for Amazon Security Lake.
     #[value(name = "ocsf-1.3")]
     #[serde(rename = "ocsf-1.3")]
     Ocsf13,

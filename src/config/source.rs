@@ -65,10 +65,12 @@ pub(super) fn check(
             let mut output = OutputSettings::default();
             below.apply(&mut output, name);
             own.apply(&mut output, name);
-            if let Some(preset) = own.preset.or(below.preset) {
-                let all = ErrorLocation { file, source: None };
+            if let Some(preset) = output.preset {
                 let check = || preset.check(&output);
-                match own == OutputLayer::default() {
+                // What is wrong stands where something is said.
+                let says_nothing = OutputLayer { mode: own.mode, ..OutputLayer::default() } == own;
+                let all = ErrorLocation { file, source: None };
+                match says_nothing {
                     true => all.value("output.preset", &file.tables.output.preset, |_| check())?,
                     false => at.whole("output", check).map(Some)?,
                 };

@@ -354,15 +354,19 @@ pub fn rotate(text: &str) -> Result<Rotation, HintedError> {
         "never" => Ok(Rotation::Never),
         "hourly" => Ok(Rotation::HOURLY),
         "daily" => Ok(Rotation::DAILY),
-        _ if text.starts_with(|c: char| c.is_ascii_digit()) => match parse_span(text) {
-            Some(span) => {
-                let what = "is shorter than a minute";
-                require(span >= MINUTE, Rotation::Every(span), what, "write it like `5m` or `6h`")
-            }
-            None => size(text).map(Rotation::Size),
-        },
+        // Not every span: `100M` would mean months, and be taken for a size.
+        _ if text.strip_suffix(['m', 'h', 'd']).is_some_and(is_number) => {
+            let span = duration(text)?;
+            let what = "must be at least a minute";
+            require(span >= MINUTE, Rotation::Every(span), what, "write it like `5m` or `6h`")
+        }
+        _ if text.starts_with(|c: char| c.is_ascii_digit()) => size(text).map(Rotation::Size),
         _ => Err(unknown("rotation", text, ROTATIONS)),
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 const ROTATIONS: &str =

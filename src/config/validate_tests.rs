@@ -183,6 +183,10 @@ fn words_of_this_version() {
     }
     assert_eq!(compression("gzip"), Ok(Compression::Gzip));
     assert_eq!(rotate("never"), Ok(Rotation::Never));
+    assert_eq!((rotate("1h"), rotate("1d")), (Ok(Rotation::HOURLY), Ok(Rotation::DAILY)));
+    for text in ["0m", "5M", "100M", "1y", "1h 5m", "m", "99999999999999999999d"] {
+        assert!(rotate(text).is_err(), "{text}");
+    }
     for kind in SourceKind::ALL {
         assert_eq!(source_kind(kind.as_str()), Ok(kind));
     }

@@ -84,8 +84,8 @@ impl RunError {
             RunError::Fetch(error) => fetch_hint(error),
             RunError::Sink(_) | RunError::State(_) => "",
             RunError::WaitingLines(_) => {
-                "pull once with the former output and without `rotate`, which publishes them; of \
-                 lines in a file `atlaudit convert` makes Parquet too"
+                "pull with the former output until its `rotate` is due (`never`: at once), which \
+                 publishes them; of normalized lines `atlaudit convert` makes Parquet too"
             }
             RunError::OtherScope { .. } => {
                 "give the new organization or site a source name of its own, so that each keeps \

@@ -115,8 +115,10 @@ impl SavedLineReader {
             (Some(shape), Some(said)) if shape_of(shape) != shape_of(said) => {
                 return Err(UnusableLine::TypeMismatch { shape, said });
             }
+            (None, said) if said.is_none() || is_rendered(doc.root()) => {
+                return Err(classify_unknown(doc.root()));
+            }
             // Whatever a source sent is its record, also what has no shape at all.
-            (None, None) => return Err(classify_unknown(doc.root())),
             (shape, said) => said.or(shape).ok_or(UnusableLine::UnknownShape)?,
         };
         let origin = self.origins.iter().find(|origin| origin.kind == kind);
@@ -163,6 +165,11 @@ fn classify_unknown(line: Node<'_>) -> UnusableLine {
         [_, Some(_), Some(_)] => UnusableLine::RenderedFormat("ocsf"),
         _ => UnusableLine::UnknownShape,
     }
+}
+
+/// Whether a line is an event that was written in another format, whatever the user says.
+fn is_rendered(line: Node<'_>) -> bool {
+    matches!(classify_unknown(line), UnusableLine::RenderedFormat(_))
 }
 
 /// The kind whose shape the record has; of several, the most specific one.

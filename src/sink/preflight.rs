@@ -189,6 +189,7 @@ mod tests {
         change: impl FnOnce(&mut OutputSettings),
     ) -> Result<WritableOutput, String> {
         let mut settings = OutputSettings {
+            preset: None,
             path: OutputPath::File(path.to_str().unwrap().to_owned()),
             format: OutputFormat::Normalized,
             encoding: Encoding::JsonLines,

@@ -114,8 +114,8 @@ impl PulledTables {
         TablePublication::of_lines(path).publish(&settings, stamp, |path| written.add(path))
     }
 
-    /// What files are made of the lines at `path`: those of another format than is wanted now belong
-    /// where that was, for they are in other columns.
+    /// What files are made of the lines at `path`: those of another format than is wanted now
+    /// belong where that was, for they have other columns.
     fn settings_of(&self, path: &Path) -> Result<OutputSettings, SinkError> {
         let mut settings = self.settings.clone();
         let Some(format) = format_in(path).filter(|format| *format != settings.format) else {
@@ -271,8 +271,8 @@ fn warn_of_forgotten(own: &Path) {
             tracing::warn!(
                 path = %path.display(),
                 "events have waited here for more than two days; if no pull publishes them any \
-                 more, because their source or output has another name, make Parquet of the file \
-                 with `atlaudit convert` and remove it"
+                 more, because their source or output has another name, pull once with that name, \
+                 or make Parquet of normalized lines with `atlaudit convert` and remove the file"
             );
         }
     }

@@ -126,6 +126,7 @@ mod tests {
 
     fn is_stored_at(path: &str) -> bool {
         is_stored(&OutputSettings {
+            preset: None,
             path: OutputPath::File(path.to_owned()),
             format: OutputFormat::Normalized,
             encoding: Encoding::JsonLines,

@@ -237,6 +237,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
     let name = format!("{}.jsonl.zst", settings.name);
     let path = path.join(kind).join(name).to_string_lossy().into_owned();
     OutputSettings {
+        preset: None,
         // A literal path, not a template.
         path: OutputPath::File(path.replace('%', "%%")),
         format: OutputFormat::Normalized,
