@@ -162,17 +162,21 @@ impl HttpClient {
 impl Transport for HttpClient {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         self.check_url(&request.url)?;
+        if !request.only_reads() {
+            let why = "the request could change something";
+            return Err(TransportError::new(TransportErrorKind::Invalid, why));
+        }
         if self.is_locked_out.load(Ordering::SeqCst) {
             let why = "an earlier request of this run met the CAPTCHA";
             return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
         }
-        let sending = match &request.body {
+        let sending = match request.body() {
             None => self.client.get(request.url.clone()),
             Some(body) => self
                 .client
                 .post(request.url.clone())
                 .header(CONTENT_TYPE, "application/json")
-                .body(body.clone()),
+                .body(body.to_owned()),
         };
         let mut sending = sending.headers(self.headers.clone());
         if request.endpoint.is_localised() {

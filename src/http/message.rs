@@ -11,30 +11,66 @@ use url::Url;
 pub use crate::model::source_kind::Endpoint;
 use crate::model::text::printable;
 
-/// One request: a GET, or a POST if it has a body. Its credential is added by the client, so it may
-/// be printed.
+/// The POSTs that are ever sent: all of them read, or end what we began ourselves. Nothing that an
+/// organization or site has can be changed by this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadPost {
+    /// Begins a search of events: `.../event-queries`.
+    EventQuery,
+    /// Ends one of ours: `.../event-queries/ID/cancel`.
+    EventQueryEnd,
+}
+
+impl ReadPost {
+    /// Whether it may be sent to `url`.
+    fn fits(self, url: &Url) -> bool {
+        let path: Vec<_> = url.path().split('/').collect();
+        match self {
+            ReadPost::EventQuery => matches!(path[..], [.., "event-queries"]),
+            ReadPost::EventQueryEnd => matches!(path[..], [.., "event-queries", _, "cancel"]),
+        }
+    }
+}
+
+/// One request: a GET, or one of the POSTs that read. Its credential is added by the client, so it
+/// may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The endpoint whose quota it uses.
     pub endpoint: Endpoint,
     /// The whole URL with its query.
     pub url: Url,
-    /// JSON to send.
-    pub body: Option<String>,
+    /// The JSON that a POST sends.
+    post: Option<(ReadPost, String)>,
 }
 
 impl Request {
     /// A GET of `url`.
     pub fn get(endpoint: Endpoint, url: Url) -> Request {
-        Request { endpoint, url, body: None }
+        Request { endpoint, url, post: None }
+    }
+
+    /// A POST that reads, of the JSON `body`.
+    pub fn read_post(endpoint: Endpoint, url: Url, post: ReadPost, body: String) -> Request {
+        Request { endpoint, url, post: Some((post, body)) }
     }
 
     /// Its method.
     pub fn method(&self) -> &'static str {
-        match self.body {
+        match self.post {
             Some(_) => "POST",
             None => "GET",
         }
+    }
+
+    /// What a POST sends.
+    pub fn body(&self) -> Option<&str> {
+        self.post.as_ref().map(|(_, body)| body.as_str())
+    }
+
+    /// Whether it only reads: a POST to any other place might not.
+    pub fn only_reads(&self) -> bool {
+        self.post.as_ref().is_none_or(|(post, _)| post.fits(&self.url))
     }
 
     /// Whether it goes through Atlassian's gateway to the sites.
@@ -258,6 +294,29 @@ mod tests {
             text: texts[0],
             source: (texts.len() > 1).then(|| Box::new(layers(&texts[1..]))),
         }
+    }
+
+    #[test]
+    fn only_some_posts_are_reads() {
+        let at = |path: &str| Url::parse(&format!("https://api.example/{path}")).unwrap();
+        let post = |post, path| {
+            let body = "{}".to_owned();
+            Request::read_post(Endpoint::WorkspaceEvents, at(path), post, body).only_reads()
+        };
+        assert!(post(ReadPost::EventQuery, "w/event-queries"));
+        assert!(post(ReadPost::EventQueryEnd, "w/event-queries/q%2F1/cancel"));
+        for path in [
+            "",
+            "admin/v1/orgs/o/users/u/manage/lifecycle/disable",
+            "w/event-queries/",
+            "w/event-queries/q/cancel/x",
+            "w/event-queries?x=/event-queries/q/delete",
+            "w/event-queries/q",
+        ] {
+            assert!(!post(ReadPost::EventQueryEnd, path), "{path}");
+        }
+        assert!(!post(ReadPost::EventQuery, "w/event-queries/q/cancel"));
+        assert!(Request::get(Endpoint::EventsStream, at("any")).only_reads());
     }
 
     #[test]

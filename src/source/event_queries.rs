@@ -7,7 +7,7 @@
 
 use url::Url;
 
-use crate::http::message::{Request, Response, UnreadableBody};
+use crate::http::message::{ReadPost, Request, Response, UnreadableBody};
 use crate::model::json::{Document, Node};
 use crate::model::source_kind::Endpoint;
 use crate::model::text::printable;
@@ -81,30 +81,34 @@ impl QueryResource {
         attributes.extend(window.to.map(|to| ("to".to_owned(), date(to))));
         let resource = serde_json::json!({"type": "eventQueries", "attributes": attributes});
         let body = serde_json::json!({ "data": resource });
-        self.request(&[], Some(body.to_string()))
+        self.post(&[], ReadPost::EventQuery, body.to_string())
     }
 
     /// The request for the status of the query `id`.
     pub fn status(&self, id: &str) -> Request {
-        self.request(&[id], None)
+        Request::get(Endpoint::WorkspaceEvents, self.url_of(&[id]))
     }
 
     /// The request that cancels the query `id`.
     pub fn cancellation(&self, id: &str) -> Request {
-        self.request(&[id, "cancel"], Some("{}".to_owned()))
+        self.post(&[id, "cancel"], ReadPost::EventQueryEnd, "{}".to_owned())
     }
 
     /// Where the results of the query `id` are.
     pub(super) fn results_url(&self, id: &str) -> Url {
-        self.request(&[id, "results"], None).url
+        self.url_of(&[id, "results"])
     }
 
-    fn request(&self, path: &[&str], body: Option<String>) -> Request {
+    fn post(&self, path: &[&str], post: ReadPost, body: String) -> Request {
+        Request::read_post(Endpoint::WorkspaceEvents, self.url_of(path), post, body)
+    }
+
+    fn url_of(&self, path: &[&str]) -> Url {
         let mut url = self.url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(path);
         }
-        Request { endpoint: Endpoint::WorkspaceEvents, url, body }
+        url
     }
 }
 
@@ -160,20 +164,22 @@ mod tests {
         let created = resource().creation(&window, false);
         assert_eq!(created.url.as_str(), base);
         assert_eq!(
-            created.body.as_deref(),
+            created.body(),
             Some(
                 r#"{"data":{"attributes":{"from":1795132800000,"to":1795219200000},"type":"eventQueries"}}"#
             )
         );
-        let text = resource().creation(&window, true).body.unwrap();
+        let text = resource().creation(&window, true);
+        let text = text.body().unwrap();
         assert!(text.contains(r#""from":"2026-11-20T00:00:00.000Z""#), "{text}");
         assert_eq!(resource().status("q/1").url.as_str(), format!("{base}/q%2F1"));
         let cancelled = resource().cancellation("q1");
         assert_eq!(
-            (cancelled.url.as_str(), cancelled.body.is_some()),
+            (cancelled.url.as_str(), cancelled.body().is_some()),
             (&*format!("{base}/q1/cancel"), true)
         );
         assert_eq!(resource().results_url("q1").as_str(), format!("{base}/q1/results"));
+        assert!(created.only_reads() && cancelled.only_reads());
     }
 
     fn read_text(body: &str) -> Option<(String, QueryStatus)> {

@@ -64,6 +64,7 @@ mod page_errors;
 mod parquet;
 mod paths;
 mod people;
+mod read_only;
 mod refusals;
 mod report;
 mod resume;
