@@ -3,9 +3,11 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::{
-    API_KEY, API_KEY_NO_SCOPE, Api, CLOUD_ID, DATACENTER_PASSWORD, DATACENTER_TOKEN,
-    DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER, DATACENTER_USER_NOT_ADMIN, JIRA_EMAIL,
-    JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE, JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
+    API_KEY, API_KEY_NO_SCOPE, API_KEY_RESPOND_SCOPED, API_KEY_SCOPED, Api, CLOUD_ID,
+    DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
+    DATACENTER_USER_NOT_ADMIN, JIRA_EMAIL, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE,
+    JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
+    admin::{self, AdminEndpoint, EndpointAccess},
     reply::{ApiReply, error, gateway_error},
     request::{ParsedRequest, SandboxEndpoint},
     server_state::ServerState,
@@ -31,7 +33,6 @@ pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply>
         SandboxEndpoint::Whoami => captcha(state),
         SandboxEndpoint::Orgs
         | SandboxEndpoint::Org
-        | SandboxEndpoint::ApiKeys
         | SandboxEndpoint::EventActions(Api::OrgEvents)
         | SandboxEndpoint::Audit(Api::OrgEvents) => org_refusal(request),
         SandboxEndpoint::Audit(Api::DatacenterAudit) => {
@@ -41,6 +42,7 @@ pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply>
                 None => Some(error(Api::DatacenterAudit, 401, UNAUTHENTICATED)),
             })
         }
+        SandboxEndpoint::Admin(endpoint) => admin_refusal(endpoint, request),
         SandboxEndpoint::JiraUsers => site_permission(request).err(),
         SandboxEndpoint::Audit(
             api @ (Api::JiraAudit
@@ -58,12 +60,76 @@ pub fn refusal(state: &ServerState, request: &ParsedRequest) -> Option<ApiReply>
 
 /// The 401 of the organizations API, in the gateway's shape. A missing scope is a 401 too.
 fn org_refusal(request: &ParsedRequest) -> Option<ApiReply> {
-    let key = request.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
-    match key {
-        Some(API_KEY) => None,
-        Some(API_KEY_NO_SCOPE) if request.endpoint.api().is_none() => None,
-        Some(API_KEY_NO_SCOPE) => Some(scope_mismatch()),
-        _ => Some(gateway_error(401, "Unauthorized")),
+    match org_key(request) {
+        None => Some(gateway_error(401, "Unauthorized")),
+        Some(_) if request.endpoint.api().is_none() => None,
+        Some(key) => (!key.has_scope("read:events:admin")).then(scope_mismatch),
+    }
+}
+
+/// The scopes of the keys that read; those of [`API_KEY_SCOPED`].
+const POSTURE_SCOPES: &[&str] = &[
+    "read:directories:admin",
+    "read:groups:admin",
+    "read:domains:admin",
+    "read:policies:admin",
+    "read:tokens:admin",
+    "read:keys:admin",
+    "read:service-accounts:admin",
+    "read:service-accounts-tokens:admin",
+    "read:workspaces:admin",
+    "read:events:admin",
+];
+/// The scopes that [`API_KEY_RESPOND_SCOPED`] has besides.
+const RESPOND_SCOPES: &[&str] = &["write:policies:admin", "delete:keys:admin"];
+
+/// What a key of the organization may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OrgPermission {
+    /// It has no scopes, and may do everything.
+    Unscoped,
+    /// It has the scopes of these lists.
+    Scoped([&'static [&'static str]; 2]),
+}
+
+impl OrgPermission {
+    fn has_scope(self, scope: &str) -> bool {
+        match self {
+            Self::Unscoped => true,
+            Self::Scoped(lists) => lists.iter().any(|list| list.contains(&scope)),
+        }
+    }
+}
+
+/// What the key of a request may do; None where it is no key of the organization.
+fn org_key(request: &ParsedRequest) -> Option<OrgPermission> {
+    match request.authorization.as_deref()?.strip_prefix("Bearer ")? {
+        API_KEY => Some(OrgPermission::Unscoped),
+        API_KEY_SCOPED => Some(OrgPermission::Scoped([POSTURE_SCOPES, &[]])),
+        API_KEY_RESPOND_SCOPED => Some(OrgPermission::Scoped([POSTURE_SCOPES, RESPOND_SCOPES])),
+        API_KEY_NO_SCOPE => Some(OrgPermission::Scoped([&[], &[]])),
+        _ => None,
+    }
+}
+
+/// Whether the key of a request has scopes that limit what it may read.
+pub fn has_scopes(request: &ParsedRequest) -> bool {
+    let given = request.authorization.as_deref().unwrap_or_default();
+    [API_KEY_SCOPED, API_KEY_RESPOND_SCOPED].iter().any(|key| given.ends_with(key))
+}
+
+/// The refusal of the admin APIs: 401 for a missing scope, 403 where no scope is enough.
+fn admin_refusal(endpoint: AdminEndpoint, request: &ParsedRequest) -> Option<ApiReply> {
+    let Some(key) = org_key(request) else {
+        return Some(gateway_error(401, "Unauthorized"));
+    };
+    match endpoint.access() {
+        _ if key == OrgPermission::Unscoped => None,
+        EndpointAccess::Scope(scope) => (!key.has_scope(scope)).then(scope_mismatch),
+        EndpointAccess::UnscopedManage => Some(admin::scope_required()),
+        EndpointAccess::UnscopedDirectory => {
+            Some(gateway_error(403, "The key is not allowed to change users."))
+        }
     }
 }
 

@@ -140,6 +140,32 @@ pub struct Behaviour {
     /// The pages of that list, each as it is; the cursor of the second is `page-1`. Empty: one key
     /// of ours.
     pub key_pages: Vec<String>,
+    /// That list has three more keys of ours.
+    pub many_keys: bool,
+    /// The organization that the admin APIs show has no faults. A change composes it again, without
+    /// what was written before.
+    pub sound_organization: bool,
+    /// Pages of the admin APIs' lists hold no more than this, whatever `limit` says. By default
+    /// 100, and 50 without a `limit`.
+    pub admin_page_size: Option<usize>,
+    /// `links.next` of the admin APIs is a URL also where it is a bare cursor otherwise.
+    pub admin_next_links: bool,
+    /// Every page of the admin APIs after the first names its own cursor as that of the next page.
+    pub admin_repeats_cursor: bool,
+    /// Where a page of policies names the next page.
+    pub admin_policy_cursor: CursorPlace,
+    /// The `rule` of a policy is an array that holds the object.
+    pub admin_rule_arrays: bool,
+    /// There is no search of users: 404, as in an organization with the old user management.
+    pub admin_search_missing: bool,
+    /// The search of users answers 400 to a body with `limit` or `expand`.
+    pub admin_search_refuses_options: bool,
+    /// Accounts have no `mfaEnabled`.
+    pub admin_hides_mfa: bool,
+    /// What user management says of a privilege is the text `true` or `false`, not a boolean.
+    pub admin_text_privileges: bool,
+    /// The API tokens of a deactivated account cannot be listed: 403.
+    pub admin_hides_disabled_tokens: bool,
     /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
     /// After each Jira page that holds records, this many new ones are recorded inside the

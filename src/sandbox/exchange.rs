@@ -4,7 +4,7 @@
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, CLOUD_ID, Fault, access, confluence, datacenter, event_queries, jira,
+    Api, CLOUD_ID, Fault, access, admin, confluence, datacenter, event_queries, jira,
     json_text::{self, object},
     org, page_changes,
     reply::{self, ApiReply, error, gateway_error},
@@ -98,9 +98,9 @@ fn regular_reply(state: &mut ServerState, request: &ParsedRequest, fault: &Fault
         SandboxEndpoint::EventActions(api) => {
             audited(state, request, api, |state| workspace::actions(state, request, api))
         }
-        SandboxEndpoint::Orgs => org::list(state),
+        SandboxEndpoint::Orgs => org::list(state, request),
         SandboxEndpoint::Org => org::one(request),
-        SandboxEndpoint::ApiKeys => org::api_keys(state, request),
+        SandboxEndpoint::Admin(endpoint) => admin::answer(state, request, endpoint),
         SandboxEndpoint::TenantInfo => ApiReply::json(200, object! {"cloudId": CLOUD_ID}),
         SandboxEndpoint::JiraUsers => jira::users(request),
         SandboxEndpoint::Whoami => datacenter::whoami(request),

@@ -10,6 +10,7 @@
 //!   exchange    fault -> credential -> rate limit -> endpoint -> reply
 //!     access      whose credential it is, and the refusal where it is not enough
 //!     org, jira, confluence, datacenter, workspace, event_queries   the APIs: how they page
+//!     admin       users, policies and credentials of an organization, and what changes them
 //!     cursor_page  pages with an opaque cursor, of organizations and workspaces
 //!     record_log  the records of one API
 //!     throttle    rate limits; fault: scripted faults
@@ -24,6 +25,7 @@
 //! [`Behaviour`].
 
 mod access;
+mod admin;
 mod behaviour;
 mod confluence;
 mod connection;
@@ -72,8 +74,22 @@ pub const ORG_ID: &str = "4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92";
 pub const ORG_NAME: &str = "Lindenfell Instruments";
 /// An organization API key without scopes: reads everything.
 pub const API_KEY: &str = "sandbox-org-api-key";
-/// A scoped key that lacks `read:events:admin`: 401 with a message of its own.
+/// A scoped key without any scope of the admin APIs: 401 with a message of its own.
 pub const API_KEY_NO_SCOPE: &str = "sandbox-org-api-key-without-scope";
+/// A key with the scopes that a posture check needs, and `read:events:admin`: it changes nothing.
+pub const API_KEY_SCOPED: &str = "sandbox-org-api-key-scoped";
+/// A key with the same scopes, `write:policies:admin` and `delete:keys:admin`.
+pub const API_KEY_RESPOND_SCOPED: &str = "sandbox-org-api-key-respond-scoped";
+/// The directory of most users.
+pub const DIRECTORY_ID: &str = "8d7c0a11-4f20-4a6b-9c3e-51d2e8f0d001";
+/// The other directory, of a few users.
+pub const LABS_DIRECTORY_ID: &str = "8d7c0a11-4f20-4a6b-9c3e-51d2e8f0d002";
+/// The authentication policy of those who sign in with SSO.
+pub const AUTH_POLICY_SSO: &str = "90aa6e15-0c3d-4b72-8f91-d4a7b2c80001";
+/// The authentication policy of all other managed accounts.
+pub const AUTH_POLICY_DEFAULT: &str = "90aa6e15-0c3d-4b72-8f91-d4a7b2c80002";
+/// An authentication policy that holds nobody, for accounts that are to be contained.
+pub const AUTH_POLICY_QUARANTINE: &str = "90aa6e15-0c3d-4b72-8f91-d4a7b2c80003";
 /// The site whose Jira and Confluence are served. The server answers under its own address,
 /// whatever the `Host`.
 pub const JIRA_SITE: &str = "lindenfell-example.atlassian.net";

@@ -1,7 +1,4 @@
-//! The organizations API: `/admin/v1/orgs`, one organization, its events-stream, and the list of
-//! its keys.
-
-use chrono::{DateTime, TimeDelta};
+//! The organizations API: `/admin/v1/orgs`, one organization, its events-stream.
 
 use super::{
     Api, Behaviour, CursorBounds, EndOfStream, Fault, FilterClock, ORG_ID, ORG_NAME, OrgRetention,
@@ -9,7 +6,7 @@ use super::{
     cursor_page::{CursorPage, PageCursor},
     json_text::{JsonObject, array, object},
     record_log::{RecordPage, RecordPosition, RecordQuery},
-    reply::{self, AdminError, ApiReply, gateway_error},
+    reply::{self, AdminError, ApiReply},
     request::ParsedRequest,
     server_state::ServerState,
     workspace,
@@ -23,11 +20,11 @@ const MAX_LIMIT: usize = 500;
 const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
 
 /// `GET /orgs`: nothing for a scoped key.
-pub fn list(state: &ServerState) -> ApiReply {
+pub fn list(state: &ServerState, request: &ParsedRequest) -> ApiReply {
     let link = format!("{}/admin/v1/orgs", state.base_url);
     ApiReply::json(
         200,
-        match state.behaviour.scoped_key {
+        match state.behaviour.scoped_key || access::has_scopes(request) {
             true => object! {"data": [(); 0], "links": object! {}},
             false => object! {"data": array([org()]), "links": object! {"self": link}},
         },
@@ -49,43 +46,6 @@ fn org() -> JsonObject {
 /// Whether the path names the only organization.
 fn is_known(request: &ParsedRequest) -> bool {
     request.path.split('/').any(|segment| segment == ORG_ID)
-}
-
-/// `GET /admin/api-access/v1/orgs/{org_id}/api-keys`: the page of keys that the cursor names.
-///
-/// Path, scope and parameters are documented, the fields of a response are not. By default they are
-/// named like those of the list of user tokens, and a test may serve any other text. A key without
-/// `read:keys:admin` is refused as for any missing scope.
-pub fn api_keys(state: &ServerState, request: &ParsedRequest) -> ApiReply {
-    if !is_known(request) {
-        return reply::UNKNOWN_ORG.into();
-    }
-    if state.behaviour.hides_keys {
-        return access::scope_mismatch();
-    }
-    let page = match request.param("cursor") {
-        None => Some(0),
-        Some(cursor) => cursor.strip_prefix("page-").and_then(|number| number.parse().ok()),
-    };
-    match page.map(|page: usize| (page, state.behaviour.key_pages.get(page))) {
-        Some((_, Some(text))) => ApiReply::new(200, "application/json", text.clone()),
-        Some((0, None)) => ApiReply::json(200, default_key_list(state)),
-        _ => gateway_error(400, "Unknown cursor"),
-    }
-}
-
-/// One key, made two months ago for a year.
-fn default_key_list(state: &ServerState) -> JsonObject {
-    let day = |days: i64| {
-        let now = DateTime::from_timestamp_millis(state.now_ms()).unwrap_or_default();
-        let time = now + TimeDelta::try_days(days).unwrap_or_default();
-        time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-    };
-    let key = object! {
-        "id": "0d3f6a52-77c1-4b8e-9a40-5e2b1c9d8f36", "name": "audit collector",
-        "createdAt": day(-60), "expiresAt": day(305), "lastActiveAt": day(0),
-    };
-    object! {"data": array([key]), "links": object! {}}
 }
 
 /// `GET /orgs/{org_id}/event-actions`: the actions of its events.

@@ -84,6 +84,18 @@ pub fn gateway_error(status: u16, message: &str) -> ApiReply {
 #[derive(Clone, Copy, Debug)]
 pub struct AdminError(u16, &'static str, &'static str, &'static str);
 
+impl AdminError {
+    /// An error with these members.
+    pub const fn new(
+        status: u16,
+        code: &'static str,
+        title: &'static str,
+        detail: &'static str,
+    ) -> Self {
+        Self(status, code, title, detail)
+    }
+}
+
 impl From<AdminError> for ApiReply {
     fn from(AdminError(status, code, title, detail): AdminError) -> Self {
         let error = object! {

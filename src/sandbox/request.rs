@@ -4,6 +4,8 @@ use axum::http::{HeaderName, Method, Request, header};
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
+use super::admin::AdminEndpoint;
+
 /// The audited endpoints: faults, rate limits and counts are separate for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
@@ -40,8 +42,8 @@ pub enum SandboxEndpoint {
     Orgs,
     /// `/admin/v1/orgs/{org_id}`
     Org,
-    /// `/admin/api-access/v1/orgs/{org_id}/api-keys`
-    ApiKeys,
+    /// One of the admin APIs, besides the above
+    Admin(AdminEndpoint),
     /// `/_edge/tenant_info`, which needs no credential
     TenantInfo,
     /// One of the audited endpoints
@@ -80,7 +82,6 @@ impl SandboxEndpoint {
             ("", ["admin", "v1", "orgs", _]) => Self::Org,
             ("", ["admin", "v1", "orgs", _, "events-stream"]) => Self::Audit(Api::OrgEvents),
             ("", ["admin", "v1", "orgs", _, "event-actions"]) => Self::EventActions(Api::OrgEvents),
-            ("", ["admin", "api-access", "v1", "orgs", _, "api-keys"]) => Self::ApiKeys,
             ("", ["_edge", "tenant_info"]) => Self::TenantInfo,
             ("" | "jira", ["rest", "api", "3", "auditing", "record"]) => {
                 Self::Audit(Api::JiraAudit)
@@ -130,6 +131,7 @@ impl SandboxEndpoint {
             Self::EventQueries(_, EventQueryEndpoint::Cancel) => return *method == Method::POST,
             Self::EventQueries(_, EventQueryEndpoint::List) => Some(Method::POST),
             Self::EventQueries(_, EventQueryEndpoint::One) => Some(Method::DELETE),
+            Self::Admin(endpoint) => return *method == endpoint.method(),
             _ => None,
         };
         *method == Method::GET || other.as_ref() == Some(method)
@@ -193,7 +195,10 @@ impl ParsedRequest {
                 (SandboxEndpoint::of(product, rest), Some((*cloud_id).to_owned()))
             }
             ["dc", rest @ ..] => (SandboxEndpoint::of("dc", rest), None),
-            rest => (SandboxEndpoint::of("", rest), None),
+            rest => match AdminEndpoint::of(request.method(), rest) {
+                Some(endpoint) => (SandboxEndpoint::Admin(endpoint), None),
+                None => (SandboxEndpoint::of("", rest), None),
+            },
         };
         let languages = request.headers().get_all(header::ACCEPT_LANGUAGE).iter();
         let languages: Vec<_> =
@@ -277,10 +282,11 @@ mod tests {
         let (jira, confluence) =
             (SandboxEndpoint::Audit(Api::JiraAudit), SandboxEndpoint::Audit(Api::ConfluenceAudit));
         let datacenter = SandboxEndpoint::Audit(Api::DatacenterAudit);
+        let keys = AdminEndpoint::ApiKeys;
         for (path, endpoint, cloud_id) in [
             ("/admin/v1/orgs", SandboxEndpoint::Orgs, None),
             ("/admin/v1/orgs/x", SandboxEndpoint::Org, None),
-            ("/admin/api-access/v1/orgs/x/api-keys", SandboxEndpoint::ApiKeys, None),
+            ("/admin/api-access/v1/orgs/x/api-keys", SandboxEndpoint::Admin(keys), None),
             ("/admin/v1/orgs/x/events-stream", SandboxEndpoint::Audit(Api::OrgEvents), None),
             ("/admin/v1/orgs/x/events", SandboxEndpoint::Unknown, None),
             ("/admin/v1/orgs/x/event-actions", SandboxEndpoint::EventActions(Api::OrgEvents), None),

@@ -24,6 +24,8 @@ use super::{
     server_state::{LoggedRequest, RequestInFlight, ServerState, SharedServerState},
 };
 
+/// Bytes of a request's body that are remembered.
+const REMEMBERED_BODY: usize = 4 * 1024;
 /// Bytes of a request's body that are read at most.
 const LARGEST_BODY: usize = 64 * 1024;
 
@@ -106,6 +108,8 @@ async fn handle(
             status: reply.status,
             user_agent: request.user_agent,
             authorization_present: request.authorization.is_some(),
+            body: String::from_utf8_lossy(&request.body[..request.body.len().min(REMEMBERED_BODY)])
+                .into_owned(),
         });
         (ReplyDelivery { reply, fault, gzip, content_encoding, clock_skew }, latency)
     };

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     Api, Behaviour, SandboxOptions,
+    admin::{self, OrgDirectory},
     behaviour::count_down,
     data::{self, RecordComposer},
     fault::FaultQueue,
@@ -43,6 +44,8 @@ pub struct LoggedRequest {
     pub user_agent: String,
     /// Whether an `authorization` header came with it.
     pub authorization_present: bool,
+    /// The body as text, at most 4 KiB of it; empty for a GET.
+    pub body: String,
 }
 
 /// An event query of a workspace.
@@ -97,6 +100,8 @@ pub struct ServerState {
     pub requests: VecDeque<LoggedRequest>,
     /// The event queries of workspaces, in order of creation.
     pub event_queries: Vec<EventQuery>,
+    /// The organization that the admin APIs show.
+    pub directory: OrgDirectory,
     /// Cursors of an earlier generation are expired.
     pub cursor_generation: u32,
     /// `http://127.0.0.1:PORT`
@@ -120,15 +125,17 @@ impl ServerState {
                 most_in_flight: 0,
             }
         });
+        let started_ms = options.data.now.timestamp_millis();
         Self {
             apis,
+            directory: admin::compose(options.behaviour.sound_organization, started_ms),
             behaviour: options.behaviour.clone(),
             requests: VecDeque::new(),
             event_queries: Vec::new(),
             cursor_generation: 0,
             base_url,
             started: Instant::now(),
-            started_ms: options.data.now.timestamp_millis(),
+            started_ms,
         }
     }
 
@@ -173,6 +180,14 @@ impl ServerState {
         let now = self.now_ms();
         for _ in 0..records {
             self.compose(api, to.map_or(now, |to| to.min(now)), false);
+        }
+    }
+
+    /// Composes the organization again where [`Behaviour::sound_organization`] has changed since.
+    pub fn seed_directory(&mut self) {
+        let is_sound = self.behaviour.sound_organization;
+        if self.directory.is_sound != is_sound {
+            self.directory = admin::compose(is_sound, self.started_ms);
         }
     }
 

@@ -5,13 +5,14 @@
 
 mod composer;
 mod incident;
-mod org_event;
+pub mod org_event;
 pub mod people;
 mod product_records;
 mod record_table;
 
 pub use composer::{RecordComposer, search_performed};
 pub use org_event::uuid;
+pub use record_table::lines as table_lines;
 
 use fastrand::Rng;
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::*;
 
+mod admin;
 mod confluence;
 mod datacenter;
 mod faults;
