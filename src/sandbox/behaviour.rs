@@ -166,6 +166,32 @@ pub struct Behaviour {
     pub admin_text_privileges: bool,
     /// The API tokens of a deactivated account cannot be listed: 403.
     pub admin_hides_disabled_tokens: bool,
+    /// Refusals of requests to the admin APIs, before the credential is judged. The first that fits
+    /// is the answer.
+    pub admin_refusals: Vec<AdminRefusal>,
+    /// How many more writes of the admin APIs are executed and get no answer: the connection is
+    /// closed. Counts down.
+    pub admin_write_loses_answer: usize,
+    /// How many more writes of the admin APIs are executed and get no answer, while the connection
+    /// stays open. Counts down.
+    pub admin_write_hangs: usize,
+    /// Wait before each answer of the admin APIs.
+    pub admin_latency: Duration,
+    /// Rate limit of the admin APIs, all of them together.
+    pub admin_rate_limit: Option<RateLimit>,
+    /// So many reads after a write show the organization as it was before the write.
+    pub admin_lag: usize,
+    /// Writes of the admin APIs leave no event in the organization's log.
+    pub admin_writes_unaudited: bool,
+    /// The status of a successful suspend or restore; 200 by default. A 204 has no body.
+    pub admin_suspend_status: Option<u16>,
+    /// To suspend who is suspended, or to restore who is not, succeeds and changes nothing, instead
+    /// of being a 409.
+    pub admin_repeated_writes: bool,
+    /// How many requests for a task of an authentication policy find it in progress.
+    pub auth_task_polls: usize,
+    /// Tasks of authentication policies fail for each account, and move none.
+    pub auth_task_fails: bool,
     /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
     /// After each Jira page that holds records, this many new ones are recorded inside the
@@ -301,6 +327,21 @@ impl Behaviour {
         let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         Some(now_ms.saturating_sub(delay))
     }
+}
+
+/// A refusal of requests to the admin APIs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminRefusal {
+    /// A text that the path holds.
+    pub path_part: String,
+    /// The method; None: any.
+    pub method: Option<String>,
+    /// The status; 0 closes the connection without an answer.
+    pub status: u16,
+    /// The body, sent as it is.
+    pub body: String,
+    /// How many more requests it refuses; None: all. Counts down.
+    pub times: Option<usize>,
 }
 
 /// Whether this is one of so many more times; without a number, always.

@@ -4,7 +4,10 @@
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, CLOUD_ID, Fault, access, admin, confluence, datacenter, event_queries, jira,
+    AdminRefusal, Api, CLOUD_ID, Fault, access,
+    admin::{self, AdminEndpoint},
+    behaviour::count_down,
+    confluence, datacenter, event_queries, jira,
     json_text::{self, object},
     org, page_changes,
     reply::{self, ApiReply, error, gateway_error},
@@ -27,6 +30,9 @@ const HTML: &str = "text/html;charset=UTF-8";
 
 /// The reply, and the fault that its delivery must play out.
 pub fn answer(state: &mut ServerState, request: &ParsedRequest) -> (ApiReply, Fault) {
+    if let SandboxEndpoint::Admin(endpoint) = request.endpoint {
+        return admin_answer(state, request, endpoint);
+    }
     let Some(api) = request.endpoint.api() else {
         return (regular_reply(state, request, &Fault::Pass), Fault::Pass);
     };
@@ -41,6 +47,52 @@ pub fn answer(state: &mut ServerState, request: &ParsedRequest) -> (ApiReply, Fa
         state.of(api).last_page = reply.body.clone();
     }
     (reply, fault)
+}
+
+/// The reply of the admin APIs: scripted, limited or regular. An answer that gets lost is that of a
+/// write that was executed.
+fn admin_answer(
+    state: &mut ServerState,
+    request: &ParsedRequest,
+    endpoint: AdminEndpoint,
+) -> (ApiReply, Fault) {
+    let no_answer = |fault| (scripted_reply(0, &[], ""), fault);
+    match admin_refusal(state, request) {
+        Some(AdminRefusal { status: 0, .. }) => return no_answer(Fault::CloseBeforeResponse),
+        Some(refusal) => {
+            return (scripted_reply(refusal.status, &[], &refusal.body), Fault::Pass);
+        }
+        None => {}
+    }
+    let (limit_headers, limited) = admin_throttled(state);
+    let mut reply = limited.unwrap_or_else(|| regular_reply(state, request, &Fault::Pass));
+    reply.headers.extend(limit_headers);
+    if !endpoint.is_write() || !(200..300).contains(&reply.status) {
+        return (reply, Fault::Pass);
+    }
+    let behaviour = &mut state.behaviour;
+    for (left, fault) in [
+        (&mut behaviour.admin_write_loses_answer, Fault::CloseBeforeResponse),
+        (&mut behaviour.admin_write_hangs, Fault::Hang),
+    ] {
+        if *left > 0 {
+            *left -= 1;
+            return no_answer(fault);
+        }
+    }
+    (reply, Fault::Pass)
+}
+
+/// The first scripted refusal that fits a request.
+fn admin_refusal(state: &mut ServerState, request: &ParsedRequest) -> Option<AdminRefusal> {
+    let fits = |refusal: &AdminRefusal| {
+        let is_method = refusal.method.as_deref().is_none_or(|it| request.method.as_str() == it);
+        is_method && request.path.contains(&refusal.path_part)
+    };
+    let mut refusals = state.behaviour.admin_refusals.iter_mut();
+    refusals.find_map(|refusal| {
+        (fits(refusal) && count_down(&mut refusal.times)).then(|| refusal.clone())
+    })
 }
 
 /// The reply of a fault that needs no endpoint.
@@ -150,6 +202,17 @@ fn method_not_allowed(request: &ParsedRequest) -> ApiReply {
         }
         _ => reply::METHOD_NOT_ALLOWED.into(),
     }
+}
+
+/// The headers of the admin APIs' rate limit, and the 429 when the request is over it.
+fn admin_throttled(state: &mut ServerState) -> (Vec<(String, String)>, Option<ApiReply>) {
+    let Some(limit) = state.behaviour.admin_rate_limit.clone() else {
+        return (Vec::new(), None);
+    };
+    let now = Utc::now();
+    let verdict = state.admin_throttle.judge(&limit, now);
+    let headers = throttle::headers(Api::OrgEvents, &limit, &verdict, now);
+    (headers, (!verdict.passes).then(|| reply::RATE_LIMITED.into()))
 }
 
 /// The rate limit's headers, and the 429 when the request is over it.

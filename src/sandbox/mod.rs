@@ -55,9 +55,9 @@ mod workspace;
 mod smoke_tests;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, CursorBoundsRule, CursorPlace, DataOptions, EndOfStream, EventQueries,
-    FilterClock, NextPageOffset, OrgRetention, OverLimit, PageError, RangeEnd, RateLimit,
-    RateWindow, ResetPrecision, SandboxOptions, WorkspaceDates,
+    AdminRefusal, Behaviour, CursorBounds, CursorBoundsRule, CursorPlace, DataOptions, EndOfStream,
+    EventQueries, FilterClock, NextPageOffset, OrgRetention, OverLimit, PageError, RangeEnd,
+    RateLimit, RateWindow, ResetPrecision, SandboxOptions, WorkspaceDates,
 };
 pub use control::SandboxControl;
 pub use data::history;

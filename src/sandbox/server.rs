@@ -20,7 +20,7 @@ use super::{
     connection::{ConnectionHandle, SeverableListener},
     delivery::ReplyDelivery,
     exchange,
-    request::ParsedRequest,
+    request::{ParsedRequest, SandboxEndpoint},
     server_state::{LoggedRequest, RequestInFlight, ServerState, SharedServerState},
 };
 
@@ -96,7 +96,10 @@ async fn handle(
         let mut state = shared.state();
         let (reply, fault) = exchange::answer(&mut state, &request);
         let behaviour = &state.behaviour;
-        let latency = api.map(|api| behaviour.latency(api)).unwrap_or_default();
+        let latency = match request.endpoint {
+            SandboxEndpoint::Admin(_) => behaviour.admin_latency,
+            _ => api.map(|api| behaviour.latency(api)).unwrap_or_default(),
+        };
         let gzip = behaviour.gzip && request.accepts_gzip;
         let (content_encoding, clock_skew) = (behaviour.content_encoding, behaviour.clock_skew);
         state.remember(LoggedRequest {

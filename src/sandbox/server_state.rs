@@ -102,6 +102,10 @@ pub struct ServerState {
     pub event_queries: Vec<EventQuery>,
     /// The organization that the admin APIs show.
     pub directory: OrgDirectory,
+    /// What it was before the last write, and how many more reads show that.
+    pub stale_directory: Option<(OrgDirectory, usize)>,
+    /// The state of the admin APIs' rate limit.
+    pub admin_throttle: ThrottleState,
     /// Cursors of an earlier generation are expired.
     pub cursor_generation: u32,
     /// `http://127.0.0.1:PORT`
@@ -129,6 +133,8 @@ impl ServerState {
         Self {
             apis,
             directory: admin::compose(options.behaviour.sound_organization, started_ms),
+            stale_directory: None,
+            admin_throttle: ThrottleState::default(),
             behaviour: options.behaviour.clone(),
             requests: VecDeque::new(),
             event_queries: Vec::new(),
@@ -188,6 +194,18 @@ impl ServerState {
         let is_sound = self.behaviour.sound_organization;
         if self.directory.is_sound != is_sound {
             self.directory = admin::compose(is_sound, self.started_ms);
+            self.stale_directory = None;
+        }
+    }
+
+    /// Whether this read shows the organization as it was before the last write.
+    pub fn count_stale_read(&mut self) -> bool {
+        match &mut self.stale_directory {
+            Some((_, left)) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
         }
     }
 

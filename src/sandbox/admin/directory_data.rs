@@ -191,8 +191,8 @@ impl DirectorySeed {
         );
         let allowlist = OrgPolicy {
             resources: vec![
-                (of_site("jira"), "success"),
-                (of_site("confluence"), self.choose("failed|success")),
+                (of_site("jira"), "applied"),
+                (of_site("confluence"), self.choose("failed|applied")),
             ],
             ..allowlist
         };

@@ -7,8 +7,11 @@ mod endpoint;
 mod paging;
 mod read_context;
 mod reads;
+mod tasks;
 mod user_management;
 mod users;
+mod write_events;
+mod writes;
 
 pub use directory::OrgDirectory;
 pub use directory_data::compose;
@@ -34,9 +37,19 @@ pub fn answer(
         return reply::UNKNOWN_ORG.into();
     }
     state.seed_directory();
+    if endpoint.is_write() {
+        return writes::answer(state, request, endpoint);
+    }
+    if endpoint == AdminEndpoint::PolicyTask {
+        return tasks::poll(state, request);
+    }
+    let is_stale = state.count_stale_read();
     let context = ReadContext {
         behaviour: &state.behaviour,
-        directory: &state.directory,
+        directory: match &state.stale_directory {
+            Some((stale, _)) if is_stale => stale,
+            _ => &state.directory,
+        },
         request,
         base_url: &state.base_url,
     };

@@ -15,7 +15,7 @@ const MAX_LIMIT: usize = 100;
 
 /// What a request says about the page that it wants.
 #[derive(Clone, Debug, Default)]
-pub struct PageRequest {
+pub struct ListRequest {
     /// The cursor.
     pub cursor: Option<String>,
     /// The page size, as sent.
@@ -41,7 +41,7 @@ impl<T> ListPage<T> {
     /// The page of `all` that `request` wants. A cursor is good for the list of this `name` alone.
     pub fn of(
         behaviour: &Behaviour,
-        request: PageRequest,
+        request: ListRequest,
         name: &str,
         all: Vec<T>,
     ) -> Result<Self, AdminError> {

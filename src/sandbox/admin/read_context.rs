@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value};
 
-use super::{directory::OrgDirectory, paging::PageRequest};
+use super::{directory::OrgDirectory, paging::ListRequest};
 use crate::sandbox::{
     Behaviour,
     reply::{AdminError, INVALID_SYNTAX},
@@ -30,9 +30,9 @@ impl ReadContext<'_> {
     }
 
     /// The page that the query wants.
-    pub fn page_request(&self) -> PageRequest {
+    pub fn page_request(&self) -> ListRequest {
         let own = |name: &str| self.request.param(name).map(str::to_owned);
-        PageRequest {
+        ListRequest {
             cursor: own("cursor").filter(|cursor| !cursor.is_empty()),
             limit: own("limit").or_else(|| own("pageSize")),
             url: format!("{}{}", self.base_url, self.request.path),

@@ -164,7 +164,8 @@ fn workspaces(context: &ReadContext<'_>) -> Result<ApiReply, AdminError> {
             "attributes": object! {
                 "name": name, "typeKey": kind, "type": name, "status": "online",
                 "labels": [(); 0], "sandbox": is_sandbox, "usage": 12, "capacity": 100,
-                "hostUrl": format!("https://{JIRA_SITE}"), "realm": "EU", "regions": ["eu-central-1"],
+                "hostUrl": format!("https://{JIRA_SITE}"), "realm": "EU",
+                "regions": ["eu-central-1"],
                 "createdAt": "2023-03-06T09:00:00.000Z",
             },
         }

@@ -103,7 +103,7 @@ pub fn role_assignments(context: &ReadContext<'_>) -> Result<ApiReply, AdminErro
         let status = directory.map(|(_, suspended)| if suspended { "suspended" } else { "active" });
         object! {
             "resourceId": resource, "resourceOwner": owner, "roles": [role],
-            "roleAssignments": array([object! {"role": role, "source": "direct"}]),
+            "roleAssignments": array([object! {"role": role, "roleAssignmentMethods": ["direct"]}]),
             "directoryId": directory.map(|(id, _)| id), "userDirectoryStatus": status,
         }
     };

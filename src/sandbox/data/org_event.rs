@@ -215,9 +215,13 @@ fn subject(
 
 /// A `users` item.
 pub fn user(person: &SamplePerson) -> JsonText {
-    let attributes =
-        object! {"name": person.name, "email": person.email, "accountType": "atlassian"};
-    item(person.account_id, "users", attributes, object! {})
+    account(person.account_id, person.name, person.email, "atlassian")
+}
+
+/// A `users` item of an account of this type.
+pub fn account(id: &str, name: &str, email: &str, kind: &str) -> JsonText {
+    let attributes = object! {"name": name, "email": email, "accountType": kind};
+    item(id, "users", attributes, object! {})
 }
 
 /// The item that says how an attempt to log in ended. Only `attributes.status` is known of it.

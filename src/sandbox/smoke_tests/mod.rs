@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::*;
 
 mod admin;
+mod admin_writes;
 mod confluence;
 mod datacenter;
 mod faults;
