@@ -167,68 +167,24 @@ impl DirectorySeed {
 
     fn policies(self) -> Vec<OrgPolicy> {
         let of_site = |product: &str| format!("ari:cloud:{product}::site/{CLOUD_ID}");
-        let policy = |id, kind, name, status, rule, metadata| OrgPolicy {
+        let policy = |[id, kind, name, status, rule, metadata]: [&'static str; 6]| OrgPolicy {
             id,
             kind,
             name,
             status: self.choose(status),
             rule: self.choose(rule),
             metadata: self.choose(metadata),
-            resources: Vec::new(),
+            resources: match kind {
+                "ip-allowlist" => vec![
+                    (of_site("jira"), "applied"),
+                    (of_site("confluence"), self.choose("failed|applied")),
+                ],
+                _ => Vec::new(),
+            },
             created_ms: self.days_ago(400),
             updated_ms: self.days_ago(25),
         };
-        let allowlist = policy(
-            "7d2f0c51-1a84-4b69-9e37-5f8c6a0b2d41",
-            "ip-allowlist",
-            "Offices",
-            "enabled",
-            concat!(
-                r#"{"in":["198.51.100.0/24","0.0.0.0/0"],"allowMobileBypass":true}|"#,
-                r#"{"in":["198.51.100.0/24","203.0.113.0/24"],"allowMobileBypass":false}"#
-            ),
-            "",
-        );
-        let allowlist = OrgPolicy {
-            resources: vec![
-                (of_site("jira"), "applied"),
-                (of_site("confluence"), self.choose("failed|applied")),
-            ],
-            ..allowlist
-        };
-        let coverage = concat!(
-            r#"{"policyCoverageLevel":"WORKSPACE","hasHadCoverage":false}|"#,
-            r#"{"policyCoverageLevel":"ORG","hasHadCoverage":true}"#
-        );
-        let export = r#"{"export":{"effect":"block"}}"#;
-        let residency = r#"{"in":["EU"]}"#;
-        vec![
-            allowlist,
-            policy(
-                "8e301d62-2b95-4c7a-8f48-609d7b1c3e52",
-                "data-security",
-                "No export",
-                "draft|active",
-                export,
-                coverage,
-            ),
-            policy(
-                "9f412e73-3ca6-4d8b-9059-71ae8c2d4f63",
-                "data-residency",
-                "Data in the EU",
-                "enabled",
-                residency,
-                "",
-            ),
-            policy(
-                "a0523f84-4db7-4e9c-a16a-82bf9d3e5074",
-                "user-join-settings-default",
-                "Who may join",
-                "enabled",
-                "{}",
-                "",
-            ),
-        ]
+        table_lines(include_str!("policies.tsv")).map(policy).collect()
     }
 }
 
