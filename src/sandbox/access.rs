@@ -7,7 +7,7 @@ use super::{
     DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
     DATACENTER_USER_NOT_ADMIN, JIRA_EMAIL, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE,
     JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
-    admin::{self, AdminEndpoint, EndpointAccess},
+    admin::{AdminEndpoint, EndpointAccess, scope_required},
     reply::{ApiReply, error, gateway_error},
     request::{ParsedRequest, SandboxEndpoint},
     server_state::ServerState,
@@ -126,7 +126,7 @@ fn admin_refusal(endpoint: AdminEndpoint, request: &ParsedRequest) -> Option<Api
     match endpoint.access() {
         _ if key == OrgPermission::Unscoped => None,
         EndpointAccess::Scope(scope) => (!key.has_scope(scope)).then(scope_mismatch),
-        EndpointAccess::UnscopedManage => Some(admin::scope_required()),
+        EndpointAccess::UnscopedManage => Some(scope_required()),
         EndpointAccess::UnscopedDirectory => {
             Some(gateway_error(403, "The key is not allowed to change users."))
         }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     Api, Behaviour, SandboxOptions,
-    admin::{self, OrgDirectory},
+    admin::{OrgDirectory, compose_directory},
     behaviour::count_down,
     data::{self, RecordComposer},
     fault::FaultQueue,
@@ -132,7 +132,7 @@ impl ServerState {
         let started_ms = options.data.now.timestamp_millis();
         Self {
             apis,
-            directory: admin::compose(options.behaviour.sound_organization, started_ms),
+            directory: compose_directory(options.behaviour.sound_organization, started_ms),
             stale_directory: None,
             admin_throttle: ThrottleState::default(),
             behaviour: options.behaviour.clone(),
@@ -193,7 +193,7 @@ impl ServerState {
     pub fn seed_directory(&mut self) {
         let is_sound = self.behaviour.sound_organization;
         if self.directory.is_sound != is_sound {
-            self.directory = admin::compose(is_sound, self.started_ms);
+            self.directory = compose_directory(is_sound, self.started_ms);
             self.stale_directory = None;
         }
     }

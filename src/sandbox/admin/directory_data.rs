@@ -24,7 +24,7 @@ struct DirectorySeed {
 }
 
 /// The organization at `now_ms`, epoch milliseconds; a sound one has no fault.
-pub fn compose(is_sound: bool, now_ms: i64) -> OrgDirectory {
+pub fn compose_directory(is_sound: bool, now_ms: i64) -> OrgDirectory {
     let seed = DirectorySeed { is_sound, now_ms };
     OrgDirectory {
         is_sound,

@@ -14,7 +14,7 @@ mod write_events;
 mod writes;
 
 pub use directory::OrgDirectory;
-pub use directory_data::compose;
+pub use directory_data::compose_directory;
 pub use endpoint::{AdminEndpoint, EndpointAccess};
 pub use user_management::scope_required;
 
