@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, generate};
 use crate::commands::{
-    self, actions, auth, check, convert, demo, detect, export, follow, pull, report, rules,
-    sandbox, search, stats, status, top, verify,
+    self, actions, auth, check, convert, demo, detect, export, follow, posture, pull, report,
+    rules, sandbox, search, stats, status, top, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -168,6 +168,7 @@ async fn act(
         CommandRequest::Report(request) => return report::run(*request, env, console).await,
         CommandRequest::Top(request) => return top::run(*request, env, console).await,
         CommandRequest::Detect(request) => return detect::run(*request, env, console).await,
+        CommandRequest::Posture(request) => return posture::run(*request, env, console).await,
         CommandRequest::Stats(request) => return stats::run(*request, env, console).await,
         CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,
         CommandRequest::AuthStatus(settings) => return auth::status(&settings, env, console).await,

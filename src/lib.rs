@@ -20,7 +20,7 @@
 //! convert   search   pipeline   sandbox
 //! fetch   saved
 //! evidence
-//! detect
+//! detect   posture
 //! source   normalise   render   sink   state   report
 //! objects
 //! credentials   http   columnar
@@ -57,6 +57,7 @@ mod model;
 mod normalise;
 mod objects;
 mod pipeline;
+mod posture;
 mod render;
 mod report;
 pub mod sandbox;

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use crate::config::check::LoginFlags;
 use crate::config::detection::AlertSeverity;
 use crate::config::path_template::{PathTemplate, parse_template};
+use crate::config::posture::{FailingVerdict, PostureCheck};
 use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
 use crate::config::settings::{Compression, Encoding, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
@@ -90,6 +91,8 @@ pub enum Command {
     Search(Box<SearchArgs>),
     /// Find what an attacker does in saved events, or of a source as it is now
     Detect(Box<DetectArgs>),
+    /// Check how organizations are set up: two-step verification, admins, tokens, keys, policies
+    Posture(Box<PostureArgs>),
     /// Count the values of a field: who did most, from where, ...
     Top(Box<TopArgs>),
     /// Summarise events: how many, when, by whom, what
@@ -412,6 +415,9 @@ pub struct ReportArgs {
     /// Judge the events as detect does, and show the alerts first
     #[arg(long)]
     pub detect: bool,
+    /// Show what `posture --json` printed, from this file
+    #[arg(long, value_name = "FILE", value_parser = validate::path)]
+    pub posture: Option<PathBuf>,
     /// Which of them are on it.
     #[command(flatten)]
     pub filter: FilterFlags,
@@ -454,6 +460,38 @@ pub struct DetectArgs {
     /// Which of them are judged.
     #[command(flatten)]
     pub filter: FilterFlags,
+}
+
+/// `posture`
+#[derive(Debug, ClapArgs)]
+pub struct PostureArgs {
+    /// Sources of type org-events whose organizations are checked [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<SourceName>,
+    /// Only this check, such as mfa.admins; may be repeated
+    #[arg(long = "check", value_name = "CHECK", hide_possible_values = true)]
+    pub checks: Vec<PostureCheck>,
+    /// Saved events, which show who changed a policy when; may be repeated
+    #[arg(long, value_name = "FILE|DIR")]
+    pub events: Vec<PathBuf>,
+    /// Read the events from the API instead, from then on
+    #[arg(long, value_name = "T", conflicts_with = "events")]
+    pub since: Option<TypedTime>,
+    /// Only show what changed since the last run
+    #[arg(long)]
+    pub since_last: bool,
+    /// Write the lists that were read to this folder, as JSON lines: users, tokens, keys, ...
+    #[arg(long, value_name = "DIR", value_parser = validate::path)]
+    pub inventory: Option<PathBuf>,
+    /// Print one JSON object for each check
+    #[arg(long)]
+    pub json: bool,
+    /// Print one Compliance Finding of OCSF 1.8 for each check
+    #[arg(long, conflicts_with = "json")]
+    pub ocsf: bool,
+    /// Exit with code 10 if a check ends so: fail, or review (or fail)
+    #[arg(long, value_name = "VERDICT", hide_possible_values = true)]
+    pub fail_on: Option<FailingVerdict>,
 }
 
 /// Where the events of a query come from.

@@ -8,6 +8,7 @@ mod load;
 mod login;
 pub mod parse;
 mod paths;
+mod posture;
 mod pull;
 mod query;
 pub mod resolve;

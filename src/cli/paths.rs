@@ -54,6 +54,8 @@ pub enum PathRole {
     MetricsFile,
     /// The folder of an export.
     ExportFolder,
+    /// The folder that `posture --inventory` writes lists to.
+    InventoryFolder,
     /// A page that `man --dir` writes.
     ManualPage,
 }
@@ -81,6 +83,7 @@ impl PathRole {
             PathRole::ReportPage => (true, "the page", None),
             PathRole::MetricsFile => (true, "`--metrics-file`", None),
             PathRole::ExportFolder => (true, "the export folder", None),
+            PathRole::InventoryFolder => (true, "the folder of the inventory", None),
             PathRole::ManualPage => (true, "a manual page", None),
         }
     }

@@ -64,8 +64,9 @@ pub fn report(typed: ReportArgs, context: &CommandContext<'_>) -> Result<ReportR
         }
     };
     let detect = context.detect_settings(typed.detect)?;
+    let posture = typed.posture.map(|file| context.env.at_cwd(&file));
     let query = query(typed.inputs, typed.filter, context)?;
-    Ok(ReportRequest { query, output, detect })
+    Ok(ReportRequest { query, output, detect, posture })
 }
 
 /// The request of `top`.

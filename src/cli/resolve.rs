@@ -11,7 +11,7 @@ use crate::cli::args::{
 };
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
-use crate::cli::{convert, encoding, generate, login, pull, query, store_location};
+use crate::cli::{convert, encoding, generate, login, posture, pull, query, store_location};
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
@@ -59,6 +59,9 @@ pub fn resolve(
         Command::Convert(typed) => CommandRequest::Convert(convert::request(typed, context)?),
         Command::Search(typed) => CommandRequest::Search(Box::new(query::search(*typed, context)?)),
         Command::Detect(typed) => CommandRequest::Detect(Box::new(query::detect(*typed, context)?)),
+        Command::Posture(typed) => {
+            CommandRequest::Posture(Box::new(posture::posture(*typed, context)?))
+        }
         Command::Report(typed) => CommandRequest::Report(Box::new(query::report(*typed, context)?)),
         Command::Top(typed) => CommandRequest::Top(Box::new(query::top(*typed, context)?)),
         Command::Stats(typed) => CommandRequest::Stats(Box::new(query::stats(*typed, context)?)),

@@ -131,6 +131,20 @@ impl SourceConnector {
         settings: &SourceSettings,
         credential: &Credential,
     ) -> Result<ApiClient, AppError> {
+        let endpoint = settings.target.kind().descriptor().endpoint;
+        self.endpoint_client(endpoint, settings, credential)
+    }
+
+    /// The client for requests to one endpoint with the credential of a source.
+    ///
+    /// # Errors
+    /// The connection's settings cannot be used.
+    pub fn endpoint_client(
+        &mut self,
+        endpoint: Endpoint,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Result<ApiClient, AppError> {
         let authorization = authorization(&settings.target, credential);
         let base_url = settings.target.base_url();
         let transport = self.client(&settings.connection, base_url, Some(&authorization))?;
@@ -141,7 +155,7 @@ impl SourceConnector {
                 .with_memory_budget(memory_budget.clone())
                 .with_meter(meter.clone()),
             memory_budget,
-            limits: self.limits(settings.target.kind().descriptor().endpoint, settings, credential),
+            limits: self.limits(endpoint, settings, credential),
             retry_budget: RetryBudget::from(&settings.connection),
             meter,
             attempt_log: None,
@@ -222,7 +236,8 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
     let site = site.map_or(String::new(), |site| format!("{site} "));
     // Each product's workspace has a path of its own.
     let product = target.product.map_or("", SiteProduct::as_str);
-    let what = if endpoint == Endpoint::JiraUsers { "users" } else { kind.as_str() };
+    let is_beside_log = matches!(endpoint, Endpoint::JiraUsers | Endpoint::OrgAdmin);
+    let what = if is_beside_log { endpoint.name() } else { kind.as_str() };
     format!("{what}{product} {} {site}{owner}", target.base_url())
 }
 

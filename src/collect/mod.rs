@@ -6,6 +6,7 @@ pub mod collector;
 pub mod connector;
 pub mod expiry;
 pub mod metrics;
+pub mod org_lists;
 pub mod run_registry;
 pub mod signals;
 pub mod summary;

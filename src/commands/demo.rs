@@ -148,7 +148,7 @@ fn make_page(
         is_stopped: &|| false,
         unread_sources: &[],
     };
-    let (made, _) = report::page_of(work, None)?;
+    let (made, _) = report::page_of(work, None, &[])?;
     report::write_page(page, &made.html)?;
     console.notice(format!("wrote a page of the events to `{}`", page.display()));
     Ok(())

@@ -22,8 +22,9 @@ use crate::model::source_kind::SourceAddress;
 use crate::model::text::counted;
 use crate::model::time::Timestamp;
 use crate::report::{
-    EventStatistics, ReportAlerts, ReportInput, ReportSource, VerdictTone, counted_noun, date_time,
-    html_page, text, verdict_section,
+    EventStatistics, ReportAlerts, ReportInput, ReportSection, ReportSource, ReportedFinding,
+    VerdictTone, counted_noun, date_time, html_page, posture_section, read_findings, text,
+    verdict_section,
 };
 use crate::search::{self, NextStep, QueryCounts};
 use crate::sink::stdout;
@@ -44,14 +45,15 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let ReportRequest { mut query, output, detect } = request;
+    let ReportRequest { mut query, output, detect, posture } = request;
     if let ReportTarget::File(path) = &output {
         refuse_other_file(path)?;
     }
     let setup = detect.map(|settings| saved_detection::load_setup(settings, query.now, console));
     let setup = setup.transpose()?;
     query.needs_raw |= setup.as_ref().is_some_and(|setup| setup.rules.reads_raw());
-    let work = move |work: QueryWork<'_>| page_of(work, setup.as_ref());
+    let findings = posture.as_deref().map(read_posture).transpose()?.unwrap_or_default();
+    let work = move |work: QueryWork<'_>| page_of(work, setup.as_ref(), &findings);
     let (page, exit) = query::run(query, env, console, work).await?;
     if page.has_unread_source && page.events == 0 {
         let what = "no page is written: no event could be read from the sources";
@@ -72,6 +74,16 @@ pub async fn run(
         }
     }
     Ok(exit)
+}
+
+/// The findings in a file that `posture --json` was written to.
+fn read_posture(path: &Path) -> Result<Vec<ReportedFinding>, AppError> {
+    let refused = |why: &str| {
+        let what = format!("cannot use the findings in `{}`: {why}", path.display());
+        AppError::new(Exit::Usage, what).hint("write them with `atlaudit posture --json > FILE`")
+    };
+    let text = fs::read_to_string(path).map_err(|error| refused(&error.to_string()))?;
+    read_findings(&text).map_err(|why| refused(&why))
 }
 
 /// A page that is made.
@@ -139,13 +151,15 @@ pub fn write_page(path: &Path, html: &str) -> Result<(), AppError> {
     written.map_err(|error| page_error(path, &error))
 }
 
-/// Counts the events of a query, judges them by `setup`, and makes their page.
+/// Counts the events of a query, judges them by `setup`, and makes their page, with `findings` of
+/// `posture` on it.
 ///
 /// # Errors
 /// A signal came, or the events cannot be sorted.
 pub fn page_of(
     work: QueryWork<'_>,
     setup: Option<&DetectionSetup>,
+    findings: &[ReportedFinding],
 ) -> Result<(EventPage, QueryCounts), AppError> {
     let QueryWork { query, taxonomy, report, is_stopped, unread_sources } = work;
     let mut statistics = match (query.filter.since, query.filter.until) {
@@ -167,7 +181,10 @@ pub fn page_of(
     let events = counts.chosen;
     let judged = detection.map(judge).transpose().map_err(|error| sort_error(&error))?;
     let (alerts, detection) = judged.unzip();
-    let html = page(query, &counts, (&sources, unread_sources), statistics, alerts);
+    let sections = (!findings.is_empty()).then(|| posture_section(findings));
+    let sections = sections.into_iter().collect();
+    let input = PageInput { sources: &sources, unread_sources, alerts, sections };
+    let html = page(query, &counts, input, statistics);
     Ok((
         EventPage { html, events, has_unread_source: !unread_sources.is_empty(), detection },
         counts,
@@ -222,13 +239,21 @@ fn borrowed<'s>(object: Node<'s>, key: &str) -> Option<&'s str> {
     }
 }
 
+/// What stands on a page beside the statistics of its events.
+struct PageInput<'a> {
+    sources: &'a SourceNumbers,
+    unread_sources: &'a [String],
+    alerts: Option<ReportAlerts>,
+    sections: Vec<ReportSection>,
+}
+
 fn page(
     query: &SavedEventQuery,
     counts: &QueryCounts,
-    (sources, unread_sources): (&SourceNumbers, &[String]),
+    input: PageInput<'_>,
     statistics: EventStatistics,
-    alerts: Option<ReportAlerts>,
 ) -> String {
+    let PageInput { sources, unread_sources, alerts, sections } = input;
     let (since, until) = statistics.time_range().unwrap_or((query.now, query.now));
     let mut names: Vec<&str> = sources.of_name.keys().map(String::as_str).collect();
     names.sort_unstable();
@@ -244,7 +269,7 @@ fn page(
         verdict: verdict(query, counts, unread_sources),
         alerts,
         all_events: None,
-        sections: Vec::new(),
+        sections,
         footer: html! {
             "Made by atlaudit " (env!("CARGO_PKG_VERSION")) " at " (date_time(query.now))
             ". Every time on this page is UTC."

@@ -2,6 +2,7 @@
 //! position in the text, so that a later error can name the line. No error quotes the text.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use toml::Spanned;
 
 use crate::config::detection::DetectionThresholds;
 use crate::config::error::{ConfigError, HintedError};
+use crate::config::posture::PostureThresholds;
 use crate::config::validate;
 use crate::model::name::SourceName;
 use crate::model::text::{printable, suggest};
@@ -85,6 +87,8 @@ pub struct ConfigTables {
     pub taxonomy: TaxonomyTable,
     /// `[detect]`
     pub detect: DetectTable,
+    /// `[posture]`
+    pub posture: PostureTable,
     /// `[sources.NAME]`, in the order of the file.
     #[serde(deserialize_with = "in_file_order")]
     pub sources: Vec<NamedTable>,
@@ -208,6 +212,33 @@ pub struct ExceptionTable {
     pub reason: SpannedText,
 }
 
+/// `[posture]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct PostureTable {
+    pub skip: Vec<Spanned<String>>,
+    pub thresholds: Option<Spanned<PostureThresholds>>,
+    /// `[posture.declare.NAME]`
+    #[serde(deserialize_with = "in_file_order")]
+    pub declare: Vec<(Spanned<String>, DeclarationTable)>,
+}
+
+/// `[posture.declare.NAME]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct DeclarationTable {
+    pub on: SpannedText,
+    pub by: SpannedText,
+    pub enforced_policies: Option<Vec<String>>,
+    pub two_step_required: Option<bool>,
+    pub idle_session: SpannedText,
+    pub password_strength: SpannedText,
+    pub mobile_policy: Option<bool>,
+    pub mobile_data_protection: Option<bool>,
+}
+
 /// A value that is not in the file: it came from a flag or the environment.
 pub fn without_span(text: impl Into<String>) -> SpannedText {
     Some(Spanned::new(0..0, text.into()))
@@ -216,27 +247,29 @@ pub fn without_span(text: impl Into<String>) -> SpannedText {
 /// The table of a source, and its name with its place.
 pub type NamedTable = (Spanned<String>, SourceTable);
 
-fn in_file_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NamedTable>, D::Error> {
-    deserializer.deserialize_map(InFileOrder)
+fn in_file_order<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<(Spanned<String>, T)>, D::Error> {
+    deserializer.deserialize_map(InFileOrder(PhantomData))
 }
 
-struct InFileOrder;
+struct InFileOrder<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for InFileOrder {
-    type Value = Vec<NamedTable>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for InFileOrder<T> {
+    type Value = Vec<(Spanned<String>, T)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table for each source, such as `[sources.acme]`")
+        f.write_str("a table for each source, such as `[sources.acme]` or `[posture.declare.acme]`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut sources: Self::Value = Vec::new();
+        let mut tables: Self::Value = Vec::new();
         while let Some(entry) = map.next_entry()? {
-            sources.push(entry);
+            tables.push(entry);
         }
         // The parser hands tables out by name; people expect the order that they wrote.
-        sources.sort_by_key(|(name, _)| name.span().start);
-        Ok(sources)
+        tables.sort_by_key(|(name, _)| name.span().start);
+        Ok(tables)
     }
 }
 

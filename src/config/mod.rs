@@ -11,6 +11,8 @@ pub mod file;
 pub mod output;
 pub mod output_preset;
 pub mod path_template;
+pub mod posture;
+mod posture_table;
 pub mod prompt;
 pub mod request;
 pub mod settings;

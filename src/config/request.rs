@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::config::detection::{AlertSeverity, DetectSettings};
 use crate::config::error::ConfigError;
+use crate::config::posture::{FailingVerdict, PostureCheck, PostureSettings};
 use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, ObjectStoreSettings, OutputFormat, OutputSettings, Settings,
     SourceSettings, TableStyle,
@@ -51,6 +52,8 @@ pub enum CommandRequest {
     Stats(Box<StatsRequest>),
     /// `detect`
     Detect(Box<DetectRequest>),
+    /// `posture`
+    Posture(Box<PostureRequest>),
     /// `verify`
     Verify(VerifyRequest),
     /// `auth login`
@@ -206,6 +209,45 @@ pub enum RulesRequest {
     },
     /// Test the rules in a folder or file with the examples beside them.
     Test(PathBuf),
+}
+
+/// The request of `posture`.
+#[derive(Debug)]
+pub struct PostureRequest {
+    /// The organizations, each with what it is compared with.
+    pub organizations: Vec<(SourceSettings, PostureSettings)>,
+    /// The checks, in their order.
+    pub checks: Vec<PostureCheck>,
+    /// The events that show who changed a policy when.
+    pub events: Option<SavedEventQuery>,
+    /// Only what changed since the last run.
+    pub is_since_last: bool,
+    /// The folder that the lists are written to.
+    pub inventory: Option<PathBuf>,
+    /// How findings are printed.
+    pub format: PostureFormat,
+    /// Which verdict is a failure of the run.
+    pub fail_on: Option<FailingVerdict>,
+    /// Where the last run is remembered.
+    pub state_dir: PathBuf,
+    /// The start of the run.
+    pub now: Timestamp,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostureFormat {
+    /// As a table.
+    Table {
+        /// How it looks.
+        style: TableStyle,
+        /// Every account and token is listed.
+        all_items: bool,
+    },
+    /// As lines of `atlaudit-posture/1`.
+    Json,
+    /// As lines of OCSF.
+    Ocsf,
 }
 
 /// The request of `status`.
@@ -387,6 +429,8 @@ pub struct ReportRequest {
     pub output: ReportTarget,
     /// How the events are judged, where they are.
     pub detect: Option<DetectSettings>,
+    /// The file of findings that are shown, if any.
+    pub posture: Option<PathBuf>,
 }
 
 /// The request of `top`.

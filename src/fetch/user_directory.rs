@@ -49,7 +49,8 @@ impl<T: Transport> UserDirectory<T> {
     ) -> UserDirectory<T> {
         let now = chrono::Utc::now();
         let kept = lookups.read(origin.site.as_deref().unwrap_or_default());
-        let fresh = kept.users.into_iter().filter_map(|(id, looked_up)| {
+        let users = lookups.organization_users().into_iter().chain(kept.users);
+        let fresh = users.filter_map(|(id, looked_up)| {
             let user = looked_up.if_fresh(now)?.clone();
             Some((id, user))
         });

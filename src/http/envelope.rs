@@ -3,7 +3,8 @@
 //!
 //! Shapes: the admin API's `errors[]` with code, title and detail; Spring's timestamp, status,
 //! error and message; the gateway's `{code, message}`; Jira's `errorMessages` and `errors` map;
-//! Confluence's `{statusCode, message}`; an HTML page of whatever stands in front; nothing at all.
+//! Confluence's `{statusCode, message}`; the user management's `{key, errorKey, errorDetail}`, and
+//! its arrays of `{code, message}`; an HTML page of whatever stands in front; nothing at all.
 //!
 //! In a page, the members of an envelope stand beside the list of records, which may be empty or
 //! hold a part of them. No page of any API here has members of these names of its own (`errors`,
@@ -157,7 +158,7 @@ fn text_or_json(body: &[u8]) -> (Option<String>, String) {
 
 /// The code of the error that `value` holds.
 fn error_code(value: &Value) -> Option<String> {
-    let places = ["/errors/0/code", "/error/code", "/code"];
+    let places = ["/errors/0/code", "/error/code", "/code", "/0/code", "/errorKey", "/key"];
     let found = places.into_iter().filter_map(|place| value.pointer(place));
     found
         .filter_map(Value::as_str)
@@ -176,6 +177,7 @@ fn error_text(value: &Value) -> String {
     let fields = errors.and_then(Value::as_object).into_iter().flatten().take(5);
     found.extend(fields.filter_map(|(field, text)| Some(format!("{field}: {}", text.as_str()?))));
     found.extend(errors.and_then(Value::as_str).map(str::to_owned));
+    found.extend(value.as_array().into_iter().flatten().take(5).map(error_object_text));
     found.extend(value.get("error").filter(|error| error.is_object()).map(error_object_text));
     if found.iter().all(String::is_empty) {
         found.push(error_object_text(value));
@@ -193,7 +195,10 @@ fn error_object_text(value: &Value) -> String {
         let mut texts = names.iter().filter_map(|&name| value.get(name)?.as_str());
         texts.find(|text| !text.trim().is_empty())
     };
-    match (first(&["title", "error"]), first(&["detail", "message", "error_description"])) {
+    match (
+        first(&["title", "error"]),
+        first(&["detail", "message", "error_description", "errorDetail"]),
+    ) {
         (Some(title), Some(detail)) if title != detail => format!("{title}: {detail}"),
         (_, Some(one)) | (Some(one), None) => one.to_owned(),
         (None, None) => String::new(),

@@ -248,7 +248,7 @@ mod tests {
         insta::assert_snapshot!(failure, @"api.atlassian.com rejects the request after 4 attempts");
     }
 
-    const ENDPOINTS: [Endpoint; 10] = [
+    const ENDPOINTS: [Endpoint; 11] = [
         Endpoint::EventsStream,
         Endpoint::JiraAuditRecords,
         Endpoint::ConfluenceAudit,
@@ -256,6 +256,7 @@ mod tests {
         Endpoint::DatacenterEvents,
         Endpoint::Organizations,
         Endpoint::ApiKeys,
+        Endpoint::OrgAdmin,
         Endpoint::TenantInfo,
         Endpoint::JiraUsers,
         Endpoint::DatacenterWhoami,
@@ -272,6 +273,7 @@ mod tests {
             | Endpoint::DatacenterEvents
             | Endpoint::Organizations
             | Endpoint::ApiKeys
+            | Endpoint::OrgAdmin
             | Endpoint::TenantInfo
             | Endpoint::JiraUsers
             | Endpoint::DatacenterWhoami => endpoint.name(),

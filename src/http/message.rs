@@ -19,6 +19,10 @@ pub enum ReadPost {
     EventQuery,
     /// Ends one of ours: `.../event-queries/ID/cancel`.
     EventQueryEnd,
+    /// Lists the users of an organization: `.../directories/ID/users/search`.
+    UserSearch,
+    /// Names the authentication policy of each user: `.../users/auth-policies/bulk-fetch`.
+    AuthPolicyMembers,
 }
 
 impl ReadPost {
@@ -28,6 +32,10 @@ impl ReadPost {
         match self {
             ReadPost::EventQuery => matches!(path[..], [.., "event-queries"]),
             ReadPost::EventQueryEnd => matches!(path[..], [.., "event-queries", _, "cancel"]),
+            ReadPost::UserSearch => matches!(path[..], [.., "directories", _, "users", "search"]),
+            ReadPost::AuthPolicyMembers => {
+                matches!(path[..], [.., "users", "auth-policies", "bulk-fetch"])
+            }
         }
     }
 }
@@ -299,7 +307,7 @@ mod tests {
     #[test]
     fn only_some_posts_are_reads() {
         let at = |path: &str| Url::parse(&format!("https://api.example/{path}")).unwrap();
-        let post = |post, path| {
+        let post = |post, path: &str| {
             let body = "{}".to_owned();
             Request::read_post(Endpoint::WorkspaceEvents, at(path), post, body).only_reads()
         };
@@ -316,6 +324,14 @@ mod tests {
             assert!(!post(ReadPost::EventQueryEnd, path), "{path}");
         }
         assert!(!post(ReadPost::EventQuery, "w/event-queries/q/cancel"));
+        let directory = "admin/v2/orgs/o/directories/-";
+        assert!(post(ReadPost::UserSearch, &format!("{directory}/users/search")));
+        assert!(!post(ReadPost::UserSearch, &format!("{directory}/users/u/suspend")));
+        let control = "admin/control/v1/orgs/o";
+        let members = format!("{control}/users/auth-policies/bulk-fetch");
+        assert!(post(ReadPost::AuthPolicyMembers, &members));
+        let others = format!("{control}/auth-policy/p/add-users");
+        assert!(!post(ReadPost::AuthPolicyMembers, &others));
         assert!(Request::get(Endpoint::EventsStream, at("any")).only_reads());
     }
 

@@ -400,6 +400,8 @@ pub enum Endpoint {
     Organizations,
     /// `/admin/api-access/v1/orgs/{org}/api-keys`.
     ApiKeys,
+    /// What else administers an organization: its users, domains, policies, tokens.
+    OrgAdmin,
     /// `/_edge/tenant_info`, which needs no credential.
     TenantInfo,
     /// `/rest/api/3/user/bulk`.
@@ -419,6 +421,7 @@ impl Endpoint {
             Endpoint::DatacenterEvents => "datacenter-events",
             Endpoint::Organizations => "organizations",
             Endpoint::ApiKeys => "api-keys",
+            Endpoint::OrgAdmin => "org-admin",
             Endpoint::TenantInfo => "tenant-info",
             Endpoint::JiraUsers => "jira-users",
             Endpoint::DatacenterWhoami => "datacenter-whoami",
@@ -434,11 +437,24 @@ impl Endpoint {
     ///
     /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).
     /// Workspace events have no documented limit and are assumed to have the same one.
+    /// The administration of an organization: five requests a second over all of it, as another
+    /// client paces itself (folio-sec/terraform-provider-atlassian); no limit is documented.
     /// The others state no fixed number (developer.atlassian.com, Jira Cloud rate limiting; a Data
     /// Center's is set by its administrator): only the credential's overall limit and their own
     /// 429 responses count.
     pub fn per_minute(self) -> Option<u32> {
-        matches!(self, Endpoint::EventsStream | Endpoint::WorkspaceEvents).then_some(50)
+        match self {
+            Endpoint::EventsStream | Endpoint::WorkspaceEvents => Some(50),
+            Endpoint::OrgAdmin => Some(300),
+            Endpoint::JiraAuditRecords
+            | Endpoint::ConfluenceAudit
+            | Endpoint::DatacenterEvents
+            | Endpoint::Organizations
+            | Endpoint::ApiKeys
+            | Endpoint::TenantInfo
+            | Endpoint::JiraUsers
+            | Endpoint::DatacenterWhoami => None,
+        }
     }
 }
 

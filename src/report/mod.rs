@@ -11,6 +11,7 @@ mod frequency;
 mod guessed_logins;
 mod newcomers;
 mod page;
+mod posture_section;
 mod report_event;
 mod source_charts;
 mod statistics;
@@ -24,6 +25,7 @@ use crate::model::time::Timestamp;
 pub use alerts::{DetectionNotes, ReportAlerts};
 pub use frequency::FrequencyCounter;
 pub use page::{html_page, verdict_section};
+pub use posture_section::{ReportedFinding, posture_section, read_findings};
 pub use report_event::{CountedValue, ReportSource};
 pub use statistics::EventStatistics;
 pub use text::{

@@ -4,6 +4,7 @@
 //! in it, a page is a function of the response. So every source is tested from text alone. What
 //! differs between kinds besides that is in [`crate::model::source_kind`].
 
+pub mod admin_lists;
 pub mod api_keys;
 pub mod api_reading;
 mod confluence_audit;

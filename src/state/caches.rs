@@ -20,6 +20,9 @@ use crate::state::permissions::read_replaceable;
 /// How long what was looked up is believed.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// In place of a site: no host is called so.
+const ORGANIZATIONS: &str = "_organizations";
+
 /// What was looked up beside the audit logs, one file a site. A log is complete without it.
 #[derive(Debug, Clone)]
 pub struct LookupCache {
@@ -74,6 +77,23 @@ impl LookupCache {
         self.folder.read(&file_name(site))
     }
 
+    /// The users of organizations, whose ids are the same at each of their sites.
+    pub fn organization_users(&self) -> BTreeMap<String, CachedValue<UserProfile>> {
+        self.read(ORGANIZATIONS).users
+    }
+
+    /// Adds users of an organization that were listed at `now`.
+    pub fn add_organization_users(
+        &self,
+        users: impl Iterator<Item = (String, UserProfile)>,
+        now: Timestamp,
+    ) {
+        self.update(ORGANIZATIONS, |facts| {
+            facts.users.retain(|_, user| user.if_fresh(now).is_some());
+            facts.users.extend(users.map(|(id, user)| (id, CachedValue::new(user, now))));
+        });
+    }
+
     /// Changes what is known of `site`. Of two runs that do so at once, one may look up again.
     pub fn update(&self, site: &str, change: impl FnOnce(&mut SiteLookups)) {
         if self.is_read_only {
@@ -114,6 +134,31 @@ impl NoticeStore {
             tracing::info!(%error, "cannot remember that a warning was given");
         }
         is_first
+    }
+}
+
+/// The findings of the last check of each source's organization, so that the next one can say what
+/// changed. Whoever loses them is told that nothing was checked before.
+#[derive(Debug, Clone)]
+pub struct PostureStore(CacheFolder);
+
+impl PostureStore {
+    /// The store in the state folder `state`.
+    pub fn new(state: &Path) -> PostureStore {
+        PostureStore(CacheFolder(state.join("posture")))
+    }
+
+    /// What is kept of `source`.
+    pub fn read<T: DeserializeOwned + Default>(&self, source: &SourceName) -> T {
+        self.0.read(source.as_str())
+    }
+
+    /// Keeps `content` for `source`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write(&self, source: &SourceName, content: &impl Serialize) -> io::Result<()> {
+        self.0.write(source.as_str(), content)
     }
 }
 

@@ -1,0 +1,98 @@
+//! Reads the admin lists of one organization, page after page.
+
+use std::collections::HashSet;
+
+use url::Url;
+
+use crate::collect::connector::ApiClient;
+use crate::http::failure::{Failure, FailureKind};
+use crate::model::json::Document;
+use crate::source::admin_lists::{self, AdminList, ListVariant};
+
+/// More entries are no list of an organization: the server goes on for ever.
+const MAX_ENTRIES: usize = 2_000_000;
+
+/// The lists of one organization.
+pub struct OrgLists {
+    /// Sends the requests.
+    pub api: ApiClient,
+    /// What comes before `/admin`.
+    pub base_url: Url,
+    /// The organization.
+    pub org_id: String,
+}
+
+impl OrgLists {
+    /// All entries of a list, as they were received.
+    ///
+    /// # Errors
+    /// It cannot be read to its end: nothing of it is returned.
+    pub async fn read(&self, list: AdminList) -> Result<Vec<Document>, Failure> {
+        let mut variants = list.variants().into_iter();
+        let mut refused = None;
+        loop {
+            let Some(variant) = variants.next() else {
+                // The first one is what the documentation names.
+                return refused.unwrap_or(Ok(Vec::new()));
+            };
+            match self.read_variant(&variant).await {
+                Err(failure)
+                    if matches!(failure.kind, FailureKind::BadRequest | FailureKind::NotFound) =>
+                {
+                    refused = refused.or(Some(Err(failure)));
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn read_variant(&self, variant: &ListVariant) -> Result<Vec<Document>, Failure> {
+        let (mut entries, mut cursors) = (Vec::new(), HashSet::new());
+        let mut cursor: Option<String> = None;
+        loop {
+            let request = variant.request(&self.base_url, &self.org_id, cursor.as_deref());
+            let page = self.api.request(&request, admin_lists::read_page).await?;
+            entries.extend(page.entries);
+            let unreadable =
+                |why: &str| Err(Failure::of_contents(FailureKind::Unreadable, &request, why));
+            match page.next {
+                None => {
+                    let missing = page.total.is_some_and(|total| total > entries.len() as u64);
+                    return match missing {
+                        true => unreadable("the pages hold fewer entries than they say"),
+                        false => Ok(entries),
+                    };
+                }
+                Some(_) if entries.len() > MAX_ENTRIES => {
+                    return unreadable("the list does not end");
+                }
+                Some(next) if !cursors.insert(next.clone()) => {
+                    return unreadable("a page names one before it as the next");
+                }
+                Some(next) => cursor = Some(next),
+            }
+        }
+    }
+
+    /// The entries that name the authentication policy of each account.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn policy_members(&self, account_ids: &[String]) -> Result<Vec<Document>, Failure> {
+        let mut members = Vec::new();
+        for ids in account_ids.chunks(admin_lists::MAX_POLICY_MEMBERS) {
+            let request = admin_lists::policy_members_request(&self.base_url, &self.org_id, ids);
+            members.extend(self.api.request(&request, admin_lists::read_array).await?);
+        }
+        Ok(members)
+    }
+
+    /// What the policy `id` applies to.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn policy_resources(&self, id: &str) -> Result<Vec<Document>, Failure> {
+        let request = admin_lists::policy_resources_request(&self.base_url, &self.org_id, id);
+        Ok(self.api.request(&request, admin_lists::read_page).await?.entries)
+    }
+}
