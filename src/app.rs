@@ -168,6 +168,10 @@ async fn act(
         CommandRequest::Report(request) => return report::run(*request, env, console).await,
         CommandRequest::Top(request) => return top::run(*request, env, console).await,
         CommandRequest::Detect(request) => return detect::run(*request, env, console).await,
+        #[cfg(feature = "respond")]
+        CommandRequest::Respond(request) => {
+            return commands::respond::run(request, env, console).await;
+        }
         CommandRequest::Posture(request) => return posture::run(*request, env, console).await,
         CommandRequest::Stats(request) => return stats::run(*request, env, console).await,
         CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,

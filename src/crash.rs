@@ -12,7 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 /// A point that is passed between two side effects. Each is reached by the deterministic test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
-    not(all(feature = "parquet", feature = "object-store")),
+    not(all(feature = "parquet", feature = "object-store", feature = "respond")),
     allow(dead_code, reason = "some points are theirs")
 )]
 pub enum CrashPoint {
@@ -76,6 +76,12 @@ pub enum CrashPoint {
     StateObjectUnsent,
     /// It is replaced, or was so by another run.
     StateObjectWritten,
+    /// A change of an account is about to be sent, and its record is durable.
+    ResponseIntended,
+    /// The answer to it has come, and is not recorded.
+    ResponseAnswered,
+    /// The answer is recorded.
+    ResponseRecorded,
     /// An object is about to be published.
     ObjectUnsent,
     /// It is published.

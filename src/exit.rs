@@ -26,6 +26,15 @@ pub enum Exit {
     Different,
     /// There is an alert of the severity that was to be looked for.
     Alerts,
+    /// A response was refused before anything was sent: by a guard, or because its plan does not
+    /// count any more.
+    Guarded,
+    /// Atlassian refused a response; nothing was changed.
+    Rejected,
+    /// A part of a response was done.
+    PartlyDone,
+    /// Whether a change was made is not known.
+    OutcomeUnknown,
 }
 
 impl Exit {
@@ -33,7 +42,7 @@ impl Exit {
     ///
     /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix
     /// (a refused key, a full disk) matters more than one that the next run finishes by itself.
-    const BY_SEVERITY: [Exit; 11] = [
+    const BY_SEVERITY: [Exit; 15] = [
         Exit::Done,
         Exit::Incomplete,
         Exit::RateLimited,
@@ -44,6 +53,10 @@ impl Exit {
         Exit::Output,
         Exit::State,
         Exit::Different,
+        Exit::Guarded,
+        Exit::Rejected,
+        Exit::PartlyDone,
+        Exit::OutcomeUnknown,
         Exit::Unexpected,
     ];
 
@@ -66,6 +79,10 @@ impl Exit {
             Exit::Output => 8,
             Exit::Different => 9,
             Exit::Alerts => 10,
+            Exit::Guarded => 11,
+            Exit::Rejected => 12,
+            Exit::PartlyDone => 13,
+            Exit::OutcomeUnknown => 14,
         }
     }
 

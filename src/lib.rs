@@ -15,6 +15,7 @@
 //! ```text
 //! app   fuzz   bench
 //! cli   commands
+//! respond
 //! collect
 //! error
 //! convert   search   pipeline   sandbox
@@ -60,6 +61,8 @@ mod pipeline;
 mod posture;
 mod render;
 mod report;
+#[cfg(feature = "respond")]
+mod respond;
 pub mod sandbox;
 mod saved;
 mod search;

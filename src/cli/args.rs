@@ -13,6 +13,8 @@ use crate::config::detection::AlertSeverity;
 use crate::config::path_template::{PathTemplate, parse_template};
 use crate::config::posture::{FailingVerdict, PostureCheck};
 use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
+#[cfg(feature = "respond")]
+use crate::config::respond::ResponseAction;
 use crate::config::settings::{Compression, Encoding, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
 use crate::config::validate::{
@@ -93,6 +95,9 @@ pub enum Command {
     Detect(Box<DetectArgs>),
     /// Check how organizations are set up: two-step verification, admins, tokens, keys, policies
     Posture(Box<PostureArgs>),
+    /// Plan what to do about an account in an incident, and apply the plan: suspend, disable, ...
+    #[cfg(feature = "respond")]
+    Respond(Box<RespondArgs>),
     /// Count the values of a field: who did most, from where, ...
     Top(Box<TopArgs>),
     /// Summarise events: how many, when, by whom, what
@@ -492,6 +497,47 @@ pub struct PostureArgs {
     /// Exit with code 10 if a check ends so: fail, or review (or fail)
     #[arg(long, value_name = "VERDICT", hide_possible_values = true)]
     pub fail_on: Option<FailingVerdict>,
+}
+
+/// `respond`
+#[cfg(feature = "respond")]
+#[derive(Debug, ClapArgs)]
+pub struct RespondArgs {
+    /// What to do
+    #[arg(value_name = "ACTION")]
+    pub action: Option<ResponseAction>,
+    /// The source of type org-events whose organization it is
+    #[arg(value_name = "NAME")]
+    pub source: Option<SourceName>,
+    /// The account, by its mail address or id; of revoke-key the key, by its name or id
+    #[arg(value_name = "ACCOUNT|KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub subject: Option<String>,
+    /// The authentication policy to move the user to, by its id
+    #[arg(long, value_name = "ID")]
+    pub policy: Option<String>,
+    /// What the user of a disabled account reads in Atlassian's mail
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// The account may be an admin's
+    #[arg(long)]
+    pub admin: bool,
+    /// Where the plan is written [default: a file in the state folder]
+    #[arg(long, value_name = "FILE", value_parser = validate::path)]
+    pub plan: Option<PathBuf>,
+    /// Apply this plan: after the address was typed on the terminal, or with --yes and --case
+    #[arg(long, value_name = "PLAN", value_parser = validate::path)]
+    #[arg(conflicts_with_all = ["action", "policy", "message", "admin", "plan"])]
+    pub apply: Option<PathBuf>,
+    /// The case that it belongs to, for the record
+    #[arg(long, value_name = "TEXT", requires = "apply")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub case: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", requires = "apply")]
+    pub reason: Option<String>,
+    /// Do not ask; needs --case
+    #[arg(long, requires = "apply")]
+    pub yes: bool,
 }
 
 /// Where the events of a query come from.

@@ -12,6 +12,8 @@ mod posture;
 mod pull;
 mod query;
 pub mod resolve;
+#[cfg(feature = "respond")]
+mod respond;
 mod store_location;
 
 pub use load::HostAccess;

@@ -11,6 +11,8 @@ use crate::cli::args::{
 };
 use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
+#[cfg(feature = "respond")]
+use crate::cli::respond;
 use crate::cli::{convert, encoding, generate, login, posture, pull, query, store_location};
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
@@ -62,6 +64,8 @@ pub fn resolve(
         Command::Posture(typed) => {
             CommandRequest::Posture(Box::new(posture::posture(*typed, context)?))
         }
+        #[cfg(feature = "respond")]
+        Command::Respond(typed) => CommandRequest::Respond(respond::respond(*typed, context)?),
         Command::Report(typed) => CommandRequest::Report(Box::new(query::report(*typed, context)?)),
         Command::Top(typed) => CommandRequest::Top(Box::new(query::top(*typed, context)?)),
         Command::Stats(typed) => CommandRequest::Stats(Box::new(query::stats(*typed, context)?)),

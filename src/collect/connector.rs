@@ -21,7 +21,7 @@ use crate::fetch::page_reader::PageReader;
 use crate::fetch::user_directory::UserDirectory;
 use crate::fetch::{Fetcher, types::SLICE_RECORDS};
 use crate::http::client::ClientPool;
-use crate::http::client::{HttpClient, HttpCredential};
+use crate::http::client::{HttpClient, HttpCredential, Transport};
 use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::limiter::CredentialLimit;
@@ -458,9 +458,9 @@ fn users_url(base_url: &Url) -> Url {
 
 /// Sends the requests of one source, within its limits.
 #[derive(Clone)]
-pub struct ApiClient {
+pub struct ApiClient<T = HttpClient> {
     /// Carries the credential.
-    pub transport: HttpClient,
+    pub transport: T,
     /// The limits of the source's endpoint.
     pub limits: Arc<RequestLimiter>,
     /// How long a failing request is tried.
@@ -471,7 +471,7 @@ pub struct ApiClient {
     attempt_log: Option<AttemptRecorder>,
 }
 
-impl ApiClient {
+impl<T: Transport> ApiClient<T> {
     /// Sends a request with the credential.
     ///
     /// # Errors
@@ -494,8 +494,31 @@ impl ApiClient {
     }
 
     /// A client that tries everything only once.
-    pub fn without_retries(&self) -> ApiClient {
+    pub fn without_retries(&self) -> ApiClient<T>
+    where
+        T: Clone,
+    {
         ApiClient { retry_budget: RetryBudget::none(), ..self.clone() }
+    }
+
+    /// A client without a limit that matters, for tests.
+    #[cfg(all(test, feature = "respond"))]
+    pub fn of_transport(transport: T) -> ApiClient<T> {
+        const MANY: u32 = 100_000;
+        let credential = Arc::new(CredentialLimit::new(Some(MANY)));
+        ApiClient {
+            transport,
+            limits: Arc::new(RequestLimiter::new(
+                Endpoint::OrgAdmin,
+                Some(MANY),
+                credential,
+                Vec::new(),
+            )),
+            retry_budget: RetryBudget::none(),
+            memory_budget: MemoryBudget::default(),
+            meter: Arc::default(),
+            attempt_log: None,
+        }
     }
 }
 

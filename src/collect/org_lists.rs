@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use url::Url;
 
 use crate::collect::connector::ApiClient;
+use crate::http::client::{HttpClient, Transport};
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::json::Document;
 use crate::source::admin_lists::{self, AdminList, ListVariant};
@@ -13,16 +14,16 @@ use crate::source::admin_lists::{self, AdminList, ListVariant};
 const MAX_ENTRIES: usize = 2_000_000;
 
 /// The lists of one organization.
-pub struct OrgLists {
+pub struct OrgLists<T = HttpClient> {
     /// Sends the requests.
-    pub api: ApiClient,
+    pub api: ApiClient<T>,
     /// What comes before `/admin`.
     pub base_url: Url,
     /// The organization.
     pub org_id: String,
 }
 
-impl OrgLists {
+impl<T: Transport> OrgLists<T> {
     /// All entries of a list, as they were received.
     ///
     /// # Errors

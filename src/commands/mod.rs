@@ -14,6 +14,8 @@ pub mod posture;
 pub mod pull;
 mod query;
 pub mod report;
+#[cfg(feature = "respond")]
+pub mod respond;
 pub mod rules;
 pub mod sandbox;
 pub mod saved_detection;

@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::commands::export;
 use crate::commands::local_export::{LocalExport, temporary_folder};
 use crate::config::env::ProcessEnv;
+#[cfg(feature = "respond")]
+use crate::config::request::ExportLocation;
 use crate::config::request::{AgainstRequest, ExportRequest, VerifyRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
@@ -20,6 +22,8 @@ use crate::evidence::survey;
 use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
 use crate::model::text::{counted, group_digits, plural, printable};
+#[cfg(feature = "respond")]
+use crate::respond::{check_record, is_record};
 use crate::sink::stdout;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -36,6 +40,12 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
+    #[cfg(feature = "respond")]
+    if let ExportLocation::Folder(path) = &request.export
+        && is_record(path)
+    {
+        return verify_record(path, request.json, console);
+    }
     let key = request.public_key.as_deref().map(public_key).transpose()?;
     let export = LocalExport::of(&request.export, console).await?;
     let verdict = export.verify(key.as_ref())?;
@@ -69,6 +79,39 @@ pub async fn run(
                 false => differences_error(findings),
             })
         }
+    }
+}
+
+/// Checks the record of responses at `path`.
+#[cfg(feature = "respond")]
+fn verify_record(path: &Path, is_json: bool, console: &StderrConsole) -> Result<Exit, AppError> {
+    let (lines, head, open, problems) = check_record(path).map_err(|error| {
+        AppError::new(Exit::Output, format!("cannot read the record `{}`", path.display()))
+            .because(&error)
+            .hint("check that this user may read it")
+    })?;
+    for problem in &problems {
+        console.error(format!("line {}: {}", problem.line, problem.what));
+    }
+    for intent in &open {
+        let (method, request) = (intent.text("method"), printable(intent.text("path")));
+        console.warn(format!("line {}: no answer to {method} {request}", intent.number));
+    }
+    if is_json {
+        let problems: Vec<_> =
+            problems.iter().map(|one| json!({"line": one.line, "what": one.what})).collect();
+        let open: Vec<u64> = open.iter().map(|intent| intent.number).collect();
+        let value = json!({"lines": lines, "head": head, "unanswered": open, "problems": problems});
+        stdout::print(&format!("{value}\n"))?;
+    }
+    match problems.is_empty() {
+        true => {
+            let lines = counted(lines, "line");
+            console.notice(format!("the record has {lines}, and none was changed; up to {head}"));
+            Ok(Exit::Done)
+        }
+        false => Err(AppError::new(Exit::Different, "the record was changed, or is torn")
+            .hint("keep it as evidence; only the lines before can be trusted")),
     }
 }
 

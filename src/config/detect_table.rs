@@ -136,7 +136,9 @@ impl ConfigFile {
     /// Variables of the environment that hold credentials.
     fn credential_variables(&self) -> Vec<String> {
         let sources = self.tables.sources.iter();
-        let specs = sources.filter_map(|(_, source)| Some(source.credential.as_ref()?.get_ref()));
+        let specs = sources
+            .flat_map(|(_, source)| [&source.credential, &source.respond_credential])
+            .filter_map(|spec| Some(spec.as_ref()?.get_ref()));
         let named = specs.filter_map(|spec| spec.strip_prefix("env:"));
         named.chain([API_KEY]).map(str::to_owned).collect()
     }

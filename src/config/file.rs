@@ -89,6 +89,8 @@ pub struct ConfigTables {
     pub detect: DetectTable,
     /// `[posture]`
     pub posture: PostureTable,
+    /// `[respond]`
+    pub respond: RespondTable,
     /// `[sources.NAME]`, in the order of the file.
     #[serde(deserialize_with = "in_file_order")]
     pub sources: Vec<NamedTable>,
@@ -140,6 +142,8 @@ pub struct SourceTable {
     pub username: SpannedText,
     pub resolve_users: Option<Spanned<bool>>,
     pub credential: SpannedText,
+    pub respond_credential: SpannedText,
+    pub respond_key_name: SpannedText,
     pub initial_lookback: SpannedText,
     /// A string or a TOML date or date-time.
     pub initial_from: Option<Spanned<toml::Value>>,
@@ -222,6 +226,14 @@ pub struct PostureTable {
     /// `[posture.declare.NAME]`
     #[serde(deserialize_with = "in_file_order")]
     pub declare: Vec<(Spanned<String>, DeclarationTable)>,
+}
+
+/// `[respond]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
+pub struct RespondTable {
+    pub break_glass: Vec<String>,
 }
 
 /// `[posture.declare.NAME]`

@@ -15,6 +15,8 @@ pub mod posture;
 mod posture_table;
 pub mod prompt;
 pub mod request;
+#[cfg(feature = "respond")]
+pub mod respond;
 pub mod settings;
 pub mod source;
 pub mod telemetry;

@@ -12,6 +12,8 @@ use clap_complete::Shell;
 use crate::config::detection::{AlertSeverity, DetectSettings};
 use crate::config::error::ConfigError;
 use crate::config::posture::{FailingVerdict, PostureCheck, PostureSettings};
+#[cfg(feature = "respond")]
+use crate::config::respond::RespondRequest;
 use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, ObjectStoreSettings, OutputFormat, OutputSettings, Settings,
     SourceSettings, TableStyle,
@@ -54,6 +56,9 @@ pub enum CommandRequest {
     Detect(Box<DetectRequest>),
     /// `posture`
     Posture(Box<PostureRequest>),
+    /// `respond`
+    #[cfg(feature = "respond")]
+    Respond(RespondRequest),
     /// `verify`
     Verify(VerifyRequest),
     /// `auth login`

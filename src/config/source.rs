@@ -221,9 +221,11 @@ fn reject_inapplicable_keys(
     kind: SourceKind,
 ) -> Result<(), ConfigError> {
     use SourceAddress::{Organization, Server, Site};
-    let texts: [(&str, &SpannedText, SourceAddress); 6] = [
+    let texts: [(&str, &SpannedText, SourceAddress); 8] = [
         ("org_id", &table.org_id, Organization),
         ("key_name", &table.key_name, Organization),
+        ("respond_credential", &table.respond_credential, Organization),
+        ("respond_key_name", &table.respond_key_name, Organization),
         ("site", &table.site, Site),
         ("email", &table.email, Site),
         ("cloud_id", &table.cloud_id, Site),

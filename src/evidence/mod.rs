@@ -5,7 +5,7 @@ pub mod error;
 pub mod event_comparison;
 mod export_report;
 pub mod folder;
-mod hash;
+pub mod hash;
 mod line_problems;
 pub mod manifest;
 mod packed_lines;

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue,
 };
-use reqwest::{Certificate, redirect};
+use reqwest::{Certificate, Method, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
 
@@ -95,6 +95,9 @@ pub struct HttpClient {
     body_limit: usize,
     memory_budget: MemoryBudget,
     meter: Arc<SourceMeter>,
+    /// Whether it may send changes. Only `respond` makes such a client.
+    #[cfg(feature = "respond")]
+    may_write: bool,
 }
 
 impl fmt::Debug for HttpClient {
@@ -115,6 +118,22 @@ impl HttpClient {
     pub fn with_meter(mut self, meter: Arc<SourceMeter>) -> Self {
         self.meter = meter;
         self
+    }
+
+    /// May also send changes of single accounts, tokens and keys.
+    #[cfg(feature = "respond")]
+    pub fn with_writes(mut self) -> Self {
+        self.may_write = true;
+        self
+    }
+
+    /// Whether `request` may be sent: it only reads, or this client is for changes and it is one.
+    fn may_send(&self, request: &Request) -> bool {
+        #[cfg(feature = "respond")]
+        if self.may_write && request.is_sound_write() {
+            return true;
+        }
+        request.only_reads()
     }
 
     /// Accepts bodies up to `bytes`, decompressed, instead of 64 MiB.
@@ -162,7 +181,7 @@ impl HttpClient {
 impl Transport for HttpClient {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         self.check_url(&request.url)?;
-        if !request.only_reads() {
+        if !self.may_send(request) {
             let why = "the request could change something";
             return Err(TransportError::new(TransportErrorKind::Invalid, why));
         }
@@ -170,13 +189,13 @@ impl Transport for HttpClient {
             let why = "an earlier request of this run met the CAPTCHA";
             return Err(TransportError::new(TransportErrorKind::CredentialLocked, why));
         }
+        let method = Method::from_bytes(request.method().as_bytes()).map_err(|_| {
+            TransportError::new(TransportErrorKind::Invalid, "the method is not known")
+        })?;
+        let sending = self.client.request(method, request.url.clone());
         let sending = match request.body() {
-            None => self.client.get(request.url.clone()),
-            Some(body) => self
-                .client
-                .post(request.url.clone())
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.to_owned()),
+            None => sending,
+            Some(body) => sending.header(CONTENT_TYPE, "application/json").body(body.to_owned()),
         };
         let mut sending = sending.headers(self.headers.clone());
         if request.endpoint.is_localised() {
@@ -298,6 +317,8 @@ impl ClientPool {
             body_limit: MAX_BODY_BYTES,
             memory_budget: MemoryBudget::default(),
             meter: Arc::default(),
+            #[cfg(feature = "respond")]
+            may_write: false,
         })
     }
 

@@ -12,7 +12,8 @@ use super::failure::{Failure, FailureKind};
 use super::limiter::{RequestLimiter, wait};
 use super::message::{Request, Response, TransportError, UnreadableBody};
 use super::retry::{
-    AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide, requested_wait,
+    AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide, decide_write,
+    requested_wait,
 };
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
@@ -69,7 +70,10 @@ pub async fn send_with_retries<T: Transport, P>(
             // Not the time spent in `admit` for our own quota: the server did not cause it.
             history.add(reason, delay.saturating_add(sent.elapsed()));
         }
-        let decision = decide(&failed.outcome, &history, budget, fastrand::f64());
+        let decision = match request.only_reads() {
+            true => decide(&failed.outcome, &history, budget, fastrand::f64()),
+            false => decide_write(&failed.outcome, &history, budget, fastrand::f64()),
+        };
         let (error, waits) = (Some(failed.message.as_str()), decision.delay());
         report(observer, &RequestAttempt { error, waits, ..attempt }, None);
         drop(ended);

@@ -40,45 +40,155 @@ impl ReadPost {
     }
 }
 
-/// One request: a GET, or one of the POSTs that read. Its credential is added by the client, so it
-/// may be printed.
+/// The changes that are ever made: each of one account, token or key. Only a client that was made
+/// for changes sends them, and only builds with the feature `respond` have them.
+#[cfg(feature = "respond")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountWrite {
+    /// Takes the access of a user in one directory: `.../directories/ID/users/ID/suspend`.
+    Suspend,
+    /// Gives it back: `.../restore`.
+    Restore,
+    /// Disables a managed account: `.../users/ID/manage/lifecycle/disable`.
+    Disable,
+    /// Enables it: `.../enable`.
+    Enable,
+    /// Revokes one API token of a user: `.../users/ID/manage/api-tokens/ID`.
+    RevokeToken,
+    /// Revokes an API key of the organization: `.../api-keys/revoke/ID`.
+    RevokeKey,
+    /// Moves a user to an authentication policy: `.../auth-policy/ID/add-users`.
+    MoveToPolicy,
+}
+
+#[cfg(feature = "respond")]
+impl AccountWrite {
+    fn method(self) -> &'static str {
+        match self {
+            AccountWrite::RevokeToken => "DELETE",
+            AccountWrite::RevokeKey => "PATCH",
+            AccountWrite::Suspend
+            | AccountWrite::Restore
+            | AccountWrite::Disable
+            | AccountWrite::Enable
+            | AccountWrite::MoveToPolicy => "POST",
+        }
+    }
+
+    /// Whether it may be sent to `url`: the path must name one account, token or key, and never
+    /// every directory.
+    fn fits(self, url: &Url) -> bool {
+        let path: Vec<_> = url.path().split('/').collect();
+        let is_one = |id: &str| !matches!(id, "" | "-" | "." | "..");
+        match (self, &path[..]) {
+            (
+                AccountWrite::Suspend | AccountWrite::Restore,
+                [.., "admin", "v2", "orgs", org, "directories", directory, "users", user, verb],
+            ) => {
+                let wanted = if self == AccountWrite::Suspend { "suspend" } else { "restore" };
+                [org, directory, user].into_iter().all(|id| is_one(id)) && *verb == wanted
+            }
+            (
+                AccountWrite::Disable | AccountWrite::Enable,
+                [.., "users", user, "manage", "lifecycle", verb],
+            ) => {
+                let wanted = if self == AccountWrite::Disable { "disable" } else { "enable" };
+                is_one(user) && *verb == wanted
+            }
+            (AccountWrite::RevokeToken, [.., "users", user, "manage", "api-tokens", token]) => {
+                is_one(user) && is_one(token)
+            }
+            (AccountWrite::RevokeKey, [.., "orgs", org, "api-keys", "revoke", key]) => {
+                is_one(org) && is_one(key)
+            }
+            (
+                AccountWrite::MoveToPolicy,
+                [.., "control", "v1", "orgs", org, "auth-policy", policy, "add-users"],
+            ) => is_one(org) && is_one(policy),
+            (_, _) => false,
+        }
+    }
+}
+
+/// What a request sends, and whether it only reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RequestContent {
+    Get,
+    ReadPost(ReadPost, String),
+    #[cfg(feature = "respond")]
+    Write(AccountWrite, Option<String>),
+}
+
+/// One request: a GET, one of the POSTs that read, or a change. Its credential is added by the
+/// client, so it may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The endpoint whose quota it uses.
     pub endpoint: Endpoint,
     /// The whole URL with its query.
     pub url: Url,
-    /// The JSON that a POST sends.
-    post: Option<(ReadPost, String)>,
+    content: RequestContent,
 }
 
 impl Request {
     /// A GET of `url`.
     pub fn get(endpoint: Endpoint, url: Url) -> Request {
-        Request { endpoint, url, post: None }
+        Request { endpoint, url, content: RequestContent::Get }
     }
 
     /// A POST that reads, of the JSON `body`.
     pub fn read_post(endpoint: Endpoint, url: Url, post: ReadPost, body: String) -> Request {
-        Request { endpoint, url, post: Some((post, body)) }
+        Request { endpoint, url, content: RequestContent::ReadPost(post, body) }
+    }
+
+    /// A change, with the JSON that it sends.
+    #[cfg(feature = "respond")]
+    pub fn write(
+        endpoint: Endpoint,
+        url: Url,
+        write: AccountWrite,
+        body: Option<String>,
+    ) -> Request {
+        Request { endpoint, url, content: RequestContent::Write(write, body) }
     }
 
     /// Its method.
     pub fn method(&self) -> &'static str {
-        match self.post {
-            Some(_) => "POST",
-            None => "GET",
+        match &self.content {
+            RequestContent::Get => "GET",
+            RequestContent::ReadPost(..) => "POST",
+            #[cfg(feature = "respond")]
+            RequestContent::Write(write, _) => write.method(),
         }
     }
 
-    /// What a POST sends.
+    /// The JSON that it sends.
     pub fn body(&self) -> Option<&str> {
-        self.post.as_ref().map(|(_, body)| body.as_str())
+        match &self.content {
+            RequestContent::Get => None,
+            RequestContent::ReadPost(_, body) => Some(body),
+            #[cfg(feature = "respond")]
+            RequestContent::Write(_, body) => body.as_deref(),
+        }
     }
 
     /// Whether it only reads: a POST to any other place might not.
     pub fn only_reads(&self) -> bool {
-        self.post.as_ref().is_none_or(|(post, _)| post.fits(&self.url))
+        match &self.content {
+            RequestContent::Get => true,
+            RequestContent::ReadPost(post, _) => post.fits(&self.url),
+            #[cfg(feature = "respond")]
+            RequestContent::Write(..) => false,
+        }
+    }
+
+    /// Whether it is a change at the place of such a change.
+    #[cfg(feature = "respond")]
+    pub fn is_sound_write(&self) -> bool {
+        match &self.content {
+            RequestContent::Write(write, _) => write.fits(&self.url),
+            RequestContent::Get | RequestContent::ReadPost(..) => false,
+        }
     }
 
     /// Whether it goes through Atlassian's gateway to the sites.

@@ -163,6 +163,20 @@ pub fn decide(
     }
 }
 
+/// Decides about the outcome of a change: only what was refused because of a limit, and so was not
+/// done, is sent again. Of all else it may have been done.
+pub fn decide_write(
+    outcome: &AttemptOutcome,
+    history: &RetryHistory,
+    budget: &RetryBudget,
+    roll: f64,
+) -> RetryDecision {
+    match outcome {
+        AttemptOutcome::Response { status: 429, .. } => decide(outcome, history, budget, roll),
+        _ => RetryDecision::GiveUp(classify(outcome).0),
+    }
+}
+
 /// What `outcome` is called when nothing follows it, and whether another attempt may fare better.
 fn classify(outcome: &AttemptOutcome) -> (FailureKind, bool) {
     match *outcome {

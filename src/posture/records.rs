@@ -25,6 +25,10 @@ pub struct OrgUser {
     pub is_person: bool,
     /// Whether it may sign in and use something.
     pub is_active: Option<bool>,
+    /// Whether its access is suspended: of a search in one directory, in that one.
+    pub is_suspended: Option<bool>,
+    /// Whether the account itself is enabled, whatever it may use.
+    pub is_enabled: Option<bool>,
     /// Whether the organization manages the account (its domain is verified).
     pub is_managed: Option<bool>,
     /// Whether the account itself has two-step verification. Known of managed accounts only, and
@@ -62,6 +66,8 @@ impl OrgUser {
             email: name_of(root, &["email"]),
             is_person: !matches!(account_type.as_deref(), Some("app" | "customer")),
             is_active: is_active(root),
+            is_suspended: text("membershipStatus").map(|status| status == "suspended"),
+            is_enabled: text("accountStatus").map(|status| status == "active"),
             is_managed: text("claimStatus").and_then(|status| match &*status {
                 "managed" => Some(true),
                 "unmanaged" => Some(false),

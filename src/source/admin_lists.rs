@@ -141,7 +141,7 @@ fn search_with_details() -> Value {
 impl ListVariant {
     /// The request for the page after `cursor`.
     pub fn request(&self, base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
-        let mut url = admin_url(base_url, self.path, org_id);
+        let mut url = org_url(base_url, self.path, org_id);
         let Some(search) = self.search else {
             if let Some(cursor) = cursor {
                 url.query_pairs_mut().append_pair("cursor", cursor);
@@ -157,13 +157,13 @@ impl ListVariant {
 }
 
 /// `base_url` with the path of an organization after it.
-fn admin_url(base_url: &Url, path: &str, org_id: &str) -> Url {
+pub fn org_url(base_url: &Url, path: &str, org_id: &str) -> Url {
     let path = path.replace("{org}", &path_segment(org_id)).replace("{all}", ALL_DIRECTORIES);
     endpoint_url(base_url, &path)
 }
 
 /// `text` as one segment of a path.
-fn path_segment(text: &str) -> String {
+pub(super) fn path_segment(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
@@ -196,13 +196,13 @@ fn objects(entries: impl Iterator<Item = Document>) -> Result<Vec<Document>, Unr
 /// The request for what the policy `id` applies to.
 pub fn policy_resources_request(base_url: &Url, org_id: &str, id: &str) -> Request {
     let path = format!("/admin/control/v1/orgs/{{org}}/policies/{}/resources", path_segment(id));
-    Request::get(Endpoint::OrgAdmin, admin_url(base_url, &path, org_id))
+    Request::get(Endpoint::OrgAdmin, org_url(base_url, &path, org_id))
 }
 
 /// The request for the authentication policies of these accounts, [`MAX_POLICY_MEMBERS`] at most.
 pub fn policy_members_request(base_url: &Url, org_id: &str, account_ids: &[String]) -> Request {
     let path = "/admin/control/v1/orgs/{org}/users/auth-policies/bulk-fetch";
-    let url = admin_url(base_url, path, org_id);
+    let url = org_url(base_url, path, org_id);
     let body = Map::from_iter([("accountIds".to_owned(), Value::from(account_ids))]);
     let body = Value::from(body).to_string();
     Request::read_post(Endpoint::OrgAdmin, url, ReadPost::AuthPolicyMembers, body)

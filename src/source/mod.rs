@@ -14,6 +14,8 @@ pub mod event_queries;
 mod jira_audit;
 pub mod lookup;
 mod next_cursor;
+#[cfg(feature = "respond")]
+pub mod org_account;
 mod org_events;
 mod page;
 mod workspace_events;

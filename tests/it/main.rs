@@ -67,6 +67,7 @@ mod people;
 mod read_only;
 mod refusals;
 mod report;
+mod respond;
 mod resume;
 mod retention;
 mod rules;

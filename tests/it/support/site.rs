@@ -199,6 +199,13 @@ impl Site {
         self.config.insert("detect".to_owned(), table["detect"].clone());
     }
 
+    /// Sets a key of `[respond]`.
+    pub fn set_respond(&mut self, key: &str, values: &[&str]) {
+        let values: Vec<Value> = values.iter().map(|value| (*value).into()).collect();
+        let table = Table::from_iter([(key.to_owned(), values.into())]);
+        self.config.insert("respond".to_owned(), table.into());
+    }
+
     /// Sets a variable of the program's environment.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);

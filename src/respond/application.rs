@@ -1,0 +1,233 @@
+//! Applies a plan: records each request, sends it once, records the answer, and then looks whether
+//! what was to be done is to be seen.
+
+use std::io;
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::account_state::ResponseSubject;
+use super::org_access::{OrgAccess, WriteOutcome};
+use super::record::ResponseRecord;
+use super::response_plan::ResponsePlan;
+use crate::config::respond::ResponseAction;
+use crate::crash::{self, CrashPoint};
+use crate::http::client::Transport;
+use crate::http::failure::Failure;
+use crate::http::message::Request;
+use crate::model::time::{Timestamp, format_millis};
+use crate::source::org_account::{PolicyMove, WriteStep, request_id, task_id};
+
+/// How long it is looked whether a change is to be seen, in milliseconds.
+const LOOK_MS: usize = 60_000;
+
+/// How often.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How a plan ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResponseEnd {
+    /// All requests were accepted.
+    Done,
+    /// The first request was refused.
+    Rejected(String),
+    /// A later one was.
+    PartlyDone(String),
+    /// Whether a request was done is not known.
+    Unknown(String),
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedResponse {
+    /// How it ended.
+    pub end: ResponseEnd,
+    /// Requests that were accepted.
+    pub accepted: usize,
+    /// Whether the account was then read as it should be.
+    pub is_state_seen: bool,
+    /// Whether the audit log tells of it; none, if that could not be read.
+    pub is_event_seen: Option<bool>,
+}
+
+/// A plan that is being applied.
+pub struct PlanApplication<'a, T> {
+    /// Sends and reads.
+    pub access: &'a OrgAccess<T>,
+    /// What is recorded, before and after.
+    pub record: &'a mut ResponseRecord,
+    /// The plan.
+    pub plan: &'a ResponsePlan,
+    /// What every line of the record says: case, reason, operator.
+    pub about: Map<String, Value>,
+}
+
+impl<T: Transport> PlanApplication<'_, T> {
+    /// Sends `steps`, which are those of the plan.
+    ///
+    /// # Errors
+    /// The record cannot be written: nothing is sent that it does not have.
+    pub async fn apply(mut self, steps: &[WriteStep]) -> io::Result<AppliedResponse> {
+        let began = Utc::now();
+        let mut applied = AppliedResponse {
+            end: ResponseEnd::Done,
+            accepted: 0,
+            is_state_seen: false,
+            is_event_seen: None,
+        };
+        let mut task = None;
+        for step in steps {
+            let request = self.access.request(step);
+            let number = self.record.append("intent", self.intent(&request))?;
+            crash::point(CrashPoint::ResponseIntended);
+            let outcome = self.access.write(&request).await;
+            crash::point(CrashPoint::ResponseAnswered);
+            self.record.append("outcome", self.outcome(number, &outcome))?;
+            crash::point(CrashPoint::ResponseRecorded);
+            match outcome {
+                WriteOutcome::Accepted(response) => {
+                    applied.accepted += 1;
+                    task = task_id(&response).or(task);
+                }
+                WriteOutcome::Refused(failure) => {
+                    applied.end = match applied.accepted {
+                        0 => ResponseEnd::Rejected(failure.to_string()),
+                        _ => ResponseEnd::PartlyDone(failure.to_string()),
+                    };
+                    break;
+                }
+                WriteOutcome::Unknown(failure) => {
+                    applied.end = ResponseEnd::Unknown(failure.to_string());
+                    break;
+                }
+            }
+        }
+        if matches!(applied.end, ResponseEnd::Rejected(_)) {
+            return Ok(applied);
+        }
+        if let Some(task) = task {
+            self.wait_for_task(&task, &mut applied).await;
+        }
+        self.look(began, &mut applied).await?;
+        Ok(applied)
+    }
+
+    fn intent(&self, request: &Request) -> Map<String, Value> {
+        let mut entry = self.about.clone();
+        entry.extend([
+            ("time".to_owned(), format_millis(Utc::now()).into()),
+            ("plan".to_owned(), self.plan.digest().into()),
+            ("org_id".to_owned(), self.plan.org_id.clone().into()),
+            ("action".to_owned(), self.plan.action.as_str().into()),
+            ("subject_id".to_owned(), self.plan.subject_id.clone().into()),
+            ("label".to_owned(), self.plan.label.clone().into()),
+            ("method".to_owned(), request.method().into()),
+            ("path".to_owned(), request.url.path().into()),
+            ("body".to_owned(), request.body().map_or(Value::Null, Value::from)),
+            ("before".to_owned(), json!(self.plan.facts)),
+            ("undo".to_owned(), self.plan.undo_command().map_or(Value::Null, Value::from)),
+        ]);
+        entry
+    }
+
+    fn outcome(&self, of: u64, outcome: &WriteOutcome) -> Map<String, Value> {
+        let (word, status, detail) = match outcome {
+            WriteOutcome::Accepted(response) => ("accepted", Some(response.status), None),
+            WriteOutcome::Refused(failure) => ("refused", failure.status, Some(failure)),
+            WriteOutcome::Unknown(failure) => ("unknown", failure.status, Some(failure)),
+        };
+        let id = match outcome {
+            WriteOutcome::Accepted(response) => request_id(response),
+            WriteOutcome::Refused(_) | WriteOutcome::Unknown(_) => None,
+        };
+        Map::from_iter([
+            ("time".to_owned(), format_millis(Utc::now()).into()),
+            ("of".to_owned(), of.into()),
+            ("outcome".to_owned(), word.into()),
+            ("status".to_owned(), status.map_or(Value::Null, Value::from)),
+            ("request_id".to_owned(), id.map_or(Value::Null, Value::from)),
+            ("detail".to_owned(), detail.map_or(Value::Null, |it| it.to_string().into())),
+        ])
+    }
+
+    /// A move is a task: it may fail after it was accepted.
+    async fn wait_for_task(&self, task: &str, applied: &mut AppliedResponse) {
+        let deadline = Instant::now() + look_time();
+        loop {
+            match self.access.policy_task(task).await {
+                Ok(PolicyMove::Succeeded) => return,
+                Ok(PolicyMove::Failed(why)) => {
+                    applied.end = ResponseEnd::PartlyDone(format!(
+                        "the move was accepted, and failed: {why}"
+                    ));
+                    return;
+                }
+                Ok(PolicyMove::InProgress) | Err(_) if Instant::now() < deadline => {
+                    sleep(LOOK_INTERVAL).await;
+                }
+                // Whether it was done is then read from the account.
+                Ok(PolicyMove::InProgress) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Reads the account or key until it is as it should be, and then the audit log.
+    async fn look(&mut self, began: Timestamp, applied: &mut AppliedResponse) -> io::Result<()> {
+        let deadline = Instant::now() + look_time();
+        let plan = self.plan;
+        // Where nothing is expected, one look is enough.
+        let is_expected = applied.end == ResponseEnd::Done;
+        let mut after: Option<ResponseSubject> = None;
+        loop {
+            if !applied.is_state_seen
+                && let Ok(subject) = self.access.subject_state(plan.action, &plan.subject_id).await
+            {
+                applied.is_state_seen = subject.is_done(plan.action, &plan.options);
+                after = Some(subject);
+            }
+            if applied.is_event_seen != Some(true) {
+                applied.is_event_seen = self.has_event(began).await.ok();
+            }
+            let is_all_seen = applied.is_state_seen && applied.is_event_seen == Some(true);
+            if is_all_seen || !is_expected || Instant::now() >= deadline {
+                break;
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+        let entry = Map::from_iter([
+            ("time".to_owned(), format_millis(Utc::now()).into()),
+            ("plan".to_owned(), plan.digest().into()),
+            ("state_seen".to_owned(), applied.is_state_seen.into()),
+            ("event_seen".to_owned(), applied.is_event_seen.map_or(Value::Null, Value::from)),
+            ("after".to_owned(), after.map_or(Value::Null, |it| json!(it.facts()))),
+        ]);
+        self.record.append("seen", entry)?;
+        Ok(())
+    }
+
+    async fn has_event(&self, began: Timestamp) -> Result<bool, Failure> {
+        let actions: &[&str] = match self.plan.action {
+            ResponseAction::Suspend => &["user_disabled_org_access", "user_disabled_site_access"],
+            ResponseAction::Restore => &["user_enabled_org_access", "user_enabled_site_access"],
+            ResponseAction::Disable => &["managed_account_deactivated"],
+            ResponseAction::Enable => &["managed_account_reactivated"],
+            ResponseAction::RevokeTokens => &["ts_api_token_deletion"],
+            ResponseAction::RevokeKey => &["api_token_revoked"],
+            ResponseAction::Quarantine | ResponseAction::Release => &["user_auth_policy_changed"],
+            ResponseAction::SignInAgain | ResponseAction::Notify => &[],
+        };
+        let text = match self.plan.action {
+            ResponseAction::RevokeKey => self.plan.label.as_str(),
+            _ => self.plan.subject_id.as_str(),
+        };
+        // The server's clock may be behind.
+        let since = began - chrono::TimeDelta::minutes(1);
+        self.access.has_event(since, actions, &[text]).await
+    }
+}
+
+fn look_time() -> Duration {
+    Duration::from_millis(crash::limit("RESPONSE_LOOK_MS", LOOK_MS) as u64)
+}

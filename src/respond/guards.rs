@@ -1,0 +1,229 @@
+//! Refuses a response that would do more harm than good, or that cannot succeed.
+
+use super::account_state::{AccountState, KeyState, PlanOptions, ResponseSubject};
+use crate::config::respond::{RespondSettings, ResponseAction};
+use crate::posture::ApiToken;
+use crate::source::org_account::is_safe_id;
+
+/// Why a response is refused, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardRefusal {
+    /// What is wrong.
+    pub what: String,
+    /// What to do instead.
+    pub hint: String,
+}
+
+fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Result<(), GuardRefusal> {
+    Err(GuardRefusal { what: what.into(), hint: hint.into() })
+}
+
+/// Refuses what must not be done.
+///
+/// # Errors
+/// Why.
+pub fn guard(
+    action: ResponseAction,
+    subject: &ResponseSubject,
+    options: &PlanOptions,
+    settings: &RespondSettings,
+) -> Result<(), GuardRefusal> {
+    if !is_safe_id(subject.id()) {
+        return refuse(
+            "the id has characters that an id of Atlassian's has not",
+            "use the console, and report this",
+        );
+    }
+    match subject {
+        ResponseSubject::Key(key) => guard_key(key, settings),
+        ResponseSubject::Account(account) => {
+            guard_identity(account, settings)?;
+            if action.is_containment() {
+                guard_containment(action, account, options, settings)?;
+            }
+            guard_feasibility(action, account, options)
+        }
+    }
+}
+
+/// Who it is.
+fn guard_identity(account: &AccountState, settings: &RespondSettings) -> Result<(), GuardRefusal> {
+    let user = &account.user;
+    let is_listed = |listed: &&String| {
+        listed.as_str() == user.id
+            || user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(listed))
+    };
+    if settings.break_glass.iter().any(|listed| is_listed(&listed)) {
+        return refuse(
+            "the account is one of `[respond] break_glass`",
+            "it is the last way in: whoever must be locked out of it changes the configuration \
+             first",
+        );
+    }
+    if !user.is_person || account.is_service {
+        return refuse(
+            "it is the account of an app or a service, not of a person",
+            "end it where it is made: remove the app, or revoke the service account's tokens in \
+             the console",
+        );
+    }
+    Ok(())
+}
+
+/// Whom it would lock out.
+fn guard_containment(
+    action: ResponseAction,
+    account: &AccountState,
+    options: &PlanOptions,
+    settings: &RespondSettings,
+) -> Result<(), GuardRefusal> {
+    let user = &account.user;
+    let ends_access = action != ResponseAction::RevokeTokens;
+    let other_admins =
+        account.active_admins.saturating_sub(usize::from(user.is_active == Some(true)));
+    if ends_access && user.has_role("org-admin") && other_admins == 0 {
+        return refuse(
+            "it is the last active organization admin",
+            "give the role to somebody else first: without an admin nobody can undo this",
+        );
+    }
+    if ends_access {
+        let keys = keys_possibly_ours(&account.keys, settings);
+        if keys.is_empty() {
+            return refuse(
+                "the list of API keys does not have the key of `respond_key_name`, so that it \
+                 cannot be told who made it",
+                "set `respond_key_name` to what the list calls the key",
+            );
+        }
+        if keys.iter().any(|key| key.owner_id.as_deref() == Some(user.id.as_str())) {
+            return refuse(
+                "the account made an API key that may be the one in use, which could end with it",
+                "use a key of another admin, and set `respond_key_name` to its name",
+            );
+        }
+    }
+    if user.is_admin() && !options.allows_admin {
+        return refuse(
+            "the account is an admin's",
+            "add `--admin` if that is meant; consider taking the role first",
+        );
+    }
+    Ok(())
+}
+
+/// The keys of which one is in use: that of `respond_key_name`, or any.
+fn keys_possibly_ours<'a>(keys: &'a [ApiToken], settings: &RespondSettings) -> Vec<&'a ApiToken> {
+    let is_ours = |key: &&ApiToken| match &settings.key_name {
+        Some(name) => key.label.as_ref() == Some(name) || key.id == *name,
+        None => true,
+    };
+    keys.iter().filter(is_ours).collect()
+}
+
+/// Whether Atlassian would do it.
+fn guard_feasibility(
+    action: ResponseAction,
+    account: &AccountState,
+    options: &PlanOptions,
+) -> Result<(), GuardRefusal> {
+    let needed = match action {
+        ResponseAction::Disable | ResponseAction::Enable => Some("lifecycle.enablement"),
+        ResponseAction::RevokeTokens => Some("apiToken.delete"),
+        ResponseAction::Suspend
+        | ResponseAction::Restore
+        | ResponseAction::RevokeKey
+        | ResponseAction::Quarantine
+        | ResponseAction::Release
+        | ResponseAction::SignInAgain
+        | ResponseAction::Notify => None,
+    };
+    if let Some(privilege) = needed {
+        match account.privileges.get(privilege) {
+            Some(Ok(())) => {}
+            Some(Err(reason)) => {
+                let (meaning, hint) = explain(reason);
+                return refuse(format!("Atlassian does not allow it: {meaning} ({reason})"), hint);
+            }
+            None => {
+                return refuse(
+                    format!("Atlassian does not say whether it allows it (`{privilege}`)"),
+                    "use the console, or the identity provider",
+                );
+            }
+        }
+    }
+    let is_move = matches!(action, ResponseAction::Quarantine | ResponseAction::Release);
+    if is_move && account.user.email.is_none() {
+        return refuse(
+            "the account has no address, and users are moved by their address",
+            "use the console",
+        );
+    }
+    if is_move && options.policy_id.as_deref().is_none_or(|policy| !is_safe_id(policy)) {
+        return refuse(
+            "`--policy` is missing, or is no id",
+            "name the id of the policy to move to",
+        );
+    }
+    if matches!(action, ResponseAction::Suspend | ResponseAction::Restore)
+        && account.directories.is_empty()
+    {
+        return refuse(
+            "the account is in no directory, so that it has no access to suspend",
+            "a managed account can be disabled instead",
+        );
+    }
+    let odd = account.directories.iter().any(|directory| !is_safe_id(&directory.id))
+        || account.tokens.iter().any(|token| !is_safe_id(&token.id));
+    match odd {
+        true => {
+            refuse("the id of a directory or token is none", "use the console, and report this")
+        }
+        false => Ok(()),
+    }
+}
+
+/// What a reason of `.../manage` means, and what to do (user management API, `reason.key`).
+fn explain(reason: &str) -> (&'static str, &'static str) {
+    match reason {
+        "externalDirectory.scim" => (
+            "the identity provider manages the account by SCIM",
+            "deactivate it there: the provider would only enable it again; `suspend` works here",
+        ),
+        "externalDirectory.google" => (
+            "the account is synchronised with Google",
+            "suspend it in Google; `suspend` works here",
+        ),
+        "managedAccount" => (
+            "the organization does not manage the account",
+            "use `suspend`, which takes its access to this organization",
+        ),
+        "administrative.notMyself" => ("the key's own account", "use a key of another admin"),
+        "authPolicy.saml" => ("its authentication policy uses SAML", "use the identity provider"),
+        "blocked.exportControl" => ("Atlassian blocks it (export control)", "contact Atlassian"),
+        _ => ("a reason that is not known here", "look in the console"),
+    }
+}
+
+fn guard_key(state: &KeyState, settings: &RespondSettings) -> Result<(), GuardRefusal> {
+    let Some(key) = &state.key else { return Ok(()) };
+    let ours = keys_possibly_ours(&state.keys, settings);
+    if settings.key_name.is_none() {
+        return refuse(
+            "nothing says which of the keys is the one in use, and that one must stay",
+            "set `respond_key_name` to what the list calls the key of `respond_credential`",
+        );
+    }
+    match ours.iter().any(|it| it.id == key.id) {
+        true => refuse(
+            "it is the key in use, which must stay until this is done",
+            "use another key, or revoke this one in the console",
+        ),
+        false if ours.is_empty() => refuse(
+            "the list of API keys does not have the key of `respond_key_name`",
+            "set `respond_key_name` to what the list calls the key",
+        ),
+        false => Ok(()),
+    }
+}
