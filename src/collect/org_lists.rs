@@ -7,6 +7,7 @@ use url::Url;
 use crate::collect::connector::ApiClient;
 use crate::http::client::{HttpClient, Transport};
 use crate::http::failure::{Failure, FailureKind};
+use crate::http::message::Request;
 use crate::model::json::Document;
 use crate::source::admin_lists::{self, AdminList, ListVariant};
 
@@ -36,7 +37,7 @@ impl<T: Transport> OrgLists<T> {
                 // The first one is what the documentation names.
                 return refused.unwrap_or(Ok(Vec::new()));
             };
-            match self.read_variant(&variant).await {
+            match self.read_pages(|cursor| self.page_request(&variant, cursor)).await {
                 Err(failure)
                     if matches!(failure.kind, FailureKind::BadRequest | FailureKind::NotFound) =>
                 {
@@ -47,11 +48,19 @@ impl<T: Transport> OrgLists<T> {
         }
     }
 
-    async fn read_variant(&self, variant: &ListVariant) -> Result<Vec<Document>, Failure> {
+    fn page_request(&self, variant: &ListVariant, cursor: Option<&str>) -> Request {
+        variant.request(&self.base_url, &self.org_id, cursor)
+    }
+
+    /// The entries of all pages; `request_of` is the request for the page after a cursor.
+    async fn read_pages(
+        &self,
+        request_of: impl Fn(Option<&str>) -> Request,
+    ) -> Result<Vec<Document>, Failure> {
         let (mut entries, mut cursors) = (Vec::new(), HashSet::new());
         let mut cursor: Option<String> = None;
         loop {
-            let request = variant.request(&self.base_url, &self.org_id, cursor.as_deref());
+            let request = request_of(cursor.as_deref());
             let page = self.api.request(&request, admin_lists::read_page).await?;
             entries.extend(page.entries);
             let unreadable =
@@ -93,7 +102,10 @@ impl<T: Transport> OrgLists<T> {
     /// # Errors
     /// It cannot be read.
     pub async fn policy_resources(&self, id: &str) -> Result<Vec<Document>, Failure> {
-        let request = admin_lists::policy_resources_request(&self.base_url, &self.org_id, id);
-        Ok(self.api.request(&request, admin_lists::read_page).await?.entries)
+        let (base_url, org_id) = (&self.base_url, &self.org_id);
+        self.read_pages(|cursor| {
+            admin_lists::policy_resources_request(base_url, org_id, id, cursor)
+        })
+        .await
     }
 }

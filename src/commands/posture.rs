@@ -30,8 +30,8 @@ use crate::pipeline::stop::StopRequest;
 use crate::posture::{
     FindingChange, OrgInventory, PolicyHistory, PostureFinding, PostureSnapshot, PostureSubject,
     PostureVerdict, UnreadList, accounts_without_mfa, append_json_line, append_ocsf_line,
-    finding_table, judge_posture, lists_needed, member_policies, needs_policy_members,
-    verdict_counts,
+    finding_table, has_failed_resource, judge_posture, lists_needed, member_policies,
+    needs_policy_members, verdict_counts,
 };
 use crate::search::{self, NextStep};
 use crate::sink::stdout;
@@ -151,6 +151,13 @@ impl<'a> OrgPosture<'a> {
             history,
         };
         let findings = judge_posture(&subject, &request.checks);
+        // A list without what a check needs was not read; that no events were named is no error.
+        let is_unread = |finding: &PostureFinding| {
+            let is_named = finding.check != PostureCheck::AuditLog || history.is_some();
+            finding.verdict == PostureVerdict::CouldNotRead && is_named
+        };
+        let is_incomplete = findings.iter().any(is_unread);
+        let exit = if is_incomplete { exit.worst(Exit::Incomplete) } else { exit };
         let store = PostureStore::new(&request.state_dir);
         let last: PostureSnapshot = store.read(&self.source.name);
         let changes = findings.iter().map(|finding| last.change(finding)).collect();
@@ -242,15 +249,14 @@ impl InventoryReading<'_> {
         let mut failed = Vec::new();
         for id in enabled {
             match self.lists.policy_resources(&id).await {
-                Ok(resources) => {
-                    let is_failed = |resource: &Document| {
-                        let status = resource.root().text_of("applicationStatus");
-                        status.is_some_and(|status| status.eq_ignore_ascii_case("failed"))
-                    };
-                    if resources.iter().any(is_failed) {
-                        failed.push(id);
+                Ok(resources) => match has_failed_resource(&resources) {
+                    Ok(true) => failed.push(id),
+                    Ok(false) => {}
+                    Err(unread) => {
+                        self.inventory.failed_policies = Err(unread);
+                        return;
                     }
-                }
+                },
                 Err(failure) => {
                     let scope = AdminList::Policies.scope();
                     let unread = self.unread("what a policy applies to", scope, &failure);
@@ -314,7 +320,7 @@ async fn read_histories(
     };
     let since = query.filter.since;
     let org_ids: Vec<String> = organizations.iter().map(|it| it.lists.org_id.clone()).collect();
-    let (histories, exit) = query::run(query, env, console, move |work| {
+    let (mut histories, exit) = query::run(query, env, console, move |work| {
         let QueryWork { query, taxonomy, report, is_stopped, .. } = work;
         let mut histories: Vec<_> = org_ids.iter().map(|_| PolicyHistory::since(since)).collect();
         let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
@@ -327,6 +333,9 @@ async fn read_histories(
         Ok((histories, counts))
     })
     .await?;
+    if exit != Exit::Done {
+        histories.iter_mut().for_each(PolicyHistory::mark_gaps);
+    }
     Ok((histories.into_iter().map(Some).collect(), exit))
 }
 

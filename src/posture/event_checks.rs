@@ -88,16 +88,15 @@ fn declared(
             CheckResult { basis: FindingBasis::Events, ..review(why) }
                 .with_advice("look again, and declare what you see with its day")
         }
-        (Some(history), _) if history.oldest().is_some_and(|oldest| oldest <= since) => {
-            let text = format!("{by}; no event since then changed it");
-            result(PostureVerdict::Pass, text)
-        }
-        (Some(history), _) => {
-            let from = history.oldest().map(|oldest| oldest.date_naive().to_string());
-            let from = from.unwrap_or_else(|| "now".to_owned());
-            review(format!("events were read from {from} on only"))
-                .with_advice("read events from that day on, or look again and declare it")
-        }
+        (Some(history), _) => match history.gap_since(since, subject.now, silent(subject)) {
+            Some(gap) => review(gap).with_advice(
+                "read events from that day until now, or look again and declare what you see",
+            ),
+            None => {
+                let text = format!("{by}; no event since then changed it");
+                result(PostureVerdict::Pass, text)
+            }
+        },
         (None, _) => review("no events were read that could show a change since".to_owned())
             .with_advice("name saved events (`--events`), or read them (`--since`)"),
     })
@@ -130,9 +129,15 @@ pub fn audit_log(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList
     if !gone.is_empty() {
         return Ok(events(PostureVerdict::Fail, gone.join("; ")));
     }
-    let silent = TimeDelta::days(i64::from(subject.settings.thresholds.silent_days));
+    if history.has_gaps() {
+        return Err(UnreadList {
+            cause: "not all events could be read, so that something may have been switched off"
+                .to_owned(),
+            advice: "see the messages, and run it again".to_owned(),
+        });
+    }
     let quiet = in_words((subject.now - newest).to_std().unwrap_or_default());
-    if subject.now - newest > silent {
+    if subject.now - newest > silent(subject) {
         let what = format!("no event for {quiet}: the log is silent, or was not read since");
         return Ok(events(PostureVerdict::Review, what)
             .with_advice("pull newer events; if none come, look at the log in the console"));
@@ -140,6 +145,11 @@ pub fn audit_log(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList
     let count = plural(history.events(), "event", "events");
     let range = format!("{count} since {}, the newest {quiet} ago", oldest.date_naive());
     Ok(events(PostureVerdict::Pass, format!("{range}; nothing was switched off in that time")))
+}
+
+/// The time without events after which the log is silent.
+fn silent(subject: &PostureSubject<'_>) -> TimeDelta {
+    TimeDelta::days(i64::from(subject.settings.thresholds.silent_days))
 }
 
 /// `set_session_policy by Ada at 2026-11-03 10:00 UTC (Default)`.

@@ -255,3 +255,7 @@ static AUDIT_LOG: CheckFacts = CheckFacts {
     lists: &[],
     judge: event_checks::audit_log,
 };
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

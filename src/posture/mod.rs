@@ -23,7 +23,9 @@ pub use finding::{PostureFinding, PostureVerdict};
 pub use finding_lines::{append_json_line, append_ocsf_line};
 pub use finding_table::{finding_table, verdict_counts};
 pub use judge::{judge_posture, lists_needed, needs_policy_members};
-pub use org_inventory::{OrgInventory, UnreadList, accounts_without_mfa, member_policies};
+pub use org_inventory::{
+    OrgInventory, UnreadList, accounts_without_mfa, has_failed_resource, member_policies,
+};
 pub use policy_history::PolicyHistory;
 #[cfg(feature = "respond")]
 pub use records::{ApiToken, OrgUser, policy_member_address};

@@ -99,6 +99,25 @@ fn read_users(entries: &[Document]) -> ListResult<OrgUser> {
     Ok(users.into_iter().filter(|user| known.insert(user.id.clone())).collect())
 }
 
+/// Whether a policy could not be applied to one of its resources.
+///
+/// # Errors
+/// One does not say whether it was, and none says that it was not.
+pub fn has_failed_resource(resources: &[Document]) -> Result<bool, UnreadList> {
+    let is_failed = |resource: &Document| {
+        let status = resource.root().text_of("applicationStatus");
+        status.map(|status| status.eq_ignore_ascii_case("failed"))
+    };
+    let states: Vec<_> = resources.iter().map(is_failed).collect();
+    if states.contains(&None) && !states.contains(&Some(true)) {
+        return Err(UnreadList {
+            cause: "a site or product does not say whether the policy is applied".to_owned(),
+            advice: "look where each allowlist is applied".to_owned(),
+        });
+    }
+    Ok(states.contains(&Some(true)))
+}
+
 /// The active managed accounts that have no two-step verification of their own.
 pub fn accounts_without_mfa(inventory: &OrgInventory) -> Vec<String> {
     let users = inventory.users.as_ref().map(Vec::as_slice).unwrap_or_default();

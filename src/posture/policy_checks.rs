@@ -42,13 +42,15 @@ pub fn domains_verified(subject: &PostureSubject<'_>) -> Result<CheckResult, Unr
 pub fn ip_allowlist(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList> {
     let lists = policies_of_kind(subject, "ip-allowlist")?;
     let enabled: Vec<_> = lists.iter().copied().filter(|list| list.is_in_force()).collect();
-    if enabled.is_empty() {
+    let unclear: Vec<_> = lists.iter().copied().filter(|list| list.status.is_none()).collect();
+    if enabled.is_empty() && unclear.is_empty() {
         let all = plural(lists.len() as u64, "IP allowlist", "IP allowlists");
         return Ok(inventory(PostureVerdict::Fail, format!("{all}, none enabled")));
     }
     let failed = subject.inventory.failed_policies.as_ref();
     let mut items = Vec::new();
-    let (mut wrong, mut doubtful) = (0, 0);
+    let (mut wrong, mut doubtful) = (0, unclear.len());
+    items.extend(unclear.iter().map(|list| item(list, "does not say whether it is enabled")));
     for list in &enabled {
         match list.admits_everybody() {
             Some(true) => {
@@ -80,7 +82,7 @@ pub fn ip_allowlist(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadL
         (0, _, _) => inventory(PostureVerdict::Review, format!("{all}, to be looked at")),
         (_, _, _) => inventory(PostureVerdict::Fail, format!("{all}, with faults")),
     };
-    Ok(result.with_items(items, enabled.len()))
+    Ok(result.with_items(items, enabled.len() + unclear.len()))
 }
 
 /// Data security policies that restrict exports, and how far they reach.
@@ -128,23 +130,38 @@ pub fn data_export(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadLi
 /// The declared mobile policy, beside what an API does show: whether an allowlist lets mobile apps
 /// in from everywhere.
 pub fn mobile_policy(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList> {
-    let declared = event_checks::mobile_policy(subject);
-    let Ok(lists) = policies_of_kind(subject, "ip-allowlist") else {
-        return declared;
+    let declared = event_checks::mobile_policy(subject)?;
+    let lists = match policies_of_kind(subject, "ip-allowlist") {
+        _ if declared.verdict == PostureVerdict::Fail => return Ok(declared),
+        Ok(lists) => lists,
+        Err(unread) if declared.verdict == PostureVerdict::Pass => {
+            let what = "whether an IP allowlist has a mobile bypass is not known";
+            let summary = format!("{}; {what}: {}", declared.summary, unread.cause);
+            let result = inventory(PostureVerdict::CouldNotRead, summary);
+            return Ok(result.with_advice(unread.advice));
+        }
+        Err(_) => return Ok(declared),
     };
-    let bypassed: Vec<_> = lists
-        .iter()
-        .filter(|list| list.is_in_force() && list.allows_mobile_bypass == Some(true))
-        .map(|list| item(list, "lets mobile apps in from every address (`allowMobileBypass`)"))
-        .collect();
-    let declared = declared?;
-    if bypassed.is_empty() || declared.verdict == PostureVerdict::Fail {
-        return Ok(declared);
+    let applied = lists.iter().filter(|list| list.is_in_force() || list.status.is_none());
+    let (mut bypassed, mut unclear) = (Vec::new(), Vec::new());
+    for list in applied {
+        let mobile = "mobile apps in from every address (`allowMobileBypass`)";
+        match list.allows_mobile_bypass {
+            Some(true) => bypassed.push(item(list, &format!("lets {mobile}"))),
+            Some(false) => {}
+            None => unclear.push(item(list, &format!("does not say whether it lets {mobile}"))),
+        }
     }
-    let bypass = plural(bypassed.len() as u64, "IP allowlist has", "IP allowlists have");
-    let summary = format!("{}; {bypass} a mobile bypass", declared.summary);
-    let of = lists.len();
-    Ok(inventory(PostureVerdict::Review, summary).with_items(bypassed, of).with_advice(
+    let what = match (bypassed.len() as u64, unclear.len() as u64) {
+        (0, 0) => return Ok(declared),
+        // Without a declaration there is no verdict that this could change.
+        (0, _) if declared.verdict != PostureVerdict::Pass => return Ok(declared),
+        (0, unclear) => plural(unclear, "IP allowlist may have", "IP allowlists may have"),
+        (bypassed, _) => plural(bypassed, "IP allowlist has", "IP allowlists have"),
+    };
+    let summary = format!("{}; {what} a mobile bypass", declared.summary);
+    let items = bypassed.into_iter().chain(unclear).collect();
+    Ok(inventory(PostureVerdict::Review, summary).with_items(items, lists.len()).with_advice(
         "switch the mobile bypass off, or enforce a mobile app policy and declare `mobile_policy`",
     ))
 }

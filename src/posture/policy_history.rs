@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use chrono::TimeDelta;
 use clap::ValueEnum;
 
 use crate::config::posture::PostureCheck;
@@ -49,14 +50,45 @@ pub struct PolicyHistory {
     /// Where the events begin: the start of the time range, or the first of them.
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
+    /// Whether they were read up to now, however old the newest is.
+    is_up_to_now: bool,
+    /// Whether some of them could not be read.
+    has_gaps: bool,
     /// The last change of each kind.
     last: HashMap<(PostureCheck, String), PolicyChange>,
 }
 
 impl PolicyHistory {
-    /// The history of events that were read from `since` on.
+    /// The history of events that were read from an API from `since` on; without it, of saved ones.
     pub fn since(since: Option<Timestamp>) -> PolicyHistory {
-        PolicyHistory { oldest: since, ..PolicyHistory::default() }
+        let is_up_to_now = since.is_some();
+        PolicyHistory { oldest: since, is_up_to_now, ..PolicyHistory::default() }
+    }
+
+    /// Notes that not all events could be read.
+    pub fn mark_gaps(&mut self) {
+        self.has_gaps = true;
+    }
+
+    /// Whether some events could not be read.
+    pub fn has_gaps(&self) -> bool {
+        self.has_gaps
+    }
+
+    /// Why the events do not show everything from `since` to `now`; nothing where they do. Saved
+    /// events whose newest is older than `silent` may end too early.
+    pub fn gap_since(&self, since: Timestamp, now: Timestamp, silent: TimeDelta) -> Option<String> {
+        let (Some(oldest), Some(newest)) = (self.oldest, self.newest) else {
+            return Some("no event of this organization was read".to_owned());
+        };
+        if self.has_gaps {
+            return Some("not all events could be read".to_owned());
+        }
+        if oldest > since {
+            return Some(format!("events were read from {} on only", oldest.date_naive()));
+        }
+        let ends_early = !self.is_up_to_now && now - newest > silent;
+        ends_early.then(|| format!("events were read up to {} only", newest.date_naive()))
     }
 
     /// Takes a normalized event, if it is one of the organization `org_id`.

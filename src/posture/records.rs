@@ -184,14 +184,18 @@ impl ListedPolicy {
         };
         let mut ranges = Vec::new();
         for list in rules.iter().filter_map(|rule| rule.get("in")) {
-            ranges.extend(list.items().filter_map(Node::text).map(|range| range.into_owned()));
+            // What is no text stays as it is, so that it is a range that cannot be read.
+            ranges.extend(list.items().map(|range| match range.text() {
+                Some(range) => range.into_owned(),
+                None => range.raw().to_owned(),
+            }));
         }
         let mut exports = rules.iter().filter_map(|rule| rule.get("export"));
         let metadata = attributes.get("metadata");
         Some(ListedPolicy {
             id: identifier(root, &["id"])?,
             name: name_of(attributes, &["name"]),
-            kind: word(attributes, "type").or_else(|| word(root, "type"))?.into_owned(),
+            kind: policy_kind(attributes, root)?,
             status: name_of(attributes, &["status"]),
             ranges,
             allows_mobile_bypass: rules.iter().find_map(|rule| flag(*rule, "allowMobileBypass")),
@@ -212,6 +216,12 @@ impl ListedPolicy {
         let all = IpNet::aggregate(&parsed?);
         Some(all.iter().any(|range| range.prefix_len() == 0))
     }
+}
+
+/// The entry's own `type` is `policy` for all of them, and says nothing.
+fn policy_kind(attributes: Node<'_>, root: Node<'_>) -> Option<String> {
+    let mut kinds = [attributes, root].into_iter().filter_map(|node| word(node, "type"));
+    kinds.find(|kind| kind != "policy").map(Cow::into_owned)
 }
 
 /// `198.51.100.0/24`, or one address.

@@ -11,6 +11,13 @@ use super::subject::PostureSubject;
 use crate::model::text::plural;
 use crate::model::time::Timestamp;
 
+/// What the list of users says of the owner of a token.
+enum TokenOwner {
+    Active,
+    NotActive,
+    Unknown,
+}
+
 /// Tokens of users: without an end, for too long, unused, or of somebody who is not active.
 pub fn user_tokens(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList> {
     let tokens = subject.inventory.user_tokens.as_ref().map_err(Clone::clone)?;
@@ -19,8 +26,13 @@ pub fn user_tokens(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadLi
             users.iter().map(|user| (user.id.as_str(), user)).collect::<HashMap<_, _>>()
         });
     let result = judge_tokens(subject, tokens, "API token of a user", |token| {
-        let owner = owners.as_ref().ok()?.get(token.owner_id.as_deref()?)?;
-        (owner.is_active == Some(false)).then(|| "its owner is not active".to_owned())
+        let Ok(owners) = &owners else { return TokenOwner::Active };
+        let owner = token.owner_id.as_deref().and_then(|id| owners.get(id));
+        match owner.and_then(|owner| owner.is_active) {
+            Some(true) => TokenOwner::Active,
+            Some(false) => TokenOwner::NotActive,
+            None => TokenOwner::Unknown,
+        }
     });
     Ok(match (&result.verdict, owners) {
         (PostureVerdict::Pass, Err(unread)) => CheckResult {
@@ -36,49 +48,66 @@ pub fn user_tokens(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadLi
 /// Tokens of service accounts: without an end, for too long, or unused.
 pub fn service_tokens(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList> {
     let tokens = subject.inventory.service_tokens.as_ref().map_err(Clone::clone)?;
-    Ok(judge_tokens(subject, tokens, "API token of a service account", |_| None))
+    Ok(judge_tokens(subject, tokens, "API token of a service account", |_| TokenOwner::Active))
 }
 
 fn judge_tokens(
     subject: &PostureSubject<'_>,
     tokens: &[ApiToken],
     what: &str,
-    owner_fault: impl Fn(&ApiToken) -> Option<String>,
+    owner_of: impl Fn(&ApiToken) -> TokenOwner,
 ) -> CheckResult {
     let valid: Vec<_> =
         tokens.iter().filter(|token| !token.is_blocked && !has_ended(subject, token)).collect();
     let whats = format!("{}s{}", &what[..9], &what[9..]);
-    if valid.is_empty() {
+    if tokens.is_empty() {
         // An empty list looks the same whether there are none, or this key may not see them.
-        let summary = format!("no valid {what} is listed");
+        let summary = format!("no {what} is listed");
         return inventory(PostureVerdict::Review, summary)
             .with_items(Vec::new(), 0)
             .with_advice("look once whether there are really none: an empty list proves nothing");
     }
-    let numbers = &subject.settings.thresholds;
-    let items = valid.iter().filter_map(|token| {
-        let mut faults = Vec::new();
-        match (token.created, token.expires) {
-            (_, None) => faults.push("has no end".to_owned()),
-            (Some(created), Some(expires)) => {
-                let days = (expires - created).num_days();
-                if days > i64::from(numbers.token_days) {
-                    faults.push(format!("lasts {days} days"));
-                }
-            }
-            (None, Some(_)) => faults.push("does not say when it was made".to_owned()),
+    let (mut items, mut failed) = (Vec::new(), 0);
+    for token in &valid {
+        let mut faults = token_faults(subject, token);
+        let owner = owner_of(token);
+        failed += usize::from(!faults.is_empty() || matches!(owner, TokenOwner::NotActive));
+        match owner {
+            TokenOwner::Active => {}
+            TokenOwner::NotActive => faults.push("its owner is not active".to_owned()),
+            TokenOwner::Unknown => faults.push("its owner is not known to be active".to_owned()),
         }
-        faults.extend(idle_fault(subject, token));
-        faults.extend(owner_fault(token));
-        (!faults.is_empty()).then(|| item(token, faults))
-    });
-    let items: Vec<_> = items.collect();
+        if !faults.is_empty() {
+            items.push(item(token, faults));
+        }
+    }
     let all = plural(valid.len() as u64, what, &whats);
-    let (verdict, summary) = match items.len() {
-        0 => (PostureVerdict::Pass, format!("{all}, each with an end and in use")),
-        faulty => (PostureVerdict::Fail, format!("{faulty} of {all} with faults")),
+    let (verdict, summary) = match (failed, items.len()) {
+        (0, 0) if valid.is_empty() => {
+            let all = plural(tokens.len() as u64, what, &whats);
+            (PostureVerdict::Pass, format!("{all}, each blocked or expired"))
+        }
+        (0, 0) => (PostureVerdict::Pass, format!("{all}, each with an end and in use")),
+        (0, doubtful) => (PostureVerdict::Review, format!("{doubtful} of {all} to be looked at")),
+        (failed, _) => (PostureVerdict::Fail, format!("{failed} of {all} with faults")),
     };
     inventory(verdict, summary).with_items(items, valid.len())
+}
+
+fn token_faults(subject: &PostureSubject<'_>, token: &ApiToken) -> Vec<String> {
+    let mut faults = Vec::new();
+    match (token.created, token.expires) {
+        (_, None) => faults.push("has no end".to_owned()),
+        (Some(created), Some(expires)) => {
+            let days = (expires - created).num_days();
+            if days > i64::from(subject.settings.thresholds.token_days) {
+                faults.push(format!("lasts {days} days"));
+            }
+        }
+        (None, Some(_)) => faults.push("does not say when it was created".to_owned()),
+    }
+    faults.extend(idle_fault(subject, token));
+    faults
 }
 
 /// Keys of the organization: old, unused, without scopes, of somebody who is no admin any more; or
@@ -123,9 +152,9 @@ fn key_faults(subject: &PostureSubject<'_>, key: &ApiToken) -> Vec<String> {
         faults.push("has no scopes, and so may do everything".to_owned());
     }
     if let Some(creator) = creator_of(subject, key)
-        && (creator.is_active == Some(false) || !creator.has_role("org-admin"))
+        && (creator.is_active == Some(false) || creator.roles.is_some() && !is_org_admin(creator))
     {
-        faults.push("was made by somebody who is no active admin".to_owned());
+        faults.push("was created by somebody who is no active admin".to_owned());
     }
     faults
 }
@@ -144,10 +173,14 @@ fn key_doubts(subject: &PostureSubject<'_>, key: &ApiToken) -> Vec<String> {
         doubts.push("does not list its scopes".to_owned());
     }
     if key.created.is_none() {
-        doubts.push("does not say when it was made".to_owned());
+        doubts.push("does not say when it was created".to_owned());
     }
-    if creator_of(subject, key).is_none() {
-        doubts.push("was made by somebody who is not listed".to_owned());
+    match creator_of(subject, key) {
+        None => doubts.push("was created by somebody who is not listed".to_owned()),
+        Some(creator) if creator.is_active.is_none() || creator.roles.is_none() => {
+            doubts.push("was created by somebody whose status or roles are not listed".to_owned());
+        }
+        Some(_) => {}
     }
     doubts
 }
@@ -155,6 +188,10 @@ fn key_doubts(subject: &PostureSubject<'_>, key: &ApiToken) -> Vec<String> {
 fn creator_of<'a>(subject: &'a PostureSubject<'_>, key: &ApiToken) -> Option<&'a OrgUser> {
     let id = key.owner_id.as_deref()?;
     subject.inventory.users.iter().flatten().find(|user| user.id == id)
+}
+
+fn is_org_admin(user: &OrgUser) -> bool {
+    user.has_role("org-admin")
 }
 
 fn has_ended(subject: &PostureSubject<'_>, token: &ApiToken) -> bool {

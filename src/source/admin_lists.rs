@@ -141,13 +141,8 @@ fn search_with_details() -> Value {
 impl ListVariant {
     /// The request for the page after `cursor`.
     pub fn request(&self, base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
-        let mut url = org_url(base_url, self.path, org_id);
-        let Some(search) = self.search else {
-            if let Some(cursor) = cursor {
-                url.query_pairs_mut().append_pair("cursor", cursor);
-            }
-            return Request::get(Endpoint::OrgAdmin, url);
-        };
+        let url = org_url(base_url, self.path, org_id);
+        let Some(search) = self.search else { return get_page(url, cursor) };
         let mut body = search();
         if let (Some(cursor), Value::Object(fields)) = (cursor, &mut body) {
             fields.insert("cursor".to_owned(), cursor.into());
@@ -193,10 +188,23 @@ fn objects(entries: impl Iterator<Item = Document>) -> Result<Vec<Document>, Unr
     }
 }
 
-/// The request for what the policy `id` applies to.
-pub fn policy_resources_request(base_url: &Url, org_id: &str, id: &str) -> Request {
+/// The request for what the policy `id` applies to, the page after `cursor`.
+pub fn policy_resources_request(
+    base_url: &Url,
+    org_id: &str,
+    id: &str,
+    cursor: Option<&str>,
+) -> Request {
     let path = format!("/admin/control/v1/orgs/{{org}}/policies/{}/resources", path_segment(id));
-    Request::get(Endpoint::OrgAdmin, org_url(base_url, &path, org_id))
+    get_page(org_url(base_url, &path, org_id), cursor)
+}
+
+/// A GET of the page after `cursor`.
+fn get_page(mut url: Url, cursor: Option<&str>) -> Request {
+    if let Some(cursor) = cursor {
+        url.query_pairs_mut().append_pair("cursor", cursor);
+    }
+    Request::get(Endpoint::OrgAdmin, url)
 }
 
 /// The request for the authentication policies of these accounts, [`MAX_POLICY_MEMBERS`] at most.

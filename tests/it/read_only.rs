@@ -1,8 +1,12 @@
-//! Nothing that an organization or a site has is ever changed: requests are GETs, and the POSTs that
-//! begin and end our own searches.
+//! Nothing that an organization or a site has is ever changed: requests are GETs, the POSTs that
+//! begin and end our own searches, and two POSTs of the admin APIs that only read.
 
 use crate::imports::{source, without_comments};
 use crate::support::Site;
+
+/// The ends of the paths that a POST may go to.
+const READ_POSTS: [&str; 4] =
+    ["/event-queries", "/cancel", "/users/search", "/users/auth-policies/bulk-fetch"];
 
 #[test]
 fn every_command_only_reads() {
@@ -18,18 +22,23 @@ fn every_command_only_reads() {
         &["export", "acme", "--since", "60d", "-o", "case"],
         &["verify", "case", "--against-source", "acme"],
         &["search", "--source", "acme", "--since", "60d"],
+        &["posture", "--inventory", "lists", "--since", "30d"],
     ] {
         site.run(args);
     }
     let requests = site.control.requests();
     let is_read = |method: &str, path: &str| match method {
         "GET" => true,
-        "POST" => path.ends_with("/event-queries") || path.ends_with("/cancel"),
+        "POST" => READ_POSTS.iter().any(|end| path.ends_with(end)),
         _ => false,
     };
     let others: Vec<_> = requests.iter().filter(|one| !is_read(&one.method, &one.path)).collect();
     assert!(others.is_empty(), "{others:?}");
-    assert!(requests.len() > 30 && requests.iter().any(|one| one.method == "POST"));
+    assert!(requests.len() > 30);
+    for end in ["/event-queries", "/users/search", "/users/auth-policies/bulk-fetch"] {
+        let is_sent = |end| requests.iter().any(|one| one.path.ends_with(end));
+        assert!(is_sent(end), "{end}");
+    }
 }
 
 #[test]

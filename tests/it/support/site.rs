@@ -206,6 +206,12 @@ impl Site {
         self.config.insert("respond".to_owned(), table.into());
     }
 
+    /// Sets everything of `[posture]`, as TOML.
+    pub fn set_posture(&mut self, text: &str) {
+        let table: Table = toml::from_str(text).unwrap();
+        self.config.insert("posture".to_owned(), table["posture"].clone());
+    }
+
     /// Sets a variable of the program's environment.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);
