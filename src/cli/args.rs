@@ -515,7 +515,10 @@ pub struct RespondArgs {
     /// The authentication policy to move the user to, by its id
     #[arg(long, value_name = "ID")]
     pub policy: Option<String>,
-    /// What the user of a disabled account reads in Atlassian's mail
+    /// Only in this directory, by its id (suspend and restore); may be repeated
+    #[arg(long = "directory", value_name = "ID")]
+    pub directories: Vec<String>,
+    /// What is stored with the block of a disabled account
     #[arg(long, value_name = "TEXT")]
     pub message: Option<String>,
     /// The account may be an admin's
@@ -526,7 +529,7 @@ pub struct RespondArgs {
     pub plan: Option<PathBuf>,
     /// Apply this plan: after the address was typed on the terminal, or with --yes and --case
     #[arg(long, value_name = "PLAN", value_parser = validate::path)]
-    #[arg(conflicts_with_all = ["action", "policy", "message", "admin", "plan"])]
+    #[arg(conflicts_with_all = ["action", "policy", "directories", "message", "admin", "plan"])]
     pub apply: Option<PathBuf>,
     /// The case that it belongs to, for the record
     #[arg(long, value_name = "TEXT", requires = "apply")]

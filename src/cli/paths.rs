@@ -54,6 +54,9 @@ pub enum PathRole {
     MetricsFile,
     /// The folder of an export.
     ExportFolder,
+    /// The plan of a response.
+    #[cfg(feature = "respond")]
+    ResponsePlan,
     /// The folder that `posture --inventory` writes lists to.
     InventoryFolder,
     /// A page that `man --dir` writes.
@@ -83,6 +86,8 @@ impl PathRole {
             PathRole::ReportPage => (true, "the page", None),
             PathRole::MetricsFile => (true, "`--metrics-file`", None),
             PathRole::ExportFolder => (true, "the export folder", None),
+            #[cfg(feature = "respond")]
+            PathRole::ResponsePlan => (true, "the plan", None),
             PathRole::InventoryFolder => (true, "the folder of the inventory", None),
             PathRole::ManualPage => (true, "a manual page", None),
         }

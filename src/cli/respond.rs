@@ -1,9 +1,10 @@
 //! Resolves the flags of `respond`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::args::RespondArgs;
 use crate::cli::load::{CommandContext, usage_error};
+use crate::cli::paths::{CommandPaths, PathRole};
 use crate::config::respond::{
     ApplyRequest, PlanRequest, RespondRequest, RespondTarget, ResponseAction,
 };
@@ -42,7 +43,14 @@ pub fn respond(
     if typed.message.is_some() && action != ResponseAction::Disable {
         return Err(usage_error(
             "`--message` belongs to `disable`",
-            "only Atlassian's mail about a disabled account takes a text",
+            "only the block of a disabled account takes a text",
+        ));
+    }
+    let takes_directory = matches!(action, ResponseAction::Suspend | ResponseAction::Restore);
+    if !typed.directories.is_empty() && !takes_directory {
+        return Err(usage_error(
+            "`--directory` belongs to `suspend` and `restore`",
+            "all other actions are about the whole account",
         ));
     }
     let (target, state_dir) = target(source, context)?;
@@ -51,11 +59,30 @@ pub fn respond(
         action,
         subject,
         policy_id: typed.policy,
+        directories: typed.directories,
         message: typed.message,
         allows_admin: typed.admin,
-        plan: typed.plan.map(|path| context.env.at_cwd(&path)),
+        plan: plan_file(typed.plan.as_deref(), context)?,
         state_dir,
     })))
+}
+
+/// Where the plan is written: to no file of the configuration or the state.
+fn plan_file(
+    typed: Option<&Path>,
+    context: &CommandContext<'_>,
+) -> Result<Option<PathBuf>, AppError> {
+    let Some(typed) = typed else { return Ok(None) };
+    if typed == Path::new("-") {
+        return Err(usage_error(
+            "a plan is written to a file, and `-` is none",
+            "name a file; the plan is printed for people anyway",
+        ));
+    }
+    let mut paths = CommandPaths::reserved_if_configured(context);
+    paths.add(PathRole::ResponsePlan, typed);
+    paths.refuse_clashes()?;
+    Ok(Some(context.env.at_cwd(typed)))
 }
 
 fn apply(

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use url::Url;
 
 use crate::collect::connector::ApiClient;
 use crate::http::client::{HttpClient, Transport};
 use crate::http::failure::{Failure, FailureKind};
-use crate::http::message::Request;
+use crate::http::message::{Request, Response};
 use crate::model::json::Document;
 use crate::source::admin_lists::{self, AdminList, ListVariant};
 
@@ -61,7 +62,8 @@ impl<T: Transport> OrgLists<T> {
         let mut cursor: Option<String> = None;
         loop {
             let request = request_of(cursor.as_deref());
-            let page = self.api.request(&request, admin_lists::read_page).await?;
+            let page =
+                self.api.request(&request, |it| admin_lists::read_page(&detached(it))).await?;
             entries.extend(page.entries);
             let unreadable =
                 |why: &str| Err(Failure::of_contents(FailureKind::Unreadable, &request, why));
@@ -92,7 +94,9 @@ impl<T: Transport> OrgLists<T> {
         let mut members = Vec::new();
         for ids in account_ids.chunks(admin_lists::MAX_POLICY_MEMBERS) {
             let request = admin_lists::policy_members_request(&self.base_url, &self.org_id, ids);
-            members.extend(self.api.request(&request, admin_lists::read_array).await?);
+            members.extend(
+                self.api.request(&request, |it| admin_lists::read_array(&detached(it))).await?,
+            );
         }
         Ok(members)
     }
@@ -108,4 +112,10 @@ impl<T: Transport> OrgLists<T> {
         })
         .await
     }
+}
+
+/// The same response, without its permit of the memory budget: entries are kept until the whole
+/// organization is judged, and the next responses would wait for their permits.
+fn detached(response: &Response) -> Response {
+    Response { body: Bytes::copy_from_slice(&response.body), ..response.clone() }
 }

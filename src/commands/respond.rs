@@ -31,26 +31,27 @@ use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::terminal::Terminal;
 
 /// What no API does, and what a person does instead (AX-229: no way to end a session; ID-7817: no
-/// mail but that of a disabled account).
+/// other text in the mail about a disabled account).
 const SIGN_IN_AGAIN: &str = "\
 Atlassian has no API that signs a user out (its suggestion AX-229). What comes nearest:
 
-In the console, the only way that ends the sessions of one person:
+In the console:
   1. Security > Authentication policies: have a policy that holds nobody else (a quarantine).
   2. Move the user to it:  atlaudit respond quarantine SOURCE ADDRESS --policy ID
   3. Open that policy > Reset sessions. Everybody in it signs in again.
 By API:
   atlaudit respond revoke-tokens SOURCE ADDRESS    ends the API tokens, for good
-  atlaudit respond disable SOURCE ADDRESS          ends everything at once, and mails the user
+  atlaudit respond disable SOURCE ADDRESS          ends the access to all Atlassian services, and
+                                                   mails the user
 At the identity provider: end the user's sessions there. Atlassian's own session lives on until its
 idle time or its end.
 ";
 
 const NOTIFY: &str = "\
-Atlassian has no API that mails a user (its suggestion ID-7817). What comes nearest:
+Atlassian has no API that mails a user. What comes nearest:
 
-  atlaudit respond disable SOURCE ADDRESS --message TEXT
-      Atlassian mails the user by itself, with your text; it cannot be kept from doing so.
+  atlaudit respond disable SOURCE ADDRESS
+      Atlassian mails the user by itself; neither the text nor the mail can be changed (ID-7817).
 Else write to the user by your own mail or chat. Think before whether the account is still the
 user's: an intruder would read it first.
 ";
@@ -133,7 +134,7 @@ impl<'a> ResponseCommand<'a> {
         record: &mut ResponseRecord,
         console: &StderrConsole,
     ) -> Result<(), AppError> {
-        for intent in record.open_intents().to_vec() {
+        for intent in record.open_intents().cloned().collect::<Vec<_>>() {
             let found = self.state_of(&intent).await;
             let what = format!(
                 "outcome unknown: {} {} for {} was recorded at {}, and no answer to it",
@@ -186,6 +187,7 @@ async fn plan(
     responder.report_open_intents(&mut record, console).await?;
     let options = PlanOptions {
         policy_id: request.policy_id.clone(),
+        directories: request.directories.clone(),
         message: request.message.clone(),
         allows_admin: request.allows_admin,
     };
@@ -208,6 +210,7 @@ async fn plan(
     let path = match &request.plan {
         Some(path) => path.clone(),
         None => {
+            remove_old_plans(folder_of(record.path()));
             let name = format!("plan-{}.json", &plan.digest()[..16]);
             folder_of(record.path()).join(name)
         }
@@ -236,9 +239,15 @@ async fn apply(
     let settings = &responder.target.settings;
     let steps = steps_of_plan(&responder.access, settings, &plan, Utc::now()).await;
     let steps = steps.map_err(|refusal| plan_error(&plan.label, refusal))?;
-    confirm(request, &plan)?;
-    // The person may have taken long.
-    read_plan(&request.plan)?;
+    let steps = match confirm(request, &plan)? {
+        Confirmation::Given => steps,
+        // The person may have taken long.
+        Confirmation::Typed => {
+            read_plan(&request.plan)?;
+            let steps = steps_of_plan(&responder.access, settings, &plan, Utc::now()).await;
+            steps.map_err(|refusal| plan_error(&plan.label, refusal))?
+        }
+    };
     let application = PlanApplication {
         access: &responder.access,
         record: &mut record,
@@ -259,31 +268,33 @@ fn report(
 ) -> Result<Exit, AppError> {
     let AppliedResponse { end, accepted, is_state_seen, is_event_seen } = applied;
     let seen = match (is_state_seen, is_event_seen) {
-        (true, Some(true)) => "the account shows it, and so does the audit log",
-        (true, Some(false)) => "the account shows it; the audit log does not (yet)",
-        (true, None) => "the account shows it; the audit log could not be read",
-        (false, Some(true)) => "the audit log shows it; the account does not (yet)",
-        (false, _) => "neither the account nor the audit log shows it (yet)",
+        (true, Some(true)) => "its state shows it, and so does the audit log",
+        (true, Some(false)) => "its state shows it; the audit log does not (yet)",
+        (true, None) => "its state shows it; the audit log could not be read",
+        (false, Some(true)) => "the audit log shows it; its state does not (yet)",
+        (false, _) => "neither its state nor the audit log shows it (yet)",
     };
     let sent = format!("{accepted} of {} accepted", counted(requests as u64, "request"));
     console.notice(format!("recorded in `{}`, up to {}", record.path().display(), record.head()));
     let failed = |exit, what: String, hint: String| Err(AppError::new(exit, what).hint(hint));
     match end {
+        ResponseEnd::Done if !is_state_seen && *is_event_seen != Some(true) => failed(
+            Exit::OutcomeUnknown,
+            format!("outcome unknown: {sent}, and {seen}"),
+            "look in the console or the audit log in a while, before doing it again".to_owned(),
+        ),
         ResponseEnd::Done => {
-            let undo = plan.undo_command();
-            let undo = undo.map_or_else(
-                || "nothing takes it back".to_owned(),
-                |command| format!("taken back with: {command}"),
-            );
+            let undo = plan.undo_text();
             stdout::print(&format!("{} {}: {sent}; {seen}; {undo}\n", plan.action, plan.label))?;
             Ok(Exit::Done)
         }
-        ResponseEnd::Rejected(why) => failed(
-            Exit::Rejected,
-            format!("Atlassian refused it, and nothing was changed: {why}"),
-            "an unscoped key is needed for accounts; see docs/respond.md for each action's"
-                .to_owned(),
-        ),
+        ResponseEnd::Rejected(why) => {
+            let hint = match why.contains("manage:org") {
+                true => "no scope allows it: use a key without scopes, for this hour only",
+                false => "docs/respond.md lists what each action needs",
+            };
+            failed(Exit::Rejected, format!("nothing was changed: {why}"), hint.to_owned())
+        }
         ResponseEnd::PartlyDone(why) => failed(
             Exit::PartlyDone,
             format!("only a part was done: {sent}, then: {why}"),
@@ -291,16 +302,24 @@ fn report(
         ),
         ResponseEnd::Unknown(why) => failed(
             Exit::OutcomeUnknown,
-            format!("outcome unknown: {sent}, and then no answer: {why}"),
+            format!("outcome unknown: {sent}, and then: {why}"),
             format!("{seen}; look in the console or the audit log, and make a new plan"),
         ),
     }
 }
 
+/// How a plan was confirmed.
+enum Confirmation {
+    /// With `--yes` and `--case`.
+    Given,
+    /// On a terminal.
+    Typed,
+}
+
 /// Asks the person to type the address; without a person, `--yes` and `--case` stand for it.
-fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<(), AppError> {
+fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<Confirmation, AppError> {
     if request.is_confirmed {
-        return Ok(());
+        return Ok(Confirmation::Given);
     }
     let no_person = |error: &io::Error| {
         AppError::new(Exit::Usage, "nobody can confirm this: there is no terminal")
@@ -312,7 +331,7 @@ fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<(), AppError> 
     let question = format!("Type {} to do this, or nothing: ", visible(&plan.label));
     let answer = person.ask(&question).map_err(|error| no_person(&error))?;
     match answer.is_some_and(|answer| answer.trim() == plan.label) {
-        true => Ok(()),
+        true => Ok(Confirmation::Typed),
         false => Err(guarded("it was not confirmed")),
     }
 }
@@ -324,12 +343,12 @@ fn guarded(what: &str) -> AppError {
 /// What every line of the record says.
 fn about(request: &ApplyRequest, env: &ProcessEnv) -> Map<String, Value> {
     let host = rustix::system::uname();
-    let user = env.var_text("USER").or_else(|| env.var_text("LOGNAME")).unwrap_or_default();
+    let user = user_name(env);
     let confirmed = if request.is_confirmed { "--yes" } else { "typed" };
     Map::from_iter([
         ("case".to_owned(), request.case.clone().map_or(Value::Null, Value::from)),
         ("reason".to_owned(), request.reason.clone().map_or(Value::Null, Value::from)),
-        ("user".to_owned(), user.into()),
+        ("user".to_owned(), user.map_or(Value::Null, Value::from)),
         ("uid".to_owned(), env.user.into()),
         ("host".to_owned(), host.nodename().to_string_lossy().into_owned().into()),
         ("confirmed".to_owned(), confirmed.into()),
@@ -339,6 +358,17 @@ fn about(request: &ApplyRequest, env: &ProcessEnv) -> Map<String, Value> {
         ),
         ("program".to_owned(), concat!("atlaudit ", env!("CARGO_PKG_VERSION")).into()),
     ])
+}
+
+/// The user's name, by the number that runs the program; of a directory service by what the
+/// environment says.
+fn user_name(env: &ProcessEnv) -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let number = env.user.to_string();
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let line = lines.find(|line| line.get(2) == Some(&number.as_str()));
+    let name = line.and_then(|line| line.first().map(|name| (*name).to_owned()));
+    name.or_else(|| env.var_text("USER").map(|user| format!("{user} (by USER)")))
 }
 
 fn record_path(state_dir: &Path, source: &SourceSettings) -> PathBuf {
@@ -372,11 +402,39 @@ pub fn read_plan(path: &Path) -> Result<ResponsePlan, AppError> {
     ResponsePlan::read(&text, Utc::now()).map_err(refused)
 }
 
+/// The plan in a regular file, whatever its age.
+fn read_any_plan(path: &Path) -> Option<ResponsePlan> {
+    let is_plain =
+        path.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() <= MAX_PLAN_BYTES);
+    serde_json::from_slice(&fs::read(path).ok().filter(|_| is_plain)?).ok()
+}
+
+/// Removes the plans in `folder` that are older than a day: they name people.
+fn remove_old_plans(folder: &Path) {
+    let is_old = |path: &Path| {
+        let modified = path.metadata().and_then(|facts| facts.modified());
+        modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 24 * 60 * 60))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_plan =
+            name.to_str().is_some_and(|it| it.starts_with("plan-") && it.ends_with(".json"));
+        if is_plan && is_old(&entry.path()) && read_any_plan(&entry.path()).is_some() {
+            let _ = fs::remove_file(entry.path()); // the next run tries again
+        }
+    }
+}
+
 fn write_plan(path: &Path, plan: &ResponsePlan) -> Result<(), AppError> {
     let failed = |error: &dyn std::error::Error| {
         AppError::new(Exit::Output, format!("cannot write the plan `{}`: {error}", path.display()))
             .hint("check the folder, and that this user may write to it")
     };
+    if path.symlink_metadata().is_ok() && read_any_plan(path).is_none() {
+        let what = format!("`{}` is there already, and is no plan", path.display());
+        return Err(AppError::new(Exit::Output, what)
+            .hint("name another file; only a plan is replaced by a newer one"));
+    }
     let text = serde_json::to_vec_pretty(plan).map_err(|error| failed(&error))?;
     create_private_folder(folder_of(path)).map_err(|error| failed(&error))?;
     FileReplacement::new(path, Durability::File)

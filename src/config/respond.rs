@@ -80,6 +80,8 @@ impl ResponseAction {
                 | ResponseAction::Disable
                 | ResponseAction::RevokeTokens
                 | ResponseAction::Quarantine
+                // The same request as a quarantine: it depends on the policy what it means.
+                | ResponseAction::Release
         )
     }
 }
@@ -132,7 +134,9 @@ pub struct PlanRequest {
     pub subject: String,
     /// The authentication policy to move to.
     pub policy_id: Option<String>,
-    /// What the user of a disabled account reads.
+    /// The directories that it is about; all, if none is named.
+    pub directories: Vec<String>,
+    /// What is stored with the block of a disabled account.
     pub message: Option<String>,
     /// The account may be an admin's.
     pub allows_admin: bool,

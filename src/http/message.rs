@@ -11,8 +11,8 @@ use url::Url;
 pub use crate::model::source_kind::Endpoint;
 use crate::model::text::printable;
 
-/// The POSTs that are ever sent: all of them read, or end what we began ourselves. Nothing that an
-/// organization or site has can be changed by this program.
+/// The POSTs that a client sends that is not for changes: all of them read, or end what we began
+/// ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadPost {
     /// Begins a search of events: `.../event-queries`.

@@ -13,7 +13,9 @@ use crate::source::org_account::{AccountPrivileges, WriteStep};
 pub struct PlanOptions {
     /// The authentication policy to move to.
     pub policy_id: Option<String>,
-    /// What the user of a disabled account reads.
+    /// The directories that it is about; all that hold the account, if none is named.
+    pub directories: Vec<String>,
+    /// What is stored with the block of a disabled account.
     pub message: Option<String>,
     /// Whether the account may be an admin's.
     pub allows_admin: bool,
@@ -160,7 +162,10 @@ impl AccountState {
     fn steps(&self, action: ResponseAction, options: &PlanOptions) -> Vec<WriteStep> {
         let account_id = self.user.id.clone();
         let in_directories = |unless: bool| {
-            self.directories.iter().filter(move |it| it.is_suspended != Some(unless))
+            let is_meant =
+                |id: &String| options.directories.is_empty() || options.directories.contains(id);
+            let directories = self.directories.iter().filter(move |it| is_meant(&it.id));
+            directories.filter(move |it| it.is_suspended != Some(unless))
         };
         match action {
             ResponseAction::Suspend => in_directories(true)

@@ -306,6 +306,7 @@ impl Player {
         let is_move = matches!(action, ResponseAction::Quarantine | ResponseAction::Release);
         let options = PlanOptions {
             policy_id: is_move.then(|| format!("policy-{}", 1 + who % 2)),
+            directories: Vec::new(),
             message: None,
             allows_admin: true,
         };
@@ -332,12 +333,12 @@ impl Player {
             assert_eq!(self.org.take_written(), Vec::<String>::new());
             return;
         };
-        let before = self.record.open_intents().len();
+        let before = self.record.open_intents().count();
         let about = Map::new();
         let application =
             PlanApplication { access: &self.access, record: &mut self.record, plan: &plan, about };
         application.apply(&steps).await.unwrap();
-        assert_eq!(self.record.open_intents().len(), before);
+        assert_eq!(self.record.open_intents().count(), before);
         let written = self.org.take_written();
         self.applied += written.len();
         for id in written {

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -23,6 +23,9 @@ use crate::source::org_account::{PolicyMove, WriteStep, request_id, task_id};
 /// How long it is looked whether a change is to be seen, in milliseconds.
 const LOOK_MS: usize = 60_000;
 
+/// How far the server's clock may be behind ours, for the events of a change to be found.
+const EVENT_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
+
 /// How often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -37,6 +40,18 @@ pub enum ResponseEnd {
     PartlyDone(String),
     /// Whether a request was done is not known.
     Unknown(String),
+}
+
+impl ResponseEnd {
+    /// In a word and its reason.
+    fn describe(&self) -> String {
+        match self {
+            ResponseEnd::Done => "done".to_owned(),
+            ResponseEnd::Rejected(why) => format!("rejected: {why}"),
+            ResponseEnd::PartlyDone(why) => format!("partly done: {why}"),
+            ResponseEnd::Unknown(why) => format!("unknown: {why}"),
+        }
+    }
 }
 
 /// What became of a plan.
@@ -70,7 +85,8 @@ impl<T: Transport> PlanApplication<'_, T> {
     /// # Errors
     /// The record cannot be written: nothing is sent that it does not have.
     pub async fn apply(mut self, steps: &[WriteStep]) -> io::Result<AppliedResponse> {
-        let began = Utc::now();
+        let began = Utc::now() - EVENT_CLOCK_SKEW;
+        let earlier = self.events(began).await.unwrap_or_default();
         let mut applied = AppliedResponse {
             end: ResponseEnd::Done,
             accepted: 0,
@@ -110,7 +126,7 @@ impl<T: Transport> PlanApplication<'_, T> {
         if let Some(task) = task {
             self.wait_for_task(&task, &mut applied).await;
         }
-        self.look(began, &mut applied).await?;
+        self.look((began, &earlier), &mut applied).await?;
         Ok(applied)
     }
 
@@ -159,9 +175,8 @@ impl<T: Transport> PlanApplication<'_, T> {
             match self.access.policy_task(task).await {
                 Ok(PolicyMove::Succeeded) => return,
                 Ok(PolicyMove::Failed(why)) => {
-                    applied.end = ResponseEnd::PartlyDone(format!(
-                        "the move was accepted, and failed: {why}"
-                    ));
+                    let why = format!("the move was accepted, and its task failed: {why}");
+                    applied.end = ResponseEnd::Rejected(why);
                     return;
                 }
                 Ok(PolicyMove::InProgress) | Err(_) if Instant::now() < deadline => {
@@ -174,7 +189,11 @@ impl<T: Transport> PlanApplication<'_, T> {
     }
 
     /// Reads the account or key until it is as it should be, and then the audit log.
-    async fn look(&mut self, began: Timestamp, applied: &mut AppliedResponse) -> io::Result<()> {
+    async fn look(
+        &mut self,
+        (began, earlier): (Timestamp, &[String]),
+        applied: &mut AppliedResponse,
+    ) -> io::Result<()> {
         let deadline = Instant::now() + look_time();
         let plan = self.plan;
         // Where nothing is expected, one look is enough.
@@ -188,7 +207,12 @@ impl<T: Transport> PlanApplication<'_, T> {
                 after = Some(subject);
             }
             if applied.is_event_seen != Some(true) {
-                applied.is_event_seen = self.has_event(began).await.ok();
+                let events = self.events(began).await.ok();
+                // Each change has an event of its own; one of before is not its trace.
+                let new =
+                    |events: Vec<String>| events.iter().filter(|id| !earlier.contains(id)).count();
+                let is_seen = |count| count >= applied.accepted.max(1);
+                applied.is_event_seen = events.map(new).map(is_seen);
             }
             let is_all_seen = applied.is_state_seen && applied.is_event_seen == Some(true);
             if is_all_seen || !is_expected || Instant::now() >= deadline {
@@ -199,6 +223,7 @@ impl<T: Transport> PlanApplication<'_, T> {
         let entry = Map::from_iter([
             ("time".to_owned(), format_millis(Utc::now()).into()),
             ("plan".to_owned(), plan.digest().into()),
+            ("end".to_owned(), applied.end.describe().into()),
             ("state_seen".to_owned(), applied.is_state_seen.into()),
             ("event_seen".to_owned(), applied.is_event_seen.map_or(Value::Null, Value::from)),
             ("after".to_owned(), after.map_or(Value::Null, |it| json!(it.facts()))),
@@ -207,7 +232,8 @@ impl<T: Transport> PlanApplication<'_, T> {
         Ok(())
     }
 
-    async fn has_event(&self, began: Timestamp) -> Result<bool, Failure> {
+    /// The ids of the events since `began` that such a change leaves.
+    async fn events(&self, began: Timestamp) -> Result<Vec<String>, Failure> {
         let actions: &[&str] = match self.plan.action {
             ResponseAction::Suspend => &["user_disabled_org_access", "user_disabled_site_access"],
             ResponseAction::Restore => &["user_enabled_org_access", "user_enabled_site_access"],
@@ -222,9 +248,7 @@ impl<T: Transport> PlanApplication<'_, T> {
             ResponseAction::RevokeKey => self.plan.label.as_str(),
             _ => self.plan.subject_id.as_str(),
         };
-        // The server's clock may be behind.
-        let since = began - chrono::TimeDelta::minutes(1);
-        self.access.has_event(since, actions, &[text]).await
+        self.access.events_of(began, actions, text).await
     }
 }
 

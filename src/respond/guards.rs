@@ -37,7 +37,7 @@ pub fn guard(
     match subject {
         ResponseSubject::Key(key) => guard_key(key, settings),
         ResponseSubject::Account(account) => {
-            guard_identity(account, settings)?;
+            guard_identity(account)?;
             if action.is_containment() {
                 guard_containment(action, account, options, settings)?;
             }
@@ -47,19 +47,8 @@ pub fn guard(
 }
 
 /// Who it is.
-fn guard_identity(account: &AccountState, settings: &RespondSettings) -> Result<(), GuardRefusal> {
+fn guard_identity(account: &AccountState) -> Result<(), GuardRefusal> {
     let user = &account.user;
-    let is_listed = |listed: &&String| {
-        listed.as_str() == user.id
-            || user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(listed))
-    };
-    if settings.break_glass.iter().any(|listed| is_listed(&listed)) {
-        return refuse(
-            "the account is one of `[respond] break_glass`",
-            "it is the last way in: whoever must be locked out of it changes the configuration \
-             first",
-        );
-    }
     if !user.is_person || account.is_service {
         return refuse(
             "it is the account of an app or a service, not of a person",
@@ -78,6 +67,23 @@ fn guard_containment(
     settings: &RespondSettings,
 ) -> Result<(), GuardRefusal> {
     let user = &account.user;
+    let is_listed = |listed: &&String| {
+        listed.as_str() == user.id
+            || user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(listed))
+    };
+    if settings.break_glass.iter().any(|listed| is_listed(&listed)) {
+        return refuse(
+            "the account is one of `[respond] break_glass`",
+            "it is the last way in: whoever must be locked out of it changes the configuration \
+             first; giving access back is always possible",
+        );
+    }
+    if user.roles.is_none() {
+        return refuse(
+            "the roles of the account are not listed, so that it may be an admin's",
+            "look in the console; the key may lack a scope",
+        );
+    }
     let ends_access = action != ResponseAction::RevokeTokens;
     let other_admins =
         account.active_admins.saturating_sub(usize::from(user.is_active == Some(true)));
@@ -127,6 +133,46 @@ fn guard_feasibility(
     account: &AccountState,
     options: &PlanOptions,
 ) -> Result<(), GuardRefusal> {
+    guard_privilege(action, account)?;
+    let is_move = matches!(action, ResponseAction::Quarantine | ResponseAction::Release);
+    if is_move && account.user.email.is_none() {
+        return refuse(
+            "the account has no address, and users are moved by their address",
+            "use the console",
+        );
+    }
+    if is_move && account.user.is_managed == Some(false) {
+        return refuse(
+            "the organization does not manage the account, and only managed ones have its policies",
+            "use `suspend`, which takes its access to this organization",
+        );
+    }
+    if is_move && options.policy_id.as_deref().is_none_or(|policy| !is_safe_id(policy)) {
+        return refuse(
+            "`--policy` is missing, or is no id",
+            "name the id of the policy to move to",
+        );
+    }
+    if matches!(action, ResponseAction::Suspend | ResponseAction::Restore)
+        && account.directories.is_empty()
+    {
+        return refuse(
+            "the account is in no directory, so that it has no access to suspend",
+            "a managed account can be disabled instead",
+        );
+    }
+    let odd = account.directories.iter().any(|directory| !is_safe_id(&directory.id))
+        || account.tokens.iter().any(|token| !is_safe_id(&token.id));
+    match odd {
+        true => {
+            refuse("the id of a directory or token is none", "use the console, and report this")
+        }
+        false => Ok(()),
+    }
+}
+
+/// What Atlassian says may be done to the account.
+fn guard_privilege(action: ResponseAction, account: &AccountState) -> Result<(), GuardRefusal> {
     let needed = match action {
         ResponseAction::Disable | ResponseAction::Enable => Some("lifecycle.enablement"),
         ResponseAction::RevokeTokens => Some("apiToken.delete"),
@@ -153,35 +199,7 @@ fn guard_feasibility(
             }
         }
     }
-    let is_move = matches!(action, ResponseAction::Quarantine | ResponseAction::Release);
-    if is_move && account.user.email.is_none() {
-        return refuse(
-            "the account has no address, and users are moved by their address",
-            "use the console",
-        );
-    }
-    if is_move && options.policy_id.as_deref().is_none_or(|policy| !is_safe_id(policy)) {
-        return refuse(
-            "`--policy` is missing, or is no id",
-            "name the id of the policy to move to",
-        );
-    }
-    if matches!(action, ResponseAction::Suspend | ResponseAction::Restore)
-        && account.directories.is_empty()
-    {
-        return refuse(
-            "the account is in no directory, so that it has no access to suspend",
-            "a managed account can be disabled instead",
-        );
-    }
-    let odd = account.directories.iter().any(|directory| !is_safe_id(&directory.id))
-        || account.tokens.iter().any(|token| !is_safe_id(&token.id));
-    match odd {
-        true => {
-            refuse("the id of a directory or token is none", "use the console, and report this")
-        }
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// What a reason of `.../manage` means, and what to do (user management API, `reason.key`).

@@ -10,7 +10,7 @@ use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::{Endpoint, Request, Response, UnreadableBody};
 use crate::http::retry::RetryBudget;
-use crate::model::json::{Document, Node};
+use crate::model::json::Document;
 use crate::model::time::Timestamp;
 use crate::posture::{ApiToken, OrgUser, policy_member_address};
 use crate::source::admin_lists::{self, AdminList};
@@ -19,8 +19,9 @@ use crate::source::org_account::{self, AccountPrivileges, AccountQuery, PolicyMo
 /// How long a limit may let a change wait.
 const MAX_WRITE_WAIT: Duration = Duration::from_secs(60);
 
-/// Events that are looked at for the trace of a change.
-const MAX_EVENTS: &str = "100";
+/// Events that are looked at for the trace of a change: so many pages, of so many.
+const MAX_EVENT_PAGES: usize = 10;
+const EVENTS_PER_PAGE: &str = "500";
 
 /// What became of a change.
 #[derive(Debug)]
@@ -308,29 +309,43 @@ impl<T: Transport> OrgAccess<T> {
         self.read(&request, org_account::read_policy_task).await
     }
 
-    /// Whether an event since `since` names all of `texts` and is of one of `actions`.
+    /// The ids of the events since `since` that are of one of `actions` and hold `text` as a value.
     ///
     /// # Errors
     /// The events cannot be read.
-    pub async fn has_event(
+    pub async fn events_of(
         &self,
         since: Timestamp,
         actions: &[&str],
-        texts: &[&str],
-    ) -> Result<bool, Failure> {
+        text: &str,
+    ) -> Result<Vec<String>, Failure> {
         let path = "/admin/v1/orgs/{org}/events-stream";
-        let mut url = admin_lists::org_url(&self.lists.base_url, path, &self.lists.org_id);
-        url.query_pairs_mut()
-            .append_pair("from", &since.timestamp_millis().to_string())
-            .append_pair("limit", MAX_EVENTS);
-        let request = Request::get(Endpoint::EventsStream, url);
-        let page = self.read(&request, admin_lists::read_page).await?;
-        let is_trace = |event: Node<'_>| {
-            let action = event.get("attributes").and_then(|it| it.text_of("action"));
-            action.is_some_and(|action| actions.contains(&&*action))
-                && org_account::names_all(event, texts)
-        };
-        Ok(page.entries.iter().any(|event| is_trace(event.root())))
+        let value = serde_json::Value::from(text).to_string();
+        let (mut ids, mut cursor): (Vec<String>, Option<String>) = (Vec::new(), None);
+        for _ in 0..MAX_EVENT_PAGES {
+            let mut url = admin_lists::org_url(&self.lists.base_url, path, &self.lists.org_id);
+            url.query_pairs_mut()
+                .append_pair("from", &since.timestamp_millis().to_string())
+                .append_pair("limit", EVENTS_PER_PAGE);
+            if let Some(cursor) = &cursor {
+                url.query_pairs_mut().clear().append_pair("cursor", cursor);
+            }
+            let request = Request::get(Endpoint::EventsStream, url);
+            let page = self.read(&request, admin_lists::read_page).await?;
+            let is_empty = page.entries.is_empty();
+            ids.extend(page.entries.iter().filter_map(|event| {
+                let root = event.root();
+                let action = root.get("attributes")?.text_of("action")?;
+                let is_trace = actions.contains(&&*action) && root.raw().contains(&value);
+                let id = root.scalar_of("id").filter(|_| is_trace)?;
+                Some(id.into_owned())
+            }));
+            match page.next {
+                Some(next) if !is_empty && cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => break,
+            }
+        }
+        Ok(ids)
     }
 
     async fn read<P>(

@@ -1,6 +1,6 @@
 //! Makes a plan of what is read, and finds the steps of one that still counts.
 
-use super::account_state::PlanOptions;
+use super::account_state::{PlanOptions, ResponseSubject};
 use super::guards::{GuardRefusal, guard};
 use super::org_access::{LookupError, OrgAccess};
 use super::response_plan::{PlannedRequest, ResponsePlan};
@@ -57,6 +57,9 @@ pub async fn make_plan<T: Transport>(
 ) -> Result<(ResponsePlan, Vec<WriteStep>), PlanRefusal> {
     let PlanInput { source, settings, action, named, options } = *input;
     let subject = access.subject(action, named).await?;
+    if matches!(&subject, ResponseSubject::Key(state) if state.key.is_none()) {
+        return Err(LookupError::NotOne(0).into());
+    }
     guard(action, &subject, options, settings)?;
     let steps = subject.steps(action, options);
     let requests = steps.iter().map(|step| PlannedRequest::of(&access.request(step)));

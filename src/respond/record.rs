@@ -33,6 +33,8 @@ pub struct OpenIntent {
     pub number: u64,
     /// The line.
     pub entry: Map<String, Value>,
+    /// Whether a later run reported it.
+    pub is_reported: bool,
 }
 
 impl OpenIntent {
@@ -101,9 +103,9 @@ impl ResponseRecord {
         &self.head
     }
 
-    /// Changes whose answers are missing.
-    pub fn open_intents(&self) -> &[OpenIntent] {
-        &self.open
+    /// Changes whose answers are missing, and that no run has reported yet.
+    pub fn open_intents(&self) -> impl Iterator<Item = &OpenIntent> {
+        self.open.iter().filter(|intent| !intent.is_reported)
     }
 
     /// Appends a line, durably, and returns its number.
@@ -140,10 +142,12 @@ pub fn is_record(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(64 * 1024).read_to_end(&mut start));
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    read.is_ok()
-        && path.is_file()
-        && serde_json::from_slice::<Map<String, Value>>(line)
-            .is_ok_and(|entry| entry.get("schema").is_some_and(|schema| schema == SCHEMA))
+    // An empty or damaged one is known by its place.
+    let is_placed = path.parent().and_then(Path::file_name).is_some_and(|it| it == "respond")
+        && path.extension().is_some_and(|it| it == "jsonl");
+    let has_schema = serde_json::from_slice::<Map<String, Value>>(line)
+        .is_ok_and(|entry| entry.get("schema").is_some_and(|schema| schema == SCHEMA));
+    read.is_ok() && path.is_file() && (is_placed || has_schema)
 }
 
 /// Checks the record at `path`, and returns how many lines it has, its head, the changes whose
@@ -209,10 +213,14 @@ fn check_line(
 
 /// An intent is open until a line answers it: `of` is its number.
 fn note_intent(open: &mut Vec<OpenIntent>, number: u64, entry: Map<String, Value>) {
-    if entry.get("kind").is_some_and(|kind| kind == "intent") {
-        open.push(OpenIntent { number, entry });
+    let is_kind = |wanted: &str| entry.get("kind").is_some_and(|kind| kind == wanted);
+    if is_kind("intent") {
+        open.push(OpenIntent { number, entry, is_reported: false });
     } else if let Some(of) = entry.get("of").and_then(Value::as_u64) {
-        open.retain(|intent| intent.number != of);
+        // A later run found no answer either: it is reported once, and never answered.
+        let is_found = is_kind("found");
+        open.iter_mut().filter(|it| it.number == of).for_each(|it| it.is_reported = is_found);
+        open.retain(|intent| intent.number != of || intent.is_reported);
     }
 }
 
@@ -239,11 +247,12 @@ mod tests {
     fn a_record_goes_on_and_knows_what_was_not_answered() {
         let (_folder, path) = record();
         let mut record = ResponseRecord::open(&path).unwrap();
-        assert_eq!(record.open_intents().len(), 1);
-        assert!(record.open_intents()[0].text("path").starts_with("/b"));
+        assert_eq!(record.open_intents().count(), 1);
+        assert!(record.open_intents().next().unwrap().text("path").starts_with("/b"));
         record.append("found", entry("of", 3)).unwrap();
         let (lines, head, open, problems) = check_record(&path).unwrap();
-        assert_eq!((lines, open.len(), problems.len()), (4, 0, 0));
+        assert_eq!((lines, open.len(), problems.len()), (4, 1, 0));
+        assert!(open[0].is_reported);
         assert_eq!(head, record.head());
         assert!(is_record(&path) && !is_record(path.parent().unwrap()));
     }

@@ -138,7 +138,7 @@ impl ResponsePlan {
         if age > PLAN_LIFETIME {
             let minutes = PLAN_LIFETIME.num_minutes();
             return Err(format!(
-                "it is {} minutes old, and counts for {minutes}",
+                "it is {} minutes old, and a plan is valid for {minutes}",
                 age.num_minutes()
             ));
         }
@@ -175,18 +175,47 @@ impl ResponsePlan {
         Some(changes.join("; "))
     }
 
-    /// The command that takes it back, where something does.
+    /// The command that undoes it, where one does: only what this plan does.
     pub fn undo_command(&self) -> Option<String> {
         let undo = self.action.undo()?;
         let former = self.facts.get("authentication policy");
-        let policy = match (undo, former) {
+        let mut flags = match (undo, former) {
             (ResponseAction::Release, Some(policy)) => format!(" --policy {policy}"),
             (ResponseAction::Release, None) => return None,
             (_, _) => String::new(),
         };
-        let admin = if self.options.allows_admin { " --admin" } else { "" };
+        let prefix = "directory ";
+        let is_before = match self.action {
+            ResponseAction::Suspend => "active",
+            ResponseAction::Restore => "suspended",
+            _ => "",
+        };
+        for (fact, value) in &self.facts {
+            if let Some(id) = fact.strip_prefix(prefix)
+                && value == is_before
+                && self.requests.iter().any(|it| it.path.contains(&format!("/{id}/")))
+            {
+                flags.push_str(&format!(" --directory {id}"));
+            }
+        }
+        if self.options.allows_admin && undo.is_containment() {
+            flags.push_str(" --admin");
+        }
         let subject = &self.subject_id;
-        Some(format!("atlaudit respond {undo} {} {subject}{policy}{admin}", self.source))
+        Some(format!("atlaudit respond {undo} {} {subject}{flags}", self.source))
+    }
+
+    /// How it is undone, as a sentence without its end.
+    pub fn undo_text(&self) -> String {
+        match (self.undo_command(), self.action.undo()) {
+            (Some(command), _) => format!("undo with: {command}"),
+            (None, Some(_)) => {
+                "the authentication policy that it is in now could not be read: note it before, to \
+                 undo this"
+                    .to_owned()
+            }
+            (None, None) => "this cannot be undone".to_owned(),
+        }
     }
 
     /// The plan for a person.
@@ -204,22 +233,13 @@ impl ResponsePlan {
                 let _ = writeln!(text, "    {}", visible(body));
             }
         }
-        if !self.notices.is_empty() {
-            let _ = writeln!(text, "\nTo know before:");
-        }
+        let _ = writeln!(text, "\nBefore you apply it:");
         for notice in &self.notices {
             let _ = writeln!(text, "  - {notice}");
         }
-        match self.undo_command() {
-            Some(command) => {
-                let _ = writeln!(text, "\nTaken back with: {command}");
-            }
-            None => {
-                let _ = writeln!(text, "\nNothing takes it back.");
-            }
-        }
+        let _ = writeln!(text, "  - {}", self.undo_text());
         let minutes = PLAN_LIFETIME.num_minutes();
-        let _ = writeln!(text, "Plan {}, for {minutes} minutes.", &self.digest[..16]);
+        let _ = writeln!(text, "\nPlan {}, valid for {minutes} minutes.", &self.digest[..16]);
         text
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::http::message::{AccountWrite, Endpoint, ReadPost, Request, Response, UnreadableBody};
-use crate::model::json::{Document, Node};
+use crate::model::json::Document;
 use crate::model::text::printable;
 use crate::source::admin_lists::{org_url, path_segment};
 use crate::source::page::text_of;
@@ -139,8 +139,13 @@ pub fn read_policy_task(response: &Response) -> Result<PolicyMove, UnreadableBod
     match (progress, success, failed) {
         (None, None, None) => Err(none()),
         (_, _, Some(failed)) if failed > 0 => {
-            let reasons = root.get("failureReasons").map(|it| printable(it.raw()));
-            Ok(PolicyMove::Failed(reasons.unwrap_or_default()))
+            let first = root.get("failureReasons").and_then(|reasons| reasons.items().next());
+            let details = first.and_then(|reason| reason.get("details"));
+            let texts = ["detail", "title", "status"];
+            let text = texts.into_iter().find_map(|key| details?.scalar_of(key));
+            Ok(PolicyMove::Failed(
+                text.map_or_else(|| "no reason is given".to_owned(), |text| printable(&text)),
+            ))
         }
         (Some(progress), _, _) if progress > 0 => Ok(PolicyMove::InProgress),
         (_, Some(success), _) if success > 0 => Ok(PolicyMove::Succeeded),
@@ -256,11 +261,6 @@ fn access_path(directory_id: &str, account_id: &str, verb: &str) -> String {
     format!("/admin/v2/orgs/{{org}}/directories/{directory}/users/{account}/{verb}")
 }
 
-/// Whether the text of an event names all of these.
-pub fn names_all(event: Node<'_>, texts: &[&str]) -> bool {
-    texts.iter().all(|text| event.raw().contains(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,8 +353,8 @@ mod tests {
         );
         assert_eq!(read(r#"{"inProgressCount":0}"#), Ok(PolicyMove::InProgress));
         assert!(matches!(
-            read(r#"{"failureCount":1,"failureReasons":[{"emails":["a"]}]}"#),
-            Ok(PolicyMove::Failed(why)) if why.contains("emails")
+            read(r#"{"failureCount":1,"failureReasons":[{"details":{"detail":"why"}}]}"#),
+            Ok(PolicyMove::Failed(why)) if why == "why"
         ));
         assert!(read("{}").is_err());
     }

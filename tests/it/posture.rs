@@ -2,13 +2,14 @@
 //! cannot be read.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use atlaudit::sandbox::{
     API_KEY_NO_SCOPE, AUTH_POLICY_SSO, AdminRefusal, Behaviour, CursorPlace, ORG_ID,
 };
 use serde_json::Value;
 
-use crate::support::{Run, Site};
+use crate::support::{PROMPT, Run, Site};
 
 /// The body of a 401 of the gateway for a missing scope.
 const SCOPE_MISMATCH: &str = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
@@ -295,6 +296,14 @@ fn the_shape_of_pages_changes_no_finding() {
         site.forget_pauses();
         assert_eq!(comparable(&posture(&site, &[])), wanted, "variant {number}");
     }
+}
+
+#[test]
+fn a_list_of_many_pages_waits_for_nothing() {
+    let site = site().behaving(|behaviour| behaviour.admin_page_size = Some(1));
+    let start = Instant::now();
+    posture(&site, &["--inventory", "lists"]);
+    assert!(start.elapsed() < PROMPT, "{:?}", start.elapsed());
 }
 
 #[test]
