@@ -16,6 +16,7 @@ use crate::source::admin_lists::{self, AdminList, ListVariant};
 const MAX_ENTRIES: usize = 2_000_000;
 
 /// The lists of one organization.
+#[derive(Clone)]
 pub struct OrgLists<T = HttpClient> {
     /// Sends the requests.
     pub api: ApiClient<T>,

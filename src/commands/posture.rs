@@ -1,7 +1,7 @@
 //! Runs `posture`: reads the admin lists of organizations, judges them, and prints the findings.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::model::event::UserProfile;
 use crate::model::json::Document;
 use crate::model::json::write::object;
-use crate::model::source_kind::Endpoint;
+use crate::model::source_kind::{Endpoint, LogRetention};
 use crate::model::time::format_millis;
 use crate::pipeline::stop::StopRequest;
 use crate::posture::{
@@ -63,6 +63,13 @@ pub async fn run(
         let checked = unless_stopped(stop.clone(), reading).await??;
         exit = exit.worst(checked.exit);
         print(&request, organization, &checked, findings.is_empty())?;
+        // Not before somebody could see what changed.
+        let store = PostureStore::new(&request.state_dir);
+        store.write(&organization.source.name, &checked.snapshot).map_err(|error| {
+            AppError::new(Exit::State, "cannot keep the findings for `--since-last`")
+                .because(&error)
+                .hint("check the state folder, and that this user may write to it")
+        })?;
         findings.extend(checked.findings);
     }
     if !matches!(request.format, PostureFormat::Table { .. }) || findings.is_empty() {
@@ -92,6 +99,8 @@ struct CheckedOrganization {
     findings: Vec<PostureFinding>,
     /// How each differs from the last run; nothing where it does not.
     changes: Vec<Option<FindingChange>>,
+    /// What the next run compares itself with.
+    snapshot: PostureSnapshot,
     /// Whether all lists could be read.
     exit: Exit,
 }
@@ -162,12 +171,7 @@ impl<'a> OrgPosture<'a> {
         let last: PostureSnapshot = store.read(&self.source.name);
         let changes = findings.iter().map(|finding| last.change(finding)).collect();
         let snapshot = last.after(&self.lists.org_id, &findings, request.now);
-        store.write(&self.source.name, &snapshot).map_err(|error| {
-            AppError::new(Exit::State, "cannot keep the findings for `--since-last`")
-                .because(&error)
-                .hint("check the state folder, and that this user may write to it")
-        })?;
-        Ok(CheckedOrganization { findings, changes, exit })
+        Ok(CheckedOrganization { findings, changes, snapshot, exit })
     }
 
     /// Writes each list that could be read into a file of its own.
@@ -186,10 +190,11 @@ impl<'a> OrgPosture<'a> {
         let read_at = format_millis(inventory.read_at);
         for (list, entries) in saved {
             let path = folder.join(format!("{}-{}.jsonl", self.source.name, list.name()));
+            refuse_other_file(&path)?;
             let mut lines = Vec::new();
             for entry in entries {
                 object(&mut lines, |out| {
-                    out.word("schema", "atlaudit-inventory/1");
+                    out.word("schema", INVENTORY_SCHEMA);
                     out.word("list", list.name());
                     out.text("source", self.source.name.as_str());
                     out.text("org_id", &self.lists.org_id);
@@ -212,6 +217,30 @@ impl<'a> OrgPosture<'a> {
             (user.id.clone(), profile)
         });
         lookups.add_organization_users(users, inventory.read_at);
+    }
+}
+
+/// The version of the lines of an inventory.
+const INVENTORY_SCHEMA: &str = "atlaudit-inventory/1";
+
+/// Refuses to replace what is no list of an earlier inventory.
+fn refuse_other_file(path: &Path) -> Result<(), AppError> {
+    let Ok(facts) = path.symlink_metadata() else { return Ok(()) };
+    let mut start = vec![0; INVENTORY_SCHEMA.len() + 32];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
+    let is_ours = facts.is_file()
+        && match read {
+            Ok(0) => true,
+            Ok(_) => String::from_utf8_lossy(&start).contains(INVENTORY_SCHEMA),
+            Err(_) => false,
+        };
+    match is_ours {
+        true => Ok(()),
+        false => {
+            let what = format!("`{}` is there already, and is no inventory", path.display());
+            Err(AppError::new(Exit::Output, what)
+                .hint("name another folder; only an inventory is replaced by a newer one"))
+        }
     }
 }
 
@@ -318,15 +347,18 @@ async fn read_histories(
     let Some(query) = request.events.clone() else {
         return Ok((organizations.iter().map(|_| None).collect(), Exit::Done));
     };
-    let since = query.filter.since;
+    let (since, now) = (query.filter.since, request.now);
     let org_ids: Vec<String> = organizations.iter().map(|it| it.lists.org_id.clone()).collect();
     let (mut histories, exit) = query::run(query, env, console, move |work| {
         let QueryWork { query, taxonomy, report, is_stopped, .. } = work;
+        // The API keeps no more than that.
+        let since = since.map(|since| since.max(LogRetention::ORGANIZATION.earliest(now)));
         let mut histories: Vec<_> = org_ids.iter().map(|_| PolicyHistory::since(since)).collect();
+        let is_only_one = org_ids.len() == 1;
         let wait = || if is_stopped() { Err(query::interrupted()) } else { Ok(()) };
         let counts = search::choose_events(query, taxonomy, report, wait, |event| {
             for (history, org_id) in histories.iter_mut().zip(&org_ids) {
-                history.add(&event.doc, org_id);
+                history.add(&event.doc, org_id, is_only_one);
             }
             Ok(NextStep::Continue)
         })?;

@@ -1,6 +1,6 @@
 //! Runs `respond`: shows a plan, or applies one.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::collect::connector::SourceConnector;
 use crate::collect::org_lists::OrgLists;
+use crate::collect::signals;
 use crate::config::env::ProcessEnv;
 use crate::config::prompt::UserPrompt as _;
 use crate::config::respond::{
@@ -22,6 +23,7 @@ use crate::files::{Durability, FileReplacement, create_private_folder, folder_of
 use crate::http::client::HttpClient;
 use crate::model::source_kind::Endpoint;
 use crate::model::text::{counted, printable_line, visible};
+use crate::pipeline::stop::StopRequest;
 use crate::respond::{
     AppliedResponse, LookupError, OpenIntent, OrgAccess, PlanApplication, PlanInput, PlanOptions,
     PlanRefusal, ResponseEnd, ResponsePlan, ResponseRecord, make_plan, steps_of_plan,
@@ -107,8 +109,28 @@ impl<'a> ResponseCommand<'a> {
         let mut writer = api.clone();
         writer.transport = writer.transport.with_writes();
         let base_url = second.target.base_url().clone();
-        let access = OrgAccess::new(OrgLists { api, base_url, org_id }, writer);
+        let lists = OrgLists { api, base_url, org_id };
+        let access = OrgAccess::new(lists, writer, credential.key.clone());
         Ok(ResponseCommand { target, access })
+    }
+
+    /// Holds the organization for this process: two sources may be of one, and each of two
+    /// responses would leave the last admin to the other.
+    fn lock_organization(&self, state_dir: &Path) -> Result<File, AppError> {
+        let path = state_dir.join("respond").join(format!("org-{}.lock", self.access.org_id()));
+        let locked = create_private_folder(folder_of(&path)).and_then(|()| {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(false).open(&path)?;
+            match file.try_lock() {
+                Ok(()) => Ok(file),
+                Err(_) => Err(ErrorKind::WouldBlock.into()),
+            }
+        });
+        locked.map_err(|error| {
+            AppError::new(Exit::State, "another response is being made in this organization")
+                .because(&error)
+                .hint("wait until it has ended")
+        })
     }
 
     /// The record of this source.
@@ -163,12 +185,13 @@ impl<'a> ResponseCommand<'a> {
         let action = serde_json::from_value(intent.text("action").into());
         let Ok(action) = action else { return "its action is not known here".to_owned() };
         match self.access.subject_state(action, intent.text("subject_id")).await {
+            Ok(subject) if subject.is_gone() => "it is not there any more".to_owned(),
             Ok(subject) => {
                 let facts = subject.facts();
                 let facts: Vec<String> =
                     facts.iter().map(|(key, value)| format!("{key}: {}", visible(value))).collect();
                 match facts.is_empty() {
-                    true => "it is not there any more".to_owned(),
+                    true => "it is there, and nothing else is listed of it".to_owned(),
                     false => format!("it is now {}", facts.join(", ")),
                 }
             }
@@ -234,21 +257,26 @@ async fn apply(
     if plan.org_id != responder.access.org_id() || plan.server != responder.access.server() {
         return Err(guarded("the plan is of another organization or server"));
     }
+    let _lock = responder.lock_organization(&request.state_dir)?;
     let mut record = responder.record(&request.state_dir)?;
     responder.report_open_intents(&mut record, console).await?;
     let settings = &responder.target.settings;
     let steps = steps_of_plan(&responder.access, settings, &plan, Utc::now()).await;
     let steps = steps.map_err(|refusal| plan_error(&plan.label, refusal))?;
     let steps = match confirm(request, &plan)? {
-        Confirmation::Given => steps,
+        PlanConfirmation::Given => steps,
         // The person may have taken long.
-        Confirmation::Typed => {
-            read_plan(&request.plan)?;
+        PlanConfirmation::Typed => {
+            if read_plan(&request.plan)?.digest() != plan.digest() {
+                return Err(guarded("the plan was replaced while it was confirmed"));
+            }
             let steps = steps_of_plan(&responder.access, settings, &plan, Utc::now()).await;
             steps.map_err(|refusal| plan_error(&plan.label, refusal))?
         }
     };
+    let stop = signals::watch_signals();
     let application = PlanApplication {
+        is_stopped: &|| *stop.borrow() != StopRequest::NotRequested,
         access: &responder.access,
         record: &mut record,
         plan: &plan,
@@ -266,8 +294,11 @@ fn report(
     record: &ResponseRecord,
     console: &StderrConsole,
 ) -> Result<Exit, AppError> {
-    let AppliedResponse { end, accepted, is_state_seen, is_event_seen } = applied;
-    let seen = match (is_state_seen, is_event_seen) {
+    let AppliedResponse { end, accepted, is_state_seen, is_event_seen, record_failure } = applied;
+    let seen = match (is_state_seen.unwrap_or_default(), is_event_seen) {
+        (false, None) if is_state_seen.is_none() => {
+            "neither its state nor the audit log could be read"
+        }
         (true, Some(true)) => "its state shows it, and so does the audit log",
         (true, Some(false)) => "its state shows it; the audit log does not (yet)",
         (true, None) => "its state shows it; the audit log could not be read",
@@ -277,12 +308,19 @@ fn report(
     let sent = format!("{accepted} of {} accepted", counted(requests as u64, "request"));
     console.notice(format!("recorded in `{}`, up to {}", record.path().display(), record.head()));
     let failed = |exit, what: String, hint: String| Err(AppError::new(exit, what).hint(hint));
+    if let Some(why) = record_failure {
+        let what = format!("{sent}, and not all of it is in the record: {why}");
+        let hint = format!("{seen}; {}; keep this message with the case", plan.undo_text());
+        return failed(Exit::PartlyDone, what, hint);
+    }
     match end {
-        ResponseEnd::Done if !is_state_seen && *is_event_seen != Some(true) => failed(
-            Exit::OutcomeUnknown,
-            format!("outcome unknown: {sent}, and {seen}"),
-            "look in the console or the audit log in a while, before doing it again".to_owned(),
-        ),
+        ResponseEnd::Done if *is_state_seen != Some(true) && *is_event_seen != Some(true) => {
+            failed(
+                Exit::OutcomeUnknown,
+                format!("outcome unknown: {sent}, and {seen}"),
+                "look in the console or the audit log in a while, before doing it again".to_owned(),
+            )
+        }
         ResponseEnd::Done => {
             let undo = plan.undo_text();
             stdout::print(&format!("{} {}: {sent}; {seen}; {undo}\n", plan.action, plan.label))?;
@@ -309,7 +347,7 @@ fn report(
 }
 
 /// How a plan was confirmed.
-enum Confirmation {
+enum PlanConfirmation {
     /// With `--yes` and `--case`.
     Given,
     /// On a terminal.
@@ -317,9 +355,9 @@ enum Confirmation {
 }
 
 /// Asks the person to type the address; without a person, `--yes` and `--case` stand for it.
-fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<Confirmation, AppError> {
+fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<PlanConfirmation, AppError> {
     if request.is_confirmed {
-        return Ok(Confirmation::Given);
+        return Ok(PlanConfirmation::Given);
     }
     let no_person = |error: &io::Error| {
         AppError::new(Exit::Usage, "nobody can confirm this: there is no terminal")
@@ -331,7 +369,7 @@ fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<Confirmation, 
     let question = format!("Type {} to do this, or nothing: ", visible(&plan.label));
     let answer = person.ask(&question).map_err(|error| no_person(&error))?;
     match answer.is_some_and(|answer| answer.trim() == plan.label) {
-        true => Ok(Confirmation::Typed),
+        true => Ok(PlanConfirmation::Typed),
         false => Err(guarded("it was not confirmed")),
     }
 }
@@ -394,9 +432,9 @@ pub fn read_plan(path: &Path) -> Result<ResponsePlan, AppError> {
         AppError::new(Exit::Guarded, format!("cannot apply the plan `{}`: {why}", path.display()))
             .hint("make a new plan, and apply that")
     };
-    let size = fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
-    if size > MAX_PLAN_BYTES {
-        return Err(refused("it is too large for a plan".to_owned()));
+    let facts = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
+    if !facts.is_file() || facts.len() > MAX_PLAN_BYTES {
+        return Err(refused("it is no regular file, or too large for a plan".to_owned()));
     }
     let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     ResponsePlan::read(&text, Utc::now()).map_err(refused)
@@ -406,7 +444,8 @@ pub fn read_plan(path: &Path) -> Result<ResponsePlan, AppError> {
 fn read_any_plan(path: &Path) -> Option<ResponsePlan> {
     let is_plain =
         path.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() <= MAX_PLAN_BYTES);
-    serde_json::from_slice(&fs::read(path).ok().filter(|_| is_plain)?).ok()
+    let text = if is_plain { fs::read(path).ok()? } else { return None };
+    serde_json::from_slice(&text).ok()
 }
 
 /// Removes the plans in `folder` that are older than a day: they name people.
@@ -456,7 +495,10 @@ fn plan_error(named: &str, refusal: PlanRefusal) -> AppError {
         }
         PlanRefusal::Lookup(LookupError::NotOne(count)) => {
             let named = printable_line(named);
-            let what = format!("`{named}` names {count} accounts or keys, and must name one");
+            let what = match count {
+                0 => format!("`{named}` names no account or key"),
+                _ => format!("`{named}` names more than one account or key, or not surely one"),
+            };
             AppError::new(Exit::Guarded, what)
                 .hint("name the whole mail address, or the account's or key's id")
         }

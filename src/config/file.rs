@@ -233,7 +233,7 @@ pub struct PostureTable {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 #[allow(missing_docs, reason = "the keys are documented in config.example.toml")]
 pub struct RespondTable {
-    pub break_glass: Vec<String>,
+    pub break_glass: Vec<Spanned<String>>,
 }
 
 /// `[posture.declare.NAME]`

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::config::credential_spec;
-use crate::config::error::ConfigError;
+use crate::config::error::{ConfigError, HintedError};
 use crate::config::file::{ConfigFile, ErrorLocation};
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::config::validate;
@@ -188,12 +188,31 @@ impl ConfigFile {
                 format!("source `{name}`: `respond_credential` is the same as `credential`"),
             )
             .hint("make a second key, which nothing but `atlaudit respond` reads")),
-            Some(credential) => Ok(Some(RespondSettings {
-                credential,
-                key_name,
-                break_glass: self.tables.respond.break_glass.clone(),
-            })),
+            Some(credential) => {
+                Ok(Some(RespondSettings { credential, key_name, break_glass: self.break_glass()? }))
+            }
         }
+    }
+
+    /// The accounts of `[respond] break_glass`. One that is misspelt would protect nobody.
+    fn break_glass(&self) -> Result<Vec<String>, ConfigError> {
+        let at = ErrorLocation { file: self, source: None };
+        let mut accounts = Vec::new();
+        for entry in &self.tables.respond.break_glass {
+            let read = |text: &str| {
+                let text = text.trim();
+                let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '*' | ',');
+                match !text.is_empty() && text.chars().all(is_plain) {
+                    true => Ok(text.to_owned()),
+                    false => {
+                        Err(HintedError::new("is neither an address nor the id of an account")
+                            .hint("write one account an entry, such as `break-glass@acme.example`"))
+                    }
+                }
+            };
+            accounts.extend(at.text("respond.break_glass", &Some(entry.clone()), read)?);
+        }
+        Ok(accounts)
     }
 }
 

@@ -107,6 +107,16 @@ impl Failure {
         Failure { kind, message, ..Failure::before_first_attempt(request) }
     }
 
+    /// The same without `secret`, where a server quotes what it was sent.
+    #[cfg(feature = "respond")]
+    pub fn without(mut self, secret: &str) -> Failure {
+        if !secret.is_empty() {
+            let texts = std::iter::once(&mut self.message).chain(&mut self.causes);
+            texts.chain(&mut self.code).for_each(|text| *text = text.replace(secret, "[key]"));
+        }
+        self
+    }
+
     /// The failure of `request`, of which nothing is known yet.
     pub(super) fn before_first_attempt(request: &Request) -> Failure {
         let host = request.url.host_str().unwrap_or_default();

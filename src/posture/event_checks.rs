@@ -81,6 +81,11 @@ fn declared(
             .with_advice("change the policies, and then the declaration with its day"));
     }
     let since = declaration.on.and_time(chrono::NaiveTime::MIN).and_utc();
+    if since > subject.now {
+        let summary = format!("{by}: that day has not come yet");
+        return Ok(result(PostureVerdict::Review, summary)
+            .with_advice("declare the day on which somebody looked"));
+    }
     let review = |why: String| result(PostureVerdict::Review, format!("{by}; {why}"));
     Ok(match (subject.history, change) {
         (_, Some(change)) if change.time >= since => {
@@ -123,11 +128,19 @@ pub fn audit_log(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList
     let last = |action| history.last_action(check, action);
     let off = last("user_created_activity_disabled")
         .filter(|off| last("user_created_activity_enabled").is_none_or(|on| on.time <= off.time));
-    let webhook = last("audit_log_webhook_deleted")
-        .filter(|gone| last("audit_log_webhook_created").is_none_or(|new| new.time <= gone.time));
-    let gone: Vec<String> = [off, webhook].into_iter().flatten().map(describe).collect();
+    let webhook = last("audit_log_webhook_deleted");
+    let is_replaced = |gone: &&PolicyChange| {
+        last("audit_log_webhook_created").is_some_and(|new| new.time > gone.time)
+    };
+    let lost = webhook.filter(|gone| !is_replaced(gone));
+    let gone: Vec<String> = [off, lost].into_iter().flatten().map(describe).collect();
     if !gone.is_empty() {
         return Ok(events(PostureVerdict::Fail, gone.join("; ")));
+    }
+    if let Some(replaced) = webhook {
+        let what = format!("{}; a webhook was created later", describe(replaced));
+        return Ok(events(PostureVerdict::Review, what)
+            .with_advice("look whether the new webhook takes the place of the one that is gone"));
     }
     if history.has_gaps() {
         return Err(UnreadList {

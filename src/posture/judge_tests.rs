@@ -69,7 +69,7 @@ fn findings(lists: &Lists) -> Vec<PostureFinding> {
     let event = json!({
         "source": {"type": "org-events"}, "time": day(0), "action": "user_login",
     });
-    history.add(&documents(&[event])[0], "o");
+    history.add(&documents(&[event])[0], "o", true);
     let settings = settings();
     let subject = PostureSubject {
         source: "acme",

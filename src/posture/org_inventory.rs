@@ -104,18 +104,26 @@ fn read_users(entries: &[Document]) -> ListResult<OrgUser> {
 /// # Errors
 /// One does not say whether it was, and none says that it was not.
 pub fn has_failed_resource(resources: &[Document]) -> Result<bool, UnreadList> {
-    let is_failed = |resource: &Document| {
-        let status = resource.root().text_of("applicationStatus");
-        status.map(|status| status.eq_ignore_ascii_case("failed"))
+    let states: Vec<Option<String>> = resources
+        .iter()
+        .map(|resource| resource.root().text_of("applicationStatus"))
+        .map(|status| status.map(|status| status.to_ascii_lowercase()))
+        .collect();
+    let is = |state: &Option<String>, words: &[&str]| {
+        state.as_deref().is_some_and(|state| words.contains(&state))
     };
-    let states: Vec<_> = resources.iter().map(is_failed).collect();
-    if states.contains(&None) && !states.contains(&Some(true)) {
-        return Err(UnreadList {
-            cause: "a site or product does not say whether the policy is applied".to_owned(),
-            advice: "look where each allowlist is applied".to_owned(),
-        });
+    if states.iter().any(|state| is(state, &["failed"])) {
+        return Ok(true);
     }
-    Ok(states.contains(&Some(true)))
+    // Only `failed` is known; whatever else means that it is not done yet is a guess.
+    let is_open = |state: &Option<String>| is(state, &["pending", "in_progress", "queued"]);
+    match states.is_empty() || states.iter().any(|state| state.is_none() || is_open(state)) {
+        false => Ok(false),
+        true => Err(UnreadList {
+            cause: "it is not listed that the policy is applied everywhere".to_owned(),
+            advice: "look where each allowlist is applied".to_owned(),
+        }),
+    }
 }
 
 /// The active managed accounts that have no two-step verification of their own.

@@ -1,9 +1,9 @@
 //! What events tell of policies: who changed which of them last.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use clap::ValueEnum;
 
 use crate::config::posture::PostureCheck;
@@ -54,6 +54,8 @@ pub struct PolicyHistory {
     is_up_to_now: bool,
     /// Whether some of them could not be read.
     has_gaps: bool,
+    /// The days that have an event.
+    days: BTreeSet<NaiveDate>,
     /// The last change of each kind.
     last: HashMap<(PostureCheck, String), PolicyChange>,
 }
@@ -87,17 +89,32 @@ impl PolicyHistory {
         if oldest > since {
             return Some(format!("events were read from {} on only", oldest.date_naive()));
         }
-        let ends_early = !self.is_up_to_now && now - newest > silent;
-        ends_early.then(|| format!("events were read up to {} only", newest.date_naive()))
+        if self.is_up_to_now {
+            return None;
+        }
+        if now - newest > silent {
+            return Some(format!("events were read up to {} only", newest.date_naive()));
+        }
+        // A file of a month may be missing, or the files were filtered.
+        let days: Vec<NaiveDate> = self.days.range(since.date_naive()..).copied().collect();
+        let has_gap = |pair: &&[NaiveDate]| match pair {
+            [one, next] => *next - *one > silent,
+            _ => false,
+        };
+        days.windows(2).find(has_gap).map(|pair| {
+            let text: Vec<String> = pair.iter().map(NaiveDate::to_string).collect();
+            format!("no event was read between {}", text.join(" and "))
+        })
     }
 
-    /// Takes a normalized event, if it is one of the organization `org_id`.
-    pub fn add(&mut self, event: &Document, org_id: &str) {
+    /// Takes a normalized event, if it is one of the organization `org_id`. One that does not name
+    /// its organization is its only if no other one is checked.
+    pub fn add(&mut self, event: &Document, org_id: &str, is_only_one: bool) {
         let root = event.root();
         let is_of_organization = root.get("source").is_some_and(|source| {
             let kind = source.text_of("type").and_then(|kind| kind.parse::<SourceKind>().ok());
             kind.is_some_and(|kind| kind.address() == SourceAddress::Organization)
-                && source.text_of("org_id").is_none_or(|id| id == org_id)
+                && source.text_of("org_id").map_or(is_only_one, |id| id == org_id)
         });
         let Some(time) = root.text_of("time").and_then(|time| parse_api_time(&time)) else {
             return;
@@ -106,6 +123,7 @@ impl PolicyHistory {
             return;
         }
         self.events += 1;
+        self.days.insert(time.date_naive());
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
         self.newest = self.newest.max(Some(time));
         let Some(action) = root.text_of("action") else { return };
@@ -201,7 +219,7 @@ mod tests {
         let mut history = PolicyHistory::default();
         for (day, action) in [(3, "twosv_unenforced"), (5, "twosv_enforced"), (4, "twosv_enforced")]
         {
-            history.add(&event(&format!("2026-11-0{day}T00:00:00.000Z"), action, ""), "o");
+            history.add(&event(&format!("2026-11-0{day}T00:00:00.000Z"), action, ""), "o", true);
         }
         let last = history.last_change(PostureCheck::MfaRule).unwrap();
         assert_eq!((last.action.as_str(), last.actor.as_str()), ("twosv_enforced", "Ada"));
@@ -214,9 +232,9 @@ mod tests {
     fn only_the_organization_counts_and_only_mobile_policies_of_all() {
         let mut history = PolicyHistory::default();
         let time = "2026-11-05T00:00:00.000Z";
-        history.add(&event(time, "auth_policy_updated", ""), "another");
+        history.add(&event(time, "auth_policy_updated", ""), "another", true);
         assert_eq!((history.events(), history.newest()), (0, None));
-        history.add(&event(time, "policy_updated", ""), "o");
+        history.add(&event(time, "policy_updated", ""), "o", true);
         assert_eq!(history.last_change(PostureCheck::MobilePolicy), None);
         history.add(
             &event(
@@ -225,6 +243,7 @@ mod tests {
                 r#","message":"Mobile app policy"}"#.trim_end_matches('}'),
             ),
             "o",
+            true,
         );
         assert!(history.last_change(PostureCheck::MobilePolicy).is_some());
     }

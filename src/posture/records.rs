@@ -66,18 +66,23 @@ impl OrgUser {
             email: name_of(root, &["email"]),
             is_person: !matches!(account_type.as_deref(), Some("app" | "customer")),
             is_active: is_active(root),
-            is_suspended: text("membershipStatus").map(|status| status == "suspended"),
-            is_enabled: text("accountStatus").map(|status| status == "active"),
+            is_suspended: text("membershipStatus").and_then(|status| match &*status {
+                "suspended" => Some(true),
+                "active" => Some(false),
+                _ => None,
+            }),
+            is_enabled: text("accountStatus").and_then(|status| match &*status {
+                "active" => Some(true),
+                "inactive" | "closed" => Some(false),
+                _ => None,
+            }),
             is_managed: text("claimStatus").and_then(|status| match &*status {
                 "managed" => Some(true),
                 "unmanaged" => Some(false),
                 _ => None,
             }),
             has_mfa: flag(root, "mfaEnabled"),
-            roles: root.get("platformRoles").filter(|roles| roles.is_array()).map(|roles| {
-                let roles = roles.items().filter_map(Node::text);
-                roles.map(|role| role.trim_start_matches("atlassian/").to_owned()).collect()
-            }),
+            roles: root.get("platformRoles").filter(|roles| roles.is_array()).and_then(roles),
             added: time(root, &["addedToOrg"]),
             access: product_access(root),
         })
@@ -107,9 +112,22 @@ impl OrgUser {
     }
 }
 
-/// `status` joins the other two; of an answer without it both must be active.
+/// The roles; nothing where one of them cannot be read, since it might be an admin's.
+fn roles(list: Node<'_>) -> Option<Vec<String>> {
+    let role =
+        |role: Node<'_>| role.text().map(|role| role.trim_start_matches("atlassian/").to_owned());
+    list.items().map(role).collect()
+}
+
+/// `status` joins the other two; of an answer without it both must be active. A word that is not
+/// documented says nothing.
 fn is_active(root: Node<'_>) -> Option<bool> {
-    let is_active = |key| Some(word(root, key)? == "active");
+    let is_active = |key| match &*word(root, key)? {
+        "active" => Some(true),
+        "suspended" | "not_invited" | "deactivated" | "for_deletion" | "inactive" | "closed"
+        | "no_membership" => Some(false),
+        _ => None,
+    };
     is_active("status").or_else(|| {
         match (is_active("accountStatus"), is_active("membershipStatus")) {
             (Some(false), _) | (_, Some(false)) => Some(false),
@@ -283,10 +301,13 @@ pub fn policy_member(entry: &Document) -> Option<(String, String)> {
     Some((identifier(root, &["accountId", "id"])?, identifier(root, &["policyId"])?))
 }
 
-/// The address and the authentication policy of an entry of `bulk-fetch`: the account id is not
-/// documented.
+/// The address and the authentication policy of an entry of `bulk-fetch` that has no account id,
+/// which is not documented.
 pub fn policy_member_address(entry: &Document) -> Option<(String, String)> {
     let root = entry.root();
+    if identifier(root, &["accountId", "id"]).is_some() {
+        return None;
+    }
     let email = word(root, "email")?.to_ascii_lowercase();
     Some((email, identifier(root, &["policyId"])?))
 }
@@ -328,4 +349,34 @@ fn time(node: Node<'_>, keys: &[&str]) -> Option<Timestamp> {
             _ => None,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(more: &str) -> OrgUser {
+        let text = format!(r#"{{"accountId":"a"{more}}}"#);
+        OrgUser::read(&Document::new(text.into())).unwrap()
+    }
+
+    #[test]
+    fn a_role_that_cannot_be_read_might_be_an_admins() {
+        assert_eq!(user(r#","platformRoles":[{"id":"atlassian/org-admin"}]"#).roles, None);
+        assert_eq!(user(r#","platformRoles":["org-admin",null]"#).roles, None);
+        assert!(user(r#","platformRoles":["atlassian/org-admin"]"#).is_admin());
+        assert_eq!(user(r#","platformRoles":[]"#).roles, Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_word_that_is_not_documented_says_nothing() {
+        for word in ["ACTIVE", "enabled", "Active"] {
+            let user = user(&format!(
+                r#","status":"{word}","accountStatus":"{word}","membershipStatus":"{word}""#
+            ));
+            let known = (user.is_active, user.is_enabled, user.is_suspended);
+            assert_eq!(known, (None, None, None), "{word}");
+        }
+        assert_eq!(user(r#","status":"deactivated""#).is_active, Some(false));
+    }
 }

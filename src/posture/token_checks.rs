@@ -100,7 +100,7 @@ fn token_faults(subject: &PostureSubject<'_>, token: &ApiToken) -> Vec<String> {
         (_, None) => faults.push("has no end".to_owned()),
         (Some(created), Some(expires)) => {
             let days = (expires - created).num_days();
-            if days > i64::from(subject.settings.thresholds.token_days) {
+            if days > i64::from(subject.settings.thresholds.token_days) || days < 0 {
                 faults.push(format!("lasts {days} days"));
             }
         }
@@ -202,6 +202,9 @@ fn has_ended(subject: &PostureSubject<'_>, token: &ApiToken) -> bool {
 fn idle_fault(subject: &PostureSubject<'_>, token: &ApiToken) -> Option<String> {
     let limit = i64::from(subject.settings.thresholds.idle_days);
     match (token.last_active, token.created) {
+        (Some(last), _) if last > subject.now + TimeDelta::days(1) => {
+            Some("was last used in the future, by its list".to_owned())
+        }
         (Some(last), _) => {
             let days = days_since(subject, last);
             (days > limit).then(|| format!("was not used for {days} days"))

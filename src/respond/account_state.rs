@@ -47,8 +47,8 @@ pub struct AccountState {
     pub tokens: Vec<ApiToken>,
     /// Its authentication policy, where that can be read.
     pub policy_id: Option<String>,
-    /// Active organization admins, this one included.
-    pub active_admins: usize,
+    /// Other people who are active organization admins.
+    pub other_admins: usize,
     /// Valid API keys of the organization.
     pub keys: Vec<ApiToken>,
 }
@@ -93,6 +93,11 @@ impl ResponseSubject {
                 label.unwrap_or_else(|| key.name.clone())
             }
         }
+    }
+
+    /// Whether it is a key that is not there any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, ResponseSubject::Key(state) if state.key.is_none())
     }
 
     /// What must not change between the plan and its application.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::Utc;
 use proptest::prelude::*;
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -259,7 +260,7 @@ impl Player {
         let lists = OrgLists { api: api.clone(), base_url, org_id: "o-1".to_owned() };
         let folder = tempfile::tempdir().unwrap();
         Player {
-            access: OrgAccess::new(lists, api),
+            access: OrgAccess::new(lists, api, SecretString::from("key")),
             org,
             settings: RespondSettings {
                 credential: CredentialSpec::Env("K".to_owned()),
@@ -335,8 +336,13 @@ impl Player {
         };
         let before = self.record.open_intents().count();
         let about = Map::new();
-        let application =
-            PlanApplication { access: &self.access, record: &mut self.record, plan: &plan, about };
+        let application = PlanApplication {
+            access: &self.access,
+            record: &mut self.record,
+            plan: &plan,
+            about,
+            is_stopped: &|| false,
+        };
         application.apply(&steps).await.unwrap();
         assert_eq!(self.record.open_intents().count(), before);
         let written = self.org.take_written();

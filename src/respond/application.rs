@@ -42,6 +42,29 @@ pub enum ResponseEnd {
     Unknown(String),
 }
 
+impl AppliedResponse {
+    /// Takes the outcome of a request, and returns whether it is the last one.
+    fn take(&mut self, outcome: WriteOutcome, task: &mut Option<String>) -> bool {
+        match outcome {
+            WriteOutcome::Accepted(response) => {
+                self.accepted += 1;
+                *task = task_id(&response).or(task.take());
+                return false;
+            }
+            WriteOutcome::Refused(failure) => {
+                self.end = match self.accepted {
+                    0 => ResponseEnd::Rejected(failure.to_string()),
+                    _ => ResponseEnd::PartlyDone(failure.to_string()),
+                };
+            }
+            WriteOutcome::Unknown(failure) => {
+                self.end = ResponseEnd::Unknown(failure.to_string());
+            }
+        }
+        true
+    }
+}
+
 impl ResponseEnd {
     /// In a word and its reason.
     fn describe(&self) -> String {
@@ -61,10 +84,12 @@ pub struct AppliedResponse {
     pub end: ResponseEnd,
     /// Requests that were accepted.
     pub accepted: usize,
-    /// Whether the account was then read as it should be.
-    pub is_state_seen: bool,
+    /// Whether the account was then read as it should be; none, if it could not be read.
+    pub is_state_seen: Option<bool>,
     /// Whether the audit log tells of it; none, if that could not be read.
     pub is_event_seen: Option<bool>,
+    /// Why something of this is not in the record.
+    pub record_failure: Option<String>,
 }
 
 /// A plan that is being applied.
@@ -77,47 +102,58 @@ pub struct PlanApplication<'a, T> {
     pub plan: &'a ResponsePlan,
     /// What every line of the record says: case, reason, operator.
     pub about: Map<String, Value>,
+    /// Whether a signal asked for the end.
+    pub is_stopped: &'a (dyn Fn() -> bool + Sync),
 }
 
-impl<T: Transport> PlanApplication<'_, T> {
+impl<T: Transport + Clone> PlanApplication<'_, T> {
     /// Sends `steps`, which are those of the plan.
     ///
     /// # Errors
     /// The record cannot be written: nothing is sent that it does not have.
     pub async fn apply(mut self, steps: &[WriteStep]) -> io::Result<AppliedResponse> {
         let began = Utc::now() - EVENT_CLOCK_SKEW;
-        let earlier = self.events(began).await.unwrap_or_default();
+        // Without them no event can be told from one of before.
+        let earlier = self.events(began).await.ok();
         let mut applied = AppliedResponse {
             end: ResponseEnd::Done,
             accepted: 0,
-            is_state_seen: false,
+            is_state_seen: None,
             is_event_seen: None,
+            record_failure: None,
         };
         let mut task = None;
         for step in steps {
+            if applied.accepted > 0 && (self.is_stopped)() {
+                applied.end = ResponseEnd::PartlyDone("a signal asked for the end".to_owned());
+                break;
+            }
             let request = self.access.request(step);
-            let number = self.record.append("intent", self.intent(&request))?;
+            let number = self.record.append("intent", self.intent(&request));
+            let number = match number {
+                Ok(number) => number,
+                Err(error) if applied.accepted == 0 => return Err(error),
+                Err(error) => {
+                    applied.end = ResponseEnd::PartlyDone(format!("the record: {error}"));
+                    applied.record_failure = Some(error.to_string());
+                    break;
+                }
+            };
             crash::point(CrashPoint::ResponseIntended);
             let outcome = self.access.write(&request).await;
             crash::point(CrashPoint::ResponseAnswered);
-            self.record.append("outcome", self.outcome(number, &outcome))?;
+            let recorded = self.record.append("outcome", self.outcome(number, &outcome));
             crash::point(CrashPoint::ResponseRecorded);
-            match outcome {
-                WriteOutcome::Accepted(response) => {
-                    applied.accepted += 1;
-                    task = task_id(&response).or(task);
+            let is_last = applied.take(outcome, &mut task);
+            if let Err(error) = recorded {
+                applied.record_failure = Some(error.to_string());
+                if applied.end == ResponseEnd::Done && applied.accepted < steps.len() {
+                    applied.end = ResponseEnd::PartlyDone(format!("the record: {error}"));
                 }
-                WriteOutcome::Refused(failure) => {
-                    applied.end = match applied.accepted {
-                        0 => ResponseEnd::Rejected(failure.to_string()),
-                        _ => ResponseEnd::PartlyDone(failure.to_string()),
-                    };
-                    break;
-                }
-                WriteOutcome::Unknown(failure) => {
-                    applied.end = ResponseEnd::Unknown(failure.to_string());
-                    break;
-                }
+                break;
+            }
+            if is_last {
+                break;
             }
         }
         if matches!(applied.end, ResponseEnd::Rejected(_)) {
@@ -126,7 +162,7 @@ impl<T: Transport> PlanApplication<'_, T> {
         if let Some(task) = task {
             self.wait_for_task(&task, &mut applied).await;
         }
-        self.look((began, &earlier), &mut applied).await?;
+        self.look((began, earlier.as_deref()), &mut applied).await;
         Ok(applied)
     }
 
@@ -170,43 +206,48 @@ impl<T: Transport> PlanApplication<'_, T> {
 
     /// A move is a task: it may fail after it was accepted.
     async fn wait_for_task(&self, task: &str, applied: &mut AppliedResponse) {
+        let access = self.access.impatient();
         let deadline = Instant::now() + look_time();
         loop {
-            match self.access.policy_task(task).await {
+            match access.policy_task(task).await {
                 Ok(PolicyMove::Succeeded) => return,
                 Ok(PolicyMove::Failed(why)) => {
                     let why = format!("the move was accepted, and its task failed: {why}");
                     applied.end = ResponseEnd::Rejected(why);
                     return;
                 }
-                Ok(PolicyMove::InProgress) | Err(_) if Instant::now() < deadline => {
-                    sleep(LOOK_INTERVAL).await;
-                }
                 // Whether it was done is then read from the account.
-                Ok(PolicyMove::InProgress) | Err(_) => return,
+                Ok(PolicyMove::InProgress) | Err(_) if self.is_over(deadline) => return,
+                Ok(PolicyMove::InProgress) | Err(_) => sleep(LOOK_INTERVAL).await,
             }
         }
+    }
+
+    fn is_over(&self, deadline: Instant) -> bool {
+        Instant::now() >= deadline || (self.is_stopped)()
     }
 
     /// Reads the account or key until it is as it should be, and then the audit log.
     async fn look(
         &mut self,
-        (began, earlier): (Timestamp, &[String]),
+        (began, earlier): (Timestamp, Option<&[String]>),
         applied: &mut AppliedResponse,
-    ) -> io::Result<()> {
+    ) {
         let deadline = Instant::now() + look_time();
-        let plan = self.plan;
+        let (plan, access) = (self.plan, self.access.impatient());
         // Where nothing is expected, one look is enough.
         let is_expected = applied.end == ResponseEnd::Done;
         let mut after: Option<ResponseSubject> = None;
         loop {
-            if !applied.is_state_seen
-                && let Ok(subject) = self.access.subject_state(plan.action, &plan.subject_id).await
+            if applied.is_state_seen != Some(true)
+                && let Ok(subject) = access.subject_state(plan.action, &plan.subject_id).await
             {
-                applied.is_state_seen = subject.is_done(plan.action, &plan.options);
+                applied.is_state_seen = Some(subject.is_done(plan.action, &plan.options));
                 after = Some(subject);
             }
-            if applied.is_event_seen != Some(true) {
+            if applied.is_event_seen != Some(true)
+                && let Some(earlier) = earlier
+            {
                 let events = self.events(began).await.ok();
                 // Each change has an event of its own; one of before is not its trace.
                 let new =
@@ -214,22 +255,27 @@ impl<T: Transport> PlanApplication<'_, T> {
                 let is_seen = |count| count >= applied.accepted.max(1);
                 applied.is_event_seen = events.map(new).map(is_seen);
             }
-            let is_all_seen = applied.is_state_seen && applied.is_event_seen == Some(true);
-            if is_all_seen || !is_expected || Instant::now() >= deadline {
+            let is_all_seen =
+                applied.is_state_seen == Some(true) && applied.is_event_seen == Some(true);
+            if is_all_seen || !is_expected || self.is_over(deadline) {
                 break;
             }
             sleep(LOOK_INTERVAL).await;
+        }
+        if matches!(applied.end, ResponseEnd::Rejected(_)) && applied.is_state_seen == Some(true) {
+            applied.end = ResponseEnd::Done; // the task says otherwise, and the account counts
         }
         let entry = Map::from_iter([
             ("time".to_owned(), format_millis(Utc::now()).into()),
             ("plan".to_owned(), plan.digest().into()),
             ("end".to_owned(), applied.end.describe().into()),
-            ("state_seen".to_owned(), applied.is_state_seen.into()),
+            ("state_seen".to_owned(), applied.is_state_seen.map_or(Value::Null, Value::from)),
             ("event_seen".to_owned(), applied.is_event_seen.map_or(Value::Null, Value::from)),
             ("after".to_owned(), after.map_or(Value::Null, |it| json!(it.facts()))),
         ]);
-        self.record.append("seen", entry)?;
-        Ok(())
+        if let Err(error) = self.record.append("seen", entry) {
+            applied.record_failure = Some(error.to_string());
+        }
     }
 
     /// The ids of the events since `began` that such a change leaves.
@@ -248,7 +294,7 @@ impl<T: Transport> PlanApplication<'_, T> {
             ResponseAction::RevokeKey => self.plan.label.as_str(),
             _ => self.plan.subject_id.as_str(),
         };
-        self.access.events_of(began, actions, text).await
+        self.access.impatient().events_of(began, actions, text).await
     }
 }
 

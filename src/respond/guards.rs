@@ -2,6 +2,7 @@
 
 use super::account_state::{AccountState, KeyState, PlanOptions, ResponseSubject};
 use crate::config::respond::{RespondSettings, ResponseAction};
+use crate::model::text::printable_line;
 use crate::posture::ApiToken;
 use crate::source::org_account::is_safe_id;
 
@@ -68,9 +69,16 @@ fn guard_containment(
 ) -> Result<(), GuardRefusal> {
     let user = &account.user;
     let is_listed = |listed: &&String| {
-        listed.as_str() == user.id
+        listed.eq_ignore_ascii_case(&user.id)
             || user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(listed))
     };
+    let has_addresses = settings.break_glass.iter().any(|listed| listed.contains('@'));
+    if has_addresses && user.email.is_none() {
+        return refuse(
+            "the account shows no address, and `[respond] break_glass` lists addresses",
+            "list accounts by their ids there, or use the console",
+        );
+    }
     if settings.break_glass.iter().any(|listed| is_listed(&listed)) {
         return refuse(
             "the account is one of `[respond] break_glass`",
@@ -85,34 +93,51 @@ fn guard_containment(
         );
     }
     let ends_access = action != ResponseAction::RevokeTokens;
-    let other_admins =
-        account.active_admins.saturating_sub(usize::from(user.is_active == Some(true)));
-    if ends_access && user.has_role("org-admin") && other_admins == 0 {
+    if ends_access && user.has_role("org-admin") && account.other_admins == 0 {
         return refuse(
             "it is the last active organization admin",
             "give the role to somebody else first: without an admin nobody can undo this",
         );
     }
     if ends_access {
-        let keys = keys_possibly_ours(&account.keys, settings);
-        if keys.is_empty() {
-            return refuse(
-                "the list of API keys does not have the key of `respond_key_name`, so that it \
-                 cannot be told who made it",
-                "set `respond_key_name` to what the list calls the key",
-            );
-        }
-        if keys.iter().any(|key| key.owner_id.as_deref() == Some(user.id.as_str())) {
-            return refuse(
-                "the account made an API key that may be the one in use, which could end with it",
-                "use a key of another admin, and set `respond_key_name` to its name",
-            );
-        }
+        guard_key_maker(account, settings)?;
     }
     if user.is_admin() && !options.allows_admin {
         return refuse(
             "the account is an admin's",
             "add `--admin` if that is meant; consider taking the role first",
+        );
+    }
+    Ok(())
+}
+
+/// Whether the key in use could end with the account.
+fn guard_key_maker(account: &AccountState, settings: &RespondSettings) -> Result<(), GuardRefusal> {
+    let user = &account.user;
+    let keys = keys_possibly_ours(&account.keys, settings);
+    if keys.is_empty() {
+        return refuse(
+            "the list of API keys does not have the key of `respond_key_name`, so that it \
+             cannot be told who made it",
+            "set `respond_key_name` to what the list calls the key",
+        );
+    }
+    if keys.iter().any(|key| key.owner_id.is_none()) {
+        return refuse(
+            "the list of API keys does not say who made the key in use",
+            "look in the console: the key could end with its maker",
+        );
+    }
+    let is_address =
+        |owner: &str| user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(owner));
+    let is_maker = |key: &&ApiToken| {
+        key.owner_id.as_deref() == Some(user.id.as_str())
+            || key.owner.as_deref().is_some_and(is_address)
+    };
+    if keys.iter().any(is_maker) {
+        return refuse(
+            "the account made an API key that may be the one in use, which could end with it",
+            "use a key of another admin, and set `respond_key_name` to its name",
         );
     }
     Ok(())
@@ -167,25 +192,37 @@ fn guard_feasibility(
         true => {
             refuse("the id of a directory or token is none", "use the console, and report this")
         }
-        false => Ok(()),
+        false => guard_directories(account, options),
+    }
+}
+
+/// Whether the account is in each directory that is named.
+fn guard_directories(account: &AccountState, options: &PlanOptions) -> Result<(), GuardRefusal> {
+    let holds = |id: &&String| account.directories.iter().any(|directory| directory.id == **id);
+    match options.directories.iter().find(|id| !holds(id)) {
+        Some(id) => refuse(
+            format!("the account is not in the directory `{}`", printable_line(id)),
+            "name one that the plan lists without `--directory`",
+        ),
+        None => Ok(()),
     }
 }
 
 /// What Atlassian says may be done to the account.
 fn guard_privilege(action: ResponseAction, account: &AccountState) -> Result<(), GuardRefusal> {
-    let needed = match action {
-        ResponseAction::Disable | ResponseAction::Enable => Some("lifecycle.enablement"),
-        ResponseAction::RevokeTokens => Some("apiToken.delete"),
+    let needed: &[&str] = match action {
+        ResponseAction::Disable | ResponseAction::Enable => &["lifecycle.enablement"],
+        ResponseAction::RevokeTokens => &["apiToken.read", "apiToken.delete"],
         ResponseAction::Suspend
         | ResponseAction::Restore
         | ResponseAction::RevokeKey
         | ResponseAction::Quarantine
         | ResponseAction::Release
         | ResponseAction::SignInAgain
-        | ResponseAction::Notify => None,
+        | ResponseAction::Notify => &[],
     };
-    if let Some(privilege) = needed {
-        match account.privileges.get(privilege) {
+    for privilege in needed {
+        match account.privileges.get(*privilege) {
             Some(Ok(())) => {}
             Some(Err(reason)) => {
                 let (meaning, hint) = explain(reason);
@@ -243,5 +280,84 @@ fn guard_key(state: &KeyState, settings: &RespondSettings) -> Result<(), GuardRe
             "set `respond_key_name` to what the list calls the key",
         ),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::CredentialSpec;
+    use crate::posture::OrgUser;
+    use crate::respond::account_state::DirectoryAccess;
+
+    fn key(owner_id: Option<&str>, owner: Option<&str>) -> ApiToken {
+        ApiToken {
+            id: "key-1".to_owned(),
+            label: Some("ours".to_owned()),
+            owner_id: owner_id.map(str::to_owned),
+            owner: owner.map(str::to_owned),
+            ..ApiToken::default()
+        }
+    }
+
+    fn admin() -> AccountState {
+        let user = OrgUser {
+            id: "a".to_owned(),
+            email: Some("a@x.example".to_owned()),
+            is_person: true,
+            is_active: Some(true),
+            is_managed: Some(true),
+            roles: Some(vec!["org-admin".to_owned()]),
+            ..OrgUser::default()
+        };
+        let directory = DirectoryAccess { id: "d".to_owned(), name: None, is_suspended: None };
+        AccountState {
+            user,
+            directories: vec![directory],
+            other_admins: 1,
+            keys: vec![key(Some("z"), Some("z@x.example"))],
+            ..AccountState::default()
+        }
+    }
+
+    fn refusal(account: AccountState, break_glass: &[&str]) -> Option<String> {
+        let options = PlanOptions { allows_admin: true, ..PlanOptions::default() };
+        let settings = RespondSettings {
+            credential: CredentialSpec::Env("K".to_owned()),
+            key_name: Some("ours".to_owned()),
+            break_glass: break_glass.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let subject = ResponseSubject::Account(Box::new(account));
+        let guarded = guard(ResponseAction::Suspend, &subject, &options, &settings);
+        guarded.err().map(|refusal| refusal.what)
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_key_or_the_account_is_refused() {
+        let with_keys = |keys| AccountState { keys, ..admin() };
+        assert_eq!(refusal(admin(), &[]), None);
+        let cases = [
+            (with_keys(vec![key(None, Some("a@x.example"))]), "does not say who made"),
+            (with_keys(vec![key(Some("b"), Some("A@X.example"))]), "made an API key"),
+            (with_keys(Vec::new()), "does not have the key"),
+            (AccountState { other_admins: 0, ..admin() }, "last active"),
+            (AccountState { user: OrgUser { roles: None, ..admin().user }, ..admin() }, "roles"),
+            (AccountState { is_service: true, ..admin() }, "app or a service"),
+        ];
+        for (account, words) in cases {
+            let refused = refusal(account, &[]).unwrap_or_default();
+            assert!(refused.contains(words), "{words}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_break_glass_account_is_known_by_any_writing_of_its_name() {
+        for listed in ["A@x.example", "A"] {
+            assert!(refusal(admin(), &[listed]).unwrap().contains("break_glass"), "{listed}");
+        }
+        let mut nameless = admin();
+        nameless.user.email = None;
+        assert!(refusal(nameless, &["b@x.example"]).unwrap().contains("no address"));
+        assert_eq!(refusal(admin(), &["b@x.example"]), None);
     }
 }

@@ -1,6 +1,9 @@
 //! Reads the state of an account or key, and sends changes: each once.
 
+use std::collections::HashSet;
 use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::account_state::{AccountState, DirectoryAccess, KeyState, ResponseSubject};
 use crate::collect::connector::ApiClient;
@@ -50,19 +53,31 @@ impl From<Failure> for LookupError {
 }
 
 /// One organization, reached with the second credential.
+#[derive(Clone)]
 pub struct OrgAccess<T> {
     lists: OrgLists<T>,
     /// Sends changes.
     writer: ApiClient<T>,
+    /// The credential: a server that quotes it must not bring it into the record.
+    secret: SecretString,
 }
 
 impl<T: Transport> OrgAccess<T> {
     /// Access through `lists`, and through `writer` for changes, which it sends once.
-    pub fn new(lists: OrgLists<T>, writer: ApiClient<T>) -> OrgAccess<T> {
+    pub fn new(lists: OrgLists<T>, writer: ApiClient<T>, secret: SecretString) -> OrgAccess<T> {
         let retry_budget = RetryBudget { retry_for: Duration::ZERO, max_wait: MAX_WRITE_WAIT };
         let mut writer = writer;
         writer.retry_budget = retry_budget;
-        OrgAccess { lists, writer }
+        OrgAccess { lists, writer, secret }
+    }
+
+    /// The same, which tries everything that it reads only once: for looks that are repeated.
+    pub fn impatient(&self) -> OrgAccess<T>
+    where
+        T: Clone,
+    {
+        let api = self.lists.api.without_retries();
+        OrgAccess { lists: OrgLists { api, ..self.lists.clone() }, ..self.clone() }
     }
 
     /// The organization.
@@ -87,9 +102,12 @@ impl<T: Transport> OrgAccess<T> {
     ) -> Result<ResponseSubject, LookupError> {
         let mut subject = self.subject_state(action, name).await?;
         if let ResponseSubject::Account(account) = &mut subject {
-            account.is_service = self.is_service_account(&account.user.id).await?;
-            account.active_admins = self.active_admins().await?;
-            account.keys = self.valid_keys().await?;
+            // To give access back must not depend on more than it needs.
+            if action.is_containment() {
+                account.is_service = self.is_service_account(&account.user.id).await?;
+                account.other_admins = self.other_admins(&account.user.id).await?;
+                account.keys = self.valid_keys().await?;
+            }
         }
         Ok(subject)
     }
@@ -134,11 +152,16 @@ impl<T: Transport> OrgAccess<T> {
         let request = org_account::account_request(base_url, org_id, directory_id, query);
         let page = self.read(&request, admin_lists::read_page).await?;
         let mut users: Vec<OrgUser> = page.entries.iter().filter_map(OrgUser::read).collect();
-        users.dedup_by(|one, other| one.id == other.id);
-        match (users.len(), page.next) {
-            (1, None) => users.pop().ok_or(LookupError::NotOne(0)),
-            (count, _) => Err(LookupError::NotOne(count)),
+        let is_one = users.iter().zip(users.iter().skip(1)).all(|(one, next)| one.id == next.id);
+        if users.len() != page.entries.len() || !is_one || page.next.is_some() {
+            return Err(LookupError::NotOne(page.entries.len().max(2)));
         }
+        let Some(mut user) = users.pop() else { return Err(LookupError::NotOne(0)) };
+        // One account that is listed more than once has all the roles of its entries.
+        for other in users {
+            user.roles = user.roles.zip(other.roles).map(|(one, more)| [one, more].concat());
+        }
+        Ok(user)
     }
 
     async fn account(
@@ -183,7 +206,14 @@ impl<T: Transport> OrgAccess<T> {
                 let why = "a directory has no id";
                 return Err(Failure::of_contents(FailureKind::Unreadable, &request, why).into());
             };
+            if directories.iter().any(|it: &DirectoryAccess| *it.id == *directory_id) {
+                continue;
+            }
             let user = self.user(Some(&directory_id), AccountQuery::Id(id)).await?;
+            if user.id != id {
+                let why = "a directory answers with another account";
+                return Err(Failure::of_contents(FailureKind::Unreadable, &request, why).into());
+            }
             directories.push(DirectoryAccess {
                 id: directory_id.into_owned(),
                 name: root.text_of("name").map(|name| name.into_owned()),
@@ -202,16 +232,20 @@ impl<T: Transport> OrgAccess<T> {
         Ok(accounts.iter().any(is_it))
     }
 
-    /// Active organization admins, of the first page of them.
-    async fn active_admins(&self) -> Result<usize, Failure> {
+    /// People who are active organization admins, of the first page of them, but the one of `id`.
+    async fn other_admins(&self, id: &str) -> Result<usize, Failure> {
         let (base_url, org_id) = (&self.lists.base_url, &self.lists.org_id);
         let query = AccountQuery::OrgAdmins;
         let request = org_account::account_request(base_url, org_id, None, query);
         let page = self.read(&request, admin_lists::read_page).await?;
         let users = page.entries.iter().filter_map(OrgUser::read);
-        let admins =
-            users.filter(|user| user.has_role("org-admin") && user.is_active == Some(true));
-        Ok(admins.count())
+        let admins = users.filter(|user| {
+            user.id != id
+                && user.is_person
+                && user.has_role("org-admin")
+                && user.is_active == Some(true)
+        });
+        Ok(admins.map(|user| user.id).collect::<HashSet<_>>().len())
     }
 
     /// Keys that have not ended, by the clock of this machine.
@@ -230,9 +264,13 @@ impl<T: Transport> OrgAccess<T> {
     async fn tokens(&self, id: &str) -> Result<Vec<ApiToken>, Failure> {
         let request = org_account::tokens_request(&self.lists.base_url, id);
         let tokens = self.read(&request, admin_lists::read_array).await?;
-        let read: Vec<ApiToken> = tokens.iter().filter_map(ApiToken::read).collect();
+        let mut read: Vec<ApiToken> = tokens.iter().filter_map(ApiToken::read).collect();
+        let mut known = HashSet::new();
         match read.len() == tokens.len() {
-            true => Ok(read),
+            true => {
+                read.retain(|token| known.insert(token.id.clone()));
+                Ok(read)
+            }
             false => {
                 let why = "a token has no id";
                 Err(Failure::of_contents(FailureKind::Unreadable, &request, why))
@@ -280,7 +318,7 @@ impl<T: Transport> OrgAccess<T> {
         let taken = |response: &Response| Ok(response.clone());
         let failure = match self.writer.request(request, taken).await {
             Ok(response) => return WriteOutcome::Accepted(response),
-            Err(failure) => failure,
+            Err(failure) => failure.without(self.secret.expose_secret()),
         };
         match failure.kind {
             FailureKind::CredentialRefused
@@ -320,7 +358,6 @@ impl<T: Transport> OrgAccess<T> {
         text: &str,
     ) -> Result<Vec<String>, Failure> {
         let path = "/admin/v1/orgs/{org}/events-stream";
-        let value = serde_json::Value::from(text).to_string();
         let (mut ids, mut cursor): (Vec<String>, Option<String>) = (Vec::new(), None);
         for _ in 0..MAX_EVENT_PAGES {
             let mut url = admin_lists::org_url(&self.lists.base_url, path, &self.lists.org_id);
@@ -335,8 +372,13 @@ impl<T: Transport> OrgAccess<T> {
             let is_empty = page.entries.is_empty();
             ids.extend(page.entries.iter().filter_map(|event| {
                 let root = event.root();
-                let action = root.get("attributes")?.text_of("action")?;
-                let is_trace = actions.contains(&&*action) && root.raw().contains(&value);
+                let attributes = root.get("attributes")?;
+                let action = attributes.text_of("action")?;
+                // Not the actor: whoever is contained may have acted.
+                let about = ["context", "container"].into_iter();
+                let about = about.filter_map(|key| attributes.get(key));
+                let is_trace = actions.contains(&&*action)
+                    && about.into_iter().any(|node| org_account::has_value(node, text));
                 let id = root.scalar_of("id").filter(|_| is_trace)?;
                 Some(id.into_owned())
             }));
@@ -353,6 +395,7 @@ impl<T: Transport> OrgAccess<T> {
         request: &Request,
         read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, Failure> {
-        self.lists.api.request(request, read).await
+        let read = self.lists.api.request(request, read).await;
+        read.map_err(|failure| failure.without(self.secret.expose_secret()))
     }
 }

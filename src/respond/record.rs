@@ -65,21 +65,24 @@ impl ResponseRecord {
         create_private_folder(folder_of(path))?;
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
-        let mut file = options.custom_flags(libc::O_NOFOLLOW).open(path)?;
+        let mut file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
+        }
         file.try_lock()
             .map_err(|_| io::Error::new(ErrorKind::WouldBlock, "another response is being made"))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
-            file.set_len(whole as u64)?;
-            file.sync_all()?;
-        }
-        text.truncate(whole);
+        let torn = text.split_off(whole);
         let checked = check_lines(&text);
         if let Some(problem) = checked.problems.first() {
             let what = format!("line {} of the record: {}", problem.line, problem.what);
             return Err(io::Error::new(ErrorKind::InvalidData, what));
+        }
+        let mut checked = checked;
+        if !torn.is_empty() {
+            checked = mend_end(&mut file, path, &torn, checked)?;
         }
         sync_folder(folder_of(path))?;
         file.seek(SeekFrom::End(0))?;
@@ -135,6 +138,36 @@ struct CheckedLines {
     head: String,
     open: Vec<OpenIntent>,
     problems: Vec<RecordProblem>,
+}
+
+/// Mends the end of a record whose last line has no newline: a sound line gets one. What a crash
+/// left of a line was never durable, so that nothing was sent for it; it is kept beside the record.
+fn mend_end(
+    file: &mut File,
+    path: &Path,
+    torn: &[u8],
+    mut checked: CheckedLines,
+) -> io::Result<CheckedLines> {
+    match check_line(torn, &checked.head, checked.lines + 1) {
+        Ok((link, entry)) => {
+            file.write_all(b"\n")?;
+            checked.lines += 1;
+            checked.head = link;
+            note_intent(&mut checked.open, checked.lines, entry);
+        }
+        Err(_) => {
+            let aside = path.with_extension("torn");
+            let mut options = OpenOptions::new();
+            let mut aside = options.append(true).create(true).mode(0o600).open(aside)?;
+            aside.write_all(torn)?;
+            aside.write_all(b"\n")?;
+            aside.sync_all()?;
+            let whole = file.metadata()?.len().saturating_sub(torn.len() as u64);
+            file.set_len(whole)?;
+        }
+    }
+    file.sync_all()?;
+    Ok(checked)
 }
 
 /// Whether `path` is a record, by its first line.
@@ -283,6 +316,13 @@ mod tests {
         fs::write(&path, format!("{whole}{{\"kind\":\"int")).unwrap();
         assert_eq!(check_record(&path).unwrap().3.len(), 1);
         drop(ResponseRecord::open(&path).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        let aside = fs::read_to_string(path.with_extension("torn")).unwrap();
+        assert_eq!(aside, "{\"kind\":\"int\n");
+        // A line that only lacks its newline is durable: its request may have been sent.
+        fs::write(&path, whole.trim_end()).unwrap();
+        let record = ResponseRecord::open(&path).unwrap();
+        assert_eq!(record.open_intents().count(), 1);
         assert_eq!(fs::read_to_string(&path).unwrap(), whole);
     }
 

@@ -13,6 +13,7 @@ use crate::evidence::hash::sha256;
 use crate::http::message::Request;
 use crate::model::text::{printable_line, visible};
 use crate::model::time::{Timestamp, format_millis};
+use crate::source::org_account::is_safe_id;
 
 /// How long a plan counts: what it says of the account grows old.
 pub const PLAN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
@@ -178,27 +179,33 @@ impl ResponsePlan {
     /// The command that undoes it, where one does: only what this plan does.
     pub fn undo_command(&self) -> Option<String> {
         let undo = self.action.undo()?;
-        let former = self.facts.get("authentication policy");
+        let former = self.facts.get("authentication policy").filter(|id| is_safe_id(id));
         let mut flags = match (undo, former) {
             (ResponseAction::Release, Some(policy)) => format!(" --policy {policy}"),
             (ResponseAction::Release, None) => return None,
             (_, _) => String::new(),
         };
         let prefix = "directory ";
-        let is_before = match self.action {
-            ResponseAction::Suspend => "active",
-            ResponseAction::Restore => "suspended",
-            _ => "",
+        // What is not known to be so already was changed.
+        let already = match self.action {
+            ResponseAction::Suspend => Some("suspended"),
+            ResponseAction::Restore => Some("active"),
+            _ => None,
         };
         for (fact, value) in &self.facts {
-            if let Some(id) = fact.strip_prefix(prefix)
-                && value == is_before
-                && self.requests.iter().any(|it| it.path.contains(&format!("/{id}/")))
+            let is_meant = |id: &str| {
+                let named = &self.options.directories;
+                named.is_empty() || named.iter().any(|it| it == id)
+            };
+            if let Some(already) = already
+                && let Some(id) = fact.strip_prefix(prefix).filter(|id| is_meant(id))
+                && value != already
             {
                 flags.push_str(&format!(" --directory {id}"));
             }
         }
-        if self.options.allows_admin && undo.is_containment() {
+        let is_admin = self.facts.get("roles").is_some_and(|roles| roles.contains("-admin"));
+        if is_admin && undo.is_containment() {
             flags.push_str(" --admin");
         }
         let subject = &self.subject_id;

@@ -224,8 +224,14 @@ pub fn read_array(response: &Response) -> Result<Vec<Document>, UnreadableBody> 
     let not_an_array = || UnreadableBody::new("the response is not a list of objects");
     let document = Document::parse(text_of(&response.body).0).map_err(|_| not_an_array())?;
     if !document.root().is_array() {
-        // An error of the server's, or a page after all.
-        return Ok(read_page(response).map_err(|_| not_an_array())?.entries);
+        // An error of the server's, or a page after all: it must be the only one.
+        let page = read_page(response).map_err(|_| not_an_array())?;
+        return match page.next {
+            None => Ok(page.entries),
+            Some(_) => {
+                Err(UnreadableBody::new("the list has further pages, which is not expected"))
+            }
+        };
     }
     objects(document.root().items().map(|node| document.part(node)))
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::http::message::{AccountWrite, Endpoint, ReadPost, Request, Response, UnreadableBody};
-use crate::model::json::Document;
+use crate::model::json::{Document, Node};
 use crate::model::text::printable;
 use crate::source::admin_lists::{org_url, path_segment};
 use crate::source::page::text_of;
@@ -259,6 +259,17 @@ impl WriteStep {
 fn access_path(directory_id: &str, account_id: &str, verb: &str) -> String {
     let (directory, account) = (path_segment(directory_id), path_segment(account_id));
     format!("/admin/v2/orgs/{{org}}/directories/{directory}/users/{account}/{verb}")
+}
+
+/// Whether a text anywhere below `node` is `text`: a value, and not a key.
+pub fn has_value(node: Node<'_>, text: &str) -> bool {
+    if node.is_object() {
+        node.entries().any(|(_, value)| has_value(value, text))
+    } else if node.is_array() {
+        node.items().any(|value| has_value(value, text))
+    } else {
+        node.scalar().is_some_and(|value| value == text)
+    }
 }
 
 #[cfg(test)]

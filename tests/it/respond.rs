@@ -152,13 +152,14 @@ fn guards_refuse_before_anything_is_sent() {
     let policy = ["--policy", AUTH_POLICY_QUARANTINE];
     refused(&["release", "acme", HENK, policy[0], policy[1]], &["an admin's", "--admin"]);
     refused(&["quarantine", "acme", OLGA, policy[0], policy[1]], &["does not manage"]);
-    refused(&["revoke-key", "acme", "audit colector"], &["names 0"]);
+    refused(&["suspend", "acme", LUKAS, "--directory", "d-9"], &["not in the directory"]);
+    refused(&["revoke-key", "acme", "audit colector"], &["names no account"]);
     refused(&["suspend", "acme", MARTA, "--admin"], &["made an API key"]);
     refused(&["disable", "acme", ZOE], &["SCIM"]);
     refused(&["disable", "acme", OLGA], &["does not manage"]);
-    refused(&["suspend", "acme", CI_DEPLOY], &["names 0"]);
-    refused(&["suspend", "acme", "nobody@x.example"], &["names 0"]);
-    refused(&["suspend", "acme", "../../x"], &["names 0"]);
+    refused(&["suspend", "acme", CI_DEPLOY], &["names no account"]);
+    refused(&["suspend", "acme", "nobody@x.example"], &["names no account"]);
+    refused(&["suspend", "acme", "../../x"], &["names no account"]);
     refused(&["suspend", "acme", "557058:f58131cb-b67d-43c7-b30d-6b58d40bd077"], &["of an app"]);
     refused(&["suspend", "acme", "elin.moberg@lindenfell.example"], &["in no directory"]);
     assert!(writes(&site).is_empty());
@@ -169,6 +170,9 @@ fn a_break_glass_account_is_never_touched() {
     let mut site = site();
     site.set_respond("break_glass", &[&LUKAS.to_uppercase(), "712020:x"]);
     site.run(&["respond", "suspend", "acme", LUKAS]).refused(11, &["break_glass"]);
+    let mut other = self::site();
+    other.set_respond("break_glass", &["ada@x.example, bo@x.example"]);
+    other.run(&["respond", "suspend", "acme", LUKAS]).refused(6, &["respond.break_glass"]);
     // Its access can always be given back.
     let run = site.ok(&["respond", "restore", "acme", LUKAS_ID]);
     assert!(run.text().contains("nothing to do"));
@@ -273,6 +277,23 @@ fn a_lost_answer_is_an_unknown_outcome_and_the_state_is_said() {
     let lines = record(&site);
     assert_eq!(lines[1]["outcome"], "unknown");
     assert_eq!(lines[2]["state_seen"], true);
+}
+
+#[test]
+fn a_server_that_quotes_the_key_brings_it_nowhere() {
+    let site = site().behaving(|behaviour| {
+        behaviour.admin_refusals = vec![AdminRefusal {
+            path_part: "/suspend".to_owned(),
+            status: 403,
+            body: format!(r#"{{"code":403,"message":"no: {API_KEY}!"}}"#),
+            ..AdminRefusal::default()
+        }];
+    });
+    assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
+    let run = apply(&site);
+    run.fails(12, &["[key]"]);
+    assert!(!run.stderr.contains(&format!("{API_KEY}!")));
+    assert!(!format!("{:?}", record(&site)).contains(&format!("{API_KEY}!")));
 }
 
 #[test]
