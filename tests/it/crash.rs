@@ -33,10 +33,14 @@ const OF_OBJECTS: &[&str] = &[
     "ObjectPublished",
 ];
 
+/// Points that only a response to an incident passes; `respond.rs` has them.
+const OF_RESPONSES: &str = "Response";
+
 /// All points that a pull passes.
 fn points() -> Vec<&'static str> {
     let mut points = crash_points();
     points.retain(|point| !OF_EXPORTS.contains(point) && !point.starts_with(OF_DETECTION));
+    points.retain(|point| !point.starts_with(OF_RESPONSES));
     points.retain(|point| !OF_PARQUET.contains(point) && !OF_OBJECTS.contains(point));
     points
 }

@@ -6,7 +6,7 @@ use atlaudit::sandbox::{
 };
 use serde_json::Value;
 
-use crate::support::{Run, Site};
+use crate::support::{Run, Site, crash_points};
 
 const LUKAS: &str = "lukas.steiner@lindenfell.example";
 const LUKAS_ID: &str = "712020:6e1b93d7-40a5-4f2c-a9b3-c35d4f60819a";
@@ -336,11 +336,15 @@ fn what_is_seen_late_is_said_to_be_not_seen_yet() {
 
 #[test]
 fn each_point_of_death_leaves_a_record_before_its_write() {
-    for (point, written, kinds_left) in [
+    let cases = [
         ("ResponseIntended", 0, vec!["intent"]),
         ("ResponseAnswered", 1, vec!["intent"]),
         ("ResponseRecorded", 1, vec!["intent", "outcome"]),
-    ] {
+    ];
+    let mut points = crash_points();
+    points.retain(|point| point.starts_with("Response"));
+    assert_eq!(points, cases.each_ref().map(|(point, ..)| *point));
+    for (point, written, kinds_left) in cases {
         let mut site = site();
         assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
         site.set_env("ATLAUDIT_CRASH_AT", point);
