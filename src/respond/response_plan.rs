@@ -9,14 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use super::account_state::{PlanOptions, ResponseSubject};
 use crate::config::respond::ResponseAction;
+use crate::crash;
 use crate::evidence::hash::sha256;
 use crate::http::message::Request;
 use crate::model::text::{printable_line, visible};
 use crate::model::time::{Timestamp, format_millis};
 use crate::source::org_account::is_safe_id;
 
-/// How long a plan counts: what it says of the account grows old.
-pub const PLAN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+/// How long a plan is valid, in seconds: what it says of the account grows old.
+const PLAN_SECONDS: usize = 15 * 60;
+
+fn plan_lifetime() -> TimeDelta {
+    let seconds = crash::limit("PLAN_SECONDS", PLAN_SECONDS);
+    TimeDelta::seconds(i64::try_from(seconds).unwrap_or_default())
+}
 
 /// How far the clocks of two machines may differ.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
@@ -136,8 +142,8 @@ impl ResponsePlan {
         let made_at = crate::model::time::parse_api_time(&plan.made_at)
             .ok_or_else(|| "it does not say when it was made".to_owned())?;
         let age = now - made_at;
-        if age > PLAN_LIFETIME {
-            let minutes = PLAN_LIFETIME.num_minutes();
+        if age > plan_lifetime() {
+            let minutes = plan_lifetime().num_minutes();
             return Err(format!(
                 "it is {} minutes old, and a plan is valid for {minutes}",
                 age.num_minutes()
@@ -245,7 +251,7 @@ impl ResponsePlan {
             let _ = writeln!(text, "  - {notice}");
         }
         let _ = writeln!(text, "  - {}", self.undo_text());
-        let minutes = PLAN_LIFETIME.num_minutes();
+        let minutes = plan_lifetime().num_minutes();
         let _ = writeln!(text, "\nPlan {}, valid for {minutes} minutes.", &self.digest[..16]);
         text
     }

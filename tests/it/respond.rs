@@ -166,6 +166,38 @@ fn guards_refuse_before_anything_is_sent() {
 }
 
 #[test]
+fn what_the_lists_leave_open_is_refused() {
+    let user = |more: &str| {
+        format!(r#"{{"accountId":"{LUKAS_ID}","email":"{LUKAS}","status":"active"{more}}}"#)
+    };
+    let list = |entries: &[String]| format!(r#"{{"data":[{}],"links":{{}}}}"#, entries.join(","));
+    let roles = r#","platformRoles":[]"#;
+    let other = user(roles).replace(LUKAS_ID, "712020:other");
+    let service = format!(r#"{{"items":[{{"atlassianId":"{LUKAS_ID}"}}],"total":1}}"#);
+    let key = |more: &str| format!(r#"{{"id":"k","label":"audit collector"{more}}}"#);
+    let maker = format!(r#","createdBy":{{"id":"{LUKAS_ID}"}}"#);
+    for (path, body, words) in [
+        ("/users/search", list(&[user("")]), "roles of the account are not listed"),
+        ("/users/search", list(&[user(roles), other]), "more than one"),
+        ("/users/search", list(&[]), "names no account"),
+        ("/service-accounts", service, "of an app or a service"),
+        ("/api-keys", list(&[]), "does not have the key of `respond_key_name`"),
+        ("/api-keys", list(&[key("")]), "does not say who made the key"),
+        ("/api-keys", list(&[key(&maker)]), "made an API key"),
+    ] {
+        let answer = AdminRefusal {
+            path_part: path.to_owned(),
+            status: 200,
+            body,
+            ..AdminRefusal::default()
+        };
+        let site = site().behaving(|behaviour| behaviour.admin_refusals = vec![answer]);
+        site.run(&["respond", "suspend", "acme", LUKAS]).refused(11, &[words]);
+        assert!(writes(&site).is_empty());
+    }
+}
+
+#[test]
 fn a_break_glass_account_is_never_touched() {
     let mut site = site();
     site.set_respond("break_glass", &[&LUKAS.to_uppercase(), "712020:x"]);
@@ -206,6 +238,33 @@ fn a_plan_counts_only_while_it_is_true_and_unchanged() {
     // The token is gone.
     apply(&site).refused(11, &["not valid any more", "tok-calendar-sync"]);
     assert_eq!(writes(&site).len(), 1);
+}
+
+#[test]
+fn an_old_plan_is_refused() {
+    let mut site = site();
+    assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
+    site.set_env("ATLAUDIT_CRASH_PLAN_SECONDS", "0");
+    apply(&site).refused(11, &["minutes old"]);
+    assert!(writes(&site).is_empty());
+}
+
+#[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
+fn a_person_confirms_by_typing_the_address() {
+    let site = site();
+    std::fs::write(site.path("drive.py"), crate::login::PTY).unwrap();
+    assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
+    for (answer, code, sent) in [("yes", 11, 0), ("''", 11, 0), (HENK, 11, 0), (LUKAS, 0, 1)] {
+        let script = format!(
+            "python3 drive.py {answer} -- \"$PROGRAM\" respond --apply plan.json --case 4711"
+        );
+        let run = Run::from(site.shell(&script).output().unwrap());
+        assert!(run.text().contains("Would be sent"), "the plan is shown first: {}", run.text());
+        assert_eq!(run.code, code, "{answer}: {}", run.text());
+        assert_eq!(writes(&site).len(), sent, "{answer}");
+    }
+    assert_eq!(record(&site)[0]["confirmed"], "typed");
 }
 
 #[test]
