@@ -8,7 +8,7 @@ use atlaudit::sandbox::Api;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::support::{Outputs, Site, crash_points, whole};
+use crate::support::{Outputs, Site, crash_points, org_event, whole};
 
 /// How long events wait, in hours. The sandbox's late events are less than a day late.
 const LATENESS: i64 = 24;
@@ -262,6 +262,13 @@ fn a_hanging_program_holds_up_no_stop_and_is_killed() {
 #[test]
 fn an_idle_pull_that_dies_while_it_writes_alerts_leaves_nothing() {
     let mut site = site(150, "none", "never");
+    // An alert of its own, so that one waits at any time of day.
+    let time = Utc::now() - chrono::TimeDelta::minutes(30);
+    let event = org_event("impersonation", time, time).replace(
+        r#""action":"user_login""#,
+        r#""action":"user_logged_in_as_user","actor":{"id":"712020:a","name":"A"}"#,
+    );
+    site.control.add_json(Api::OrgEvents, event, time);
     site.ok(&["pull", "acme"]);
     let before = saved(&site, "acme-alerts");
     // What waited is judged now.
