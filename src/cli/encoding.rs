@@ -170,7 +170,7 @@ fn check_parquet(output: &OutputSettings) -> Result<(), ConfigError> {
     if !columnar::HAS_PARQUET {
         return refuse(
             "this atlaudit was built without Parquet".to_owned(),
-            "build it with `--features parquet` (or `full`), as the published binaries are",
+            "build it with `--features parquet`; it is on by default",
         );
     }
     let path = match &output.path {

