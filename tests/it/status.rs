@@ -7,15 +7,28 @@ use atlaudit::sandbox::{Api, Fault};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::support::{Running, Site, eventually, files, status};
+use crate::support::{Run, Running, Site, eventually, files, status};
 
 fn site() -> Site {
     Site::of(60, 20).with_output("path", "{source}.jsonl")
 }
 
+/// The lines of `status --json`; each fits the schema in `docs`.
+fn statuses(run: &Run) -> Vec<Value> {
+    let schema = serde_json::from_str(include_str!("../../docs/status.schema.json")).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let lines = run.trees();
+    for line in &lines {
+        if let Err(error) = validator.validate(line) {
+            panic!("{error}: {line}");
+        }
+    }
+    lines
+}
+
 /// What `status --json` says of `name`.
 fn standing(site: &Site, name: &str) -> Value {
-    let found = site.ok(&["status", "--json"]).trees();
+    let found = statuses(&site.ok(&["status", "--json"]));
     let mut found = found.into_iter().filter(|source| source["source"] == name);
     let one = found.next().unwrap();
     assert!(found.next().is_none());
@@ -236,7 +249,7 @@ fn a_state_that_cannot_be_read_is_reported_with_the_others_shown() {
     assert!(table[1].contains("state file damaged") && table[2].contains("ago, ok"), "{table:?}");
     let run = site.run(&["status", "--json"]);
     assert_eq!(run.code, 7);
-    assert_eq!(run.trees()[0]["state"], "unreadable");
+    assert_eq!(statuses(&run)[0]["state"], "unreadable");
     // Only the sources that were named are shown.
     site.ok(&["status", "acme-jira"]);
 }
