@@ -64,12 +64,12 @@ const GAUGES: [GaugeDefinition; 12] = [
         |source, _| Some(seconds(position(source)?.complete_until?)),
     ),
     (
-        "atlaudit_lag_seconds How long ago that is, at the time of writing; time() - \
+        "atlaudit_lag_seconds Age of complete_until when this was written; time() - \
          atlaudit_complete_until_timestamp_seconds is never stale.",
-        |source, now| Some(seconds(now) - seconds(position(source)?.complete_until?)),
+        |source, now| Some(seconds_between(position(source)?.complete_until?, now)),
     ),
     (
-        "atlaudit_newest_event_timestamp_seconds The place of the newest event written.",
+        "atlaudit_newest_event_timestamp_seconds The position of the newest event written.",
         |source, _| Some(seconds(position(source)?.newest?)),
     ),
     ("atlaudit_checkpoint_timestamp_seconds When the checkpoint was last written.", |source, _| {
@@ -83,7 +83,7 @@ const GAUGES: [GaugeDefinition; 12] = [
     }),
     ("atlaudit_last_run_duration_seconds How long the last run took.", |source, _| {
         let run = source.history.last_run.as_ref()?;
-        Some(seconds(run.finished) - seconds(run.started))
+        Some(seconds_between(run.started, run.finished))
     }),
     ("atlaudit_last_run_exit_code How the last run ended; 0 is a success.", |source, _| {
         Some(f64::from(source.history.last_run.as_ref()?.exit_code))
@@ -95,7 +95,7 @@ const GAUGES: [GaugeDefinition; 12] = [
         Some(source.history.failures_in_a_row as f64)
     }),
     (
-        "atlaudit_coverage_holes Spans of time between those read that were never read.",
+        "atlaudit_coverage_holes Time ranges between those read that were never read.",
         |source, _| Some(holes(source) as f64),
     ),
     (
@@ -184,13 +184,13 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
             1.0,
         ),
         (
-            "atlaudit_up Whether the process that wrote this was to go on.",
+            "atlaudit_up Whether the process that wrote this was going to write again.",
             vec![],
             f64::from(u8::from(is_up)),
         ),
         (
             "atlaudit_process_start_time_seconds When the process that wrote this began; counters \
-             go on over processes, from the ledgers.",
+             continue over processes, from the run history.",
             vec![],
             seconds(started),
         ),
@@ -216,8 +216,8 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
     });
     text.add(
         "counter",
-        "atlaudit_runs_total Runs in the ledger, by exit code; 0 is a success. One that never held \
-         its source is not in it.",
+        "atlaudit_runs_total Runs in the run history, by exit code; 0 is a success. One that found \
+         its source locked is not in it.",
         samples,
     );
     for (metric, value) in GAUGES {
@@ -262,6 +262,11 @@ fn holes(source: &SourceSnapshot) -> u64 {
 
 fn seconds(time: Timestamp) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
+}
+
+/// From the milliseconds: a difference of two floating-point times has noise in its last digits.
+fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    (to - from).num_milliseconds() as f64 / 1000.0
 }
 
 fn end_of_day(day: NaiveDate) -> Option<Timestamp> {
