@@ -3,6 +3,7 @@
 pub mod args;
 mod convert;
 mod encoding;
+mod environment;
 pub mod generate;
 mod load;
 mod login;
