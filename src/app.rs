@@ -11,7 +11,7 @@ use std::thread;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{self, HostAccess, generate};
+use crate::cli::{self, HostAccess, generate, manual};
 use crate::commands::{
     self, actions, auth, check, convert, demo, detect, export, follow, posture, pull, report,
     rules, sandbox, search, stats, status, top, verify,
@@ -194,9 +194,13 @@ async fn act(
         CommandRequest::Rules(request) => rules::run(request, console)?,
         CommandRequest::Status(request) => status::run(&request, console)?,
         CommandRequest::Completions(shell) => stdout::print(&generate::completions(shell))?,
-        CommandRequest::Man(None) => stdout::print(&generate::man())?,
-        CommandRequest::Man(Some(folder)) => {
-            commands::write_manual_pages(&folder, generate::pages())?;
+        CommandRequest::Complete(offer) => stdout::print(&offer)?,
+        CommandRequest::Man(folder) => {
+            let date = env.var_text("SOURCE_DATE_EPOCH");
+            match folder {
+                None => stdout::print(&manual::page(date))?,
+                Some(folder) => commands::write_manual_pages(&folder, manual::pages(date))?,
+            }
         }
     }
     Ok(Exit::Done)

@@ -1,11 +1,12 @@
 //! Defines commands, flags and their help for clap. No secret is ever an argument.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::config::check::LoginFlags;
@@ -47,7 +48,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder of checkpoints and locks [default: $XDG_STATE_HOME/atlaudit]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
     /// More detail (-vv: debug)
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -128,8 +129,15 @@ pub enum Command {
     /// Print the manual page, or write the pages of all commands
     Man {
         /// Write a page for each command into this folder
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
+    },
+    /// Print what a shell offers for the last of these words
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The words behind the program's name, up to the cursor
+        #[arg(last = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
 }
 
@@ -216,6 +224,7 @@ pub struct OutputFlags {
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC), for Parquet
     /// also {event_day}, {event_yyyymmdd} and {ocsf_class}
     #[arg(long = "output", short = 'o', value_name = "PATH", value_parser = parse_template)]
+    #[arg(value_hint = ValueHint::FilePath)]
     pub path: Option<PathTemplate>,
     /// What files are made of: jsonl or parquet (not for raw and ecs)
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = word(encoding))]
@@ -276,6 +285,7 @@ pub struct ExportArgs {
     pub until: Option<TypedTime>,
     /// Folder to create, or an unfinished export of the same request to resume
     #[arg(long, short, value_name = "DIR", value_parser = validate::path)]
+    #[arg(value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
     /// Keep the body of every response, as it was received
     #[arg(long)]
@@ -487,6 +497,7 @@ pub struct PostureArgs {
     pub since_last: bool,
     /// Write the lists that were read to this folder, as JSON lines: users, tokens, keys, ...
     #[arg(long, value_name = "DIR", value_parser = validate::path)]
+    #[arg(value_hint = ValueHint::DirPath)]
     pub inventory: Option<PathBuf>,
     /// Print one JSON object for each check
     #[arg(long)]
@@ -668,6 +679,7 @@ pub struct ConvertArgs {
     /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC), for
     /// Parquet also {source}, {event_day}, {event_yyyymmdd} and {ocsf_class} [default: -]
     #[arg(long, short, value_name = "PATH", value_parser = parse_template)]
+    #[arg(value_hint = ValueHint::FilePath)]
     pub output: Option<PathTemplate>,
     /// What files are made of: jsonl or parquet (not for raw and ecs) [default: jsonl, or by the
     /// name]
@@ -700,10 +712,10 @@ pub struct ConvertArgs {
 #[derive(Debug, ClapArgs)]
 pub struct VerifyArgs {
     /// The folder of the export, also `s3://BUCKET/PREFIX`
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
     /// The minisign public key to check the signature with: its file, or the key itself
-    #[arg(long, value_name = "FILE|KEY")]
+    #[arg(long, value_name = "FILE|KEY", value_hint = ValueHint::FilePath)]
     pub public_key: Option<String>,
     /// Also read the time range again from all sources (or NAME), and list events added or removed
     /// since

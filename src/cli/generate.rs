@@ -1,7 +1,5 @@
-//! The definition of the command line with all its help, and what is generated from it:
-//! completions, manual pages and the reference.
-
-use std::path::PathBuf;
+//! The definition of the command line with all its help, and what is generated from it: the
+//! completions and the reference.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Command, CommandFactory as _};
@@ -15,11 +13,14 @@ const TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// What the help of a command says beyond its flags.
-struct CommandHelp {
+#[derive(Debug, Default)]
+pub struct CommandHelp {
     /// The words that call it.
-    call: &'static str,
-    examples: &'static str,
-    notes: &'static str,
+    pub call: &'static str,
+    /// A call in each line, and perhaps what it does.
+    pub examples: &'static str,
+    /// Paragraphs and lists, in lines of less than 80 columns.
+    pub notes: &'static str,
 }
 
 /// Reads `help.txt`, whose first line describes it.
@@ -58,45 +59,30 @@ fn add_help(command: Command, path: &[&str], help: &CommandHelp) -> Command {
     }
 }
 
-/// The completions of `shell`.
+/// What `help.txt` says of the command `call`.
+pub fn help_of(call: &str) -> CommandHelp {
+    command_help().find(|help| help.call == call).unwrap_or_default()
+}
+
+/// The completions of `shell`. Those of bash, zsh and fish ask the program (`completion`).
 pub fn completions(shell: Shell) -> String {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut command(), "atlaudit", &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    match shell {
+        Shell::Bash => include_str!("shells/atlaudit.bash").to_owned(),
+        Shell::Zsh => include_str!("shells/atlaudit.zsh").to_owned(),
+        Shell::Fish => include_str!("shells/atlaudit.fish").to_owned(),
+        _ => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command(), "atlaudit", &mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        }
+    }
 }
 
-/// The manual page of the program.
-pub fn man() -> String {
-    render_manual(command())
-}
-
-/// A manual page for each command, with its file's name: `atlaudit.1`, `atlaudit-auth-login.1`.
-pub fn pages() -> Vec<(PathBuf, String)> {
-    let mut pages = Vec::new();
-    for_each_command("atlaudit", &command(), &mut |name, command| {
-        let file = format!("{}.1", name.replace(' ', "-"));
-        let command = command.clone().display_name(name.replace(' ', "-"));
-        pages.push((file.into(), render_manual(command)));
-    });
-    pages
-}
-
-fn render_manual(command: Command) -> String {
-    let mut text = Vec::new();
-    // A page knows no words before the flags.
-    let words = [command.get_before_help(), command.get_after_help()];
-    let words: Vec<_> = words.into_iter().flatten().map(|words| words.to_string()).collect();
-    let command = command.after_help(words.join("\n\n"));
-    // Into memory, which takes everything.
-    let _ = clap_mangen::Man::new(command).render(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// Calls `see` with every command but `help`, and what is typed to call it.
-fn for_each_command(name: &str, command: &Command, see: &mut dyn FnMut(&str, &Command)) {
+/// Calls `see` with every command that is shown but `help`, and what is typed to call it.
+pub fn for_each_command(name: &str, command: &Command, see: &mut dyn FnMut(&str, &Command)) {
     see(name, command);
     for inner in command.get_subcommands() {
-        if inner.get_name() != "help" {
+        if inner.get_name() != "help" && !inner.is_hide_set() {
             for_each_command(&format!("{name} {}", inner.get_name()), inner, see);
         }
     }
@@ -134,35 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn each_shell_gets_every_command_and_long_flag() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
+    fn shells_without_a_script_of_ours_get_every_command_and_long_flag() {
+        for shell in [Shell::PowerShell, Shell::Elvish] {
             let text = completions(shell);
             for word in ["pull", "follow", "logout", "max-events", "metrics-file"] {
                 assert!(text.contains(word), "{shell}: {word}");
             }
-        }
-    }
-
-    #[test]
-    fn completions_offer_the_words_of_a_closed_list() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let text = completions(shell);
-            let words = ["normalized", "ecs", "gzip", "datacenter-audit", "always", "json"];
-            for word in words {
-                assert!(text.contains(word), "{shell}: {word}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_page_for_each_command() {
-        let pages = pages();
-        let names: Vec<_> = pages.iter().map(|(name, _)| name.to_str().unwrap()).collect();
-        for name in ["atlaudit.1", "atlaudit-pull.1", "atlaudit-auth-login.1"] {
-            assert!(names.contains(&name), "{name}");
-        }
-        for (name, text) in &pages {
-            assert!(text.contains(".SH SYNOPSIS") && text.contains("Examples:"), "{name:?}");
         }
     }
 

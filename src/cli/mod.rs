@@ -1,12 +1,14 @@
 //! Turns the command line, the environment and the configuration file into a checked request.
 
 pub mod args;
+mod completion;
 mod convert;
 mod encoding;
 mod environment;
 pub mod generate;
 mod load;
 mod login;
+pub mod manual;
 pub mod parse;
 mod paths;
 mod posture;

@@ -13,7 +13,9 @@ use crate::cli::load::{CommandContext, HostAccess, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
 #[cfg(feature = "respond")]
 use crate::cli::respond;
-use crate::cli::{convert, encoding, generate, login, posture, pull, query, store_location};
+use crate::cli::{
+    completion, convert, encoding, login, manual, posture, pull, query, store_location,
+};
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
@@ -99,6 +101,9 @@ pub fn resolve(
             }
             CommandRequest::Man(dir)
         }
+        Command::Complete { words } => {
+            CommandRequest::Complete(completion::complete(&words, context))
+        }
     })
 }
 
@@ -173,7 +178,7 @@ fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequ
 /// Refuses manual pages that would replace a file of the configuration or the state.
 fn refuse_page_clashes(dir: &Path, context: &CommandContext<'_>) -> Result<(), ConfigError> {
     let mut paths = CommandPaths::reserved_if_configured(context);
-    for (name, _) in generate::pages() {
+    for (name, _) in manual::pages(None) {
         paths.add(PathRole::ManualPage, &dir.join(name));
     }
     paths.refuse_clashes()

@@ -81,6 +81,8 @@ pub enum CommandRequest {
     Completions(Shell),
     /// `man`: the folder for the pages of all commands; else the program's is printed.
     Man(Option<PathBuf>),
+    /// `__complete`: what is offered
+    Complete(String),
 }
 
 /// The request of `pull`.

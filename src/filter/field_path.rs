@@ -43,6 +43,16 @@ pub struct FieldPath {
 }
 
 impl FieldPath {
+    /// The names of the fields that every event may have.
+    pub fn names() -> Vec<String> {
+        let mut names: Vec<String> = SHORT_NAMES.iter().map(|(short, _)| (*short).into()).collect();
+        for (key, inner) in KNOWN {
+            names.push(key.to_owned());
+            names.extend(inner.iter().map(|inner| format!("{key}.{inner}")));
+        }
+        names
+    }
+
     /// The field that `text` names: keys with dots between them, a key with other characters in
     /// quotes (`labels."odd key"`), or a short name (`ip`).
     ///

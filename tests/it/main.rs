@@ -21,6 +21,7 @@ mod cdn;
 mod check;
 mod clock;
 mod collect;
+mod completions;
 mod content_coding;
 mod contrib;
 mod convert;
