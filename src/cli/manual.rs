@@ -75,10 +75,9 @@ impl ManualPage<'_> {
             ],
         );
         // Ragged and not hyphenated: names and flags stay whole in narrow terminals.
-        page.request("ad", &["l"]);
-        page.request("nh", &[]);
+        page.text.push_str(".ad l\n.nh\n");
         page.section("NAME");
-        page.text(&format!("{name} - {}", lower_first(&about)));
+        page.text(&format!("{name} - {}", with_first(&about, char::to_lowercase)));
         page.section("SYNOPSIS");
         let usage = self.command.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage:").trim();
@@ -129,10 +128,7 @@ impl ManualPage<'_> {
             let word = call.rsplit(' ').next().unwrap_or_default();
             let command = self.command.find_subcommand(word);
             let about = command.and_then(Command::get_about).map(ToString::to_string);
-            page.item(
-                &format!("\\fB{}\\fR(1)", escape(&page_name(call))),
-                &about.unwrap_or_default(),
-            );
+            page.item(&page_reference(&page_name(call)), &about.unwrap_or_default());
         }
     }
 
@@ -208,31 +204,37 @@ impl ManualPage<'_> {
         }
     }
 
-    /// The pages above, below and beside it, and those of commands that its help names.
+    /// The pages above and beside it, and those of commands that its help names; what is below it
+    /// is in COMMANDS.
     fn see_also(&self, page: &mut RoffText) {
         let text = format!("{}\n{}", self.help.notes, self.help.examples);
-        let named = |call: &str| {
+        let is_named = |call: &str| {
             text.match_indices(call).any(|(at, _)| {
                 let next = text[at + call.len()..].chars().next();
                 !next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '-')
             })
         };
         let above = parent(self.call);
-        let is_related = |call: &str| {
-            let beside = above != Some("atlaudit") && parent(call) == above;
-            Some(call) == above || parent(call) == Some(self.call) || beside || named(call)
+        let is_related = |call: &str| match parent(call) {
+            None => true,
+            beside => Some(call) == above || beside == above && above != Some("atlaudit"),
         };
-        let others = self.calls.iter().filter(|call| *call != self.call);
-        let mut related: Vec<_> =
-            others.filter(|call| *call == "atlaudit" || is_related(call)).collect();
-        related.sort();
+        let others = self.calls.iter().filter(|call| {
+            *call != self.call
+                && parent(call) != Some(self.call)
+                && (is_related(call) || is_named(call))
+        });
+        let mut names: Vec<_> = others.map(|call| page_name(call)).collect();
+        names.sort();
         page.section("SEE ALSO");
-        let last = related.len().saturating_sub(1);
-        for (place, call) in related.into_iter().enumerate() {
-            let comma = if place < last { "," } else { "" };
-            page.bold_start(&page_name(call), &format!("(1){comma}"));
-        }
+        let names: Vec<_> = names.iter().map(|name| page_reference(name)).collect();
+        page.line(&names.join(",\n"));
     }
+}
+
+/// The name of a page in roff, which is never broken.
+fn page_reference(name: &str) -> String {
+    format!("\\%\\fB{}\\fR(1)", escape(name))
 }
 
 /// The call of the command that `call` is a part of.
@@ -321,15 +323,18 @@ fn read_list(block: &str) -> Option<TitledList> {
     Some(TitledList { title, items })
 }
 
-fn lower_first(text: &str) -> String {
+/// `text` with its first character changed.
+fn with_first<I: Iterator<Item = char>>(text: &str, change: fn(char) -> I) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    chars.next().map(|first| change(first).chain(chars).collect()).unwrap_or_default()
 }
 
 /// The source of a page.
 #[derive(Default)]
 struct RoffText {
     text: String,
+    /// After a heading, where a paragraph needs no macro.
+    is_below_heading: bool,
 }
 
 impl RoffText {
@@ -344,6 +349,13 @@ impl RoffText {
 
     fn section(&mut self, title: &str) {
         self.request("SH", &[title]);
+        self.is_below_heading = true;
+    }
+
+    fn break_paragraph(&mut self) {
+        if !self.is_below_heading {
+            self.request("PP", &[]);
+        }
     }
 
     /// A line that is filled. What is between backticks is bold.
@@ -361,7 +373,7 @@ impl RoffText {
     }
 
     fn paragraph(&mut self, text: &str) {
-        self.request("PP", &[]);
+        self.break_paragraph();
         self.text(text);
     }
 
@@ -382,10 +394,10 @@ impl RoffText {
 
     /// What is typed, in one line however long it is, after what it does.
     fn example(&mut self, call: &str, words: &str) {
-        if !words.is_empty() {
-            self.paragraph(words);
+        match words {
+            "" => self.break_paragraph(),
+            words => self.paragraph(&format!("{}:", with_first(words, char::to_uppercase))),
         }
-        self.request("PP", &[]);
         self.request("RS", &["4"]);
         self.request("EX", &[]);
         self.line(&escape(call));
@@ -394,6 +406,7 @@ impl RoffText {
     }
 
     fn line(&mut self, roff: &str) {
+        self.is_below_heading = false;
         if roff.starts_with(['.', '\'']) {
             self.text.push_str("\\&");
         }

@@ -82,7 +82,7 @@ fn examples_stay_as_they_are_typed() {
         "\natlaudit pull acme \\-\\-output \\(aqevents/{source}\\-%Y\\-%m\\-%d.jsonl\\(aq\n";
     assert!(section(&page, "EXAMPLES").contains(&format!(".EX{typed}.EE")), "{page}");
     let page = page_of("atlaudit.1");
-    let words = "see it work, without an account\n.PP\n.RS \"4\"\n.EX\natlaudit demo";
+    let words = "See it work, without an account:\n.RS \"4\"\n.EX\natlaudit demo";
     assert!(section(&page, "EXAMPLES").contains(words), "{page}");
 }
 

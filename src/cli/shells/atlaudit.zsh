@@ -2,7 +2,7 @@
 # Completion of atlaudit for zsh. The program itself says what can be typed.
 _atlaudit() {
     local line kind prefix value help
-    local -a lines offers before
+    local -a lines offers before expl
     before=("${(@Q)words[2,CURRENT-1]}")
     lines=("${(@f)$(${~words[1]} __complete -- "${before[@]}" "${(Q)PREFIX}" 2>/dev/null)}")
     [[ -n $lines[1] ]] || return 1
@@ -22,7 +22,8 @@ _atlaudit() {
     (( ${#offers} )) && _describe -V 'atlaudit' offers $ends && found=0
     case $kind in
         files) _files && found=0 ;;
-        folders) _files -/ && found=0 ;;
+        # Not _files, which offers files where there is no folder.
+        folders) _wanted directories expl folder _path_files -/ && found=0 ;;
     esac
     return found
 }
