@@ -137,15 +137,17 @@ impl PathClaim {
     /// How the two get in each other's way, if they do.
     fn clash(&self, other: &PathClaim) -> Option<String> {
         use PathRole::{
-            ConfigFile, ConfiguredOutput, CredentialFile, EditedConfigFile, Output, StoredKey,
+            AlertOutput, ConfigFile, ConfiguredOutput, CredentialFile, EditedConfigFile, Output,
+            StoredKey,
         };
         let (one, two) = (&self.role, &other.role);
-        // Outputs of one run are compared by `reject_shared_files`; those of two runs may take
+        // Outputs of one run are compared by `check_shared_files`; those of two runs may take
         // turns in a file.
         let may_overlap = !(one.is_written() || two.is_written())
             || matches!(
                 (one, two),
                 (Output(_) | ConfiguredOutput(_), Output(_) | ConfiguredOutput(_))
+                    | (AlertOutput(_), AlertOutput(_))
                     | (ConfigFile | EditedConfigFile, ConfigFile | EditedConfigFile)
                     // The file that the configuration names for the key that is replaced.
                     | (StoredKey { is_configured: true }, CredentialFile(_))

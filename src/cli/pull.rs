@@ -101,7 +101,7 @@ fn check_outputs(
         true => encoding::check_state_location(sources, has_remote_state)?,
         false => encoding::refuse_objects(outputs())?,
     }
-    output::reject_shared_files(sources, env.cwd())
+    output::check_shared_files(sources, env.cwd())
 }
 
 fn output_layer(typed: OutputFlags) -> OutputLayer {

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::collect::connector::{PreparedSource, SourceConnector};
 use crate::collect::expiry;
+use crate::collect::file_turns::{FileTurn, FileTurns};
 use crate::collect::run_registry::RunRegistry;
 use crate::collect::summary::{self, MessageThrottle};
 use crate::config::env::ProcessEnv;
@@ -213,13 +214,20 @@ impl<'c> SourceCollector<'c> {
             finished: Vec::new(),
             began: Instant::now(),
         };
+        let mut turns = FileTurns::default();
         for (index, source) in sources.into_iter().enumerate() {
-            collector.start_source(index, source);
+            let turn = turns.next(&source.0);
+            collector.start_source(index, source, turn);
         }
         collector
     }
 
-    fn start_source(&mut self, index: usize, (settings, credential, mode): SourceToRead) {
+    fn start_source(
+        &mut self,
+        index: usize,
+        (settings, credential, mode): SourceToRead,
+        turn: FileTurn,
+    ) {
         let options = &self.shared.options;
         let expiry = expiry::find_expiry(&settings, credential.as_ref().ok(), None);
         let prepared = credential.and_then(|key| self.connector.connect(&settings, &key));
@@ -245,7 +253,7 @@ impl<'c> SourceCollector<'c> {
         let own = job.clone();
         let pulling = async move {
             let began = Instant::now();
-            let (mut report, error) = own.pull(source, mode).await;
+            let (mut report, error) = own.pull(source, mode, turn).await;
             report.duration = began.elapsed();
             drop(progress);
             (report, error)
@@ -313,17 +321,23 @@ struct SourceJob {
 }
 
 impl SourceJob {
-    /// Looks up what must be known first, then pulls.
-    async fn pull(&self, source: PreparedSource, mode: RunMode) -> SourceEnd {
+    /// Looks up what must be known first, then pulls, when it is the `turn` of the source.
+    async fn pull(&self, source: PreparedSource, mode: RunMode, mut turn: FileTurn) -> SourceEnd {
         let (options, settings) = (&self.shared.options, &self.settings);
+        let store = match turn.is_shared() {
+            // The sources before this one change what their states say of the file.
+            true => options.store.reopened(),
+            false => options.store.clone(),
+        };
         let mut context = SourceContext {
             settings: settings.clone(),
             origin: source.origin.clone(),
-            store: options.store.clone(),
+            store,
             start: options.start,
             detection: options.detection.clone(),
         };
         let begun = async {
+            turn.wait().await;
             let permit = self.shared.start_limiter.acquire().await;
             let fetcher = source.into_fetcher(&options.lookups, mode.attempt_recorder());
             Ok::<_, AppError>((permit, fetcher.await?))

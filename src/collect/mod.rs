@@ -5,6 +5,7 @@ pub mod action_catalogue;
 pub mod collector;
 pub mod connector;
 pub mod expiry;
+mod file_turns;
 pub mod metrics;
 pub mod org_lists;
 pub mod run_registry;

@@ -27,9 +27,9 @@ use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::model::user_zone::UserZone;
 use crate::pipeline::checkpoint_writer::{self, scope_of};
 use crate::pipeline::report::{RunReport, SourceReport};
-use crate::pipeline::run::refuse_unfinished;
 use crate::pipeline::run_output::current_output_file;
 use crate::pipeline::source_context::lookback_settings;
+use crate::pipeline::unfinished_files::find_unfinished;
 use crate::render::EventTable;
 use crate::sink::location::{is_same_file, path_before_rotation, real_path};
 use crate::sink::stdout;
@@ -290,7 +290,7 @@ async fn describe_plan(
             (plan, found)
         }
     };
-    refuse_unfinished(settings, store, None)?;
+    find_unfinished(settings, store, None)?;
     let is_first = request.one_off.is_none() && checkpoint.is_none();
     let pages = checkpoint.and_then(|known| estimate_pages(&plan, &known, settings.page_size, now));
     Ok(describe(settings, &plan, is_first, pages, zone))

@@ -43,7 +43,7 @@ pub fn settings(
         }
         sources.push(source::check(file, (&name, &typed.span()), &table, &below)?);
     }
-    output::reject_shared_files(&sources, env.cwd())
+    output::check_shared_files(&sources, env.cwd())
         .map_err(|error| error.in_file(file.path.as_deref(), None))?;
     Ok(Settings {
         config_file: file.path.clone(),

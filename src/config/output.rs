@@ -1,7 +1,7 @@
-//! Resolves where events go: the layers of `output.*`, and the rule that two sources never write to
-//! one file.
+//! Resolves where events go: the layers of `output.*`, and which sources may write one file.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::ConfigError;
@@ -54,37 +54,70 @@ impl OutputLayer {
     }
 }
 
-/// Refuses two sources that would write into one file: each cuts a file back to the length that it
-/// committed itself, and so would cut away the other's events.
-pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
-    let mut writers: HashMap<PathBuf, &SourceName> = HashMap::new();
+/// What goes into a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileContent {
+    Events,
+    Alerts,
+}
+
+/// Checks the files that several sources write, one after the other: all of them in one way, since
+/// each continues what the others wrote. Lines that wait for Parquet are of one source.
+pub fn check_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
+    let mut writers: HashMap<PathBuf, (&SourceName, FileContent, &OutputSettings)> = HashMap::new();
     let outputs = sources.iter().flat_map(|source| {
-        let alerts = source.alerts.as_ref().map(|alerts| &alerts.output);
-        [Some(&source.output), alerts].into_iter().flatten().map(move |output| (source, output))
+        let alerts = source.alerts.as_ref().map(|alerts| (FileContent::Alerts, &alerts.output));
+        let events = (FileContent::Events, &source.output);
+        [Some(events), alerts].into_iter().flatten().map(move |output| (&source.name, output))
     });
-    for (source, output) in outputs {
+    for (name, (content, output)) in outputs {
         let OutputPath::File(path) = &output.path else {
             continue;
         };
         let path = output.with_suffix(path.clone());
-        if let Some(other) = writers.insert(normalize_path(cwd, &path), &source.name) {
-            if *other == source.name {
-                return Err(ConfigError::new(format!(
-                    "the events and the alerts of source `{other}` would go into one file: {path}"
-                ))
-                .hint("give the alerts another `path` in `[detect]`"));
-            }
+        let file = normalize_path(cwd, &path);
+        let is_file = is_regular_or_missing(&file);
+        let Some((other, others, first)) = writers.insert(file, (name, content, output)) else {
+            continue;
+        };
+        if content != others && name == other {
+            let what = "the events and the alerts of source";
             return Err(ConfigError::new(format!(
-                "sources `{other}` and `{}` would write into one file: {path}",
-                source.name
+                "{what} `{name}` would go into one file: {path}"
             ))
-            .hint(
-                "put `{source}` into `output.path` (and `path` of `[detect]`), or give each source \
-                 an `output.path` of its own",
+            .hint("give the alerts another `path` in `[detect]`"));
+        }
+        let what = format!("sources `{other}` and `{name}` would write");
+        if content != others {
+            return Err(ConfigError::new(format!(
+                "{what} events and alerts into one file: {path}"
+            ))
+            .hint("give the alerts another `path` in `[detect]`"));
+        }
+        if output.encoding == Encoding::Parquet || !is_file {
+            return Err(ConfigError::new(format!(
+                "{what} into one {}: {path}",
+                match is_file {
+                    true => "Parquet file",
+                    false => "pipe or device",
+                }
+            ))
+            .hint("put `{source}` into `output.path`, or give each source one of its own"));
+        }
+        if output != first {
+            return Err(ConfigError::new(format!("{what} one file in two ways: {path}")).hint(
+                "give both the same `format`, `compression`, `rotate` and `mode`, or put \
+                 `{source}` into `output.path` (and `path` of `[detect]`)",
             ));
         }
     }
     Ok(())
+}
+
+/// Whether lines can be appended at `path` more than once: the reader of a pipe goes away with its
+/// first writer.
+fn is_regular_or_missing(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |facts| facts.is_file() || facts.is_dir())
 }
 
 /// Refuses a rotation of standard output. Not to be asked where a flag put it there for once.

@@ -138,12 +138,32 @@ impl LockedSource {
         scope: &str,
     ) -> Result<LockedSource, RunError> {
         let locked = LockedSource::locked(store, name)?;
-        let others = store.outputs_of_others(name)?;
-        let others: Vec<OutputFileState> = others.map(|(_, output)| output.clone()).collect();
-        for output in locked.checkpoint.iter().flat_map(Checkpoint::all_outputs) {
-            recover_shared(output, name, &others)?;
-        }
+        locked.recover_files()?;
         locked.discard_if_unstarted(scope).of(scope)
+    }
+
+    /// Truncates the files that a dead run of `name` left open, as its next run would, and notes
+    /// that they are closed: then other sources may write them.
+    ///
+    /// # Errors
+    /// The source is being pulled, its state is damaged, or a file cannot be recovered.
+    pub fn close_files(store: &StateStore, name: &SourceName) -> Result<(), RunError> {
+        let locked = LockedSource::locked(store, name)?;
+        locked.recover_files()?;
+        let Some(mut checkpoint) = locked.checkpoint else {
+            return Ok(());
+        };
+        checkpoint.all_outputs_mut().for_each(|output| output.is_open = false);
+        Ok(store.save(name, &checkpoint)?)
+    }
+
+    fn recover_files(&self) -> Result<(), RunError> {
+        let others = self.store.outputs_of_others(&self.name)?;
+        let others: Vec<OutputFileState> = others.map(|(_, output)| output.clone()).collect();
+        for output in self.checkpoint.iter().flat_map(Checkpoint::all_outputs) {
+            recover_shared(output, &self.name, &others)?;
+        }
+        Ok(())
     }
 
     /// The same for an export, which is the only writer of the files `events` and `pages`.

@@ -40,7 +40,7 @@ pub enum RunError {
         /// The setting.
         from: Timestamp,
     },
-    /// Another source's run died while it wrote to the same file.
+    /// Another source's run died while it wrote to the same file, whose lines wait for Parquet.
     #[error(
         "the output file `{path}` holds unfinished work of source `{other}`",
         path = path.display()

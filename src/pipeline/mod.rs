@@ -21,4 +21,5 @@ pub mod silence;
 pub mod source_context;
 pub mod stop;
 mod table_sink;
+pub mod unfinished_files;
 pub mod writer;

@@ -17,7 +17,6 @@ use crate::fetch::event_query::cancel_queries;
 use crate::fetch::plan::{self, CursorCheck, ReadPlan};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
-use crate::model::output_file_state::OutputFileState;
 use crate::model::text::plural;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::alert_notifier::AlertNotifier;
@@ -26,17 +25,16 @@ use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, Release
 use crate::pipeline::error::RunError;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::{FirstPull, SourceReport};
-use crate::pipeline::run_output::{RunOutput, current_output_file};
+use crate::pipeline::run_output::RunOutput;
 use crate::pipeline::silence::SourceSilence;
 use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
+use crate::pipeline::unfinished_files::close_unfinished;
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::location::is_locked;
-use crate::sink::waiting_lines::{is_waiting, left_waiting};
-use crate::sink::{LastOutput, UnexpectedFile};
+use crate::sink::LastOutput;
+use crate::sink::waiting_lines::left_waiting;
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
-use crate::state::store::StateStore;
 
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
@@ -337,7 +335,7 @@ fn prepare<T: Transport>(
         }
     };
     let last = checkpoint.as_ref().map(CheckpointWriter::output).unwrap_or_default();
-    refuse_unfinished(settings, store, last.file.as_ref())?;
+    close_unfinished(settings, store, last.file.as_ref())?;
     processor.keep = plan.event_filter;
     let is_reread_in_progress = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_reread_in_progress) {
@@ -388,31 +386,6 @@ fn resume_alerts<T>(
         ));
     }
     Ok(Some(alerts))
-}
-
-/// Refuses a file that another source's run died on: the next run of that source truncates it to
-/// its last commit, and would remove our lines.
-///
-/// # Errors
-/// It is such a file, or is being written; the state folder cannot be read.
-pub fn refuse_unfinished(
-    settings: &SourceSettings,
-    store: &StateStore,
-    last_file: Option<&OutputFileState>,
-) -> Result<(), RunError> {
-    // Lines that wait are published, also where they wait under an earlier name.
-    let earlier = last_file.map(|last| last.path.clone()).filter(|path| is_waiting(path));
-    for path in current_output_file(&settings.output)?.into_iter().chain(earlier) {
-        let mut others = store.outputs_of_others(&settings.name)?;
-        match others.find(|(_, output)| output.is_open && output.path == path) {
-            None => {}
-            Some(_) if is_locked(&path) => {
-                return Err(UnexpectedFile::LockedByOtherRun.at(&path).into());
-            }
-            Some((other, _)) => return Err(RunError::Unfinished { path, other: other.clone() }),
-        }
-    }
-    Ok(())
 }
 
 /// Refuses to go on in lines while events of earlier pulls wait for Parquet: nobody would make it.

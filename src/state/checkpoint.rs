@@ -107,6 +107,12 @@ impl Checkpoint {
         self.outputs.iter().chain(alerts)
     }
 
+    /// The same, to be changed.
+    pub fn all_outputs_mut(&mut self) -> impl Iterator<Item = &mut OutputFileState> {
+        let alerts = self.detection.iter_mut().flat_map(|detection| &mut detection.outputs);
+        self.outputs.iter_mut().chain(alerts)
+    }
+
     /// Whether no run of this checkpoint has read or written anything: at most one opened an output
     /// file.
     pub fn has_no_progress(&self) -> bool {

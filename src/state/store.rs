@@ -56,6 +56,11 @@ impl StateStore {
         }
     }
 
+    /// The same store, which looks at the output files of all sources again.
+    pub fn reopened(&self) -> StateStore {
+        StateStore { outputs: Arc::default(), ..self.clone() }
+    }
+
     /// The same, with the checkpoints elsewhere.
     pub fn with_remote(self, remote: Option<Arc<dyn RemoteStates>>) -> StateStore {
         StateStore { remote, ..self }

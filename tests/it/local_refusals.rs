@@ -95,14 +95,6 @@ fn a_logout_of_what_the_keyring_never_held() {
 }
 
 #[test]
-fn two_sources_into_one_file() {
-    let site = site();
-    site.run(&["pull", "--output", "one"]).refused(6, &["`acme`", "`acme-jira`", "{source}"]);
-    assert_no_requests(&site);
-    assert!(!site.path("one").exists());
-}
-
-#[test]
 fn a_url_that_would_carry_the_key_in_the_clear() {
     let mut site = site();
     site.set("acme", "base_url", "http://api.example.com");

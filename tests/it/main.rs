@@ -78,6 +78,7 @@ mod rules;
 mod search;
 mod secrets;
 mod security_lake;
+mod shared_file;
 mod shared_limits;
 mod shippers;
 mod signals;
