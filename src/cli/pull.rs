@@ -98,7 +98,10 @@ fn check_outputs(
     output::reject_misnamed_files(outputs())?;
     encoding::check(outputs())?;
     match is_incremental {
-        true => encoding::check_state_location(sources, has_remote_state)?,
+        true => {
+            output::check_keep(sources)?;
+            encoding::check_state_location(sources, has_remote_state)?;
+        }
         false => encoding::refuse_objects(outputs())?,
     }
     output::check_shared_files(sources, env.cwd())

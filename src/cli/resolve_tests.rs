@@ -88,10 +88,10 @@ fn flags_win_over_the_file() {
     assert_eq!(request.sources[0].output.path, OutputPath::File("acme-%d.jsonl".to_owned()));
     assert_eq!(request.sources[1].output.format, OutputFormat::Raw);
     assert_eq!((request.max_events, request.dry_run), (Some(5), true));
-    let error = refuse("atlaudit pull --output one.jsonl", Some(FILE));
+    let error = refuse("atlaudit pull --output one.parquet", Some(FILE));
     assert_eq!(error.exit(), Exit::Config);
     assert!(error.hint_text().unwrap().contains("{source}"));
-    assert!(run("atlaudit pull j --output one.jsonl", Some(FILE)).is_ok());
+    assert!(run("atlaudit pull --output one.jsonl --format raw", Some(FILE)).is_ok());
     assert!(run("atlaudit pull -o -", Some(FILE)).is_ok());
 }
 

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::model::text::{counted, group_digits, printable};
 use crate::model::time::{in_words, parse_api_time};
 use crate::model::user_zone::UserZone;
-use crate::pipeline::report::{AlertReport, SourceReport};
+use crate::pipeline::report::{AlertReport, DeletedFiles, SourceReport};
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Up to so many sources have a line each, also without news.
@@ -179,6 +179,7 @@ fn source_message(report: &SourceReport, reader: &ReaderPlace) -> ConsoleMessage
     );
     let alerts = report.alerts.and_then(|alerts| alerts.summary());
     line.extend(alerts.map(|alerts| format!("; {alerts}")));
+    line.extend(report.deleted.summary().map(|deleted| format!("; {deleted}")));
     if has_failed(report) {
         line.push_str(&match reason(report) {
             None => format!("; incomplete (exit {})", report.exit_code),
@@ -237,6 +238,11 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, reader: &ReaderPlace)
     let mut alerts = AlertReport::default();
     reports.iter().filter_map(|report| report.alerts.as_ref()).for_each(|own| alerts.add(own));
     line.extend(alerts.summary().map(|alerts| format!("; {alerts}")));
+    let deleted = DeletedFiles {
+        files: sum(reports, |report| report.deleted.files),
+        bytes: sum(reports, |report| report.deleted.bytes),
+    };
+    line.extend(deleted.summary().map(|deleted| format!("; {deleted}")));
     let failed = reports.iter().filter(|report| has_failed(report));
     let (open, failed): (Vec<_>, Vec<_>) = failed.partition(|report| reason(report).is_none());
     if !open.is_empty() {

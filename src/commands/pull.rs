@@ -22,10 +22,11 @@ use crate::fetch::plan::{self, ReadPlan};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
 use crate::model::source_kind::SourceAddress;
-use crate::model::text::group_digits;
+use crate::model::text::{counted, group_digits};
 use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::model::user_zone::UserZone;
 use crate::pipeline::checkpoint_writer::{self, scope_of};
+use crate::pipeline::file_retention::find_expired;
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run_output::current_output_file;
 use crate::pipeline::source_context::lookback_settings;
@@ -37,6 +38,9 @@ use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::StateStore;
 use crate::telemetry::console::{Level, StderrConsole};
+
+/// Up to so many files that would be deleted are named.
+const NAMED_DELETIONS: usize = 20;
 
 /// Pulls, and returns how the worst source ended.
 ///
@@ -293,7 +297,11 @@ async fn describe_plan(
     find_unfinished(settings, store, None)?;
     let is_first = request.one_off.is_none() && checkpoint.is_none();
     let pages = checkpoint.and_then(|known| estimate_pages(&plan, &known, settings.page_size, now));
-    Ok(describe(settings, &plan, is_first, pages, zone))
+    let deletions = match request.one_off {
+        Some(_) => String::new(),
+        None => describe_deletions(settings, store, now)?,
+    };
+    Ok(describe(settings, &plan, is_first, pages, zone) + &deletions)
 }
 
 /// The organization or site that the checkpoint must belong to, as far as it can be known here: the
@@ -359,6 +367,27 @@ fn describe(
     lines.push(format!("  requests    {}", describe_requests(settings, pages)));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The old files that a pull would delete, if the server's clock says the same as ours.
+fn describe_deletions(
+    settings: &SourceSettings,
+    store: &StateStore,
+    now: Timestamp,
+) -> Result<String, AppError> {
+    let expired = find_expired(settings, store, now)?;
+    let named = expired.iter().take(NAMED_DELETIONS);
+    let mut lines: Vec<_> = named
+        .map(|file| {
+            let bytes = group_digits(file.bytes);
+            format!("  deletes     {} ({bytes} bytes), kept long enough\n", file.path.display())
+        })
+        .collect();
+    if expired.len() > NAMED_DELETIONS {
+        let more = counted((expired.len() - NAMED_DELETIONS) as u64, "file");
+        lines.push(format!("  deletes     {more} more\n"));
+    }
+    Ok(lines.concat())
 }
 
 /// How many requests to expect for so many pages, if these can be estimated.

@@ -44,6 +44,7 @@ pub fn settings(
         sources.push(source::check(file, (&name, &typed.span()), &table, &below)?);
     }
     output::check_shared_files(&sources, env.cwd())
+        .and_then(|()| output::check_keep(&sources))
         .map_err(|error| error.in_file(file.path.as_deref(), None))?;
     Ok(Settings {
         config_file: file.path.clone(),

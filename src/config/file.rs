@@ -123,6 +123,7 @@ pub struct OutputTable {
     pub encoding: SpannedText,
     pub compression: SpannedText,
     pub rotate: SpannedText,
+    pub keep: SpannedText,
     pub mode: SpannedText,
 }
 
@@ -451,7 +452,9 @@ mod tests {
         assert_eq!(error.line(), Some(4));
         assert_eq!(
             error.hint_text(),
-            Some("the keys here are: preset, path, format, encoding, compression, rotate, mode")
+            Some(
+                "the keys here are: preset, path, format, encoding, compression, rotate, keep, mode"
+            )
         );
         let error = refuse("[source.acme]\ntype = 'x'\n");
         assert_eq!(error.to_string(), "/c.toml:1: unknown key `source`");

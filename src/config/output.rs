@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::error::ConfigError;
 use crate::config::path_template::{PathTemplate, packing};
 use crate::config::settings::{
-    Compression, Encoding, OutputFormat, OutputPath, OutputPreset, OutputSettings, Rotation,
-    SourceSettings,
+    Compression, Encoding, KeepFiles, OutputFormat, OutputPath, OutputPreset, OutputSettings,
+    Rotation, SourceSettings,
 };
 use crate::model::name::SourceName;
 
@@ -27,6 +27,8 @@ pub struct OutputLayer {
     pub compression: Option<Compression>,
     /// When a new file is begun.
     pub rotation: Option<Rotation>,
+    /// How long finished files are kept.
+    pub keep: Option<KeepFiles>,
     /// With which permission bits.
     pub mode: Option<u32>,
 }
@@ -36,6 +38,9 @@ impl OutputLayer {
     pub fn apply(&self, settings: &mut OutputSettings, name: &SourceName) {
         if let Some(path) = &self.path {
             settings.path = path.for_source(name);
+            if settings.path == OutputPath::Stdout {
+                settings.keep = KeepFiles::Forever;
+            }
             // A preset is for the path beside it; the format stays, as anyone's.
             if self.preset.is_none() && settings.preset.take().is_some() {
                 let usual = OutputSettings::default();
@@ -50,6 +55,7 @@ impl OutputLayer {
         settings.encoding = self.encoding.unwrap_or(settings.encoding);
         settings.compression = self.compression.unwrap_or(settings.compression);
         settings.rotation = self.rotation.unwrap_or(settings.rotation);
+        settings.keep = self.keep.unwrap_or(settings.keep);
         settings.mode = self.mode.unwrap_or(settings.mode);
     }
 }
@@ -106,7 +112,7 @@ pub fn check_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), 
         }
         if output != first {
             return Err(ConfigError::new(format!("{what} one file in two ways: {path}")).hint(
-                "give both the same `format`, `compression`, `rotate` and `mode`, or put \
+                "give both the same `format`, `compression`, `rotate`, `keep` and `mode`, or put \
                  `{source}` into `output.path` (and `path` of `[detect]`)",
             ));
         }
@@ -118,6 +124,41 @@ pub fn check_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), 
 /// first writer.
 fn is_regular_or_missing(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |facts| facts.is_file() || facts.is_dir())
+}
+
+/// Refuses to delete what cannot be known to be a finished file of its source.
+pub fn check_keep(sources: &[SourceSettings]) -> Result<(), ConfigError> {
+    for SourceSettings { name, output, .. } in sources {
+        let OutputSettings { path, format, encoding, rotation, .. } = output;
+        let (what, hint) = match path {
+            _ if output.keep == KeepFiles::Forever => continue,
+            OutputPath::Object(_) => (
+                "objects are never deleted",
+                "set a lifecycle rule of the bucket, and `keep = \"forever\"`",
+            ),
+            OutputPath::Stdout => ("standard output has no files", "take `keep` out"),
+            OutputPath::File(_) if *encoding == Encoding::Parquet => (
+                "Parquet files are never deleted: it cannot be told whose they are",
+                "delete them by other means, such as `find -mtime`, and set `keep = \"forever\"`",
+            ),
+            OutputPath::File(_) if *format == OutputFormat::Raw => (
+                "`raw` lines do not say whose they are, so no file of them is deleted",
+                "set another `format`, or `keep = \"forever\"`",
+            ),
+            OutputPath::File(path) if *rotation == Rotation::Never && !has_times(path) => (
+                "only finished files are deleted, and this one goes on for ever",
+                "set `rotate`, such as `rotate = \"daily\"`",
+            ),
+            OutputPath::File(_) => continue,
+        };
+        return Err(ConfigError::new(format!("source `{name}`, `output.keep`: {what}")).hint(hint));
+    }
+    Ok(())
+}
+
+/// Whether `template` has a placeholder of time.
+fn has_times(template: &str) -> bool {
+    template.replace("%%", "").contains('%')
 }
 
 /// Refuses a rotation of standard output. Not to be asked where a flag put it there for once.

@@ -288,6 +288,16 @@ impl fmt::Debug for ObjectStoreSettings {
     }
 }
 
+/// How long finished output files are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeepFiles {
+    /// Until somebody else deletes them.
+    #[default]
+    Forever,
+    /// So long; then they are deleted.
+    For(Duration),
+}
+
 /// Where events go and in which form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
@@ -303,6 +313,8 @@ pub struct OutputSettings {
     pub compression: Compression,
     /// When a file is finished and a new one begun.
     pub rotation: Rotation,
+    /// How long finished files are kept.
+    pub keep: KeepFiles,
     /// The permission bits of files, such as 0o600.
     pub mode: u32,
     /// Events are also shown as a table on standard output; with a path there, only so.
@@ -329,6 +341,7 @@ impl Default for OutputSettings {
             encoding: Encoding::default(),
             compression: Compression::default(),
             rotation: Rotation::default(),
+            keep: KeepFiles::default(),
             mode: 0o600,
             table: None,
         }
@@ -343,6 +356,7 @@ impl OutputSettings {
         self.encoding = Encoding::JsonLines;
         self.compression = Compression::None;
         self.rotation = Rotation::Never;
+        self.keep = KeepFiles::Forever;
     }
 
     /// `name`, with the suffix that files of this output have where it is not there.

@@ -139,6 +139,7 @@ pub(super) fn output_layer(
         encoding: at.text("output.encoding", &table.encoding, validate::encoding)?,
         compression: at.text("output.compression", &table.compression, validate::compression)?,
         rotation: at.text("output.rotate", &table.rotate, validate::rotate)?,
+        keep: at.text("output.keep", &table.keep, validate::keep)?,
         mode: at.text("output.mode", &table.mode, validate::mode)?,
     })
 }

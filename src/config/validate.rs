@@ -12,7 +12,9 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use url::Url;
 
 use crate::config::error::HintedError;
-use crate::config::settings::{BackfillMode, Compression, Encoding, OutputFormat, Rotation};
+use crate::config::settings::{
+    BackfillMode, Compression, Encoding, KeepFiles, OutputFormat, Rotation,
+};
 use crate::model::address::{SafeUrl, is_loopback};
 use crate::model::name::SourceKind;
 use crate::model::source_kind::LogRetention;
@@ -364,6 +366,18 @@ pub fn rotate(text: &str) -> Result<Rotation, HintedError> {
         _ => Err(unknown("rotation", text, ROTATIONS)),
     }
 }
+
+/// `keep`: how long finished files are kept.
+pub fn keep(text: &str) -> Result<KeepFiles, HintedError> {
+    if text == "forever" {
+        return Ok(KeepFiles::Forever);
+    }
+    let span = duration(text)?;
+    let hint = "write it like `90d`, or `forever`";
+    require(span >= DAY, KeepFiles::For(span), "must be at least a day", hint)
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())

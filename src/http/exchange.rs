@@ -13,7 +13,7 @@ use super::limiter::{RequestLimiter, wait};
 use super::message::{Request, Response, TransportError, UnreadableBody};
 use super::retry::{
     AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide, decide_write,
-    requested_wait,
+    parse_http_date, requested_wait,
 };
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
@@ -188,6 +188,9 @@ async fn send_once<T: Transport, P>(
     let ended = AttemptResult { result, took: sent.elapsed(), ended: Utc::now() };
     if let Ok(response) = &ended.result {
         meter.answered(ended.took);
+        if let Some(date) = response.header("date").and_then(parse_http_date) {
+            meter.server_is_ahead(date - ended.ended);
+        }
         meter.limited.add(u64::from(response.status == 429));
     }
     ended

@@ -13,6 +13,7 @@ pub mod checkpoint_writer;
 mod clock_tests;
 pub mod error;
 pub mod export_run;
+pub mod file_retention;
 pub mod record_processor;
 pub mod report;
 pub mod run;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::detect::LiveCounts;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::RetentionLimit;
-use crate::model::text::{counted, plural};
+use crate::model::text::{counted, group_digits, plural};
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
@@ -99,6 +99,9 @@ pub struct SourceReport {
     /// Files written before those, of which only the number is known.
     #[serde(skip_serializing_if = "is_zero")]
     pub omitted_files: u64,
+    /// Finished files that were deleted, because they are kept no longer.
+    #[serde(skip_serializing_if = "DeletedFiles::is_none")]
+    pub deleted: DeletedFiles,
     /// Pages read.
     pub pages: u64,
     /// Pages with invalid UTF-8, replaced by U+FFFD in their records.
@@ -115,6 +118,28 @@ pub struct SourceReport {
     pub waits: WaitReport,
     /// Bytes of responses, decompressed.
     pub received_bytes: u64,
+}
+
+/// Files that were deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DeletedFiles {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl DeletedFiles {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.files == 0
+    }
+
+    /// `deleted 3 old files (12,345 bytes)`; nothing without any.
+    pub fn summary(self) -> Option<String> {
+        let files = plural(self.files, "old file", "old files");
+        (!self.is_none()).then(|| format!("deleted {files} ({} bytes)", group_digits(self.bytes)))
+    }
 }
 
 /// The alerts of a run, by severity.

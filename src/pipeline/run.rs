@@ -24,6 +24,7 @@ use crate::pipeline::alert_output::AlertOutput;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource, scope};
 use crate::pipeline::error::RunError;
 use crate::pipeline::export_run::ExportRun;
+use crate::pipeline::file_retention::delete_expired;
 use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::run_output::RunOutput;
 use crate::pipeline::silence::SourceSilence;
@@ -210,6 +211,11 @@ async fn pull_into<T: Transport + 'static>(
     report.complete = ended.is_complete;
     if report.complete {
         report_silence(run, &ended.writer, report);
+        if matches!(run.mode, RunMode::Incremental) {
+            let SourceContext { settings, store, .. } = &run.context;
+            let server_ahead = run.fetcher.reader.meter.server_ahead();
+            block_in_place(|| delete_expired(settings, store, server_ahead, report));
+        }
     }
     *released = ended.writer.release();
     // This error first: the other two say that what was written is valid.

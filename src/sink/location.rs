@@ -210,7 +210,7 @@ fn without_dots(mut folder: PathBuf, rest: &Path) -> PathBuf {
 pub fn is_written_by(template: &Path, path: &Path) -> bool {
     let matches = |path: &Path| {
         let (template, path) = (template.as_os_str(), path.as_os_str());
-        matches_template(template.as_bytes(), path.as_bytes())
+        template_fields(template.as_bytes(), path.as_bytes()).is_some()
     };
     matches(path) || path_before_rotation(path).is_some_and(|path| matches(&path))
 }
@@ -227,7 +227,7 @@ pub fn finished_time(path: &Path) -> Option<Timestamp> {
 }
 
 /// The path that a finished file had before, and the time in its name.
-fn split_finished(path: &Path) -> Option<(PathBuf, Timestamp)> {
+pub(super) fn split_finished(path: &Path) -> Option<(PathBuf, Timestamp)> {
     let name = path.file_name()?.to_str()?;
     name.match_indices('-').find_map(|(start, _)| {
         let (stem, rest) = name.split_at_checked(start)?;
@@ -237,9 +237,10 @@ fn split_finished(path: &Path) -> Option<(PathBuf, Timestamp)> {
     })
 }
 
-/// Whether `path` is `template` with digits in the place of `%Y %m %d %H`.
-fn matches_template(template: &[u8], path: &[u8]) -> bool {
-    let (mut template, mut path) = (template, path);
+/// The digits that `path` has in the place of `%Y %m %d %H` of `template`, each with the letter of
+/// its placeholder; `None` where it is another path.
+pub(super) fn template_fields(template: &[u8], path: &[u8]) -> Option<Vec<(u8, u32)>> {
+    let (mut template, mut path, mut fields) = (template, path, Vec::new());
     while let [first, more @ ..] = template {
         let (length, wanted): (usize, Option<u8>) = match (first, more) {
             (b'%', [b'Y', ..]) => (4, None),
@@ -248,19 +249,18 @@ fn matches_template(template: &[u8], path: &[u8]) -> bool {
         };
         let is_pair = wanted.is_none() || (*first == b'%' && more.first() == Some(&b'%'));
         template = more.get(usize::from(is_pair)..).unwrap_or_default();
-        let Some((part, rest)) = path.split_at_checked(length) else {
-            return false;
-        };
-        let fits = match wanted {
-            Some(byte) => part == [byte],
-            None => part.iter().all(u8::is_ascii_digit),
-        };
-        if !fits {
-            return false;
+        let (part, rest) = path.split_at_checked(length)?;
+        match wanted {
+            Some(byte) if part == [byte] => {}
+            None if part.iter().all(u8::is_ascii_digit) => {
+                let value = str::from_utf8(part).ok()?.parse().ok()?;
+                fields.push((*more.first()?, value));
+            }
+            _ => return None,
         }
         path = rest;
     }
-    path.is_empty()
+    path.is_empty().then_some(fields)
 }
 
 /// Bytes before the committed end that stand for all before it: some line's time and id are among

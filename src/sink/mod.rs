@@ -22,6 +22,7 @@ mod publication;
 #[cfg(feature = "parquet")]
 mod pulled_tables;
 pub mod recovery;
+pub mod retention;
 pub mod stdout;
 mod tail_contents;
 pub mod waiting_lines;

@@ -182,7 +182,7 @@ mod tests {
     use std::os::unix::process::CommandExt as _;
 
     use super::*;
-    use crate::config::settings::{Compression, OutputFormat};
+    use crate::config::settings::{Compression, KeepFiles, OutputFormat};
 
     fn check(
         path: &Path,
@@ -195,6 +195,7 @@ mod tests {
             encoding: Encoding::JsonLines,
             compression: Compression::None,
             rotation: Rotation::Never,
+            keep: KeepFiles::Forever,
             mode: 0o600,
             table: None,
         };

@@ -122,7 +122,7 @@ fn is_storage(facts: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{Encoding, OutputFormat, Rotation};
+    use crate::config::settings::{Encoding, KeepFiles, OutputFormat, Rotation};
 
     fn is_stored_at(path: &str) -> bool {
         is_stored(&OutputSettings {
@@ -132,6 +132,7 @@ mod tests {
             encoding: Encoding::JsonLines,
             compression: Compression::None,
             rotation: Rotation::Never,
+            keep: KeepFiles::Forever,
             mode: 0o600,
             table: None,
         })

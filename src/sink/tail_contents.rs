@@ -17,7 +17,7 @@ use crate::sink::pack::{
 };
 
 /// A longer line is treated as another program's.
-const LONGEST_LINE: u64 = 128 * 1024 * 1024;
+pub(super) const LONGEST_LINE: u64 = 128 * 1024 * 1024;
 
 /// So many bytes of text in a row are hardly ever compressed data.
 const TEXT_LENGTH: usize = 10;
@@ -214,7 +214,7 @@ fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
 }
 
 /// The name of the source that the line `root` is an event of, where its format names one.
-fn source_of(root: Node<'_>) -> Option<Cow<'_, str>> {
+pub(super) fn source_of(root: Node<'_>) -> Option<Cow<'_, str>> {
     let in_ocsf = || {
         let metadata = root.get("metadata")?;
         let log = metadata.text_of("log_name")?;

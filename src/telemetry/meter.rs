@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use crate::model::time::Timestamp;
@@ -51,6 +52,7 @@ struct MeterState {
     quickest_response: Option<Duration>,
     newest_record: Option<Timestamp>,
     checkpoint: Option<Timestamp>,
+    server_ahead: Option<TimeDelta>,
     has_announced_wait: bool,
     /// The last wait that began, and when it ends, while any lasts.
     current_wait: Option<(WaitReason, Timestamp)>,
@@ -112,6 +114,19 @@ impl SourceMeter {
     pub fn answered(&self, took: Duration) {
         let mut state = self.state();
         state.quickest_response = Some(state.quickest_response.map_or(took, |q| q.min(took)));
+    }
+
+    /// Notes by how much the server's clock is ahead of ours, as one response says.
+    pub fn server_is_ahead(&self, by: TimeDelta) {
+        let mut state = self.state();
+        let known = state.server_ahead.filter(|known| known.abs() > by.abs());
+        state.server_ahead = known.or(Some(by));
+    }
+
+    /// By how much the server's clock is ahead of ours, or behind, where any response said so: the
+    /// most of all responses.
+    pub fn server_ahead(&self) -> Option<TimeDelta> {
+        self.state().server_ahead
     }
 
     /// The quickest answer so far.

@@ -45,6 +45,7 @@ mod human;
 mod imports;
 mod interrupt;
 mod jira;
+mod keep;
 mod key_store;
 mod keyring;
 mod kill;

@@ -25,7 +25,8 @@ use crate::commands::saved_detection::{self, SavedDetection, sort_error};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{ExportRequest, SavedEventQuery};
 use crate::config::settings::{
-    Compression, Encoding, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, Encoding, KeepFiles, OutputFormat, OutputPath, OutputSettings, Rotation,
+    SourceSettings,
 };
 use crate::crash::{self, CrashPoint};
 use crate::detect::DetectionSetup;
@@ -244,6 +245,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
         encoding: Encoding::JsonLines,
         compression: Compression::Zstd,
         rotation: Rotation::Never,
+        keep: KeepFiles::Forever,
         mode: 0o600,
         table: None,
     }

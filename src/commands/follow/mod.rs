@@ -149,7 +149,7 @@ async fn pull_once(
         return None;
     }
     // Without events, only with `-v`.
-    let is_news = reports.iter().any(|report| report.events > 0);
+    let is_news = reports.iter().any(|report| report.events > 0 || !report.deleted.is_none());
     let level = if is_news { Level::Notice } else { Level::Info };
     summary::report(level, console, &reports, took);
     Some(reports)
