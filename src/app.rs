@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, generate, manual};
+use crate::commands::nagios::unknown_line;
 use crate::commands::{
     self, actions, auth, check, convert, demo, detect, export, follow, posture, pull, report,
     rules, sandbox, search, stats, status, top, verify,
@@ -21,7 +22,7 @@ use crate::config::request::CommandRequest;
 use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
-use crate::exit::Exit;
+use crate::exit::{Exit, PluginState};
 use crate::render::SCHEMA_TEXT;
 use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
@@ -38,6 +39,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let env = ProcessEnv::capture();
     let console = Arc::new(StderrConsole::new(cli::telemetry(&args, &env), env.stderr_is_terminal));
     log_to_console(console.clone());
+    let is_plugin = args.is_plugin();
     let outside = HostAccess {
         read_file: &read_text,
         keyring_names: &keyring::names,
@@ -72,6 +74,9 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => Err(error),
     };
     result.unwrap_or_else(|error| {
+        if is_plugin && stdout::print(&unknown_line(error.text())).is_ok() {
+            return Exit::Plugin(PluginState::Unknown);
+        }
         error.report_to(&console);
         error.exit()
     })
@@ -192,7 +197,7 @@ async fn act(
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,
         CommandRequest::Actions(request) => actions::run(*request, env, console).await?,
         CommandRequest::Rules(request) => rules::run(request, console)?,
-        CommandRequest::Status(request) => status::run(&request, console)?,
+        CommandRequest::Status(request) => return status::run(&request, console),
         CommandRequest::Completions(shell) => stdout::print(&generate::completions(shell))?,
         CommandRequest::Complete(offer) => stdout::print(&offer)?,
         CommandRequest::Man(folder) => {

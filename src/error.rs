@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::fetch::types::FetchError;
 use crate::http::failure::Failure;
 use crate::model::open_files;
+use crate::model::text::{group_digits, without_numbers};
 use crate::objects::ObjectError;
 use crate::pipeline::error::RunError;
 use crate::sink::SinkError;
@@ -23,15 +24,18 @@ use crate::state::StateError;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// A failure that can be reported.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AppError {
     exit: Exit,
     message: ConsoleMessage,
     is_quiet: bool,
     is_interruption: bool,
+    is_held: bool,
     is_held_elsewhere: bool,
     is_refused_key: bool,
     may_accept_other_key: bool,
+    /// What distinguishes it from other errors, where that is not its text.
+    kind: Option<Box<str>>,
 }
 
 impl AppError {
@@ -42,9 +46,11 @@ impl AppError {
             message: ConsoleMessage::new(what),
             is_quiet: false,
             is_interruption: false,
+            is_held: false,
             is_held_elsewhere: false,
             is_refused_key: false,
             may_accept_other_key: false,
+            kind: None,
         }
     }
 
@@ -130,6 +136,23 @@ impl AppError {
         self.is_interruption
     }
 
+    /// Whether another run, here or on another machine, does what this one would.
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// What distinguishes it from other errors: the same for two failures with one reason, whatever
+    /// times and counts their texts have.
+    pub fn kind(&self) -> String {
+        let of_text = || {
+            let causes = self.message.causes.iter().map(|cause| without_numbers(cause));
+            let text = without_numbers(&self.message.text);
+            std::iter::once(text).chain(causes).collect::<Vec<_>>().join("; ")
+        };
+        let kind = self.kind.as_deref().map_or_else(of_text, str::to_owned);
+        format!("{}: {kind}", self.exit.code())
+    }
+
     /// Whether a run on another machine does what this one would.
     pub fn is_held_elsewhere(&self) -> bool {
         self.is_held_elsewhere
@@ -148,6 +171,14 @@ impl AppError {
     /// What to do about it.
     pub fn hint_text(&self) -> Option<&str> {
         self.message.hint.as_deref()
+    }
+
+    /// Adds how long and how often it has happened.
+    pub fn lasting(mut self, since: &str, times: u64) -> AppError {
+        let count = group_digits(times);
+        self.message.text.push_str(&format!(" (failing since {since}, {count} times)"));
+        self.message = self.message.fact("failing_since", since).fact("failures", times);
+        self
     }
 
     /// Reports it. Nothing is reported to a reader that went away, as `head` does.
@@ -221,6 +252,7 @@ impl From<Failure> for AppError {
     fn from(failure: Failure) -> AppError {
         let mut error = AppError::new(failure.exit(), failure.to_string()).hint(failure.hint());
         error.is_refused_key = failure.is_refused_key();
+        error.kind = Some(failure.name().into());
         error.may_accept_other_key = failure.may_accept_other_key();
         error.message.causes = failure.causes;
         error
@@ -263,8 +295,10 @@ impl From<StateError> for AppError {
             }
             _ => false,
         };
+        let is_held_elsewhere = matches!(error, StateError::HeldElsewhere { .. });
         AppError {
-            is_held_elsewhere: matches!(error, StateError::HeldElsewhere { .. }),
+            is_held_elsewhere,
+            is_held: is_held_elsewhere || matches!(error, StateError::Locked { .. }),
             ..failed(error.exit(), &error, error.hint(is_of_export))
         }
     }
@@ -285,6 +319,19 @@ mod tests {
         assert_eq!(error.exit(), Exit::Output);
         assert_eq!(error.text(), "cannot open the output file `/x/out`");
         assert_eq!(error.message.causes, ["permission denied"]);
+    }
+
+    #[test]
+    fn the_kind_of_an_error_has_no_times_and_counts() {
+        let error = |text: &str| AppError::new(Exit::Credential, text).kind();
+        assert_eq!(error("no answer after 3 attempts"), error("no answer after 12 attempts"));
+        assert_ne!(error("no key"), error("no answer"));
+        assert_ne!(error("no key"), AppError::new(Exit::Config, "no key").kind());
+        let because = |kind| {
+            let error = AppError::new(Exit::Output, "cannot write");
+            error.because(&io::Error::from(kind)).kind()
+        };
+        assert_ne!(because(ErrorKind::PermissionDenied), because(ErrorKind::StorageFull));
     }
 
     #[test]

@@ -35,10 +35,25 @@ pub enum Exit {
     PartlyDone,
     /// Whether a change was made is not known.
     OutcomeUnknown,
+    /// What a monitoring plugin found, by the codes of these.
+    Plugin(PluginState),
+}
+
+/// The states of the Monitoring Plugins guidelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PluginState {
+    /// All is well.
+    Ok,
+    /// Someone should look at it.
+    Warning,
+    /// It does not work.
+    Critical,
+    /// Nothing can be said about it.
+    Unknown,
 }
 
 impl Exit {
-    /// All exit codes, the least severe first.
+    /// All exit codes but a plugin's, the least severe first.
     ///
     /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix
     /// (a refused key, a full disk) matters more than one that the next run finishes by itself.
@@ -83,6 +98,10 @@ impl Exit {
             Exit::Rejected => 12,
             Exit::PartlyDone => 13,
             Exit::OutcomeUnknown => 14,
+            Exit::Plugin(PluginState::Ok) => 0,
+            Exit::Plugin(PluginState::Warning) => 1,
+            Exit::Plugin(PluginState::Critical) => 2,
+            Exit::Plugin(PluginState::Unknown) => 3,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::config::check::LoginFlags;
 use crate::config::detection::AlertSeverity;
 use crate::config::path_template::{PathTemplate, parse_template};
 use crate::config::posture::{FailingVerdict, PostureCheck};
-use crate::config::request::{DemoRequest, HistogramUnit, SandboxRequest};
+use crate::config::request::{DemoRequest, HistogramUnit, IfRunning, SandboxRequest};
 #[cfg(feature = "respond")]
 use crate::config::respond::ResponseAction;
 use crate::config::settings::{Compression, Encoding, OutputFormat};
@@ -38,6 +38,13 @@ pub struct Args {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Args {
+    /// Whether a monitoring system runs it, which reads one line and an exit code.
+    pub fn is_plugin(&self) -> bool {
+        matches!(&self.command, Command::Status(status) if status.nagios)
+    }
 }
 
 /// Flags that stand before or after the command.
@@ -204,6 +211,12 @@ pub struct PullArgs {
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
+    /// What to do with a source that another run pulls now: fail, or skip it [default: fail]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
+    pub if_running: Option<IfRunning>,
+    /// Print an error that lasts in every run, also without a terminal [default: once a day]
+    #[arg(long)]
+    pub repeat_errors: bool,
     /// Show what would be done, without network access
     #[arg(long)]
     pub dry_run: bool,
@@ -327,6 +340,14 @@ pub struct StatusArgs {
     /// Exit with code 3 if a source is behind by more than this, for monitoring
     #[arg(long, value_name = "DURATION", value_parser = validate::nonzero_duration)]
     pub max_lag: Option<Duration>,
+    /// Print one line as a plugin of Nagios or Icinga, and exit with 0 (OK), 1 (WARNING), 2
+    /// (CRITICAL: also behind by more than --max-lag) or 3 (UNKNOWN)
+    #[arg(long, conflicts_with = "json")]
+    pub nagios: bool,
+    /// With --nagios: WARNING if a source is behind by more than this
+    #[arg(long, value_name = "DURATION", requires = "nagios")]
+    #[arg(value_parser = validate::nonzero_duration)]
+    pub warn_lag: Option<Duration>,
 }
 
 /// `actions`

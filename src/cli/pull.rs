@@ -78,6 +78,8 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         now,
         one_off,
         max_events: typed.max_events,
+        if_running: typed.if_running.unwrap_or_default(),
+        repeats_errors: typed.repeat_errors,
         dry_run: typed.dry_run,
         metrics_file: typed.metrics_file,
         file_mode: settings.file_mode,

@@ -31,12 +31,15 @@ use crate::model::time::Timestamp;
 
 /// How messages are written; known before anything can fail.
 pub fn telemetry(args: &Args, env: &ProcessEnv) -> TelemetrySettings {
+    let is_continuous = matches!(args.command, Command::Follow(_) | Command::Tail(_));
     TelemetrySettings {
         verbosity: LogVerbosity::new(args.global.quiet, args.global.verbose),
         log_format: args.global.log_format.unwrap_or_default(),
         color: ColorMode::choose(args.global.color, env),
         // `resolve` reports one that is wrong.
         zone: env::user_zone(args.global.tz.as_deref(), env).unwrap_or_default(),
+        // A person at a terminal knows what time it is, and the journal has one of its own.
+        has_times: is_continuous && !env.stderr_is_terminal && !env.stderr_is_journal(),
     }
 }
 
@@ -160,8 +163,14 @@ fn rules(command: RulesCommand) -> RulesRequest {
     }
 }
 
-fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequest, ConfigError> {
+fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequest, AppError> {
     let CommandContext { global, env, now, .. } = *context;
+    if let (Some(warn), Some(most)) = (typed.warn_lag, typed.max_lag)
+        && warn > most
+    {
+        let what = "`--warn-lag` is longer than `--max-lag`, so it would never warn";
+        return Err(usage_error(what, "give the shorter time to `--warn-lag`"));
+    }
     let (settings, sources) = context.select(&typed.names)?;
     Ok(StatusRequest {
         sources,
@@ -172,6 +181,8 @@ fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequ
         is_verbose: global.verbose > 0,
         is_coloured: ColorMode::choose(global.color, env).enabled(env.stdout_is_terminal),
         max_lag: typed.max_lag,
+        warn_lag: typed.warn_lag,
+        nagios: typed.nagios,
     })
 }
 

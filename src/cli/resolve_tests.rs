@@ -261,3 +261,13 @@ fn a_terminal_cannot_show_what_convert_packs() {
     assert!(run_in(packed, None, &env, &[]).is_err());
     assert!(run_in("atlaudit convert --compression gzip -o x", None, &env, &[]).is_ok());
 }
+
+#[test]
+fn a_warning_comes_before_what_is_critical() {
+    let line = "atlaudit status --nagios --warn-lag 2h --max-lag 1h";
+    assert_eq!(refuse(line, Some(FILE)).exit(), Exit::Usage);
+    for line in ["--warn-lag 1h --max-lag 1h", "--warn-lag 1h", "--max-lag 1h", ""] {
+        let line = format!("atlaudit status --nagios {line}");
+        assert!(run(line.trim_end(), Some(FILE)).is_ok(), "{line}");
+    }
+}

@@ -13,16 +13,20 @@ use tracing::Instrument as _;
 
 use crate::collect::connector::{PreparedSource, SourceConnector};
 use crate::collect::expiry;
+use crate::collect::failure_notices::FailureNotices;
 use crate::collect::file_turns::{FileTurn, FileTurns};
+use crate::collect::progress_publisher::ProgressPublisher;
 use crate::collect::run_registry::RunRegistry;
-use crate::collect::summary::{self, MessageThrottle};
+use crate::collect::source_end::{EndReporter, MessageThrottle};
+use crate::collect::summary;
 use crate::config::env::ProcessEnv;
-use crate::config::request::{OneOffWindow, PullRequest};
+use crate::config::request::{IfRunning, OneOffWindow, PullRequest};
 use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
 use crate::detect::DetectionSetup;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::checkpoint_writer::ReleasedSource;
 use crate::pipeline::error::RunError;
@@ -66,8 +70,12 @@ pub struct CollectOptions {
     pub console: Arc<StderrConsole>,
     /// Where metrics and the watchdog see the sources while they run.
     pub registry: Arc<RunRegistry>,
-    /// Suppresses repeated messages if sources are pulled continuously.
+    /// Suppresses repeated warnings if sources are pulled continuously.
     pub throttle: Option<Arc<MessageThrottle>>,
+    /// Suppresses repeated errors, where nobody reads along.
+    pub failures: Option<Arc<FailureNotices>>,
+    /// What becomes of a source that another run holds.
+    pub if_running: IfRunning,
 }
 
 impl CollectOptions {
@@ -89,6 +97,8 @@ impl CollectOptions {
             console: console.clone(),
             registry: Arc::default(),
             throttle: None,
+            failures: None,
+            if_running: IfRunning::Fail,
         }
     }
 
@@ -102,6 +112,7 @@ impl CollectOptions {
             store: StateStore::of_settings(&request.state_dir, request.remote_state.as_ref()),
             start: request.now,
             max_events: request.max_events,
+            if_running: request.if_running,
             ..CollectOptions::new(&request.state_dir, stop, console)
         }
     }
@@ -136,6 +147,7 @@ pub type SourceToRead = (SourceSettings, Result<Credential, AppError>, RunMode);
 pub struct SourceCollector<'c> {
     shared: Arc<SharedByJobs>,
     connector: &'c mut SourceConnector,
+    source_count: usize,
     running: JoinSet<(Arc<SourceJob>, SourceEnd)>,
     /// Hears of a stop for the store of the checkpoints, which blocks threads while it retries.
     _stop_watch: Option<AbortOnDropHandle<()>>,
@@ -192,6 +204,11 @@ impl<'c> SourceCollector<'c> {
         sources: Vec<SourceToRead>,
     ) -> SourceCollector<'c> {
         connector.forget_lockouts();
+        if let Some(failures) = &options.failures {
+            let names = sources.iter().map(|(settings, ..)| &settings.name);
+            let failing = names.filter(|name| failures.is_failing(name)).map(SourceName::to_string);
+            options.console.set_failing(failing.collect());
+        }
         for (settings, credential, _) in &sources {
             if let Ok(credential) = credential {
                 connector.register_rate(settings, credential);
@@ -209,6 +226,7 @@ impl<'c> SourceCollector<'c> {
         let mut collector = SourceCollector {
             shared: Arc::new(SharedByJobs { options, start_limiter, may_show_progress }),
             connector,
+            source_count: sources.len(),
             running: JoinSet::new(),
             _stop_watch: stop_watch,
             finished: Vec::new(),
@@ -249,13 +267,16 @@ impl<'c> SourceCollector<'c> {
         let bars = options.console.bars().filter(|_| self.shared.may_show_progress);
         let zone = options.console.zone();
         let progress = bars.map(|bars| ProgressLine::start(bars, name.as_str(), meter, zone));
+        let is_published = matches!(mode, RunMode::Incremental);
+        let publisher = is_published
+            .then(|| ProgressPublisher::start(&options.state_dir, name, job.meter.clone()));
         let span = tracing::error_span!("pull", source = name.as_str());
         let own = job.clone();
         let pulling = async move {
             let began = Instant::now();
             let (mut report, error) = own.pull(source, mode, turn).await;
             report.duration = began.elapsed();
-            drop(progress);
+            drop((progress, publisher));
             (report, error)
         };
         // In a task of its own, so that a bug in one source does not stop the others.
@@ -280,19 +301,39 @@ impl<'c> SourceCollector<'c> {
         self.finished.sort_by_key(|(index, _)| *index);
         let reports: Vec<_> = self.finished.into_iter().map(|(_, report)| report).collect();
         let exit = summary::worst_exit(&reports);
+        let options = &self.shared.options;
+        let is_stopped = reports.iter().any(|report| report.interrupted);
+        if is_stopped && self.source_count > 1 && options.throttle.is_none() {
+            options.console.warn(
+                "stopped before everything was read; what was written is sound: run it again to \
+                 go on from here",
+            );
+        }
         (reports, exit, self.began.elapsed())
     }
 
     /// Reports how a source ended.
     fn finish_source(&mut self, job: &SourceJob, (report, error): SourceEnd) {
         let options = &self.shared.options;
-        let throttle = options.throttle.as_deref();
-        summary::report_end(&options.console, throttle, &report, error.as_ref());
+        if let Some(error) = error.as_ref().filter(|error| job.is_left_to_other_run(error)) {
+            options.console.notice(format!("{}; skipped", error.text()));
+            self.finished.push((job.index, SourceReport { skipped: true, ..report }));
+            return;
+        }
+        let reporter = EndReporter {
+            console: &options.console,
+            throttle: options.throttle.as_deref(),
+            failures: options.failures.as_deref().filter(|_| !job.is_one_off),
+            is_one_of_several: self.source_count > 1,
+        };
+        let (name, now) = (&job.settings.name, chrono::Utc::now());
+        let is_known_failure = reporter.report(name, &report, error.as_ref(), now);
         // To stand by is no failure.
-        let error = error.filter(|error| throttle.is_none() || !error.is_held_elsewhere());
+        let error = error.filter(|error| options.throttle.is_none() || !error.is_held_elsewhere());
         let report = SourceReport {
             exit_code: error.as_ref().map_or(Exit::Done, AppError::exit).code(),
             interrupted: error.as_ref().is_some_and(AppError::is_interruption),
+            is_known_failure,
             output_closed: error.as_ref().is_some_and(AppError::is_quiet),
             error: error.map(|error| error.text().to_owned()),
             ..report
@@ -377,6 +418,11 @@ impl SourceJob {
         (outcome.report, error)
     }
 
+    /// Whether `error` only says that another run pulls the source, and that is as it should be.
+    fn is_left_to_other_run(&self, error: &AppError) -> bool {
+        error.is_held() && self.shared.options.if_running == IfRunning::Skip
+    }
+
     /// The end of a source that sent no request for a page.
     fn not_started(&self, error: AppError) -> SourceEnd {
         let (name, kind) = (self.settings.name.as_str(), self.settings.target.kind());
@@ -391,7 +437,9 @@ impl SourceJob {
     /// `status` would show a source that was never pulled. Blocks.
     fn record(&self, error: Option<&AppError>, released: Option<ReleasedSource>) {
         let (options, name) = (&self.shared.options, &self.settings.name);
-        if self.is_one_off || error.is_some_and(AppError::is_held_elsewhere) {
+        let is_left =
+            |error: &AppError| error.is_held_elsewhere() || self.is_left_to_other_run(error);
+        if self.is_one_off || error.is_some_and(is_left) {
             return options.registry.run_recorded(name, |_| {});
         }
         let run = RunRecord {

@@ -1,13 +1,8 @@
-//! What a run says: the messages at the end of each source, and the summary at the end of all.
+//! Summarizes a run at its end.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::text::{counted, group_digits, printable};
 use crate::model::time::{in_words, parse_api_time};
@@ -36,8 +31,11 @@ impl ReaderPlace {
     }
 }
 
-/// Reports how a run ended, at `level`; nothing if the reader of all output went away.
+/// Reports how a run ended, at `level`; nothing if the reader of all output went away. Sources that
+/// were left to other runs are no part of it.
 pub fn report(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
+    let pulled: Vec<_> = reports.iter().filter(|report| !report.skipped).cloned().collect();
+    let reports = pulled.as_slice();
     if reports.iter().any(|report| !report.output_closed) {
         let cwd = std::env::current_dir().unwrap_or_default();
         let reader = ReaderPlace { cwd, zone: console.zone() };
@@ -46,6 +44,16 @@ pub fn report(level: Level, console: &StderrConsole, reports: &[SourceReport], e
             console.say(level, &message);
         }
         console.say(level, &total_message(reports, elapsed, &reader));
+    }
+}
+
+/// How grave the summary of a pull is. One that only repeats failures that were reported before,
+/// and has no event, is no news.
+pub fn level(reports: &[SourceReport]) -> Level {
+    let repeats = reports.iter().any(|report| report.is_known_failure);
+    match repeats && reports.iter().all(|report| report.events == 0) {
+        true => Level::Info,
+        false => Level::Notice,
     }
 }
 
@@ -182,6 +190,7 @@ fn source_message(report: &SourceReport, reader: &ReaderPlace) -> ConsoleMessage
     line.extend(report.deleted.summary().map(|deleted| format!("; {deleted}")));
     if has_failed(report) {
         line.push_str(&match reason(report) {
+            None if report.interrupted => "; stopped".to_owned(),
             None => format!("; incomplete (exit {})", report.exit_code),
             Some(reason) => format!("; failed: {reason}"),
         });
@@ -266,110 +275,6 @@ pub fn seconds(elapsed: Duration) -> String {
         0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
         whole => humantime::format_duration(Duration::from_secs(whole)).to_string(),
     }
-}
-
-/// Reports how the run of one source ended; with `throttle` only what is new since its last run.
-pub fn report_end(
-    console: &StderrConsole,
-    throttle: Option<&MessageThrottle>,
-    report: &SourceReport,
-    error: Option<&AppError>,
-) {
-    let source = report.source.as_str();
-    let say = |level, text: &str| {
-        let message = ConsoleMessage::new(format!("source `{source}`: {text}"));
-        console.say(level, &message.fact("source", source));
-    };
-    let all_new = || NewMessages {
-        warnings: vec![true; report.warnings.len()],
-        error: true,
-        recovered: false,
-    };
-    let new = match throttle {
-        // The person who stopped it knows.
-        Some(_) if error.is_some_and(AppError::is_interruption) => return,
-        Some(known) => known.select_new(source, &report.warnings, error.map(AppError::text)),
-        None => all_new(),
-    };
-    for (text, is_new) in report.warnings.iter().zip(new.warnings) {
-        match is_new {
-            true => say(Level::Warning, text),
-            false => tracing::info!(source, "as before: {text}"),
-        }
-    }
-    if throttle.is_none() {
-        let notices = report.notices.iter();
-        notices.for_each(|text| console.notice(format!("source `{source}`: {text}")));
-    }
-    match error {
-        // What is pulled again and again stands by.
-        Some(error) if error.is_held_elsewhere() && throttle.is_some() => {
-            let level = if new.error { Level::Notice } else { Level::Info };
-            say(level, &format!("stands by: {}", error.text()));
-        }
-        Some(error) if new.error => error.report_to(console),
-        Some(error) => tracing::info!("as before: {}", error.text()),
-        None if new.recovered => say(Level::Notice, "it works again"),
-        None => {}
-    }
-}
-
-/// For how long a message is not repeated.
-const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// When each message of a source's last pull was last reported, by whether it was its error, and
-/// by its text without numbers.
-type ReportedMessages = HashMap<(bool, String), Instant>;
-
-/// The messages of each source when it was last pulled.
-#[derive(Debug, Default)]
-pub struct MessageThrottle {
-    sources: Mutex<HashMap<String, ReportedMessages>>,
-}
-
-/// Which messages are new.
-struct NewMessages {
-    /// Each warning, in its order.
-    warnings: Vec<bool>,
-    /// The error.
-    error: bool,
-    /// The absence of an error, after one.
-    recovered: bool,
-}
-
-impl MessageThrottle {
-    /// Returns which of the messages of a pull of `source` are new.
-    fn select_new(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = sources.remove(source).unwrap_or_default();
-        let mut reported = ReportedMessages::default();
-        let mut is_new = |is_error: bool, text: &str| {
-            let key = (is_error, without_numbers(text));
-            let last = before.get(&key).filter(|last| last.elapsed() < REPEAT_INTERVAL);
-            reported.insert(key, last.copied().unwrap_or_else(Instant::now));
-            last.is_none()
-        };
-        let new = NewMessages {
-            warnings: warnings.iter().map(|warning| is_new(false, warning)).collect(),
-            error: error.is_some_and(|error| is_new(true, error)),
-            recovered: error.is_none() && before.keys().any(|(is_error, _)| *is_error),
-        };
-        sources.insert(source.to_owned(), reported);
-        new
-    }
-
-    /// Forgets all sources but `names`.
-    pub fn retain_sources<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.retain(|source, _| names.clone().any(|name| name == source));
-    }
-}
-
-/// The part of a text that stays the same when it counts seconds and attempts.
-fn without_numbers(text: &str) -> String {
-    let parts = text.split(|c: char| c.is_ascii_digit());
-    let parts: Vec<_> = parts.filter(|part| !matches!(*part, "" | "." | "," | ":")).collect();
-    parts.join("#")
 }
 
 #[cfg(test)]
@@ -496,45 +401,5 @@ mod tests {
         );
         let many = first_pulls(&reports, UserZone::UTC);
         assert!(many.len() == 1 && many[0].contains("21 sources"), "{many:?}");
-    }
-
-    fn is_reported(repeats: &MessageThrottle, error: &str) -> bool {
-        repeats.select_new("a", &[], Some(error)).error
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
-        let repeats = MessageThrottle::default();
-        assert!(is_reported(&repeats, "no answer after 3 attempts in 60.1 s"));
-        assert!(!is_reported(&repeats, "no answer after 12 attempts in 9 s"));
-        assert!(is_reported(&repeats, "the key was refused"));
-        tokio::time::advance(REPEAT_INTERVAL / 2).await;
-        assert!(!is_reported(&repeats, "the key was refused"));
-        tokio::time::advance(REPEAT_INTERVAL / 2).await;
-        assert!(is_reported(&repeats, "the key was refused"));
-        assert!(!is_reported(&repeats, "the key was refused"));
-    }
-
-    #[test]
-    fn a_recovery_is_reported_once_and_the_next_failure_again() {
-        let repeats = MessageThrottle::default();
-        let news = |error| repeats.select_new("a", &[], error);
-        assert!(!news(None).recovered);
-        assert!(news(Some("x")).error);
-        assert!(news(None).recovered);
-        assert!(!news(None).recovered);
-        assert!(news(Some("x")).error);
-    }
-
-    #[test]
-    fn warnings_and_sources_are_throttled_separately() {
-        let repeats = MessageThrottle::default();
-        let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
-        assert_eq!(repeats.select_new("a", &both, None).warnings, [true, true]);
-        let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
-        assert_eq!(repeats.select_new("a", &later, None).warnings, [false, true]);
-        assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
-        repeats.retain_sources(["a"].into_iter());
-        assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
     }
 }

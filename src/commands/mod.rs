@@ -10,6 +10,7 @@ pub mod export;
 pub mod follow;
 mod issue_reporter;
 mod local_export;
+pub mod nagios;
 pub mod posture;
 pub mod pull;
 mod query;

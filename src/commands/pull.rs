@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::collect::collector::{CollectOptions, SourceCollector};
 use crate::collect::connector::SourceConnector;
+use crate::collect::failure_notices::FailureNotices;
 use crate::collect::metrics::MetricsFile;
 use crate::collect::{signals, summary};
 use crate::commands::saved_detection::load_setup;
@@ -57,6 +58,9 @@ pub async fn run(
     let report_file = report_path.map(|path| open_report(path, request.file_mode)).transpose()?;
     let mut options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
     options.detection = load_detection(&request, console)?;
+    if !env.stderr_is_terminal && !request.repeats_errors {
+        options.failures = Some(Arc::new(FailureNotices::shared(&request.state_dir)));
+    }
     print_heads(&request)?;
     let metrics = request.metrics_file.as_deref().map(|path| {
         options.registry.set_sources(&request.sources, &request.state_dir);
@@ -76,7 +80,7 @@ pub async fn run(
             never = metrics.refresh_periodically() => match never {},
         },
     };
-    summary::report(Level::Notice, console, &reports, elapsed);
+    summary::report(summary::level(&reports), console, &reports, elapsed);
     let mut finish = |written: Result<(), AppError>| {
         if let Err(error) = written {
             error.report_to(console);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
+use crate::commands::nagios::{LagThresholds, MonitoredSource, SourceFailure, plugin_line};
 use crate::config::request::StatusRequest;
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
@@ -18,21 +19,29 @@ use crate::pipeline::report::ReportedWindow;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::stdout;
 use crate::state::checkpoint::Checkpoint;
+use crate::state::read_progress::{ReadProgress, ReadProgressStore};
 use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
 use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord};
-use crate::state::store::{StateStore, holder};
+use crate::state::store::{LockHolder, StateStore, holder};
 use crate::telemetry::console::StderrConsole;
 
 /// Prints the status of each source.
 ///
 /// # Errors
 /// A state cannot be read (after everything else was printed), a source lags by more than
-/// `--max-lag`, or standard output cannot be written.
-pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppError> {
+/// `--max-lag`, or standard output cannot be written. A plugin says the first two in its line.
+pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<Exit, AppError> {
     let sources = request.sources.iter();
     let store = StateStore::of_settings(&request.state_dir, request.remote_state.as_ref());
     let sources: Vec<_> =
         sources.map(|settings| SourceStatus::of(settings, &store, request.now)).collect();
+    if request.nagios {
+        let monitored: Vec<_> = sources.iter().map(SourceStatus::monitored).collect();
+        let limits = LagThresholds { warning: request.warn_lag, critical: request.max_lag };
+        let (line, state) = plugin_line(&monitored, limits);
+        stdout::print(&line)?;
+        return Ok(Exit::Plugin(state));
+    }
     let text = match request.json {
         true => {
             let lines: Result<Vec<_>, _> = sources.iter().map(serde_json::to_string).collect();
@@ -46,7 +55,7 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppEr
     let mut errors = sources.into_iter().filter_map(|source| source.error).chain(behind);
     let first = errors.next();
     errors.for_each(|error| error.report_to(console));
-    first.map_or(Ok(()), Err)
+    first.map_or(Ok(Exit::Done), Err)
 }
 
 /// The error for sources that lag by more than `most`.
@@ -84,6 +93,9 @@ struct SourceStatus {
     /// The process that pulls it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<ActiveProcess>,
+    /// How far a run has come, or had come when its process died.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<ProgressStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_seconds: Option<f64>,
     #[serde(flatten)]
@@ -119,6 +131,24 @@ struct ActiveProcess {
     process: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<MillisTime>,
+}
+
+/// How far a run has read what it reads.
+#[derive(Serialize)]
+struct ProgressStatus {
+    process: u32,
+    /// Whether that process still pulls the source.
+    running: bool,
+    from: MillisTime,
+    to: MillisTime,
+    /// Up to where everything is read and written.
+    reached: MillisTime,
+    percent: u8,
+    events: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_left: Option<u64>,
+    /// When that was so.
+    updated: MillisTime,
 }
 
 /// How far a source has been read.
@@ -199,6 +229,11 @@ impl SourceStatus {
         // Zero if the clock was set back.
         let lag = until.map(|until| (now - until.0).to_std().unwrap_or_default());
         let running = holder(state_dir, name);
+        let progress = ReadProgressStore::new(state_dir).read(name);
+        // Of a run that died, unless a later one has read on.
+        let progress = progress
+            .filter(|progress| running.is_some() || until.is_none_or(|until| until.0 < progress.to))
+            .map(|progress| ProgressStatus::of(&progress, running.as_ref(), now));
         let expires_on = settings.expires_on.or(ledger.credential_ends());
         SourceStatus {
             schema: "atlaudit/status/1",
@@ -211,6 +246,7 @@ impl SourceStatus {
                 process: holder.process,
                 since: holder.since.map(MillisTime),
             }),
+            progress,
             lag_seconds: lag.map(|lag| lag.as_millis() as f64 / 1000.0),
             history,
             last_success: ledger.last_success.map(MillisTime),
@@ -226,6 +262,70 @@ impl SourceStatus {
             retention: settings.target.kind().descriptor().retention,
         }
     }
+}
+
+impl SourceStatus {
+    /// What a plugin says of it.
+    fn monitored(&self) -> MonitoredSource {
+        let failed = self.last_run.as_ref().filter(|run| run.exit_code != 0 && !run.interrupted);
+        MonitoredSource {
+            name: self.name.clone(),
+            lag: self.lag,
+            unreadable: self.state_error.clone(),
+            is_running: self.running.is_some(),
+            failure: failed.map(|run| SourceFailure {
+                exit_code: run.exit_code,
+                times: self.failures_in_a_row,
+                error: self.error_of(run).to_owned(),
+            }),
+        }
+    }
+
+    /// What failed in `run`, without the name of the source.
+    fn error_of<'a>(&self, run: &'a LastRunStatus) -> &'a str {
+        let error = run.error.as_deref().unwrap_or("no reason is known");
+        let prefix = format!("source `{}`: ", self.name);
+        error.strip_prefix(&prefix).unwrap_or(error)
+    }
+}
+
+impl ProgressStatus {
+    fn of(progress: &ReadProgress, holder: Option<&LockHolder>, now: Timestamp) -> ProgressStatus {
+        let running = holder.is_some_and(|holder| holder.process == progress.process);
+        let left = progress.time_left(now).filter(|_| running);
+        ProgressStatus {
+            process: progress.process,
+            running,
+            from: MillisTime(progress.from),
+            to: MillisTime(progress.to),
+            reached: MillisTime(progress.last.reached),
+            percent: progress.percent(),
+            events: progress.events,
+            seconds_left: left.map(|left| left.as_secs()),
+            updated: MillisTime(progress.last.at),
+        }
+    }
+
+    /// `reading: up to 2026-11-12 18:30Z, 46 % of the time range, about 12 minutes left`
+    fn describe(&self, zone: UserZone) -> String {
+        let so_far =
+            format!("up to {}, {} % of the time range", zone.minute(self.reached.0), self.percent);
+        let left = self.seconds_left.map(|left| in_words(rounded(left)));
+        match (self.running, left) {
+            (true, Some(left)) => format!("reading: {so_far}, about {left} left"),
+            (true, None) => format!("reading: {so_far}"),
+            (false, _) => format!(
+                "process {} died while it read, and had come {so_far}; the next pull reads on from \
+                 its last checkpoint",
+                self.process
+            ),
+        }
+    }
+}
+
+/// So many seconds as an estimate can be true to: minutes, where there are several.
+fn rounded(seconds: u64) -> Duration {
+    Duration::from_secs(if seconds < 120 { seconds } else { seconds.div_ceil(60) * 60 })
 }
 
 impl ReadHistory {
@@ -368,15 +468,15 @@ fn silence(history: &ReadHistory) -> Option<TableCell> {
 /// What needs attention, and what has been read.
 fn notes(source: &SourceStatus, request: &StatusRequest, zone: UserZone) -> Vec<String> {
     let (name, mut notes) = (&source.name, Vec::new());
+    let progress = source.progress.iter();
+    notes.extend(progress.map(|progress| format!("{name}: {}", progress.describe(zone))));
     let failed = source.last_run.as_ref().filter(|run| run.exit_code != 0 && !run.interrupted);
     if let Some(run) = failed {
         let times = match source.failures_in_a_row {
             0 | 1 => String::new(),
             count => format!(", {} times in a row", group_digits(count)),
         };
-        let error = run.error.as_deref().unwrap_or("no reason is known");
-        let prefix = format!("source `{name}`: ");
-        let error = error.strip_prefix(&prefix).unwrap_or(error);
+        let error = source.error_of(run);
         notes.push(format!("{name}: failed at {}{times}: {error}", zone.seconds(run.finished.0)));
         notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
         notes.extend(run.hint.iter().map(|hint| format!("  hint: {hint}")));

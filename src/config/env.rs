@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::error::{ConfigError, HintedError};
@@ -25,6 +28,9 @@ pub const API_KEY: &str = "ATLAUDIT_API_KEY";
 pub const SIGN_PASSWORD: &str = "ATLAUDIT_SIGN_PASSWORD";
 /// The folder in which all processes of a user share their limits, instead of the usual one.
 pub const QUOTA_DIR: &str = "ATLAUDIT_QUOTA_DIR";
+/// The device and the number of the socket that systemd connects a unit's outputs to the journal
+/// with.
+pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Where systemd keeps a unit's credentials.
 pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
@@ -48,6 +54,8 @@ pub struct ProcessEnv {
     pub stderr_is_terminal: bool,
     /// The columns of the terminal that stdout is.
     pub stdout_columns: Option<usize>,
+    /// The device and the number of the file that stderr is.
+    pub stderr_file: Option<(u64, u64)>,
 }
 
 impl ProcessEnv {
@@ -67,7 +75,23 @@ impl ProcessEnv {
             stdout_columns: rustix::termios::tcgetwinsize(std::io::stdout())
                 .ok()
                 .map(|size| usize::from(size.ws_col)),
+            stderr_file: std::io::stderr()
+                .as_fd()
+                .try_clone_to_owned()
+                .and_then(|stderr| File::from(stderr).metadata())
+                .map(|facts| (facts.dev(), facts.ino()))
+                .ok(),
         }
+    }
+
+    /// Whether stderr is the systemd journal, which notes the time of each line. A unit may send
+    /// it elsewhere, so the file that systemd names must be the one that is open.
+    pub fn stderr_is_journal(&self) -> bool {
+        let named = self.var_text(JOURNAL_STREAM).and_then(|text| {
+            let (device, inode) = text.split_once(':')?;
+            Some((device.parse().ok()?, inode.parse().ok()?))
+        });
+        named.is_some() && named == self.stderr_file
     }
 
     /// The width of a table: of the terminal, else what COLUMNS says, else [`DEFAULT_WIDTH`].
@@ -238,6 +262,20 @@ mod tests {
         assert_eq!(env.absolute_path("B"), None);
         assert_eq!(env.at_cwd(Path::new("c")), Path::new("/work/c"));
         assert_eq!(env.at_cwd(Path::new("/c")), Path::new("/c"));
+    }
+
+    #[test]
+    fn stderr_is_the_journal_where_it_is_the_socket_that_systemd_names() {
+        let is_journal = |named: &str, stderr_file| {
+            let env = ProcessEnv::with([("JOURNAL_STREAM", named)], "/");
+            ProcessEnv { stderr_file, ..env }.stderr_is_journal()
+        };
+        assert!(is_journal("8:4711", Some((8, 4711))));
+        assert!(!is_journal("8:4711", Some((8, 4712))), "redirected");
+        assert!(!is_journal("8:4711", None), "closed");
+        for named in ["", "8", "8:", ":4711", "x:4711", "8:4711:1"] {
+            assert!(!is_journal(named, Some((8, 4711))) && !is_journal(named, None), "{named}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use clap::ValueEnum;
 use clap_complete::Shell;
 
 use crate::config::detection::{AlertSeverity, DetectSettings};
@@ -101,6 +102,10 @@ pub struct PullRequest {
     pub one_off: Option<OneOffWindow>,
     /// Stop after so many events of each source.
     pub max_events: Option<u64>,
+    /// What becomes of a source that another run pulls.
+    pub if_running: IfRunning,
+    /// Print an error also if an earlier unattended run printed it.
+    pub repeats_errors: bool,
     /// Print the plan only.
     pub dry_run: bool,
     /// Events are only looked at: no checkpoint is read on from or moved.
@@ -115,6 +120,17 @@ pub struct PullRequest {
     pub file_mode: Option<u32>,
     /// How the events are judged, where they are.
     pub detect: Option<DetectSettings>,
+}
+
+/// What becomes of a source that another run pulls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the help of the flag would show them")]
+pub enum IfRunning {
+    // An error.
+    #[default]
+    Fail,
+    // It is left to that run.
+    Skip,
 }
 
 /// Where the report of a run goes.
@@ -276,6 +292,10 @@ pub struct StatusRequest {
     pub is_coloured: bool,
     /// How far behind a source may be for this to be a success.
     pub max_lag: Option<Duration>,
+    /// How far behind a source may be without a warning of the plugin.
+    pub warn_lag: Option<Duration>,
+    /// As a plugin for Nagios, Icinga and their like.
+    pub nagios: bool,
 }
 
 /// The request of `auth logout`.

@@ -16,6 +16,8 @@ pub struct TelemetrySettings {
     pub color: ColorMode,
     /// The zone of the times in texts for people.
     pub zone: UserZone,
+    /// Whether a message in text begins with its time.
+    pub has_times: bool,
 }
 
 /// How much is said on stderr.

@@ -17,7 +17,7 @@ use super::retry::{
 };
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
-use crate::telemetry::meter::{SourceMeter, WaitReason};
+use crate::telemetry::meter::{RETRY_NOTICE, SourceMeter, WaitReason};
 
 /// A wait from which a person at a terminal wonders what is going on.
 const NOTICEABLE_WAIT: Duration = Duration::from_secs(5);
@@ -300,7 +300,7 @@ fn log_retry(failure: &mut Failure, failed: &FailedAttempt, delay: Duration) {
     // A hiccup is nobody's business; a wait that a person notices wants a word.
     match delay < NOTICEABLE_WAIT {
         true => tracing::info!(attempt = failure.attempts, "{text}"),
-        false => tracing::warn!(attempt = failure.attempts, "{text}"),
+        false => tracing::warn!(target: RETRY_NOTICE, attempt = failure.attempts, "{text}"),
     }
     if failure.causes.len() < MAX_CAUSES && !failure.causes.contains(&line) {
         failure.causes.push(line);

@@ -136,6 +136,12 @@ impl Failure {
         }
     }
 
+    /// What it is called: the same for two failures with one reason, whatever their texts say.
+    pub fn name(&self) -> String {
+        let code = self.code.as_deref().unwrap_or_default();
+        format!("{:?} {} {} {code}", self.kind, self.endpoint.name(), self.host)
+    }
+
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> &'static str {
         match self.kind {

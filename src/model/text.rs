@@ -162,6 +162,13 @@ pub fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
+/// The part of a text that stays the same when it counts seconds and attempts.
+pub fn without_numbers(text: &str) -> String {
+    let parts = text.split(|c: char| c.is_ascii_digit());
+    let parts: Vec<_> = parts.filter(|part| !matches!(*part, "" | "." | "," | ":")).collect();
+    parts.join("#")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

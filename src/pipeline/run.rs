@@ -359,6 +359,10 @@ fn prepare<T: Transport>(
         processor.detection.clone_from(&run.context.detection);
     }
     let meter = run.fetcher.reader.meter.clone();
+    if let (RunMode::Incremental, Some(first)) = (&run.mode, plan.windows.first()) {
+        let ends = plan.windows.iter().map(|open| open.to.unwrap_or(*start));
+        meter.set_window(Window { from: first.from, to: ends.max() });
+    }
     Ok((plan, EventWriter::new(output, processor, checkpoint, meter)))
 }
 

@@ -318,6 +318,7 @@ impl AnnouncedOutput<'_> {
                 return Ok(false);
             }
         }
+        writer.processor.watermark.iter().for_each(|mark| writer.meter.wrote_up_to(*mark));
         Ok(true)
     }
 }

@@ -1,8 +1,8 @@
 //! Caches that cost little when they are lost: what was looked up beside the audit logs (a site's
-//! cloud id, the account of a token, the user of an account id), and which warnings were given
-//! today.
+//! cloud id, the account of a token, the user of an account id), and what was reported of a source.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,10 +11,11 @@ use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Durability, FileReplacement, create_private_folder};
+use crate::files::{Durability, FileReplacement, create_private_folder, ignore_missing};
 use crate::model::event::UserProfile;
 use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, before};
+use crate::state::failure_streak::FailureStreak;
 use crate::state::permissions::read_replaceable;
 
 /// How long what was looked up is believed.
@@ -64,7 +65,7 @@ impl<T> CachedValue<T> {
 impl LookupCache {
     /// The store in the state folder `state`.
     pub fn new(state: &Path) -> LookupCache {
-        LookupCache { folder: CacheFolder(state.join("lookups")), is_read_only: false }
+        LookupCache { folder: CacheFolder::new(state, "lookups"), is_read_only: false }
     }
 
     /// The same, for what must leave nothing behind.
@@ -115,25 +116,56 @@ fn file_name(site: &str) -> String {
     site.to_ascii_lowercase().chars().map(safe).collect()
 }
 
-/// Which warnings were given on which day, one file a source, so that a run every minute does not
-/// repeat them. A warning that cannot be remembered is given again.
+/// What was reported of a source, one file a source, so that a run every minute does not repeat it.
+/// What cannot be remembered is reported again.
 #[derive(Debug, Clone)]
 pub struct NoticeStore(CacheFolder);
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SourceNotices {
+    /// The day on which each warning was given last.
+    warnings: BTreeMap<String, NaiveDate>,
+    /// Its failures since it last worked.
+    failures: Option<FailureStreak>,
+}
 
 impl NoticeStore {
     /// The store in the state folder `state`.
     pub fn new(state: &Path) -> NoticeStore {
-        NoticeStore(CacheFolder(state.join("notices")))
+        NoticeStore(CacheFolder::new(state, "notices"))
     }
 
-    /// Whether `notice` has not been given for `source` today; from now on it has.
+    /// Whether the warning `notice` has not been given for `source` today; from now on it has.
     pub fn first_today(&self, source: &SourceName, notice: &str, today: NaiveDate) -> bool {
-        let mut given: BTreeMap<String, NaiveDate> = self.0.read(source.as_str());
-        let is_first = given.insert(notice.to_owned(), today) != Some(today);
-        if is_first && let Err(error) = self.0.write(source.as_str(), &given) {
+        let mut notices = self.read(source);
+        let is_first = notices.warnings.insert(notice.to_owned(), today) != Some(today);
+        if is_first && let Err(error) = self.0.write(source.as_str(), &notices) {
             tracing::info!(%error, "cannot remember that a warning was given");
         }
         is_first
+    }
+
+    /// The failures of `source` since it last worked, as far as they were reported.
+    pub fn failures(&self, source: &SourceName) -> Option<FailureStreak> {
+        self.read(source).failures
+    }
+
+    /// Replaces what is known of the failures of `source`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn set_failures(
+        &self,
+        source: &SourceName,
+        failures: Option<&FailureStreak>,
+    ) -> io::Result<()> {
+        let notices = SourceNotices { failures: failures.cloned(), ..self.read(source) };
+        self.0.write(source.as_str(), &notices)
+    }
+
+    fn read(&self, source: &SourceName) -> SourceNotices {
+        self.0.read(source.as_str())
     }
 }
 
@@ -145,7 +177,7 @@ pub struct PostureStore(CacheFolder);
 impl PostureStore {
     /// The store in the state folder `state`.
     pub fn new(state: &Path) -> PostureStore {
-        PostureStore(CacheFolder(state.join("posture")))
+        PostureStore(CacheFolder::new(state, "posture"))
     }
 
     /// What is kept of `source`.
@@ -164,19 +196,37 @@ impl PostureStore {
 
 /// A folder of JSON files below the state folder.
 #[derive(Debug, Clone)]
-struct CacheFolder(PathBuf);
+pub struct CacheFolder(PathBuf);
 
 impl CacheFolder {
+    /// The folder `name` in the state folder `state`.
+    pub fn new(state: &Path, name: &str) -> CacheFolder {
+        CacheFolder(state.join(name))
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(format!("{name}.json"))
     }
 
-    fn read<T: DeserializeOwned + Default>(&self, name: &str) -> T {
+    /// The content of the file `name`; what cannot be read is nothing.
+    pub fn read<T: DeserializeOwned + Default>(&self, name: &str) -> T {
         let text = read_replaceable(&self.0, &self.path(name));
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    fn write(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
+    /// Removes the file `name`, if it is there.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        ignore_missing(fs::remove_file(self.path(name)))
+    }
+
+    /// Replaces the file `name`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
         create_private_folder(&self.0)?;
         FileReplacement::new(&self.path(name), Durability::None)
             .write(|out| Ok(serde_json::to_writer(out, content)?))
@@ -187,7 +237,6 @@ impl CacheFolder {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
-    use std::fs;
 
     #[test]
     fn what_is_kept_reads_back_and_what_is_damaged_is_nothing() {

@@ -6,9 +6,11 @@ pub mod checkpoint;
 pub mod dedup_cache;
 pub mod detection_log;
 pub mod event_gaps;
+pub mod failure_streak;
 #[cfg(feature = "object-store")]
 mod object_states;
 mod permissions;
+pub mod read_progress;
 pub mod remote;
 pub mod run_history;
 #[cfg(feature = "object-store")]

@@ -1,9 +1,10 @@
 //! Writes messages to standard error, for a person or a log collector: whole lines, as text or as
 //! one JSON object each.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::{self, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::MultiProgress;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::model::json::escape::escape_controls;
 use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
 use crate::model::user_zone::UserZone;
-use crate::telemetry::meter::WAIT_NOTICE;
+use crate::telemetry::meter::{RETRY_NOTICE, WAIT_NOTICE};
 
 /// How grave a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +111,7 @@ pub struct StderrConsole {
     colour: bool,
     is_watched: bool,
     bars: MultiProgress,
+    failing: Mutex<HashSet<String>>,
 }
 
 impl StderrConsole {
@@ -120,6 +122,7 @@ impl StderrConsole {
             colour: settings.color.enabled(is_terminal),
             is_watched: is_terminal,
             bars: MultiProgress::new(),
+            failing: Mutex::default(),
         }
     }
 
@@ -152,11 +155,36 @@ impl StderrConsole {
     /// Says `message`, unless it is not grave enough to be said.
     pub fn say(&self, level: Level, message: &ConsoleMessage) {
         if self.says(level) {
-            self.write(&match self.settings.log_format {
-                LogFormat::Text => text(level, message, self.colour),
-                LogFormat::Json => json(level, message),
-            });
+            self.write(&self.formatted(level, message));
         }
+    }
+
+    /// Says how something ended that was reported as an error: whoever has read that, also with
+    /// `-q`, is to know.
+    pub fn say_end(&self, message: &ConsoleMessage) {
+        self.write(&self.formatted(Level::Notice, message));
+    }
+
+    fn formatted(&self, level: Level, message: &ConsoleMessage) -> String {
+        match self.settings.log_format {
+            LogFormat::Text if self.settings.has_times => {
+                let now = self.settings.zone.millis(chrono::Utc::now());
+                format!("{now} {}", text(level, message, self.colour))
+            }
+            LogFormat::Text => text(level, message, self.colour),
+            LogFormat::Json => json(level, message),
+        }
+    }
+
+    /// Names the sources that were reported to fail: how they are tried again is no news.
+    pub fn set_failing(&self, sources: HashSet<String>) {
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+    }
+
+    fn is_failing(&self, fields: &[MessageField]) -> bool {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = fields.iter().filter(|field| field.name == "source");
+        sources.any(|field| field.value.as_str().is_some_and(|name| failing.contains(name)))
     }
 
     /// Reports an error without cause or hint.
@@ -278,7 +306,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ConsoleLayer {
             }
         }
         event.record(&mut message);
-        let level = self.level(event.metadata());
+        let is_trial = matches!(event.metadata().target(), WAIT_NOTICE | RETRY_NOTICE);
+        let level = match self.level(event.metadata()) {
+            level if is_trial && self.console.is_failing(&message.0.fields) => {
+                level.max(Level::Info)
+            }
+            level => level,
+        };
         if level == Level::Notice {
             // Its text is a whole sentence.
             for field in &mut message.0.fields {
@@ -357,6 +391,27 @@ mod tests {
             "error: source `acme`: the server refused the key attempt=2\n  \
              because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
         );
+    }
+
+    #[test]
+    fn the_trials_of_a_source_that_is_known_to_fail_are_no_news() {
+        let console = StderrConsole::new(TelemetrySettings::default(), false);
+        console.set_failing(HashSet::from(["acme".to_owned()]));
+        assert!(console.is_failing(&[field("attempt", 2), field("source", "acme")]));
+        assert!(!console.is_failing(&[field("source", "acme-jira")]));
+        assert!(!console.is_failing(&[field("host", "acme")]) && !console.is_failing(&[]));
+    }
+
+    #[test]
+    fn a_time_comes_before_the_text_and_never_before_json() {
+        let settings = TelemetrySettings { has_times: true, ..TelemetrySettings::default() };
+        let line = StderrConsole::new(settings, false).formatted(Level::Error, &message());
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert!(crate::model::time::parse_api_time(time).is_some(), "{line}");
+        assert!(rest.starts_with("error: source `acme`: "), "{line}");
+        let settings = TelemetrySettings { log_format: LogFormat::Json, ..settings };
+        let line = StderrConsole::new(settings, false).formatted(Level::Error, &message());
+        assert!(line.starts_with('{'), "{line}");
     }
 
     #[test]

@@ -8,11 +8,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, Window};
 
 /// The target of the log events for a long wait, which are shown without `-v` where no progress
 /// line shows the wait.
 pub const WAIT_NOTICE: &str = "atlaudit::wait_notice";
+
+/// The target of the log events for requests that are tried again after a wait that a person
+/// notices.
+pub const RETRY_NOTICE: &str = "atlaudit::retry_notice";
 
 /// Why a run waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct SourceMeter {
 struct MeterState {
     quickest_response: Option<Duration>,
     newest_record: Option<Timestamp>,
+    window: Option<Window>,
+    written_up_to: Option<Timestamp>,
     checkpoint: Option<Timestamp>,
     server_ahead: Option<TimeDelta>,
     has_announced_wait: bool,
@@ -98,6 +104,22 @@ impl SourceMeter {
     /// The time of the newest record read, if there was one.
     pub fn newest_record_time(&self) -> Option<Timestamp> {
         self.state().newest_record
+    }
+
+    /// Notes that the run reads `window`.
+    pub fn set_window(&self, window: Window) {
+        self.state().window = Some(window);
+    }
+
+    /// Notes that everything up to `time` was read and written.
+    pub fn wrote_up_to(&self, time: Timestamp) {
+        self.state().written_up_to = Some(time);
+    }
+
+    /// What the run reads, and up to where it has come, once it has written something.
+    pub fn reading(&self) -> Option<(Window, Timestamp)> {
+        let state = self.state();
+        state.window.zip(state.written_up_to)
     }
 
     /// Notes that a checkpoint was written at `time`.

@@ -17,7 +17,8 @@ fn site() -> Site {
 /// A pull of `acme` that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in
 /// another.
 fn limited(site: &Site, blocks: usize, redirection: &str) -> Run {
-    let script = format!(r#"ulimit -f {blocks}; exec "$PROGRAM" pull acme {redirection}"#);
+    let script =
+        format!(r#"ulimit -f {blocks}; exec "$PROGRAM" pull acme --repeat-errors {redirection}"#);
     Run::from(site.shell(&script).output().unwrap())
 }
 
@@ -95,7 +96,7 @@ fn the_output_where_a_full_disk_truncates_nothing() {
     for _ in 0..2 {
         // While the disk is full nothing is written behind half a line, and nothing is requested.
         let requests = site.control.request_count(Api::OrgEvents);
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         run.refused(8, &["truncate the output file", stays, "free disk space"]);
         assert_eq!(site.read("acme").stdout, torn);
         assert_eq!(site.control.request_count(Api::OrgEvents), requests);
@@ -116,7 +117,7 @@ fn the_end_of_another_program_where_a_full_disk_truncates_nothing() {
     let names = || fs::read_dir(path.parent().unwrap()).unwrap().count();
     let before = names();
     for _ in 0..2 {
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         run.refused(8, &["truncate the output file"]);
         assert_eq!(names(), before, "a copy for each attempt");
     }

@@ -51,9 +51,10 @@ fn lines(site: &Site, name: &str) -> usize {
     text.iter().filter(|&&byte| byte == b'\n').count()
 }
 
+/// The errors, each without its time.
 fn errors(run: &Run) -> Vec<&str> {
-    let lines = run.stderr.lines();
-    lines.filter(|line| line.starts_with("error: ")).collect()
+    let messages = run.stderr.lines().filter_map(|line| Some(line.split_once(' ')?.1));
+    messages.filter(|message| message.starts_with("error: ")).collect()
 }
 
 fn metrics(site: &Site) -> Samples {
@@ -117,7 +118,45 @@ fn a_source_that_fails_ends_nothing_and_is_reported_once() {
     let shown = errors(&run);
     assert_eq!(shown.len(), 2, "{}", run.stderr);
     assert!(shown[0].contains("500") && shown[1].contains("401"), "{shown:?}");
-    assert_eq!(run.stderr.matches("source `acme-jira`: it works again").count(), 1);
+    assert_eq!(run.stderr.matches("acme-jira: works again after ").count(), 1);
+    // The next process knows what was reported.
+    let running = follow(&site, "");
+    pulls(&site, 4);
+    let run = ends(running);
+    assert_eq!(errors(&run), [""; 0], "{}", run.stderr);
+    site.run(&["-q", "pull"]).fails(4, &[]);
+    assert_eq!(site.run(&["-q", "pull"]).stderr, "");
+}
+
+#[test]
+fn a_line_has_its_time_unless_the_journal_notes_it() {
+    let site = site();
+    let first_line = |flags: &str, journal: &str| {
+        let script = format!(
+            r#": >log; JOURNAL_STREAM={journal}; export JOURNAL_STREAM
+            exec env --default-signal=HUP "$PROGRAM" {flags} follow --every 30ms 2>>log"#
+        );
+        let running = Running::of(site.shell(&script));
+        let log = || fs::read_to_string(site.path("log")).unwrap_or_default();
+        eventually("a line", || log().contains('\n'));
+        drop(running);
+        log().lines().next().unwrap().to_owned()
+    };
+    let time = |line: &str| {
+        let (time, text) = line.split_once(' ').unwrap();
+        assert!(text.starts_with("following 2 sources"), "{line}");
+        chrono::DateTime::parse_from_rfc3339(time).unwrap()
+    };
+    // Another file than stderr is not the journal.
+    for journal in ["", "1:2", "x"] {
+        let line = first_line("", journal);
+        assert!(time(&line).offset().local_minus_utc() == 0 && line.contains("Z "), "{line}");
+    }
+    assert_eq!(time(&first_line("--tz Asia/Kolkata", "")).offset().local_minus_utc(), 19_800);
+    let line = first_line("", "$(stat -Lc %d:%i log)");
+    assert!(line.starts_with("following 2 sources"), "{line}");
+    let line = first_line("--log-format json", "");
+    assert!(line.starts_with('{'), "{line}");
 }
 
 #[test]

@@ -93,6 +93,7 @@ mod terminal;
 mod terminal_output;
 mod time_zones;
 mod tls;
+mod unattended;
 mod unreadable_times;
 mod verbatim;
 mod verbose;

@@ -393,7 +393,7 @@ fn another_pod_waits_for_the_lease_by_the_clock_of_the_store() {
     let held = site.run(&["pull", "acme"]);
     held.refused(7, &["is being pulled by another run", "pod-a", "since 20"]);
     lake.server.advance_clock(TimeDelta::seconds(100));
-    site.run(&["pull", "acme"]).fails(7, &["pod-a"]);
+    site.run(&["pull", "acme", "--repeat-errors"]).fails(7, &["pod-a"]);
     lake.server.advance_clock(TimeDelta::seconds(30));
     site.ok(&["pull", "acme"]);
     assert!(lake.state("acme")["holder"].is_null(), "a run that ended holds it");
@@ -418,7 +418,8 @@ fn a_second_follow_stands_by_and_takes_over() {
     assert_eq!(lake.state("acme")["holder"]["host"], "pod-a");
     // A single pull finds it held between two rounds, too.
     site.set_env("ATLAUDIT_CRASH_HOST", "pod-c");
-    site.run(&["pull", "acme"]).refused(7, &["pod-a, process", "its lease ends in"]);
+    let held = site.run(&["pull", "acme", "--repeat-errors"]);
+    held.refused(7, &["pod-a, process", "its lease ends in"]);
     // One that is stopped lets go of it at once.
     first.signal("TERM");
     assert_eq!(first.end().code, 0);
@@ -662,7 +663,8 @@ fn a_store_that_does_not_answer_holds_nobody_who_wants_to_stop() {
     // All sources try at the same time, and not one after the other.
     site.set_env("ATLAUDIT_CRASH_STORE_RETRY_MS", "2000");
     let began = std::time::Instant::now();
-    site.run(&["pull"]).fails(8, &["SlowDown", "run it again when the store answers"]);
+    let run = site.run(&["pull", "--repeat-errors"]);
+    run.fails(8, &["SlowDown", "run it again when the store answers"]);
     assert!(began.elapsed() < PROMPT);
 }
 

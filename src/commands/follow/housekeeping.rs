@@ -279,7 +279,7 @@ mod tests {
     use super::*;
     use crate::config::check;
     use crate::config::file::ConfigFile;
-    use crate::config::request::PullRequest;
+    use crate::config::request::{IfRunning, PullRequest};
     use std::path::Path;
 
     fn request(config: &str) -> FollowRequest {
@@ -293,6 +293,8 @@ mod tests {
                 now: chrono::Utc::now(),
                 one_off: None,
                 max_events: None,
+                if_running: IfRunning::Fail,
+                repeats_errors: false,
                 dry_run: false,
                 is_view: false,
                 prints_on_terminal: false,

@@ -12,8 +12,10 @@ use tokio::sync::watch;
 
 use crate::collect::collector::{CollectOptions, SourceCollector};
 use crate::collect::connector::{SourceConnector, key_fingerprint};
+use crate::collect::failure_notices::FailureNotices;
 use crate::collect::run_registry::RunRegistry;
-use crate::collect::summary::{self, MessageThrottle};
+use crate::collect::source_end::MessageThrottle;
+use crate::collect::summary;
 use crate::commands::follow::housekeeping::FollowHousekeeping;
 use crate::commands::pull::{load_detection, print_heads};
 use crate::config::env::ProcessEnv;
@@ -63,6 +65,11 @@ pub async fn run(
     };
     print_heads(&request.pull)?;
     let detection = load_detection(&request.pull, console)?;
+    // A person at a terminal has not read what other processes printed.
+    let failures = match env.stderr_is_terminal || view_state.is_some() {
+        true => FailureNotices::of_process(),
+        false => FailureNotices::shared(&request.pull.state_dir),
+    };
     let mut housekeeping = FollowHousekeeping::new(request, reread, env, console)?;
     let mut series = PullSeries {
         env,
@@ -70,6 +77,7 @@ pub async fn run(
         registry: housekeeping.registry.clone(),
         view_state: view_state.as_ref().map(TempDir::path),
         throttle: Arc::default(),
+        failures: Arc::new(failures),
         connector: SourceConnector::of_process(env),
         connected: HashMap::new(),
         detection,
@@ -193,6 +201,7 @@ struct PullSeries<'a> {
     console: &'a Arc<StderrConsole>,
     registry: Arc<RunRegistry>,
     throttle: Arc<MessageThrottle>,
+    failures: Arc<FailureNotices>,
     /// Its connections live as long as settings and keys stay the same; its limits survive changes.
     connector: SourceConnector,
     connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
@@ -213,13 +222,15 @@ impl PullSeries<'_> {
         every: Duration,
     ) -> SourceCollector<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
-        self.throttle.retain_sources(names);
+        self.throttle.retain_sources(names.clone());
+        self.failures.retain_sources(names);
         self.reload_detection(&request);
         let options = CollectOptions {
             store: self.store(&request, every),
             trust_idle_cursor: TRUST_IDLE_CURSOR,
             registry: self.registry.clone(),
             throttle: Some(self.throttle.clone()),
+            failures: Some(self.failures.clone()),
             detection: self.detection.clone(),
             ..CollectOptions::of_pull(&request, stop, self.console)
         };

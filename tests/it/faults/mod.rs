@@ -129,7 +129,7 @@ impl Bench {
 
     fn pull_with(&self, more: &[&str], end: &End) -> Run {
         let (before, complete_until) = (self.written().len(), self.complete_until());
-        let args = ["pull", self.name(), "--report", "report.json"];
+        let args = ["pull", self.name(), "--report", "report.json", "--repeat-errors"];
         let run = self.site.run(&[&args, more].concat());
         let said = &run.stderr;
         assert_eq!(run.code, end.code, "{said}");

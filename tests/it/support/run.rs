@@ -91,7 +91,9 @@ impl Run {
     pub fn refused(&self, code: i32, words: &[&str]) {
         let said = &self.stderr;
         assert_eq!(self.code, code, "{said}");
-        let errors = said.lines().filter(|line| line.starts_with("error: "));
+        // After the time, if the command prints it.
+        let is_error = |line: &str| line.starts_with("error: ") || line.contains("Z error: ");
+        let errors = said.lines().filter(|line| is_error(line));
         assert_eq!(errors.count(), 1, "{said}");
         assert_eq!(said.matches("\n  hint: ").count(), 1, "{said}");
         for word in words {
