@@ -28,11 +28,14 @@ use crate::telemetry::console::StderrConsole;
 /// Prints the status of each source.
 ///
 /// # Errors
-/// A state cannot be read (after everything else was printed), a source lags by more than
-/// `--max-lag`, or standard output cannot be written. A plugin says the first two in its line.
+/// The state folder may not be read, a state cannot be read (after everything else was printed), a
+/// source lags by more than `--max-lag`, or standard output cannot be written. A plugin says the
+/// second and third in its line.
 pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<Exit, AppError> {
     let sources = request.sources.iter();
     let store = StateStore::of_settings(&request.state_dir, request.remote_state.as_ref());
+    let store = store.for_viewing();
+    store.check_readable()?;
     let sources: Vec<_> =
         sources.map(|settings| SourceStatus::of(settings, &store, request.now)).collect();
     if request.nagios {
@@ -214,7 +217,8 @@ impl SourceStatus {
     /// The status of the source of `settings` at `now`.
     fn of(settings: &SourceSettings, store: &StateStore, now: Timestamp) -> SourceStatus {
         let (name, state_dir) = (&settings.name, store.folder());
-        let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).read(name) {
+        let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).for_viewing().read(name)
+        {
             Ok(found) => (found.unwrap_or_default(), None),
             Err(error) => (RunHistory::default(), Some(error.to_string())),
         };

@@ -18,7 +18,7 @@ use crate::crash::{self, CrashPoint};
 use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::state::StateError;
-use crate::state::permissions::check_file_below;
+use crate::state::permissions::{StateUse, check_file_below};
 
 /// The version of the records. One that is older is not read: detection begins to learn again.
 const VERSION: u32 = 2;
@@ -104,7 +104,7 @@ impl DetectionLog {
     fn open_file(&mut self) -> Result<Option<LogRecords>, StateError> {
         let path = self.path();
         let committed = self.position.length;
-        let Some(length) = check_file_below(&self.folder, &path)? else {
+        let Some(length) = check_file_below(&self.folder, &path, StateUse::Run)? else {
             tracing::warn!(
                 path = %path.display(),
                 "what detection had learned is gone; it begins to learn again"

@@ -154,6 +154,13 @@ impl StateError {
                 "the file was left as it is; restore it from a backup, or start the export again \
                  in another folder"
             }
+            StateError::Io { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied && !is_of_export =>
+            {
+                "run it as the user who pulls (`sudo -u USER`), or name another folder with \
+                 `--state-dir`; for `status`, `chmod 750` of that folder opens it to its group, \
+                 with the next pull"
+            }
             StateError::Io { .. } if is_of_export => {
                 "check that this user may write there and that the disk is not full; run the same \
                  command again to resume the export"

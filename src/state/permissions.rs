@@ -2,9 +2,9 @@
 //! begins, and which part of an output file it truncates.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,24 +13,81 @@ use crate::state::{PermissionFault, StateError};
 /// Write permission of the group and of all others.
 const GROUP_OR_OTHER_WRITE: u32 = 0o022;
 
+/// What the state is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateUse {
+    /// A run, which acts on it: it must be this user's or root's.
+    Run,
+    /// To be shown only: it may be the state of any user who lets this one read it.
+    View,
+}
+
 /// Checks the state folder or one below it, which a link may lead to.
 ///
 /// # Errors
 /// Others may write it, or it cannot be looked at.
-pub fn check_folder(path: &Path) -> Result<(), StateError> {
+pub fn check_folder(path: &Path, state_use: StateUse) -> Result<(), StateError> {
     let facts = fs::metadata(path).map_err(|error| StateError::io("read", path, error))?;
-    check(path, &facts)
+    check(path, &facts, state_use)
 }
 
 /// Checks a file of the state, and returns whether there is one.
 ///
 /// # Errors
 /// It is not a regular file, others may write it, or it cannot be looked at.
-pub fn check_file(path: &Path) -> Result<bool, StateError> {
+pub fn check_file(path: &Path, state_use: StateUse) -> Result<bool, StateError> {
     match regular_file(path)? {
         None => Ok(false),
-        Some(facts) => check(path, &facts).map(|()| true),
+        Some(facts) => check(path, &facts, state_use).map(|()| true),
     }
+}
+
+/// Checks that this user may look into the state folder, if there is one.
+///
+/// # Errors
+/// It may not.
+pub fn check_readable(folder: &Path) -> Result<(), StateError> {
+    // Needs the permission to search the folder, as every file in it does.
+    match fs::metadata(folder.join(".")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StateError::io("read", folder, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what lies in the state folder `folder` is readable by its group: where somebody opened
+/// the folder to it.
+fn is_open_to_group(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|facts| facts.mode() & GROUP_READ == GROUP_READ)
+}
+
+/// Read permission of the group, and that to search a folder.
+const GROUP_READ: u32 = 0o050;
+
+/// Lets the group of the state folder `state` read `file`, a new file in it or below it, if the
+/// folder is open to that group: `status` is for more people than the user who pulls.
+///
+/// # Errors
+/// The file system's.
+pub fn open_file(state: &Path, file: &File) -> io::Result<()> {
+    match is_open_to_group(state) {
+        true => file.set_permissions(Permissions::from_mode(0o640)),
+        false => Ok(()),
+    }
+}
+
+/// The same for a folder of this program in the state folder.
+///
+/// # Errors
+/// The file system's.
+pub fn open_folder(state: &Path, folder: &Path) -> io::Result<()> {
+    if !is_open_to_group(state) || is_open_to_group(folder) {
+        return Ok(());
+    }
+    // A folder that gives its group to new files goes on doing so.
+    let mode = fs::metadata(folder)?.mode() | GROUP_READ;
+    fs::set_permissions(folder, Permissions::from_mode(mode & 0o7777))
 }
 
 /// Checks a file in a folder below the state folder, and that folder. Returns the file's length, or
@@ -38,19 +95,23 @@ pub fn check_file(path: &Path) -> Result<bool, StateError> {
 ///
 /// # Errors
 /// As [`check_file`] and [`check_folder`].
-pub fn check_file_below(folder: &Path, path: &Path) -> Result<Option<u64>, StateError> {
+pub fn check_file_below(
+    folder: &Path,
+    path: &Path,
+    state_use: StateUse,
+) -> Result<Option<u64>, StateError> {
     let Some(facts) = regular_file(path)? else {
         return Ok(None);
     };
-    check_folder(folder)?;
-    check(path, &facts).map(|()| Some(facts.len()))
+    check_folder(folder, state_use)?;
+    check(path, &facts, state_use).map(|()| Some(facts.len()))
 }
 
 /// Reads the file at `path` in a folder below the state folder, if it can be looked up again: what
 /// others may write counts as empty, with one warning, and so does what cannot be read.
 pub fn read_replaceable(folder: &Path, path: &Path) -> Vec<u8> {
     static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    match check_file_below(folder, path) {
+    match check_file_below(folder, path, StateUse::Run) {
         Ok(Some(_)) => return fs::read(path).unwrap_or_default(),
         Err(StateError::Unsafe(fault)) => {
             let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,19 +133,20 @@ fn regular_file(path: &Path) -> Result<Option<Metadata>, StateError> {
     }
 }
 
-fn check(path: &Path, facts: &Metadata) -> Result<(), StateError> {
-    match fault(path, facts) {
+fn check(path: &Path, facts: &Metadata, state_use: StateUse) -> Result<(), StateError> {
+    match fault(path, facts, state_use) {
         None => Ok(()),
         Some(fault) => Err(StateError::Unsafe(fault)),
     }
 }
 
-fn fault(path: &Path, facts: &Metadata) -> Option<PermissionFault> {
+fn fault(path: &Path, facts: &Metadata, state_use: StateUse) -> Option<PermissionFault> {
     let fault =
         |what: String, command: String| PermissionFault { path: path.to_owned(), what, command };
     let user = rustix::process::geteuid().as_raw();
     // Root looks after the files of other users.
-    if user != 0 && facts.uid() != user && facts.uid() != 0 {
+    let is_anyones = state_use == StateUse::View || user == 0;
+    if !is_anyones && facts.uid() != user && facts.uid() != 0 {
         return Some(fault(
             format!("it belongs to another user (uid {})", facts.uid()),
             format!("chown {user} {}", shell_quoted(path)),
@@ -111,19 +173,19 @@ mod tests {
     use crate::state::run_history::RunHistoryStore;
     use crate::state::store::StateStore;
     use chrono::NaiveDate;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn what_others_may_write_is_refused_with_the_command_that_mends_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("it's.json");
-        assert!(!check_file(&file).unwrap());
+        assert!(!check_file(&file, StateUse::Run).unwrap());
         fs::write(&file, "{}").unwrap();
         for (mode, is_safe) in
             [(0o600, true), (0o644, true), (0o660, false), (0o602, false), (0o666, false)]
         {
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            match check_file(&file) {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            match check_file(&file, StateUse::Run) {
                 Ok(found) => assert!(found && is_safe, "{mode:o}"),
                 Err(StateError::Unsafe(PermissionFault { command, .. })) => {
                     assert!(!is_safe, "{mode:o}");
@@ -133,8 +195,8 @@ mod tests {
                 Err(other) => panic!("{other}"),
             }
         }
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o770)).unwrap();
-        let refused = check_folder(folder.path());
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
+        let refused = check_folder(folder.path(), StateUse::View);
         assert!(matches!(refused, Err(StateError::Unsafe(_))));
     }
 
@@ -198,7 +260,7 @@ mod tests {
             write(state.path());
             let path = state.path().join(file);
             let set = |path: &Path, mode| {
-                fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+                fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
             };
             assert!(is_trusted(state.path()), "{file}");
             for mode in [0o620, 0o602] {
@@ -220,7 +282,7 @@ mod tests {
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         fs::write(&target, "").unwrap();
         symlink(&target, &link).unwrap();
-        let refused = check_file(&link);
+        let refused = check_file(&link, StateUse::Run);
         assert!(matches!(refused, Err(StateError::Damaged { .. })));
     }
 }

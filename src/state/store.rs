@@ -19,7 +19,7 @@ use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint};
 #[cfg(feature = "object-store")]
 use crate::state::object_states::ObjectStates;
-use crate::state::permissions;
+use crate::state::permissions::{self, StateUse};
 use crate::state::remote::{RemoteStates, TakenState};
 
 /// How often, and after which pauses, a lock that another process holds is tried.
@@ -32,6 +32,7 @@ pub struct StateStore {
     folder: PathBuf,
     /// Where the checkpoints are instead. Locks stay in the folder.
     remote: Option<Arc<dyn RemoteStates>>,
+    state_use: StateUse,
     /// The output files of all sources, as their states said when they were first asked for.
     outputs: Arc<OnceLock<Vec<(SourceName, OutputFileState)>>>,
     /// Held while states are read: hundreds of sources begin at once, and a state may be of
@@ -51,6 +52,7 @@ impl StateStore {
         StateStore {
             folder: folder.to_owned(),
             remote: None,
+            state_use: StateUse::Run,
             outputs: Arc::default(),
             reading: Arc::default(),
         }
@@ -59,6 +61,22 @@ impl StateStore {
     /// The same store, which looks at the output files of all sources again.
     pub fn reopened(&self) -> StateStore {
         StateStore { outputs: Arc::default(), ..self.clone() }
+    }
+
+    /// The same, only to show what it holds, whichever user's it is.
+    pub fn for_viewing(self) -> StateStore {
+        StateStore { state_use: StateUse::View, ..self }
+    }
+
+    /// Checks that this user may look into the folder, where the checkpoints are in it.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check_readable(&self) -> Result<(), StateError> {
+        match &self.remote {
+            Some(_) => Ok(()),
+            None => permissions::check_readable(&self.folder),
+        }
     }
 
     /// The same, with the checkpoints elsewhere.
@@ -99,7 +117,7 @@ impl StateStore {
     pub fn lock(&self, source: &SourceName) -> Result<SourceLock, StateError> {
         self.create_folder()?;
         let path = self.folder.join(format!("{source}.lock"));
-        permissions::check_file(&path)?;
+        permissions::check_file(&path, self.state_use)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -116,7 +134,9 @@ impl StateStore {
                 holder: read_holder(&mut file),
             });
         }
-        write_holder(&mut file).map_err(|error| StateError::io("write", &path, error))?;
+        permissions::open_file(&self.folder, &file)
+            .and_then(|()| write_holder(&mut file))
+            .map_err(|error| StateError::io("write", &path, error))?;
         crash::point(CrashPoint::Locked);
         Ok(SourceLock { _file: file })
     }
@@ -132,7 +152,7 @@ impl StateStore {
         }
         let path = self.path(source);
         // A link to a disk that is not mounted must not pass for a source without a history.
-        if !permissions::check_file(&path)? {
+        if !permissions::check_file(&path, self.state_use)? {
             return Ok(None);
         }
         let _turn = self.lock_reading();
@@ -186,7 +206,7 @@ impl StateStore {
                 path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok()?;
             // A state that cannot be read is its own source's trouble, and a pipe there would be
             // waited for.
-            permissions::check_file(&path).ok().filter(|exists| *exists)?;
+            permissions::check_file(&path, self.state_use).ok().filter(|exists| *exists)?;
             let outputs = checkpoint::outputs(&fs::read(&path).ok()?)?;
             Some(outputs.into_iter().map(move |output| (name.clone(), output)))
         });
@@ -205,7 +225,10 @@ impl StateStore {
             FileReplacement::new(&path, Durability::FileAndDir)
                 .named(&temporary_prefix(source), "")
                 .crash_points(Some(CrashPoint::StateWritten), Some(CrashPoint::StateReplaced))
-                .write(|out| checkpoint::write(checkpoint, out))?;
+                .write(|out| {
+                    permissions::open_file(&self.folder, out.get_ref())?;
+                    checkpoint::write(checkpoint, out)
+                })?;
             crash::point(CrashPoint::StateDurable);
             Ok(())
         };
@@ -238,7 +261,7 @@ impl StateStore {
     fn create_folder(&self) -> Result<(), StateError> {
         create_private_folder(&self.folder)
             .map_err(|error| StateError::io("create", &self.folder, error))?;
-        permissions::check_folder(&self.folder)
+        permissions::check_folder(&self.folder, self.state_use)
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Durability, FileReplacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::state::permissions::check_file_below;
+use crate::state::permissions::{self, StateUse, check_file_below};
 use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
 use crate::state::{StateError, parse_versioned};
 
@@ -227,7 +227,9 @@ impl RunCounts {
 /// The folder of ledgers: a run history for each source.
 #[derive(Debug, Clone)]
 pub struct RunHistoryStore {
+    state: PathBuf,
     folder: PathBuf,
+    state_use: StateUse,
 }
 
 /// Why a ledger cannot be read. It never stops a pull.
@@ -257,7 +259,16 @@ struct VersionedRunHistory<'a> {
 impl RunHistoryStore {
     /// The store in the state folder `state`.
     pub fn new(state: &Path) -> RunHistoryStore {
-        RunHistoryStore { folder: state.join("ledgers") }
+        RunHistoryStore {
+            state: state.to_owned(),
+            folder: state.join("ledgers"),
+            state_use: StateUse::Run,
+        }
+    }
+
+    /// The same, only to show what it holds, whichever user's it is.
+    pub fn for_viewing(self) -> RunHistoryStore {
+        RunHistoryStore { state_use: StateUse::View, ..self }
     }
 
     /// The ledger of `source`, if it has one.
@@ -269,7 +280,7 @@ impl RunHistoryStore {
     }
 
     fn load(&self, path: &Path) -> Result<Option<RunHistory>, StateError> {
-        match check_file_below(&self.folder, path)? {
+        match check_file_below(&self.folder, path, self.state_use)? {
             None => return Ok(None),
             Some(length) if length > LIMIT => {
                 return Err(StateError::damaged(path, "it is too large"));
@@ -306,6 +317,7 @@ impl RunHistoryStore {
 
     fn write(&self, source: &SourceName, ledger: &RunHistory) -> io::Result<()> {
         create_private_folder(&self.folder)?;
+        permissions::open_folder(&self.state, &self.folder)?;
         let text = serde_json::to_vec(&VersionedRunHistory {
             version: VERSION,
             source: source.as_str(),
@@ -315,6 +327,7 @@ impl RunHistoryStore {
         FileReplacement::new(&self.path(source), Durability::File)
             .with_fixed_name(&format!(".{source}~"))
             .write(|out| {
+                permissions::open_file(&self.state, out.get_ref())?;
                 out.write_all(&text)?;
                 out.write_all(b"\n")
             })
