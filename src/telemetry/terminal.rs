@@ -3,7 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use secrecy::SecretString;
 
 use crate::config::prompt::UserPrompt;
@@ -25,8 +28,8 @@ impl Terminal {
     }
 
     /// A line without its end; nothing where the person has gone. Read byte by byte, so that no
-    /// buffer of ours keeps what was typed.
-    fn read(&mut self) -> io::Result<Option<String>> {
+    /// buffer of ours keeps what was typed. The byte `interrupt` ends it with an error.
+    fn read(&mut self, interrupt: Option<u8>) -> io::Result<Option<String>> {
         let mut line = Vec::with_capacity(4096);
         let mut byte = [0];
         loop {
@@ -34,6 +37,7 @@ impl Terminal {
                 Ok(0) if line.is_empty() => return Ok(None),
                 Ok(0) => break,
                 Ok(_) if byte == *b"\n" => break,
+                Ok(_) if Some(byte[0]) == interrupt => return Err(ErrorKind::Interrupted.into()),
                 Ok(_) => line.push(byte[0]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -54,20 +58,27 @@ impl UserPrompt for Terminal {
 
     fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
         self.show(question)?;
-        self.read()
+        self.read(None)
     }
 
     fn ask_secret(&mut self, question: &str) -> io::Result<SecretString> {
         // Before the question: what is pasted early would be shown.
-        let _silent = EchoGuard::new(&self.0)?;
+        let silent = EchoGuard::new(&self.0)?;
         self.show(question)?;
-        let answer = self.read()?;
-        let answer = answer.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
+        let answer = self.read(Some(silent.interrupt()));
+        drop(silent);
+        if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+            // Now that the terminal shows again what is typed.
+            self.show("\n")?;
+            let _ = kill_process(getpid(), Signal::INT);
+        }
+        let answer = answer?.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
         Ok(SecretString::from(answer))
     }
 }
 
-/// Nothing that is typed is shown, until this is dropped.
+/// Nothing that is typed is shown, until this is dropped. Ctrl-C ends the line in the meantime: if
+/// it ended the program, the terminal would stay silent.
 struct EchoGuard {
     terminal: File,
     before: Termios,
@@ -78,10 +89,17 @@ impl EchoGuard {
         let terminal = terminal.try_clone()?;
         let before = tcgetattr(&terminal)?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        silent.special_codes[SpecialCodeIndex::VEOL] =
+            before.special_codes[SpecialCodeIndex::VINTR];
         silent.local_modes.insert(LocalModes::ECHONL);
         tcsetattr(&terminal, OptionalActions::Now, &silent)?;
         Ok(EchoGuard { terminal, before })
+    }
+
+    /// What Ctrl-C is on this terminal.
+    fn interrupt(&self) -> u8 {
+        self.before.special_codes[SpecialCodeIndex::VINTR]
     }
 }
 
