@@ -14,8 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{self, HostAccess, generate, manual};
 use crate::commands::nagios::unknown_line;
 use crate::commands::{
-    self, actions, auth, check, convert, demo, detect, export, follow, posture, pull, report,
-    rules, sandbox, search, stats, status, top, verify,
+    self, actions, auth, check, config, convert, demo, detect, export, follow, init, posture, pull,
+    report, rules, sandbox, search, sources, stats, status, top, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -47,6 +47,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         identify: &FileIdentity::of,
         open_prompt: &|| Some(Box::new(Terminal::open().ok()?)),
     };
+    let global = args.global.clone();
     let reread = || {
         let args = cli::parse(typed.clone())
             .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
@@ -61,11 +62,23 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
             Err(error) => Err(error),
         }
     };
+    let check_config = |path: &Path, text: &str| {
+        cli::check_text((path, text), &global, (&env, chrono::Utc::now()), &outside)
+    };
+    let resolve_line = |file: &Path, words: &[&str]| {
+        let words = ["atlaudit"].iter().chain(words).map(OsString::from);
+        let mut args = cli::parse(words)
+            .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
+        args.global.clone_from(&global);
+        args.global.config = Some(file.to_owned());
+        cli::resolve(args, &env, chrono::Utc::now(), &outside)
+    };
+    let init = init::InitHooks { resolve: &resolve_line, check: &check_config };
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
         Ok(action) => runtime().and_then(|runtime| {
             let result = runtime.block_on(async {
                 ignore_size_limit_signal();
-                act(action, &reread, &env, &console).await
+                act(action, (&reread, init), &env, &console).await
             });
             // A thread that a keyring or a file system holds must not hold the program.
             runtime.shutdown_background();
@@ -152,7 +165,7 @@ fn probe_limits() -> io::Result<()> {
 
 async fn act(
     action: CommandRequest,
-    reread: follow::ConfigReloader<'_>,
+    (reread, init): (follow::ConfigReloader<'_>, init::InitHooks<'_>),
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
@@ -179,6 +192,9 @@ async fn act(
         }
         CommandRequest::Posture(request) => return posture::run(*request, env, console).await,
         CommandRequest::Stats(request) => return stats::run(*request, env, console).await,
+        CommandRequest::Init(request) => return init::run(request, init, env, console).await,
+        CommandRequest::Config(request) => config::run(request, init.check, env, console)?,
+        CommandRequest::Sources(request) => sources::run(&request)?,
         CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,
         CommandRequest::AuthStatus(settings) => return auth::status(&settings, env, console).await,
         CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,

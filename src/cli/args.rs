@@ -51,10 +51,12 @@ impl Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Configuration file [default: $XDG_CONFIG_HOME/atlaudit/config.toml]
+    /// Configuration file [default: $XDG_CONFIG_HOME/atlaudit/config.toml, else
+    /// /etc/atlaudit/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Folder of checkpoints and locks [default: $XDG_STATE_HOME/atlaudit]
+    /// Folder of checkpoints and locks [default: `state_dir` of the configuration, else
+    /// $XDG_STATE_HOME/atlaudit]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
     /// More detail (-vv: debug)
@@ -122,6 +124,20 @@ pub enum Command {
         #[command(subcommand)]
         command: AuthCommand,
     },
+    /// Set it up at a terminal: sources, keys, output, schedule
+    Init(InitArgs),
+    /// Show, check or edit the configuration
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// List the configured sources
+    Sources {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: SourcesCommand,
+    },
     /// Start the built-in sandbox, pull from all its sources, print the events and a summary
     Demo(DemoRequest),
     /// Serve the built-in sandbox APIs on 127.0.0.1
@@ -160,6 +176,46 @@ pub enum AuthCommand {
     Logout {
         /// The source
         name: SourceName,
+    },
+}
+
+/// `init`
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// Address of the new sources: of a test server, a proxy, the government cloud
+    #[arg(long, value_name = "URL", value_parser = validate::base_url)]
+    pub base_url: Option<url::Url>,
+}
+
+/// `config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print which configuration file is used
+    Path {
+        /// List every place where it is looked for, in order
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print the configuration as it counts: file, environment and defaults, without secrets
+    Show {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the configuration, without network access
+    Check,
+    /// Edit the configuration file, and check it before it replaces the old one
+    Edit,
+}
+
+/// `sources ...`
+#[derive(Debug, Subcommand)]
+pub enum SourcesCommand {
+    /// List the configured sources: type, organization or site, output, where the key is
+    List {
+        /// Print one JSON object for each source
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -12,7 +12,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::store_location;
 use crate::config::check;
 use crate::config::detection::DetectSettings;
-use crate::config::env::{self, ProcessEnv};
+use crate::config::env::{self, ConfigOrigin, ConfigPath, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
 use crate::config::prompt::UserPrompt;
@@ -75,9 +75,9 @@ impl CommandContext<'_> {
         }
     }
 
-    /// The folder of checkpoints and locks.
-    pub fn state_dir(&self) -> Result<PathBuf, ConfigError> {
-        env::state_dir(self.global.state_dir.as_deref(), self.env)
+    /// The folder of checkpoints and locks; `file` is the configuration.
+    pub fn state_dir(&self, file: &ConfigFile) -> Result<PathBuf, ConfigError> {
+        env::state_dir(self.global.state_dir.as_deref(), file.state_dir()?, self.env)
     }
 
     /// The object store at `url`, as the environment describes it.
@@ -94,16 +94,31 @@ impl CommandContext<'_> {
         settings.state_url.clone().map(|url| self.object_store(url)).transpose()
     }
 
-    /// The path of the configuration file.
-    pub fn config_file(&self) -> Option<env::ConfigPath> {
-        env::config_file(self.global.config.as_deref(), self.env)
+    /// Where the configuration is looked for, in this order.
+    pub fn config_places(&self) -> Vec<ConfigPath> {
+        env::config_places(self.global.config.as_deref(), self.env)
+    }
+
+    /// The configuration file: the one that the user named, else the first that exists, else the
+    /// user's, which can be created.
+    pub fn config_file(&self) -> Option<ConfigPath> {
+        let places = self.config_places();
+        let used = |place: &&ConfigPath| place.is_explicit() || self.exists(&place.path);
+        let new = |place: &&ConfigPath| place.origin == ConfigOrigin::User;
+        places.iter().find(used).or_else(|| places.iter().find(new)).cloned()
+    }
+
+    /// Whether there is such a file. One that may not be read is there.
+    pub fn exists(&self, path: &Path) -> bool {
+        let read = (self.host.read_file)(path);
+        !read.is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
     /// Reads the configuration file. Only one that the user named must exist.
     pub fn load(&self) -> Result<ConfigFile, ConfigError> {
         match self.config_file() {
             None => Ok(ConfigFile::absent()),
-            Some(place) => self.load_at(&place.path, place.is_explicit),
+            Some(place) => self.load_at(&place.path, place.is_explicit()),
         }
     }
 
@@ -121,8 +136,13 @@ impl CommandContext<'_> {
             true => ConfigError::new("the configuration file does not exist").hint(
                 "check `--config` or ATLAUDIT_CONFIG; `atlaudit auth login NAME` starts a new one",
             ),
-            false => ConfigError::new(format!("the configuration file cannot be read: {error}"))
-                .hint("check that it is a text file that this user may read"),
+            false => {
+                let what = format!("the configuration file cannot be read: {error}");
+                ConfigError::new(what).hint(
+                    "check that it is a text file that this user may read, or name another one \
+                     with `--config FILE`",
+                )
+            }
         };
         Err(error.in_file(Some(path), None))
     }
@@ -138,7 +158,7 @@ impl CommandContext<'_> {
         file: &ConfigFile,
         typed: &[SourceName],
     ) -> Result<Settings, ConfigError> {
-        let state_dir = self.state_dir()?;
+        let state_dir = self.state_dir(file)?;
         let mut settings = if file.tables.sources.is_empty() {
             check::implied_settings(file, self.env, state_dir, typed, self.host.keyring_names)
         } else {
@@ -187,7 +207,7 @@ impl CommandContext<'_> {
 
     /// The settings of a configuration that can be used.
     pub fn usable_settings(&self, file: &ConfigFile) -> Option<Settings> {
-        check::settings(file, self.env, self.state_dir().ok()?).ok()
+        check::settings(file, self.env, self.state_dir(file).ok()?).ok()
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use crate::cli::args::LoginArgs;
 use crate::cli::load::{CommandContext, usage_error};
 use crate::cli::paths::{CommandPaths, PathRole};
+use crate::cli::setup;
 use crate::config::check::{self, LoginFlags};
 use crate::config::credential_spec;
 use crate::config::env::ProcessEnv;
@@ -25,14 +26,9 @@ pub fn request(
     mut typed: LoginArgs,
     context: &CommandContext<'_>,
 ) -> Result<LoginRequest, AppError> {
-    let place = context.config_file().ok_or_else(|| {
-        ConfigError::new(
-            "there is no place for the configuration: neither HOME nor XDG_CONFIG_HOME is set",
-        )
-        .hint("name a file with `--config FILE`")
-    })?;
-    let state_dir = context.state_dir()?;
+    let place = setup::used_file(context)?;
     let file = context.load_at(&place.path, false)?;
+    let state_dir = context.state_dir(&file)?;
     let name = typed.name.clone();
     let known = match file.source(&name) {
         Some(_) => Some(check::login_source(&file, &name, &LoginFlags::default())?),

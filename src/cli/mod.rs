@@ -17,8 +17,10 @@ mod query;
 pub mod resolve;
 #[cfg(feature = "respond")]
 mod respond;
+pub mod setup;
 mod store_location;
 
 pub use load::HostAccess;
 pub use parse::parse;
 pub use resolve::{resolve, telemetry};
+pub use setup::check_text;

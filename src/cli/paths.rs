@@ -200,13 +200,14 @@ impl<'a> CommandPaths<'a> {
             paths.add(PathRole::ConfigFile, &place.path);
         }
         // Also where its content, or the rest of the configuration, cannot be used.
-        if let Some(path) = context.load().ok().and_then(|file| file.taxonomy_path().ok()?) {
+        let file = context.load().unwrap_or_default();
+        if let Ok(Some(path)) = file.taxonomy_path() {
             paths.add(PathRole::ExtraActions, &path);
         }
         for folder in env::quota_dirs(context.env) {
             paths.add(PathRole::QuotaFolder, &folder);
         }
-        let state = context.state_dir().ok();
+        let state = context.state_dir(&file).ok();
         if let Some(folder) = &state {
             paths.add(PathRole::StateFolder, folder);
         }

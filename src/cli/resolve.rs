@@ -14,7 +14,7 @@ use crate::cli::paths::{CommandPaths, PathRole};
 #[cfg(feature = "respond")]
 use crate::cli::respond;
 use crate::cli::{
-    completion, convert, encoding, login, manual, posture, pull, query, store_location,
+    completion, convert, encoding, login, manual, posture, pull, query, setup, store_location,
 };
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
@@ -83,6 +83,9 @@ pub fn resolve(
         Command::Auth { command: AuthCommand::Logout { name } } => {
             CommandRequest::AuthLogout(logout(name, context))
         }
+        Command::Init(typed) => CommandRequest::Init(setup::init(typed, context)?),
+        Command::Config { command } => CommandRequest::Config(setup::config(&command, context)?),
+        Command::Sources { command } => CommandRequest::Sources(setup::sources(&command, context)?),
         Command::Demo(request) => CommandRequest::Demo(request, context.table_style()),
         Command::Sandbox(request) => CommandRequest::Sandbox(request),
         Command::Schema(SchemaArgs { parquet: None }) => CommandRequest::Schema,

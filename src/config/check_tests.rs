@@ -214,7 +214,7 @@ fn the_example_is_right() {
 
 #[test]
 fn the_example_shows_every_key() {
-    let keys = "type org_id site email gateway cloud_id resolve_users username credential initial_lookback initial_from overlap late_margin expires_on key_name base_url page_size \
+    let keys = "state_dir type org_id site email gateway cloud_id resolve_users username credential initial_lookback initial_from overlap late_margin expires_on key_name base_url page_size \
                 concurrency requests_per_minute timeout retry_for max_wait ca_file proxy preset path format encoding compression rotate mode";
     for key in keys.split_whitespace() {
         assert!(EXAMPLE.contains(&format!("{key} = ")), "{key}");

@@ -14,7 +14,7 @@ use crate::model::source_kind::{GatewayUse, SourceAddress};
 pub use toml_edit::Value as ConfigValue;
 
 /// The keys of a new source's table, in their order.
-fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
+pub fn source_keys(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     let mut keys = vec![("type", source.target.kind().as_str().into())];
     keys.extend(source.target.org_id.as_ref().map(|id| ("org_id", id.into())));
     if let (Some(site), SourceAddress::Site) = (&source.target.site, source.target.kind.address()) {
@@ -51,7 +51,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         Item::Table(table)
     });
     if let Some(inline) = sources.as_inline_table_mut() {
-        let table: InlineTable = keys_of(source).into_iter().collect();
+        let table: InlineTable = source_keys(source).into_iter().collect();
         inline.insert(name, table.into());
         return check_text(document.to_string());
     }
@@ -64,13 +64,46 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         lines.push('\n');
     }
     let gap = if lines.is_empty() { "" } else { "\n" };
-    let table: Table = keys_of(source).into_iter().collect();
+    let table: Table = source_keys(source).into_iter().collect();
+    check_text(format!("{lines}{gap}{}\n{table}", source_title(name, "")))
+}
+
+/// The line that begins the table of the source `name`, or one in it.
+pub fn source_title(name: &str, inner: &str) -> String {
     // A dot in a bare key would nest tables.
-    let title = match name.contains('.') {
-        true => format!("[sources.\"{name}\"]"),
-        false => format!("[sources.{name}]"),
+    match name.contains('.') {
+        true => format!("[sources.\"{name}\"{inner}]"),
+        false => format!("[sources.{name}{inner}]"),
+    }
+}
+
+/// `text` with `output.path` set.
+///
+/// # Errors
+/// `text` is no configuration.
+pub fn with_output_path(text: &str, path: &str) -> Result<String, HintedError> {
+    let mut document = parse_document(text)?;
+    let new = || {
+        let mut table = Table::new();
+        table.decor_mut().set_prefix("\n");
+        Item::Table(table)
     };
-    check_text(format!("{lines}{gap}{title}\n{table}"))
+    let table = document.entry("output").or_insert_with(new).as_table_like_mut();
+    let table = table.ok_or_else(|| HintedError::new("`output` is not a table"))?;
+    set(table, "path", &path.into());
+    check_text(document.to_string())
+}
+
+/// `text` with `state_dir` set, unless it is.
+///
+/// # Errors
+/// `text` is no configuration.
+pub fn with_state_dir(text: &str, path: &str) -> Result<String, HintedError> {
+    let mut document = parse_document(text)?;
+    if document.get("state_dir").is_none() {
+        set(document.as_table_mut(), "state_dir", &path.into());
+    }
+    check_text(document.to_string())
 }
 
 /// `text` with these keys of the source `name` set.
@@ -218,6 +251,21 @@ email = 'old@a.example'
         let changed = with_keys(text, &"j".parse().unwrap(), &changes[1..2]).unwrap();
         assert_eq!(changed, "sources.j = { expires_on = \"2028-06-30\" }\n");
     }
+
+    #[test]
+    fn an_output_and_a_state_folder_are_set_where_they_belong() {
+        let added = with_output_path(FILE_OF_ONE, "{source}.jsonl").unwrap();
+        assert!(added.ends_with("\n\n[output]\npath = \"{source}.jsonl\"\n"), "{added}");
+        let text = format!("# Ours.\n[output]\npath = '-' # for jq\n{FILE_OF_ONE}");
+        let changed = with_output_path(&text, "x").unwrap();
+        assert!(changed.contains("[output]\npath = \"x\" # for jq\n"), "{changed}");
+        let changed = with_state_dir(&changed, "/var/lib/atlaudit").unwrap();
+        let file = ConfigFile::parse(Path::new("/c"), changed.clone()).unwrap();
+        assert!(file.tables.state_dir.is_some(), "{changed}");
+        assert_eq!(with_state_dir(&changed, "/other").unwrap(), changed);
+    }
+
+    const FILE_OF_ONE: &str = "[sources.acme]\ntype = 'org-events'\n";
 
     #[test]
     fn what_is_no_configuration_is_not_changed() {

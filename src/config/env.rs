@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::error::{ConfigError, HintedError};
+use crate::crash;
 use crate::model::text::printable;
 use crate::model::user_zone::UserZone;
 
@@ -33,6 +34,9 @@ pub const QUOTA_DIR: &str = "ATLAUDIT_QUOTA_DIR";
 pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Where systemd keeps a unit's credentials.
 pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+/// The configuration file in a folder of configurations.
+const CONFIG_FILE: &str = "atlaudit/config.toml";
 
 /// The width of a table that no terminal shows, in columns.
 const DEFAULT_WIDTH: usize = 160;
@@ -139,6 +143,12 @@ impl ProcessEnv {
         self.var_os(name).map(Path::new).filter(|path| path.is_absolute())
     }
 
+    /// The program `name` in the search path.
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let mut folders = std::env::split_paths(self.var_os("PATH")?);
+        folders.find_map(|folder| Some(folder.join(name)).filter(|path| path.is_file()))
+    }
+
     /// The working directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd
@@ -160,24 +170,56 @@ impl fmt::Debug for ProcessEnv {
     }
 }
 
-/// The configuration file to read, and whether the user named it.
+/// Who names a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigOrigin {
+    /// `--config`
+    Flag,
+    /// `ATLAUDIT_CONFIG`
+    Variable,
+    /// The user's folder of configurations.
+    User,
+    /// `/etc`, for every user of the machine.
+    System,
+}
+
+/// A configuration file that may be read, and who names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigPath {
     /// Its path.
     pub path: PathBuf,
-    /// Named by `--config` or `ATLAUDIT_CONFIG`: then it has to exist.
-    pub is_explicit: bool,
+    /// Who names it.
+    pub origin: ConfigOrigin,
 }
 
-/// Where the configuration is looked for: `--config`, `ATLAUDIT_CONFIG`,
-/// `$XDG_CONFIG_HOME/atlaudit`, `~/.config/atlaudit`. `None` without a home directory.
-pub fn config_file(flag: Option<&Path>, env: &ProcessEnv) -> Option<ConfigPath> {
-    let named = flag.or_else(|| env.var_os(CONFIG).map(Path::new));
-    if let Some(path) = named {
-        return Some(ConfigPath { path: env.at_cwd(path), is_explicit: true });
+impl ConfigPath {
+    /// Whether the user named it: then it has to exist.
+    pub fn is_explicit(&self) -> bool {
+        matches!(self.origin, ConfigOrigin::Flag | ConfigOrigin::Variable)
     }
-    let folder = user_folder(env, "XDG_CONFIG_HOME", ".config")?;
-    Some(ConfigPath { path: folder.join("atlaudit/config.toml"), is_explicit: false })
+}
+
+/// Where the configuration is looked for, in this order: `--config`, `ATLAUDIT_CONFIG`,
+/// `$XDG_CONFIG_HOME/atlaudit` or `~/.config/atlaudit`, `/etc/atlaudit`. Without a home directory
+/// there is no user's file.
+pub fn config_places(flag: Option<&Path>, env: &ProcessEnv) -> Vec<ConfigPath> {
+    let place = |origin| move |path: PathBuf| ConfigPath { path, origin };
+    let variable = env.var_os(CONFIG).map(Path::new);
+    let user = user_folder(env, "XDG_CONFIG_HOME", ".config");
+    [
+        flag.map(|path| env.at_cwd(path)).map(place(ConfigOrigin::Flag)),
+        variable.map(|path| env.at_cwd(path)).map(place(ConfigOrigin::Variable)),
+        user.map(|folder| folder.join(CONFIG_FILE)).map(place(ConfigOrigin::User)),
+        Some(system_folder().join(CONFIG_FILE)).map(place(ConfigOrigin::System)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Where the settings of the machine are. Tests have one of their own.
+pub fn system_folder() -> PathBuf {
+    crash::setting("ETC").unwrap_or_else(|| "/etc".to_owned()).into()
 }
 
 /// A folder of the XDG base directories, or the usual one in the home folder.
@@ -186,15 +228,22 @@ fn user_folder(env: &ProcessEnv, variable: &str, in_home: &str) -> Option<PathBu
     named.or_else(|| Some(env.absolute_path("HOME")?.join(in_home)))
 }
 
-/// Where checkpoints and locks live: `--state-dir`, `ATLAUDIT_STATE_DIR`,
-/// `$XDG_STATE_HOME/atlaudit`, `~/.local/state/atlaudit`.
-pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, ConfigError> {
+/// Where checkpoints and locks live: `--state-dir`, `ATLAUDIT_STATE_DIR`, `state_dir` of the
+/// configuration, `$XDG_STATE_HOME/atlaudit`, `~/.local/state/atlaudit`.
+pub fn state_dir(
+    flag: Option<&Path>,
+    configured: Option<PathBuf>,
+    env: &ProcessEnv,
+) -> Result<PathBuf, ConfigError> {
     if let Some(path) = flag.or_else(|| env.var_os(STATE_DIR).map(Path::new)) {
         return Ok(env.at_cwd(path));
     }
+    if let Some(path) = configured {
+        return Ok(path);
+    }
     let folder = user_folder(env, "XDG_STATE_HOME", ".local/state").ok_or_else(|| {
         ConfigError::new("there is no place for the state: neither HOME nor XDG_STATE_HOME is set")
-            .hint("name a folder with `--state-dir DIR` or ATLAUDIT_STATE_DIR")
+            .hint("name a folder with `--state-dir DIR`, ATLAUDIT_STATE_DIR or the key `state_dir`")
     })?;
     Ok(folder.join("atlaudit"))
 }
@@ -329,13 +378,16 @@ mod tests {
             [("ATLAUDIT_CONFIG", "env.toml"), ("ATLAUDIT_STATE_DIR", "/env"), ("HOME", "/h")],
             "/work",
         );
-        let place =
-            |flag: Option<&str>, env: &ProcessEnv| config_file(flag.map(Path::new), env).unwrap();
-        assert_eq!(place(Some("/f.toml"), &env).path, Path::new("/f.toml"));
-        assert_eq!(place(None, &env).path, Path::new("/work/env.toml"));
-        assert!(place(None, &env).is_explicit);
-        assert_eq!(state_dir(Some(Path::new("s")), &env).unwrap(), Path::new("/work/s"));
-        assert_eq!(state_dir(None, &env).unwrap(), Path::new("/env"));
+        let place = |flag: Option<&str>| config_places(flag.map(Path::new), &env).swap_remove(0);
+        assert_eq!(place(Some("/f.toml")).path, Path::new("/f.toml"));
+        assert_eq!(place(None).path, Path::new("/work/env.toml"));
+        assert!(place(None).is_explicit());
+        let configured = || Some(PathBuf::from("/var/lib/atlaudit"));
+        let state = |flag: Option<&str>| state_dir(flag.map(Path::new), configured(), &env);
+        assert_eq!(state(Some("s")).unwrap(), Path::new("/work/s"));
+        assert_eq!(state(None).unwrap(), Path::new("/env"));
+        let home = ProcessEnv::with([("HOME", "/h")], "/work");
+        assert_eq!(state_dir(None, configured(), &home).unwrap(), configured().unwrap());
     }
 
     #[test]
@@ -344,17 +396,19 @@ mod tests {
             [("XDG_CONFIG_HOME", "rel"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")],
             "/",
         );
-        let place = config_file(None, &env).unwrap();
-        assert_eq!(place.path, Path::new("/h/.config/atlaudit/config.toml"));
-        assert!(!place.is_explicit);
-        assert_eq!(state_dir(None, &env).unwrap(), Path::new("/x/atlaudit"));
+        let places = config_places(None, &env);
+        let paths: Vec<_> = places.iter().map(|place| place.path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/h/.config/atlaudit/config.toml", "/etc/atlaudit/config.toml"]);
+        assert!(!places.iter().any(ConfigPath::is_explicit));
+        assert_eq!(state_dir(None, None, &env).unwrap(), Path::new("/x/atlaudit"));
     }
 
     #[test]
     fn without_a_home_the_state_needs_a_flag() {
         let env = ProcessEnv::default();
-        assert_eq!(config_file(None, &env), None);
-        let error = state_dir(None, &env).unwrap_err();
+        let places = config_places(None, &env);
+        assert!(places.iter().all(|place| place.origin == ConfigOrigin::System));
+        let error = state_dir(None, None, &env).unwrap_err();
         assert!(error.hint_text().unwrap().contains("--state-dir"));
     }
 }

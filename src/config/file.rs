@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
+use toml_edit::DocumentMut;
 
 use crate::config::detection::DetectionThresholds;
 use crate::config::error::{ConfigError, HintedError};
@@ -49,9 +50,23 @@ impl ConfigFile {
         Ok(ConfigFile { path: Some(path.to_path_buf()), expected_path: None, text, tables })
     }
 
+    /// The file's text without its comments, which may hold anything.
+    pub fn uncommented(&self) -> Result<DocumentMut, ConfigError> {
+        let unreadable = || ConfigError::new("the configuration file is not a table of TOML");
+        let table: toml::Table = toml::from_str(&self.text).map_err(|_| unreadable())?;
+        let text = toml::to_string(&table).map_err(|_| unreadable())?;
+        text.parse().map_err(|_| unreadable())
+    }
+
     /// The table of the source `name`, and the position of its name.
     pub fn source(&self, name: &SourceName) -> Option<&NamedTable> {
         self.tables.sources.iter().find(|(typed, _)| typed.get_ref() == name.as_str())
+    }
+
+    /// `state_dir`.
+    pub fn state_dir(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let at = ErrorLocation { file: self, source: None };
+        at.text("state_dir", &self.tables.state_dir, validate::absolute_path)
     }
 
     /// `[taxonomy] path`, which counts from the folder of this file.
@@ -79,6 +94,8 @@ impl ConfigFile {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct ConfigTables {
+    /// `state_dir`
+    pub state_dir: SpannedText,
     /// `[output]`
     pub output: OutputTable,
     /// `[state]`
@@ -390,6 +407,9 @@ fn hint_for(key: &str, known: &[&str]) -> String {
                 or name its place with `credential`"
             .to_owned();
     }
+    if word == "state_dir" {
+        return "`state_dir` stands above the first table of the file".to_owned();
+    }
     match suggest(key, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("the keys here are: {}", known.join(", ")),
@@ -461,7 +481,7 @@ mod tests {
         assert_eq!(error.hint_text(), Some("did you mean `sources`?"));
         let error = refuse("[sources.a]\nlookback = '1d'\n");
         assert_eq!(error.hint_text(), Some("did you mean `initial_lookback`?"));
-        assert_eq!(refuse("state_dir = '/x'").line(), Some(1));
+        assert_eq!(refuse("quota_dir = '/x'").line(), Some(1));
         assert_eq!(
             refuse("[output]\nmode = '0600'\n[sources.a]\noutput.modes = 'x'").line(),
             Some(4)

@@ -5,6 +5,7 @@ pub mod credential_spec;
 mod detect_table;
 pub mod detection;
 pub mod edit;
+pub mod effective;
 pub mod env;
 pub mod error;
 pub mod file;

@@ -9,8 +9,10 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use clap::ValueEnum;
 use clap_complete::Shell;
+use url::Url;
 
 use crate::config::detection::{AlertSeverity, DetectSettings};
+use crate::config::env::ConfigPath;
 use crate::config::error::ConfigError;
 use crate::config::posture::{FailingVerdict, PostureCheck, PostureSettings};
 #[cfg(feature = "respond")]
@@ -62,6 +64,12 @@ pub enum CommandRequest {
     Respond(RespondRequest),
     /// `verify`
     Verify(VerifyRequest),
+    /// `init`
+    Init(InitRequest),
+    /// `config ...`
+    Config(ConfigRequest),
+    /// `sources list`
+    Sources(SourcesRequest),
     /// `auth login`
     AuthLogin(Box<LoginRequest>),
     /// `auth status`
@@ -296,6 +304,72 @@ pub struct StatusRequest {
     pub warn_lag: Option<Duration>,
     /// As a plugin for Nagios, Icinga and their like.
     pub nagios: bool,
+}
+
+/// The request of `init`.
+#[derive(Debug)]
+pub struct InitRequest {
+    /// The configuration file that is changed or created.
+    pub file: PathBuf,
+    /// Whether it is found only where it is named.
+    pub is_file_named: bool,
+    /// Whether it exists.
+    pub exists: bool,
+    /// Whether it says where events go.
+    pub has_output: bool,
+    /// The sources that it has.
+    pub sources: Vec<SourceSettings>,
+    /// `--state-dir`, from the root on.
+    pub state_dir: Option<PathBuf>,
+    /// `--base-url` of the new sources.
+    pub base_url: Option<Url>,
+}
+
+/// The request of `config path`, `config show`, `config check` or `config edit`.
+#[derive(Debug)]
+pub enum ConfigRequest {
+    /// Print which file is used.
+    Path {
+        /// Where it is looked for, in order.
+        places: Vec<ConfigPlace>,
+        /// Print all of them, not only the one that is used.
+        all: bool,
+    },
+    /// Print this text.
+    Show(String),
+    /// Print that the configuration can be used.
+    Check(CheckedConfig),
+    /// Edit this file.
+    Edit(PathBuf),
+}
+
+/// A file that the configuration may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigPlace {
+    /// Its path, and who names it.
+    pub file: ConfigPath,
+    /// Whether there is such a file.
+    pub exists: bool,
+    /// Whether it is the one that is used.
+    pub is_used: bool,
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedConfig {
+    /// Its file, if there is one.
+    pub file: Option<PathBuf>,
+    /// How many sources it has.
+    pub sources: usize,
+}
+
+/// The request of `sources list`.
+#[derive(Debug)]
+pub struct SourcesRequest {
+    /// The sources, in the order of the configuration.
+    pub sources: Vec<SourceSettings>,
+    /// Print one JSON object a source.
+    pub json: bool,
 }
 
 /// The request of `auth logout`.

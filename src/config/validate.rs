@@ -252,6 +252,13 @@ pub fn path(text: &str) -> Result<PathBuf, HintedError> {
     Ok(PathBuf::from(text))
 }
 
+/// A path that means the same wherever the program is started.
+pub fn absolute_path(text: &str) -> Result<PathBuf, HintedError> {
+    let path = path(text)?;
+    let is_absolute = path.is_absolute();
+    require(is_absolute, path, "not an absolute path", "write the whole path, from `/` on")
+}
+
 /// Permission bits of output files, in octal; the owner has to be able to write.
 pub fn mode(text: &str) -> Result<u32, HintedError> {
     let hint = "write it in octal, like `0600` or `0640`";

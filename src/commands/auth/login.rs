@@ -6,7 +6,8 @@ use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::collect::connector::SourceConnector;
-use crate::commands::auth::{config_file, describe_store, look_up_listed_key, test_credential};
+use crate::commands::auth::{describe_store, look_up_listed_key, test_credential};
+use crate::commands::config_file;
 use crate::config::edit::{self, ConfigValue};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
@@ -263,7 +264,8 @@ impl LoginSession<'_> {
         let same = old.is_some_and(|old| old.key.expose_secret() == credential.key.expose_secret());
         credentials::store(&request.source, self.env, &credential).await?;
         if let Some(prepared) = prepared {
-            prepared.commit()?;
+            let stored = "the key is stored, but its source is not in the configuration";
+            prepared.commit().map_err(|error| error.with_context(stored))?;
         }
         if let Some(site) = request.source.target.site() {
             // A new token may belong to a different account, or to a site that was recreated.

@@ -1,6 +1,5 @@
 //! Runs `auth`: stores keys, shows where credentials come from, removes keys.
 
-mod config_file;
 pub mod login;
 
 use chrono::Utc;

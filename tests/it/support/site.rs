@@ -187,6 +187,11 @@ impl Site {
         table.as_table_mut().unwrap().insert(key.to_owned(), value.into());
     }
 
+    /// Sets a key above all tables.
+    pub fn set_top(&mut self, key: &str, value: impl Into<Value>) {
+        self.config.insert(key.to_owned(), value.into());
+    }
+
     /// Sets `[state] url`.
     pub fn set_state_url(&mut self, url: &str) {
         let table = Table::from_iter([("url".to_owned(), url.into())]);
@@ -319,6 +324,8 @@ impl Site {
 pub fn blank(home: &Path, tmp: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
     command.env_clear().env("HOME", home).env("TMPDIR", tmp);
+    // What the machine has in /etc is no concern of a test either.
+    command.env("ATLAUDIT_CRASH_ETC", tmp.join("etc"));
     // Without it the bus and the keyring of the user who runs the tests would be found.
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
     // What the user who runs the tests asks elsewhere is no concern of a test.

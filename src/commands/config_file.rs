@@ -1,4 +1,4 @@
-//! Writes the configuration file: prepared before a key is stored, and put into place afterwards.
+//! Writes the configuration file: prepared first, and put into place when all else is done.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -43,7 +43,8 @@ pub fn prepare(
     let new = change(&old).map_err(|refusal| {
         let what = format!("`{}` cannot be changed: {refusal}", path.display());
         AppError::new(Exit::Config, what).hint(
-            "write the source into it by hand (config.example.toml shows how), and run this again",
+            "change it with `atlaudit config edit` (config.example.toml shows how), and run this \
+             again",
         )
     })?;
     let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
@@ -63,12 +64,7 @@ impl PreparedConfigFile {
     /// It cannot be put there.
     pub fn commit(self) -> Result<(), AppError> {
         let path = self.path.clone();
-        self.try_commit().map_err(|error| {
-            let what = format!("the key is stored, but `{}` cannot be written", path.display());
-            AppError::new(Exit::Config, what)
-                .because(&error)
-                .hint("write the source into it by hand; see config.example.toml")
-        })
+        self.try_commit().map_err(|error| write_error(&path, &error))
     }
 
     fn try_commit(self) -> io::Result<()> {
@@ -91,7 +87,7 @@ fn write_beside(path: &Path, text: &str, mode: u32) -> io::Result<PreparedReplac
 }
 
 fn write_error(path: &Path, error: &io::Error) -> AppError {
-    let what = format!("nothing was stored: `{}` cannot be written", path.display());
+    let what = format!("`{}` cannot be written, and is as it was", path.display());
     AppError::new(Exit::Config, what)
         .because(error)
         .hint("check who owns the file and its folder, or name another one with `--config FILE`")
