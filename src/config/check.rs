@@ -188,7 +188,10 @@ fn not_configured_error(file: &ConfigFile) -> ConfigError {
     ConfigError::new("nothing is configured yet")
         .because(format!("{place}, and neither {} nor {} is set", env::API_KEY, env::ORG_ID))
         .because("no key was found in an OS keyring")
-        .hint("`atlaudit auth login NAME` adds a source; `atlaudit demo` needs none")
+        .hint(
+            "`atlaudit init` sets it up at a terminal, `atlaudit auth login NAME` adds a source; \
+             `atlaudit demo` needs none",
+        )
 }
 
 /// Refuses to guess between several entries of the keyring.

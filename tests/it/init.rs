@@ -66,7 +66,7 @@ fn a_first_set_up_ends_with_events_in_files() {
     let second = format!("y acme-jira 2 {JIRA_SITE} {JIRA_EMAIL} n {JIRA_TOKEN} ''");
     let (code, seen) = init(&site, &format!("{first} {second} n out/x '{out}' 2 y y"));
     assert_eq!(code, 0, "{seen}");
-    for words in ["This line will be added", "--quiet --config", "added the line"] {
+    for words in ["The line of the crontab", "--quiet --config", "added the line"] {
         assert!(seen.contains(words), "`{words}` in: {seen}");
     }
     assert!(!seen.contains(API_KEY) && !seen.contains(JIRA_TOKEN), "{seen}");

@@ -122,15 +122,16 @@ impl SetupSession<'_> {
     /// Where the key is stored, as `--store` takes it.
     fn choose_store(&mut self, name: &SourceName) -> Result<String, AppError> {
         let folder = self.request.file.parent().unwrap_or(Path::new("/")).join("keys");
-        let file = format!("file:{}", folder.join(name.as_str()).display());
+        let path = folder.join(name.as_str()).display().to_string();
+        let file = format!("file:{path}");
         let keyring = CredentialSpec::Keyring;
         let place = KeyLocation { name, credential: &keyring, is_configured: false };
         if credentials::check_store(&place, self.env).is_err() {
-            self.show(&format!("Its key will be in {file}, readable by this user only.\n"))?;
+            self.show(&format!("Its key will be in {path}, readable by this user only.\n"))?;
             return Ok(file);
         }
         let question = format!(
-            "Where is its key stored?\n  1  {file}, readable by this user only: cron and systemd \
+            "Where is its key stored?\n  1  {path}, readable by this user only: cron and systemd \
              can use it\n  2  the OS keyring, which only programs of your session can reach\n\
              Store it in [1]: "
         );
@@ -212,35 +213,32 @@ impl SetupSession<'_> {
         }
         let crontab = cron::CrontabProgram::find(self.env);
         let service = service::SystemService::find(self.env);
-        let mut question = "\nHow does it run?\n  1  by hand, with `atlaudit pull`\n".to_owned();
-        if crontab.is_some() {
-            question.push_str("  2  every ten minutes, from the crontab of this user\n");
-        }
+        let mut question = "\nHow does it run?\n  1  by hand, with `atlaudit pull`\n  \
+                            2  every ten minutes, by cron\n"
+            .to_owned();
         if service.is_some() {
             question.push_str("  3  all the time, as a service of systemd\n");
-        }
-        if crontab.is_none() && service.is_none() {
-            return Ok(false);
         }
         question.push_str("Run it [1]: ");
         let choice = |answer: &str| match answer {
             "" | "1" => Ok(1),
-            "2" if crontab.is_some() => Ok(2),
+            "2" => Ok(2),
             "3" if service.is_some() => Ok(3),
             _ => Err(HintedError::new("answer one of the numbers")),
         };
         let choice = prompt::ask_until_valid(self.person, &question, choice);
-        match (choice.map_err(|error| stopped(&error))?, crontab, service) {
-            (2, Some(crontab), _) => {
-                self.install_cron(&crontab)?;
+        match (choice.map_err(|error| stopped(&error))?, service) {
+            (2, _) => {
+                self.install_cron(crontab.as_ref())?;
                 Ok(false)
             }
-            (3, _, Some(service)) => self.install_service(&service),
+            (3, Some(service)) => self.install_service(&service),
             _ => Ok(false),
         }
     }
 
-    fn install_cron(&mut self, crontab: &cron::CrontabProgram) -> Result<(), AppError> {
+    /// Shows the line of a crontab, and adds it where there is a program for that.
+    fn install_cron(&mut self, crontab: Option<&cron::CrontabProgram>) -> Result<(), AppError> {
         let line = cron::line(&self.program()?, &self.request);
         let stored = |source: &&SourceSettings| source.credential == CredentialSpec::Keyring;
         for source in self.request.sources.iter().filter(stored) {
@@ -250,8 +248,11 @@ impl SetupSession<'_> {
                 source.name
             ));
         }
-        self.show(&format!("This line will be added to the crontab of this user:\n  {line}\n"))?;
-        if self.confirm("Add it? [y/N] ")? {
+        self.show(&format!("The line of the crontab:\n  {line}\n"))?;
+        let Some(crontab) = crontab else {
+            return self.show("There is no `crontab` here; add the line where cron reads it.\n");
+        };
+        if self.confirm("Add it to the crontab of this user? [y/N] ")? {
             crontab.add(&line)?;
             self.console.notice("added the line; `crontab -e` changes it");
         }

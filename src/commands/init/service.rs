@@ -180,7 +180,10 @@ fn write_readable(path: &Path, text: &str) -> io::Result<()> {
 
 /// Lets every user read the configuration, and only it: keys have a folder of their own.
 fn open_config(file: &Path) -> io::Result<()> {
-    fs::set_permissions(file, Permissions::from_mode(0o644))?;
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    fs::set_permissions(folder, Permissions::from_mode(0o755))
+    let open = |path: &Path, more: u32| {
+        let mode = fs::metadata(path)?.permissions().mode() | more;
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o7777))
+    };
+    open(file, 0o044)?;
+    open(file.parent().unwrap_or(Path::new("/")), 0o055)
 }
