@@ -18,7 +18,7 @@ use crate::commands::{
     report, rules, sandbox, search, sources, stats, status, top, verify,
 };
 use crate::config::env::ProcessEnv;
-use crate::config::request::CommandRequest;
+use crate::config::request::{CommandRequest, FollowRequest};
 use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
@@ -48,20 +48,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         open_prompt: &|| Some(Box::new(Terminal::open().ok()?)),
     };
     let global = args.global.clone();
-    let reread = || {
-        let args = cli::parse(typed.clone())
-            .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
-        match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
-            Ok(CommandRequest::Follow(request)) if request.pull.prints_on_terminal => {
-                let what = "the configuration names no output any more, and events would go to \
-                            the terminal";
-                Err(AppError::new(Exit::Usage, what).hint("set `output.path`"))
-            }
-            Ok(CommandRequest::Follow(request)) => Ok(request),
-            Ok(_) => Err(AppError::new(Exit::Usage, "another command was typed")),
-            Err(error) => Err(error),
-        }
-    };
+    let reread = || reread_follow(&typed, &env, &outside);
     let check_config = |path: &Path, text: &str| {
         cli::check_text((path, text), &global, (&env, chrono::Utc::now()), &outside)
     };
@@ -93,6 +80,25 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         error.report_to(&console);
         error.exit()
     })
+}
+
+/// The request of `follow` again, from its configuration as it is now.
+fn reread_follow(
+    typed: &[OsString],
+    env: &ProcessEnv,
+    outside: &HostAccess<'_>,
+) -> Result<FollowRequest, AppError> {
+    let args = cli::parse(typed.to_vec())
+        .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
+    match cli::resolve(args, env, chrono::Utc::now(), outside)? {
+        CommandRequest::Follow(request) if request.pull.prints_on_terminal => {
+            let what = "the configuration names no output any more, and events would go to the \
+                        terminal";
+            Err(AppError::new(Exit::Usage, what).hint("set `output.path`"))
+        }
+        CommandRequest::Follow(request) => Ok(request),
+        _ => Err(AppError::new(Exit::Usage, "another command was typed")),
+    }
 }
 
 /// A configuration file and a table of actions are not larger, in bytes.

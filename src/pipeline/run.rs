@@ -197,6 +197,20 @@ async fn pull_into<T: Transport + 'static>(
             ended.committed = block_in_place(|| ended.writer.finish_notified(delivered));
         }
     }
+    fill_report(run, &ended, report);
+    *released = ended.writer.release();
+    // This error first: the other two say that what was written is valid.
+    ended.committed?;
+    let end = ended.written?;
+    let outcome = ended.fetched?;
+    if (outcome, end) == (FetchOutcome::EmptyPages, WriteEnd::All) {
+        report.warnings.push(EMPTY_PAGES_WARNING.to_owned());
+    }
+    Ok(())
+}
+
+/// Fills in what the run did, and deletes the files that are kept no longer.
+fn fill_report<T>(run: &SourceRun<T>, ended: &FinishedRun, report: &mut SourceReport) {
     report.set_counts(ended.writer.committed_counts(), &run.fetcher.reader.meter);
     report.set_files(&ended.writer.written_files());
     if let Some(found) = ended.writer.alert_counts() {
@@ -217,15 +231,6 @@ async fn pull_into<T: Transport + 'static>(
             block_in_place(|| delete_expired(settings, store, server_ahead, report));
         }
     }
-    *released = ended.writer.release();
-    // This error first: the other two say that what was written is valid.
-    ended.committed?;
-    let end = ended.written?;
-    let outcome = ended.fetched?;
-    if (outcome, end) == (FetchOutcome::EmptyPages, WriteEnd::All) {
-        report.warnings.push(EMPTY_PAGES_WARNING.to_owned());
-    }
-    Ok(())
 }
 
 /// Reports an unusual silence, with what to check: an empty response looks like success and often
