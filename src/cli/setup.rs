@@ -39,6 +39,7 @@ pub fn init(typed: InitArgs, context: &CommandContext<'_>) -> Result<InitRequest
     let state_dir = context.global.state_dir.as_ref();
     Ok(InitRequest {
         is_file_named: place.is_explicit(),
+        is_system: place.origin == ConfigOrigin::System,
         exists: file.path.is_some(),
         has_output: file.tables.output.path.is_some() || file.tables.output.preset.is_some(),
         file: place.path,

@@ -315,6 +315,8 @@ pub struct InitRequest {
     pub is_file_named: bool,
     /// Whether it exists.
     pub exists: bool,
+    /// Whether it is that of the whole machine.
+    pub is_system: bool,
     /// Whether it says where events go.
     pub has_output: bool,
     /// The sources that it has.

@@ -104,6 +104,26 @@ fn a_set_up_that_stops_leaves_nothing_half_written() {
 
 #[test]
 #[ignore = "needs root and python3 for a terminal; .ci/run has it"]
+fn root_sets_up_the_machine_for_all_users() {
+    let site = site();
+    fs::write(site.path("drive.py"), PTY).unwrap();
+    let script = format!(
+        "rm -r home/.config; python3 drive.py acme 1 {ORG_ID} {API_KEY} n '' 1 n -- \"$PROGRAM\" \
+         init --base-url {}",
+        site.base_url()
+    );
+    let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
+    assert_eq!(run.code, 0, "{}{}", run.text(), run.stderr);
+    let mode = |name: &str| fs::metadata(site.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("tmp/etc/atlaudit"), mode("tmp/etc/atlaudit/config.toml")), (0o755, 0o644));
+    assert_eq!((mode("tmp/etc/atlaudit/keys"), mode("tmp/etc/atlaudit/keys/acme")), (0o700, 0o600));
+    let config = text(&site, "tmp/etc/atlaudit/config.toml");
+    assert!(config.starts_with("state_dir = \"/var/lib/atlaudit\"\n"), "{config}");
+    assert!(config.contains("path = \"/var/log/atlaudit/{source}.jsonl\""), "{config}");
+}
+
+#[test]
+#[ignore = "needs root and python3 for a terminal; .ci/run has it"]
 fn a_service_is_shown_and_installed_only_if_confirmed() {
     let mut site = site();
     for name in ["systemctl", "systemd-sysusers"] {

@@ -91,7 +91,25 @@ impl SetupSession<'_> {
             question = "\nAdd another source? [y/N] ";
             self.add_source().await?;
         }
-        Ok(())
+        match self.request.is_system && !self.request.exists {
+            true => self.share_with_users(),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes a new configuration in `/etc` one that `atlaudit status` of every admin finds.
+    fn share_with_users(&self) -> Result<(), AppError> {
+        let file = &self.request.file;
+        let old = fs::read_to_string(file).unwrap_or_default();
+        let new = edit::with_state_dir(&old, service::STATE)
+            .map_err(|refusal| AppError::refused(Exit::Config, refusal))?;
+        self.replace_config(&old, new)?;
+        service::open_config(file).map_err(|error| {
+            let what = format!("`{}` stays unreadable for other users", file.display());
+            AppError::new(Exit::Config, what)
+                .because(&error)
+                .hint("let them read it with `chmod`; it holds no key")
+        })
     }
 
     /// Adds one source, as `auth login` does.

@@ -25,7 +25,7 @@ const PROGRAM: &str = "/usr/local/bin/atlaudit";
 const CONFIG: &str = "/etc/atlaudit/config.toml";
 const KEY_LINE: &str = "LoadCredential=acme:/etc/atlaudit/keys/acme";
 /// The folders that the unit makes writable.
-const STATE: &str = "/var/lib/atlaudit";
+pub const STATE: &str = "/var/lib/atlaudit";
 const LOGS: &str = "/var/log/atlaudit/";
 
 /// systemd, where this user may change it.
@@ -179,7 +179,10 @@ fn write_readable(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Lets every user read the configuration, and only it: keys have a folder of their own.
-fn open_config(file: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The file system's.
+pub fn open_config(file: &Path) -> io::Result<()> {
     let open = |path: &Path, more: u32| {
         let mode = fs::metadata(path)?.permissions().mode() | more;
         fs::set_permissions(path, Permissions::from_mode(mode & 0o7777))
