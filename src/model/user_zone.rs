@@ -198,7 +198,6 @@ fn civil_time(local: NaiveDateTime) -> Option<civil::DateTime> {
 mod tests {
     use super::*;
     use crate::model::time::{format_millis, parse_api_time};
-    use chrono::Datelike as _;
 
     fn zone(name: &str) -> UserZone {
         name.parse().unwrap()
