@@ -40,7 +40,7 @@ fn any_other_coding_is_named_in_the_error() {
             behaviour.gzip = true;
             behaviour.content_encoding = Some(name);
         });
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         assert_eq!(run.code, 3, "{}", run.stderr);
         let named = format!("content coding `{name}`");
         assert!(run.stderr.contains(&named), "{}", run.stderr);

@@ -135,7 +135,7 @@ fn a_pause_longer_than_allowed_is_abandoned_at_once() {
     site.run(&["pull", "acme"]).refused(5, &["429"]);
     site.control.clear_faults(Api::OrgEvents);
     // The next run keeps the pause, too: it holds for every user of the key.
-    site.run(&["pull", "acme"]).refused(5, &["another 35"]);
+    site.run(&["pull", "acme", "--repeat-errors"]).refused(5, &["another 35"]);
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);
     site.set_env("ATLAUDIT_QUOTA_DIR", "forgotten");
     all(&site, &site.run(&["pull", "acme"]));

@@ -321,7 +321,7 @@ fn detection_that_cannot_work_is_refused_before_anything_is_read() {
         ("enabled = true\npath = 'a.jsonl'\nrules = ['no-such-folder']", "no-such-folder"),
     ] {
         site.set_detect(&format!("[detect]\n{detect}\n"));
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         assert_eq!(run.code, 6, "{detect}: {}", run.stderr);
         assert!(run.stderr.contains(words), "{detect}: {}", run.stderr);
         assert!(run.text().is_empty());

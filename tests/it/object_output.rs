@@ -240,7 +240,7 @@ fn race(site: &mut Site, lake: &Lake, commits: u64, has_faults: bool) -> Vec<Run
             .map(|racer| {
                 let is_done = &is_done;
                 let mut random = fastrand::Rng::with_seed(racer);
-                let mut command = site.command(&["-q", "pull", "acme"]);
+                let mut command = site.command(&["-q", "pull", "acme", "--repeat-errors"]);
                 command.env("ATLAUDIT_STATE_DIR", site.path(&format!("state{racer}")));
                 scope.spawn(move || {
                     let mut runs = Vec::new();

@@ -169,7 +169,7 @@ fn a_millisecond_that_cannot_be_paged_through_is_named() {
     add_jira(&site, 5..50, at);
     add_jira(&site, 50..60, at + TimeDelta::minutes(1));
     for _ in 0..2 {
-        let run = site.run(&["pull", "acme-jira"]);
+        let run = site.run(&["pull", "acme-jira", "--repeat-errors"]);
         assert_eq!(run.code, 3, "{}", run.stderr);
         let named = at.format("the millisecond %Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         for word in [named.as_str(), "500", "page_size"] {

@@ -110,7 +110,7 @@ fn the_server_is_quoted_whatever_the_shape_of_its_error() {
         site.control.inject(Api::OrgEvents, Fault::Pass);
         let page = format!(r#"{{"data":[],"meta":{{"next":null}},{envelope}}}"#);
         site.control.inject_always(Api::OrgEvents, Fault::RawBody(page));
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         assert_eq!(run.code, 3, "{envelope}: {}", run.stderr);
         assert!(run.stderr.contains(quoted), "{quoted} in {}", run.stderr);
         assert_eq!(site.read("acme").ids().len(), 10);
@@ -133,7 +133,7 @@ fn an_envelope_without_an_error_is_harmless() {
         let site = site();
         let page = format!(r#"{{"data":[],"meta":{{"next":null}},{envelope}}}"#);
         site.control.inject(Api::OrgEvents, Fault::RawBody(page));
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         assert_eq!(run.code, 0, "{envelope}: {}", run.stderr);
     }
 }

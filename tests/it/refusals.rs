@@ -55,7 +55,7 @@ fn a_refused_key_is_corrected_where_it_is_kept() {
         ("command:echo another-key", "update what `echo` prints"),
     ] {
         site.set("acme", "credential", credential);
-        let run = site.run(&["pull", "acme"]);
+        let run = site.run(&["pull", "acme", "--repeat-errors"]);
         run.refused(4, &["neither expired nor been revoked", remedy]);
         let stores_there = credential.starts_with("file:");
         let names_login = run.stderr.contains("auth login acme");
