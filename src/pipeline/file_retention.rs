@@ -1,5 +1,6 @@
 //! Deletes the finished output files of a source that are kept no longer (`keep`), at the end of a
-//! run that has read everything. `docs/design.md`, section 4, says why none is deleted that matters.
+//! run that has read everything. `docs/design.md`, section 4, says why none is deleted that
+//! matters.
 //!
 //! Blocks the thread that it is called on.
 
@@ -15,11 +16,12 @@ use crate::pipeline::report::SourceReport;
 use crate::sink::retention::{ExpiredFile, RetentionCheck};
 use crate::state::store::StateStore;
 
-/// By how much our clock may differ from the server's. Under a clock that runs far ahead, every file
-/// would be old.
+/// By how much our clock may differ from the server's. Under a clock that runs far ahead, every
+/// file would be old.
 const MAX_CLOCK_DIFFERENCE: TimeDelta = TimeDelta::days(1);
 
-/// The files of the source that are kept no longer at `now`, in the order in which they are deleted.
+/// The files of the source that are kept no longer at `now`, in the order in which they are
+/// deleted.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -48,8 +50,8 @@ fn outputs(settings: &SourceSettings) -> impl Iterator<Item = &OutputSettings> {
     [Some(&settings.output), alerts].into_iter().flatten()
 }
 
-/// Deletes them, and says in `report` what was deleted, or why nothing was. `server_ahead` is by how
-/// much the server's clock is ahead of ours.
+/// Deletes them, and says in `report` what was deleted, or why nothing was. `server_ahead` is by
+/// how much the server's clock is ahead of ours.
 pub fn delete_expired(
     settings: &SourceSettings,
     store: &StateStore,

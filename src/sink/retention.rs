@@ -2,9 +2,9 @@
 //!
 //! What is deleted is gone, so each doubt keeps a file: its name must be one that the template of
 //! this source gives, with a time that is over; it must be a regular file of our user, in no
-//! checkpoint and not in use; and its first and last line must be this program's, one of them of this
-//! source. Its age is that of the newest time that it shows: in its name, of its last change, or of
-//! the events in these lines.
+//! checkpoint and not in use; and its first and last line must be this program's, one of them of
+//! this source. Its age is that of the newest time that it shows: in its name, of its last change,
+//! or of the events in these lines.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
