@@ -258,6 +258,9 @@ pub struct PullArgs {
     /// End of a one-off time range, exclusive [default: now]
     #[arg(long, value_name = "T")]
     pub until: Option<TypedTime>,
+    /// Extend the history backwards: read from T to where it begins
+    #[arg(long, value_name = "T", conflicts_with_all = ["since", "until", "human"])]
+    pub backfill: Option<TypedTime>,
     /// Where events go.
     #[command(flatten)]
     pub output: OutputFlags,

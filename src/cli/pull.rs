@@ -28,6 +28,7 @@ const VIEW_LOOKBACK: Duration = Duration::from_secs(600);
 pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest, AppError> {
     let CommandContext { env, now, .. } = *context;
     let one_off = one_off(&typed, context)?;
+    let backfill = backfill_start(&typed, context)?;
     let (settings, mut sources) = context.select(&typed.names)?;
     let flags = output_layer(typed.output);
     let names_file = flags.path.as_ref().is_some_and(PathTemplate::is_file);
@@ -77,6 +78,7 @@ pub fn pull(typed: PullArgs, context: &CommandContext<'_>) -> Result<PullRequest
         remote_state,
         now,
         one_off,
+        backfill,
         max_events: typed.max_events,
         if_running: typed.if_running.unwrap_or_default(),
         repeats_errors: typed.repeat_errors,
@@ -306,6 +308,21 @@ fn one_off(
     check_window(context, since, until, future_hint, "give a time in the past, such as `7d`")?;
     let is_typed = since.is_some() || until.is_some();
     Ok(is_typed.then_some(OneOffWindow { since, until }))
+}
+
+/// Where `--backfill` begins to read.
+fn backfill_start(
+    typed: &PullArgs,
+    context: &CommandContext<'_>,
+) -> Result<Option<Timestamp>, AppError> {
+    let from = typed.backfill.map(|from| resolved("--backfill", from, context)).transpose()?;
+    match from.map(|from| from.at) {
+        Some(from) if from >= context.now => {
+            let hint = "give a time in the past, such as `180d`";
+            Err(usage_error("`--backfill` is not in the past", hint))
+        }
+        from => Ok(from),
+    }
 }
 
 /// What the time of a flag means now, in the zone of the command.

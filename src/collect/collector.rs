@@ -185,10 +185,11 @@ impl<'c> SourceCollector<'c> {
     ) -> SourceCollector<'c> {
         let sources = request.sources.iter().zip(credentials);
         let sources = sources.map(|(settings, credential)| {
-            let mode = match request.one_off {
-                Some(one_off) => RunMode::Window(one_off.window(settings, request.now)),
-                None if request.is_view => RunMode::Window(view_window(&options, settings)),
-                None => RunMode::Incremental,
+            let mode = match (request.one_off, request.backfill) {
+                (Some(one_off), _) => RunMode::Window(one_off.window(settings, request.now)),
+                (None, Some(from)) => RunMode::Backfill { from },
+                (None, None) if request.is_view => RunMode::Window(view_window(&options, settings)),
+                (None, None) => RunMode::Incremental,
             };
             (settings.clone(), credential, mode)
         });

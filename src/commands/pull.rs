@@ -26,7 +26,9 @@ use crate::model::source_kind::SourceAddress;
 use crate::model::text::{counted, group_digits};
 use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::model::user_zone::UserZone;
+use crate::pipeline::backfill_run;
 use crate::pipeline::checkpoint_writer::{self, scope_of};
+use crate::pipeline::error::RunError;
 use crate::pipeline::file_retention::find_expired;
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run_output::current_output_file;
@@ -294,7 +296,16 @@ async fn describe_plan(
                 Some(scope) => checkpoint_writer::peek(store, &settings.name, scope)?,
                 None => store.load(&settings.name)?,
             };
-            let plan = plan::incremental(order, &lookback_settings(settings), found.as_ref(), now);
+            let plan = match (request.backfill, &found) {
+                (None, _) => {
+                    plan::incremental(order, &lookback_settings(settings), found.as_ref(), now)
+                }
+                (Some(from), Some(found)) => backfill_run::plan_to_show(order, found, from, now)?,
+                (Some(_), None) => {
+                    let source_name = settings.name.to_string();
+                    return Err(RunError::NoHistory { source_name }.into());
+                }
+            };
             (plan, found)
         }
     };
@@ -303,6 +314,7 @@ async fn describe_plan(
     let pages = checkpoint.and_then(|known| estimate_pages(&plan, &known, settings.page_size, now));
     let deletions = match request.one_off {
         Some(_) => String::new(),
+        None if request.backfill.is_some() => String::new(),
         None => describe_deletions(settings, store, now)?,
     };
     Ok(describe(settings, &plan, is_first, pages, zone) + &deletions)
@@ -347,7 +359,9 @@ fn describe(
         lines.push(format!("  reads       {} to {until}{how}", zone.millis(open.from)));
     }
     if plan.windows.is_empty() {
-        lines.push("  reads       nothing: the window is shorter than a millisecond".to_owned());
+        lines.push(
+            "  reads       nothing: there is no time between its start and its end".to_owned(),
+        );
     }
     if is_first {
         let begins = match settings.initial_from {
@@ -418,7 +432,7 @@ fn estimate_pages(
     now: Timestamp,
 ) -> Option<u64> {
     let watermark = checkpoint.watermark?;
-    let covered = (watermark - checkpoint.since).num_milliseconds();
+    let covered = (watermark - checkpoint.history_start()).num_milliseconds();
     if covered <= 0 {
         return None;
     }

@@ -348,7 +348,7 @@ impl ReadHistory {
         }
         ReadHistory {
             holes: coverage.holes(&checkpoint.scope),
-            since: MillisTime(checkpoint.since),
+            since: MillisTime(checkpoint.history_start()),
             complete_until: until.map(MillisTime),
             newest_event: checkpoint.watermark.map(MillisTime),
             events: checkpoint.events,

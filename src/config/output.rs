@@ -67,8 +67,8 @@ enum FileContent {
     Alerts,
 }
 
-/// Checks the files that several sources write, one after the other: all of them in one way, since
-/// each continues what the others wrote. Lines that wait for Parquet are of one source.
+/// Checks the files that several sources write, one after the other: all of them in one way,
+/// since each continues what the others wrote. Lines that wait for Parquet are of one source.
 pub fn check_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
     let mut writers: HashMap<PathBuf, (&SourceName, FileContent, &OutputSettings)> = HashMap::new();
     let outputs = sources.iter().flat_map(|source| {
@@ -120,8 +120,8 @@ pub fn check_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), 
     Ok(())
 }
 
-/// Whether lines can be appended at `path` more than once: the reader of a pipe goes away with its
-/// first writer.
+/// Whether lines can be appended at `path` more than once: the reader of a pipe goes away with
+/// its first writer.
 fn is_regular_or_missing(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |facts| facts.is_file() || facts.is_dir())
 }
@@ -212,7 +212,8 @@ pub fn reject_compressed_terminal_output<'a>(
     }
 }
 
-/// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: there may be links.
+/// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: there may be
+/// links.
 fn normalize_path(cwd: &Path, path: &str) -> PathBuf {
     cwd.join(path).components().filter(|part| *part != Component::CurDir).collect()
 }

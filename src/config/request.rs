@@ -108,6 +108,8 @@ pub struct PullRequest {
     /// A one-off window; without it the pull continues from the checkpoint.
     /// `--until` without `--since` starts at the source's `initial_lookback` before it.
     pub one_off: Option<OneOffWindow>,
+    /// Read from here to where the history of each source begins, instead of what is new.
+    pub backfill: Option<Timestamp>,
     /// Stop after so many events of each source.
     pub max_events: Option<u64>,
     /// What becomes of a source that another run pulls.

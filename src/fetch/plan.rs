@@ -103,7 +103,7 @@ pub fn incremental(
     };
     let since = checkpoint.map_or(first.from, |checkpoint| checkpoint.since);
     let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
-    let windows = match (checkpoint, order) {
+    let mut windows = match (checkpoint, order) {
         (None, _) => vec![first],
         (Some(checkpoint), DeliveryOrder::Ascending) => {
             resume_windows(checkpoint, watermark, reach, &first, now)
@@ -112,6 +112,10 @@ pub fn incremental(
             vec![window_by_time(checkpoint, watermark, reach, &first, now)]
         }
     };
+    if checkpoint.is_some_and(Checkpoint::is_extended) {
+        // What lies before was written, or is written by the backfill.
+        windows.iter_mut().for_each(|window| window.from = window.from.max(since));
+    }
     ReadPlan {
         rereads: windows.iter().any(|window| window.rereads),
         windows,
@@ -199,7 +203,11 @@ fn window_by_time(
 ) -> OpenWindow {
     let unread = checkpoint.windows.first().map(|window| window.from);
     let from = match watermark {
-        Some(watermark) => before(watermark, reach.overlap).min(unread.unwrap_or(watermark)),
+        Some(watermark) => {
+            let from = before(watermark, reach.overlap).min(unread.unwrap_or(watermark));
+            // Nothing before the history is read, so that a backfill can end where it begins.
+            from.max(checkpoint.since.min(watermark))
+        }
         // Our clock may have been ahead when the history began.
         None => unread.unwrap_or(checkpoint.since).min(first.from),
     };
@@ -212,6 +220,14 @@ fn window_by_time(
         rereads: true,
         read_by_time: None,
     }
+}
+
+/// A window with an end, of which something was read. After its cursor, a source that delivers
+/// oldest first has only new records. Anything else is read by time, and may begin with what was
+/// written.
+pub fn resumed_bounded(order: DeliveryOrder, open: &OpenWindow) -> OpenWindow {
+    let is_after_cursor = order == DeliveryOrder::Ascending && open.cursor.is_some();
+    OpenWindow { rereads: open.rereads || !is_after_cursor, ..open.clone() }
 }
 
 /// The plan of a one-off read of `window`.
@@ -306,6 +322,8 @@ mod tests {
             source: "acme".to_owned(),
             scope: String::new(),
             since: at("2026-10-01T00:00:00Z"),
+            backfilled_to: None,
+            backfill: None,
             windows,
             event_query: None,
             watermark: watermark.map(at),
@@ -386,6 +404,11 @@ mod tests {
         assert_eq!(plan(None, Vec::new()), [reread_window("2026-10-01T00:00:00Z", until)]);
         let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
         assert_eq!(plan(None, vec![unread]), [reread_window("2026-11-02T00:00:00Z", until)]);
+        // Not from before the history begins.
+        assert_eq!(
+            plan(Some("2026-10-01T00:05:00Z"), Vec::new()),
+            [reread_window("2026-10-01T00:00:00Z", until)]
+        );
         // The last record's date runs ahead of what is unread, or the unread is behind it.
         for (watermark, from) in [
             ("2026-11-19T00:00:00Z", "2026-11-02T00:00:00Z"),

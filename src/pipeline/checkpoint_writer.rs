@@ -17,7 +17,9 @@ use crate::pipeline::silence::SourceSilence;
 use crate::sink::LastOutput;
 use crate::sink::recovery::{recover_shared, truncate_to_checkpoint};
 use crate::state::StateError;
-use crate::state::checkpoint::{Checkpoint, DetectionCheckpoint, OpenQuery, OpenWindow};
+use crate::state::checkpoint::{
+    BackfillProgress, Checkpoint, DetectionCheckpoint, OpenQuery, OpenWindow,
+};
 use crate::state::remote::{RemoteState, TakenState};
 use crate::state::run_history::coverage::CoveredSpan;
 use crate::state::run_history::{CheckpointPosition, RunProgress};
@@ -31,6 +33,8 @@ pub struct CheckpointWriter {
     remote: Option<Box<dyn RemoteState>>,
     name: SourceName,
     checkpoint: Checkpoint,
+    /// Whether the run moves the resume point of a backfill, and not that of the pulls.
+    is_backfill: bool,
     /// The windows of the plan as they stand; `None` for one that was read to its end.
     windows: Vec<Option<OpenWindow>>,
     /// What earlier runs have read, as far as the checkpoint knows.
@@ -231,6 +235,8 @@ impl LockedSource {
             source: self.name.to_string(),
             scope: scope.to_owned(),
             since,
+            backfilled_to: None,
+            backfill: None,
             windows: Vec::new(),
             event_query: None,
             watermark: None,
@@ -244,6 +250,10 @@ impl LockedSource {
             complete_until: None,
             updated: start,
         });
+        if checkpoint.watermark.is_none() && !checkpoint.is_extended() {
+            // Nothing was found yet, and `initial_lookback` may be longer than before.
+            checkpoint.since = checkpoint.since.min(since);
+        }
         let before = CoveredSpan::of_checkpoint(&checkpoint);
         processor.watermark = plan.watermark;
         processor.dedup_cache = std::mem::take(&mut checkpoint.dedup_cache);
@@ -254,6 +264,7 @@ impl LockedSource {
             remote: self.remote,
             name: self.name,
             checkpoint,
+            is_backfill: false,
             windows: plan.windows.iter().cloned().map(Some).collect(),
             before,
             from: since,
@@ -263,6 +274,45 @@ impl LockedSource {
             completed: None,
             lock: self.lock,
         }
+    }
+
+    /// Begins a backfill along `plan`, which has come as far as `progress` says. `processor` gets
+    /// its dedup cache and watermark.
+    ///
+    /// # Errors
+    /// The source has no checkpoint.
+    pub fn begin_backfill(
+        mut self,
+        plan: &ReadPlan,
+        progress: Option<BackfillProgress>,
+        processor: &mut RecordProcessor,
+        start: Timestamp,
+    ) -> Result<CheckpointWriter, RunError> {
+        let Some(mut checkpoint) = self.checkpoint.take() else {
+            return Err(RunError::NoHistory { source_name: self.name.to_string() });
+        };
+        let before = CoveredSpan::of_checkpoint(&checkpoint);
+        processor.watermark = plan.watermark;
+        checkpoint.backfill = progress;
+        if let Some(progress) = &mut checkpoint.backfill {
+            processor.dedup_cache = std::mem::take(&mut progress.dedup_cache);
+            processor.written_before = progress.written_before;
+        }
+        Ok(CheckpointWriter {
+            store: self.store,
+            remote: self.remote,
+            name: self.name,
+            from: checkpoint.backfill.as_ref().map_or(start, |progress| progress.from),
+            checkpoint,
+            is_backfill: true,
+            windows: plan.windows.iter().cloned().map(Some).collect(),
+            before,
+            until: plan.windows.last().and_then(|window| window.to),
+            committed: None,
+            written: 0,
+            completed: None,
+            lock: self.lock,
+        })
     }
 }
 
@@ -295,7 +345,9 @@ impl CheckpointWriter {
     /// Sets how window `index` will stand once everything processed so far is committed.
     pub fn set_window(&mut self, index: usize, window_after: Option<OpenWindow>) {
         let read_to = window_after.as_ref().map(|window| window.from);
-        self.checkpoint.event_query.take_if(|query| read_to.is_none_or(|to| query.to <= to));
+        if let Some(query) = self.event_query() {
+            query.take_if(|query| read_to.is_none_or(|to| query.to <= to));
+        }
         if let Some(window) = self.windows.get_mut(index) {
             *window = window_after;
         }
@@ -303,14 +355,24 @@ impl CheckpointWriter {
 
     /// Sets the event query whose results a later run may read, should this one die.
     pub fn set_query(&mut self, query: OpenQuery) {
-        self.checkpoint.event_query = Some(query);
+        if let Some(open) = self.event_query() {
+            *open = Some(query);
+        }
+    }
+
+    fn event_query(&mut self) -> Option<&mut Option<OpenQuery>> {
+        let Checkpoint { event_query, backfill, .. } = &mut self.checkpoint;
+        match self.is_backfill {
+            false => Some(event_query),
+            true => backfill.as_mut().map(|progress| &mut progress.event_query),
+        }
     }
 
     /// Sets the time from which this run reads. A history that already holds an event began
     /// earlier.
     pub fn set_start(&mut self, from: Timestamp) {
         self.from = from;
-        if self.checkpoint.watermark.is_none() {
+        if self.checkpoint.watermark.is_none() && !self.is_backfill {
             self.checkpoint.since = from;
         }
     }
@@ -337,21 +399,52 @@ impl CheckpointWriter {
             let events = self.checkpoint.events;
             self.checkpoint.detection = Some(DetectionCheckpoint { events, ..detection });
         }
-        self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
-        self.checkpoint.watermark = processor.watermark;
-        self.checkpoint.written_before = processor.written_before;
-        self.checkpoint.event_gaps = processor.event_gaps.clone();
+        self.set_resume_point(processor);
         // Swapped instead of cloned: the dedup cache of a busy source is large.
-        std::mem::swap(&mut self.checkpoint.dedup_cache, &mut processor.dedup_cache);
+        self.swap_dedup_cache(processor);
         let saved = match &mut self.remote {
             None => self.store.save(&self.name, &self.checkpoint),
             Some(state) => state.save(&self.checkpoint, durable.objects, durable.is_last),
         };
-        std::mem::swap(&mut self.checkpoint.dedup_cache, &mut processor.dedup_cache);
+        self.swap_dedup_cache(processor);
         saved?;
         self.written = self.written.saturating_add(events);
         self.committed = Some(self.progress());
         Ok(())
+    }
+
+    /// Sets where the next run goes on: that of the pulls, or that of the backfill.
+    fn set_resume_point(&mut self, processor: &RecordProcessor) {
+        let windows = self.windows.iter().flatten().cloned().collect();
+        match (self.is_backfill, &mut self.checkpoint.backfill) {
+            (false, _) => {
+                self.checkpoint.windows = windows;
+                self.checkpoint.watermark = processor.watermark;
+                self.checkpoint.written_before = processor.written_before;
+                self.checkpoint.event_gaps = processor.event_gaps.clone();
+            }
+            (true, Some(progress)) if self.completed.is_some() => {
+                self.checkpoint.backfilled_to = Some(progress.from);
+                self.checkpoint.backfill = None;
+            }
+            (true, Some(progress)) => {
+                progress.windows = windows;
+                progress.watermark = processor.watermark;
+                progress.written_before = processor.written_before;
+            }
+            (true, None) => {}
+        }
+    }
+
+    fn swap_dedup_cache(&mut self, processor: &mut RecordProcessor) {
+        let Checkpoint { dedup_cache, backfill, .. } = &mut self.checkpoint;
+        let cache = match (self.is_backfill, backfill) {
+            (false, _) => Some(dedup_cache),
+            (true, progress) => progress.as_mut().map(|progress| &mut progress.dedup_cache),
+        };
+        if let Some(cache) = cache {
+            std::mem::swap(cache, &mut processor.dedup_cache);
+        }
     }
 
     /// Publishes the objects of the last commit, where the output is in a store.
@@ -369,7 +462,9 @@ impl CheckpointWriter {
 
     /// Notes that everything there was until `start` has been read.
     pub fn mark_complete(&mut self, start: Timestamp) {
-        self.checkpoint.complete_until = Some(start);
+        if !self.is_backfill {
+            self.checkpoint.complete_until = Some(start);
+        }
         self.completed = Some(start);
     }
 
@@ -403,7 +498,11 @@ impl CheckpointWriter {
     /// Until when this run has read everything: to its start, or up to the first window that is
     /// still open. A source that delivers oldest first is read up to its `watermark`.
     pub fn read_until(&self, watermark: Option<Timestamp>) -> Option<Timestamp> {
-        self.completed.or_else(|| match self.windows.iter().flatten().next() {
+        let completed = match self.is_backfill {
+            false => self.completed,
+            true => self.completed.and(self.until),
+        };
+        completed.or_else(|| match self.windows.iter().flatten().next() {
             None => self.until,
             Some(open) if open.to.is_some() => Some(open.from),
             Some(open) => open.cursor.as_ref().and(watermark),

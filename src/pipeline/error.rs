@@ -51,6 +51,22 @@ pub enum RunError {
         /// That source.
         other: SourceName,
     },
+    /// There is nothing that a backfill could extend.
+    #[error("source `{source_name}` was never pulled, so there is no history to extend backwards")]
+    NoHistory {
+        /// The source.
+        source_name: String,
+    },
+    /// A backfill would not know where to end.
+    #[error(
+        "the history of the source begins at {}, by its checkpoint, and holds older events: where \
+         it really begins is not known",
+        format_millis(*.since)
+    )]
+    UnknownStart {
+        /// What the checkpoint says.
+        since: Timestamp,
+    },
     /// Lines wait for Parquet, which is no longer asked for.
     #[error(
         "events of earlier pulls wait for `{path}`, and the output is another kind now",
@@ -72,6 +88,8 @@ impl RunError {
             RunError::OtherScope { .. }
             | RunError::FutureStart { .. }
             | RunError::WaitingLines(_)
+            | RunError::NoHistory { .. }
+            | RunError::UnknownStart { .. }
             | RunError::Unfinished { .. } => Exit::Config,
             RunError::TaskDied(_) | RunError::Fetch(FetchError::TaskDied) => Exit::Unexpected,
             _ => Exit::Incomplete,
@@ -90,6 +108,13 @@ impl RunError {
             RunError::OtherScope { .. } => {
                 "give the new organization or site a source name of its own, so that each keeps \
                  its history"
+            }
+            RunError::NoHistory { .. } => {
+                "pull it first, or set `initial_lookback`, with which the first pull begins"
+            }
+            RunError::UnknownStart { .. } => {
+                "a clock was wrong when it was pulled first; read what is older with `--since` \
+                 and `--until` into a file of its own"
             }
             RunError::FutureStart { .. } => {
                 "nothing was read: pull this source for the first time after that, or set an \

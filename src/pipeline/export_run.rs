@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::settings::OutputSettings;
 use crate::fetch::attempt_record::AttemptRecorder;
-use crate::fetch::plan::{self, LookbackSettings, ReadPlan};
+use crate::fetch::plan::{self, LookbackSettings, ReadPlan, resumed_bounded};
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, scope};
 use crate::pipeline::error::RunError;
@@ -15,7 +15,7 @@ use crate::pipeline::run_output::{AttemptFile, RunOutput, current_output_file};
 use crate::pipeline::source_context::SourceContext;
 use crate::pipeline::writer::EventWriter;
 use crate::source::DeliveryOrder;
-use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
+use crate::state::checkpoint::{Checkpoint, ExportProgress};
 
 /// The export that a run of one source belongs to.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ pub fn export_plan(
     };
     let is_read = checkpoint.complete_until.is_some();
     let open = checkpoint.windows.iter().filter(|_| !is_read);
-    let windows: Vec<_> = open.map(|open| resumed(order, open)).collect();
+    let windows: Vec<_> = open.map(|open| resumed_bounded(order, open)).collect();
     ReadPlan {
         rereads: windows.iter().any(|window| window.rereads),
         windows,
@@ -107,13 +107,6 @@ pub fn export_plan(
         since: first.since,
         query: checkpoint.event_query.clone(),
     }
-}
-
-/// After its cursor, a source that delivers oldest first has only new records. Anything else is
-/// read by time, and may begin with what was written.
-fn resumed(order: DeliveryOrder, open: &OpenWindow) -> OpenWindow {
-    let is_after_cursor = order == DeliveryOrder::Ascending && open.cursor.is_some();
-    OpenWindow { rereads: open.rereads || !is_after_cursor, ..open.clone() }
 }
 
 /// How far the runs of an export have read a source.
@@ -163,6 +156,7 @@ mod tests {
     use super::*;
     use crate::model::source_kind::LogRetention;
     use crate::model::time::parse_api_time;
+    use crate::state::checkpoint::OpenWindow;
     use crate::state::dedup_cache::DedupCache;
     use crate::state::event_gaps::EventGaps;
 
@@ -197,6 +191,8 @@ mod tests {
             source: "acme".to_owned(),
             scope: String::new(),
             since: at("01"),
+            backfilled_to: None,
+            backfill: None,
             windows,
             event_query: None,
             watermark: watermark.map(at),

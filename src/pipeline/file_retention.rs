@@ -1,5 +1,5 @@
-//! Deletes the finished output files of a source that are kept no longer (`keep`), at the end of a
-//! run that has read everything. `docs/design.md`, section 4, says why none is deleted that
+//! Deletes the finished output files of a source that are kept no longer (`keep`), at the end of
+//! a run that has read everything. `docs/design.md`, section 4, says why none is deleted that
 //! matters.
 //!
 //! Blocks the thread that it is called on.

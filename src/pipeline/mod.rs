@@ -8,6 +8,7 @@
 
 mod alert_notifier;
 mod alert_output;
+pub mod backfill_run;
 pub mod checkpoint_writer;
 #[cfg(test)]
 mod clock_tests;

@@ -132,6 +132,14 @@ impl RecordProcessor {
         self.written_before = self.dedup_cache.complete_from();
     }
 
+    /// Takes note of `records` that were written by an earlier run.
+    pub fn note_written(&mut self, records: &[Record]) {
+        for record in records {
+            let position = record.position.unwrap_or(self.start);
+            self.dedup_cache.remember(record, position);
+        }
+    }
+
     /// Whether no further event may be written.
     pub fn is_full(&self) -> bool {
         self.remaining == Some(0)

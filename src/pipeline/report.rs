@@ -77,6 +77,9 @@ pub struct SourceReport {
     /// Where the source's history began, in its first pull.
     #[serde(skip)]
     pub first_pull: Option<FirstPull>,
+    /// The time range of a backfill.
+    #[serde(skip)]
+    pub backfill: Option<Window>,
     /// The requested time ranges.
     pub windows: Vec<ReportedWindow>,
     /// Events written and committed; the next run fetches the rest again.

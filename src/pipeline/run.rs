@@ -17,10 +17,12 @@ use crate::fetch::event_query::cancel_queries;
 use crate::fetch::plan::{self, CursorCheck, ReadPlan};
 use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
+use crate::model::record::Record;
 use crate::model::text::plural;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::alert_notifier::AlertNotifier;
 use crate::pipeline::alert_output::AlertOutput;
+use crate::pipeline::backfill_run;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource, scope};
 use crate::pipeline::error::RunError;
 use crate::pipeline::export_run::ExportRun;
@@ -74,6 +76,11 @@ pub struct SourceRun<T> {
 pub enum RunMode {
     /// Everything after the checkpoint, which it moves.
     Incremental,
+    /// Everything from here to where the history begins. It moves a resume point of its own.
+    Backfill {
+        /// Where the history is to begin.
+        from: Timestamp,
+    },
     /// A window; it neither reads nor moves the checkpoint.
     Window(Window),
     /// A window of an export, which has a checkpoint of its own.
@@ -84,7 +91,7 @@ impl RunMode {
     /// The window, if it is fixed.
     pub fn window(&self) -> Option<Window> {
         match self {
-            RunMode::Incremental => None,
+            RunMode::Incremental | RunMode::Backfill { .. } => None,
             RunMode::Window(window) => Some(*window),
             RunMode::Export(export) => Some(export.window),
         }
@@ -97,7 +104,7 @@ impl RunMode {
     pub fn persist_failed_start(&self, context: &SourceContext) -> Result<(), RunError> {
         match self {
             RunMode::Export(export) => export.persist_failed_start(context),
-            RunMode::Incremental | RunMode::Window(_) => Ok(()),
+            RunMode::Incremental | RunMode::Backfill { .. } | RunMode::Window(_) => Ok(()),
         }
     }
 
@@ -105,7 +112,7 @@ impl RunMode {
     pub fn attempt_recorder(&self) -> Option<&AttemptRecorder> {
         match self {
             RunMode::Export(export) => Some(&export.recorder),
-            RunMode::Incremental | RunMode::Window(_) => None,
+            RunMode::Incremental | RunMode::Backfill { .. } | RunMode::Window(_) => None,
         }
     }
 }
@@ -128,6 +135,14 @@ enum WriteEnd {
     All,
     /// `--max-events` was reached.
     LimitReached,
+}
+
+/// A run before its first request.
+struct PreparedRun {
+    plan: ReadPlan,
+    writer: EventWriter,
+    /// What earlier runs have written of what `plan` reads.
+    known: Option<ReadPlan>,
 }
 
 /// A run after its last commit.
@@ -162,10 +177,14 @@ async fn pull_into<T: Transport + 'static>(
     released: &mut Option<ReleasedSource>,
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
-    let (plan, writer) = block_in_place(|| prepare(run, order, report))?;
+    let PreparedRun { plan, mut writer, known } = block_in_place(|| prepare(run, order, report))?;
     report.windows = plan.windows.iter().map(|open| open.window().into()).collect();
     let check =
         CursorCheck { overlap: run.context.settings.overlap, when_idle: run.trust_idle_cursor };
+    if let Some(known) = &known {
+        let records = unless_stopped(&run.stop, read_all(&run.fetcher, known, check)).await??;
+        writer.note_written(&records);
+    }
     let writer = unless_stopped(&run.stop, open_output(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
@@ -216,7 +235,11 @@ fn fill_report<T>(run: &SourceRun<T>, ended: &FinishedRun, report: &mut SourceRe
     if let Some(found) = ended.writer.alert_counts() {
         report.set_alerts(found, ended.writer.committed_counts().undated);
     }
-    if let RunMode::Window(window) = run.mode {
+    let bounded = match run.mode {
+        RunMode::Window(window) => Some(window),
+        _ => report.backfill,
+    };
+    if let Some(window) = bounded {
         report.warn_about_retention(run.context.origin.kind, window, run.context.start);
     }
     if ended.writer.has_waiting_lines() {
@@ -243,6 +266,7 @@ fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut Sour
             (writer.total_events() == 0).then(|| SourceSilence::in_window(run.mode.window(), None))
         }
         RunMode::Incremental => writer.silence(run.context.start),
+        RunMode::Backfill { .. } => None,
     };
     let lookback = run.context.settings.initial_lookback;
     if let Some(silence) = &silence {
@@ -261,6 +285,27 @@ fn newest_known_event<T>(run: &SourceRun<T>) -> Option<Timestamp> {
     let found = run.context.store.load(&run.context.settings.name).ok()??;
     let is_own = found.scope == scope(&run.context.origin) && found.events > 0;
     found.watermark.filter(|_| is_own)
+}
+
+/// Reads the windows of `plan` into memory. They are short.
+async fn read_all<T: Transport + 'static>(
+    fetcher: &Fetcher<T>,
+    plan: &ReadPlan,
+    check: CursorCheck,
+) -> Result<Vec<Record>, RunError> {
+    let (sender, mut receiver) = mpsc::channel(PAGES_AHEAD);
+    let collect = async {
+        let mut all = Vec::new();
+        while let Some(message) = receiver.recv().await {
+            if let FetchMessage::Records { records, .. } = message {
+                all.extend(records);
+            }
+        }
+        all
+    };
+    let (fetched, records) = tokio::join!(fetcher.run(plan, check, sender), collect);
+    fetched?;
+    Ok(records)
 }
 
 /// Opens the output on a thread that may block: a named pipe waits until somebody reads it.
@@ -314,11 +359,12 @@ fn prepare<T: Transport>(
     run: &SourceRun<T>,
     order: DeliveryOrder,
     report: &mut SourceReport,
-) -> Result<(ReadPlan, EventWriter), RunError> {
+) -> Result<PreparedRun, RunError> {
     let SourceContext { settings, origin, store, start, .. } = &run.context;
     let lookback = run.context.lookback();
     let mut processor = run.context.processor();
     processor.remaining = run.max_events;
+    let mut known = None;
     let (plan, checkpoint, attempts) = match &run.mode {
         RunMode::Window(window) => (plan::one_off(order, &lookback, *window, *start), None, None),
         RunMode::Incremental => {
@@ -338,6 +384,12 @@ fn prepare<T: Transport>(
                 },
             });
             let checkpoint = locked.begin(&plan, &mut processor, &scope, *start);
+            (plan, Some(checkpoint), None)
+        }
+        RunMode::Backfill { from } => {
+            let (plan, checkpoint, written) =
+                backfill_run::begin(&run.context, *from, &mut processor, report)?;
+            known = written;
             (plan, Some(checkpoint), None)
         }
         RunMode::Export(export) => {
@@ -364,11 +416,17 @@ fn prepare<T: Transport>(
         processor.detection.clone_from(&run.context.detection);
     }
     let meter = run.fetcher.reader.meter.clone();
-    if let (RunMode::Incremental, Some(first)) = (&run.mode, plan.windows.first()) {
-        let ends = plan.windows.iter().map(|open| open.to.unwrap_or(*start));
-        meter.set_window(Window { from: first.from, to: ends.max() });
+    if let RunMode::Incremental | RunMode::Backfill { .. } = run.mode {
+        meter.set_window(whole_window(&plan, *start));
     }
-    Ok((plan, EventWriter::new(output, processor, checkpoint, meter)))
+    let writer = EventWriter::new(output, processor, checkpoint, meter);
+    Ok(PreparedRun { plan, writer, known })
+}
+
+/// From the start of the first window of `plan` to the end of the last one: what progress counts in.
+fn whole_window(plan: &ReadPlan, now: Timestamp) -> Window {
+    let from = plan.windows.first().map_or(now, |first| first.from);
+    Window { from, to: plan.windows.iter().map(|open| open.to.unwrap_or(now)).max() }
 }
 
 /// The output of alerts, if the events are judged. What was not judged before is reported.

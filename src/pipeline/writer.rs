@@ -149,6 +149,11 @@ impl EventWriter {
         self.checkpoint.map(CheckpointWriter::release)
     }
 
+    /// Takes note of `records` that an earlier run wrote.
+    pub fn note_written(&mut self, records: &[Record]) {
+        self.processor.note_written(records);
+    }
+
     /// Opens the output, so that one that cannot be written is known before any request. An empty
     /// file is announced at once: a run that dies would otherwise leave a file that no checkpoint
     /// names.

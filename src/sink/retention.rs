@@ -3,8 +3,8 @@
 //! What is deleted is gone, so each doubt keeps a file: its name must be one that the template of
 //! this source gives, with a time that is over; it must be a regular file of our user, in no
 //! checkpoint and not in use; and its first and last line must be this program's, one of them of
-//! this source. Its age is that of the newest time that it shows: in its name, of its last change,
-//! or of the events in these lines.
+//! this source. Its age is that of the newest time that it shows: in its name, of its last
+//! change, or of the events in these lines.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -185,8 +185,8 @@ fn read_lines(
     }
 }
 
-/// The finished files whose names the absolute `template` gives, each with the end of the time that
-/// its name says, oldest first. No folder that is a link is entered.
+/// The finished files whose names the absolute `template` gives, each with the end of the time
+/// that its name says, oldest first. No folder that is a link is entered.
 fn named_files(template: &Path) -> io::Result<Vec<(PathBuf, Timestamp)>> {
     let mut folders = vec![PathBuf::new()];
     let mut parts: Vec<_> = template.components().collect();
@@ -230,9 +230,9 @@ fn entries(folder: &Path) -> io::Result<Vec<OsString>> {
     entries.into_iter().flatten().map(|entry| Ok(entry?.file_name())).collect()
 }
 
-/// Until when lines may have been written to a finished file of this name, as far as the name says:
-/// to the end of the period of the template, and to the time of rotation. `None` for a file that is
-/// of another template, or that never ends.
+/// Until when lines may have been written to a finished file of this name, as far as the name
+/// says: to the end of the period of the template, and to the time of rotation. `None` for a file
+/// that is of another template, or that never ends.
 fn finished_until(template: &Path, path: &Path) -> Option<Timestamp> {
     let period = |path: &Path| {
         let fields = template_fields(template.as_os_str().as_bytes(), path.as_os_str().as_bytes());

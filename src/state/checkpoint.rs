@@ -61,11 +61,17 @@ pub fn write(checkpoint: &Checkpoint, out: &mut impl io::Write) -> io::Result<()
 pub struct Checkpoint {
     /// The source's name, for people who read the file.
     pub source: String,
-    /// What the records belong to: `org-events:<org id>`, `jira-audit:<site>`. Another scope under
-    /// the same name is another history.
+    /// What the records belong to: `org-events:<org id>`, `jira-audit:<site>`. Another scope
+    /// under the same name is another history.
     pub scope: String,
-    /// Where the history begins.
+    /// Where the first pull began.
     pub since: Timestamp,
+    /// Where the history begins, if it was extended backwards since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfilled_to: Option<Timestamp>,
+    /// How far it is being extended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<BackfillProgress>,
     /// What is still to be read, each window with its own resume point. org-events keeps one
     /// without an end, whose cursor never ends; a time-sliced source has none when it is
     /// done.
@@ -107,14 +113,24 @@ impl Checkpoint {
         self.outputs.iter().chain(alerts)
     }
 
+    /// Where the history begins.
+    pub fn history_start(&self) -> Timestamp {
+        self.backfilled_to.unwrap_or(self.since)
+    }
+
+    /// Whether anything was written of before the first pull began.
+    pub fn is_extended(&self) -> bool {
+        self.backfill.is_some() || self.backfilled_to.is_some()
+    }
+
     /// The same, to be changed.
     pub fn all_outputs_mut(&mut self) -> impl Iterator<Item = &mut OutputFileState> {
         let alerts = self.detection.iter_mut().flat_map(|detection| &mut detection.outputs);
         self.outputs.iter_mut().chain(alerts)
     }
 
-    /// Whether no run of this checkpoint has read or written anything: at most one opened an output
-    /// file.
+    /// Whether no run of this checkpoint has read or written anything: at most one opened an
+    /// output file.
     pub fn has_no_progress(&self) -> bool {
         self.events == 0
             && self.complete_until.is_none()
@@ -123,6 +139,25 @@ impl Checkpoint {
             && self.export_progress.is_none()
             && self.windows.iter().all(|window| window.cursor.is_none())
     }
+}
+
+/// How far a backfill has come. It moves nothing of what the pulls move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackfillProgress {
+    /// Where the history begins once it is done.
+    pub from: Timestamp,
+    /// What is still to be read.
+    pub windows: Vec<OpenWindow>,
+    /// The event query whose results are to be read next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_query: Option<OpenQuery>,
+    /// The position of the last record that it wrote.
+    pub watermark: Option<Timestamp>,
+    /// The records written near it.
+    #[serde(rename = "seen")]
+    pub dedup_cache: DedupCache,
+    /// During a reread: what lies before this was written by the first reading.
+    pub written_before: Option<Timestamp>,
 }
 
 /// How far the attempt log of an export is committed. It is saved together with its events.
@@ -147,8 +182,8 @@ pub struct DetectionCheckpoint {
     pub log: Option<LogPosition>,
     /// The files of alerts and how much of each is good.
     pub outputs: Vec<OutputFileState>,
-    /// [`Checkpoint::events`] of the last commit of a run that judged them; later ones were written
-    /// without being judged.
+    /// [`Checkpoint::events`] of the last commit of a run that judged them; later ones were
+    /// written without being judged.
     pub events: u64,
     /// Events that wait to be judged.
     #[serde(default)]
@@ -178,8 +213,8 @@ pub struct OpenWindow {
     /// Whether what it brings may have been written before.
     #[serde(default)] // what an earlier atlaudit wrote has none
     pub rereads: bool,
-    /// When a read by time, and not through a cursor, last reached the end; for a stream that ends
-    /// without a cursor, when one from far back did.
+    /// When a read by time, and not through a cursor, last reached the end; for a stream that
+    /// ends without a cursor, when one from far back did.
     #[serde(default, skip_serializing_if = "Option::is_none")] // only streams have one
     pub read_by_time: Option<Timestamp>,
 }

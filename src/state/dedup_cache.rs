@@ -70,6 +70,11 @@ impl DedupCache {
         }
     }
 
+    /// The same records, as ones that say nothing of what else was written.
+    pub fn records_only(&self) -> DedupCache {
+        DedupCache { complete_from: None, ..self.clone() }
+    }
+
     /// Since when every record written is remembered; before it, none need be.
     pub fn complete_from(&self) -> Option<Timestamp> {
         self.complete_from

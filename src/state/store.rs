@@ -381,6 +381,8 @@ mod tests {
             source: "acme".to_owned(),
             scope: "org-events:o1".to_owned(),
             since: time,
+            backfilled_to: None,
+            backfill: None,
             windows: Vec::new(),
             event_query: None,
             watermark: Some(time),

@@ -145,8 +145,8 @@ impl SourceMeter {
         state.server_ahead = known.or(Some(by));
     }
 
-    /// By how much the server's clock is ahead of ours, or behind, where any response said so: the
-    /// most of all responses.
+    /// By how much the server's clock is ahead of ours, or behind, where any response said so:
+    /// the most of all responses.
     pub fn server_ahead(&self) -> Option<TimeDelta> {
         self.state().server_ahead
     }

@@ -15,6 +15,7 @@ mod support;
 mod actions;
 mod ahead;
 mod all_sources;
+mod backfill;
 mod captcha;
 mod causes;
 mod cdn;

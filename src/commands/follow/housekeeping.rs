@@ -292,6 +292,7 @@ mod tests {
                 remote_state: None,
                 now: chrono::Utc::now(),
                 one_off: None,
+                backfill: None,
                 max_events: None,
                 if_running: IfRunning::Fail,
                 repeats_errors: false,

@@ -32,7 +32,7 @@ impl CoveredSpan {
     pub fn of_checkpoint(checkpoint: &Checkpoint) -> Option<CoveredSpan> {
         Some(CoveredSpan {
             scope: checkpoint.scope.clone(),
-            from: checkpoint.since,
+            from: checkpoint.history_start(),
             to: checkpoint.complete_until?,
             events: checkpoint.events,
             read: checkpoint.updated,
