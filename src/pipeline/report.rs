@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::config::settings::SourceSettings;
 use crate::detect::LiveCounts;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::RetentionLimit;
@@ -209,6 +210,14 @@ pub struct FirstPull {
     pub from: Timestamp,
     /// The setting that this follows from; `None` if it is `initial_from`.
     pub initial_lookback: Option<Duration>,
+}
+
+impl FirstPull {
+    /// The first pull of this source, which reads from `from` on.
+    pub fn of(settings: &SourceSettings, from: Timestamp) -> FirstPull {
+        let lookback = Some(settings.initial_lookback).filter(|_| settings.initial_from.is_none());
+        FirstPull { from, initial_lookback: lookback }
+    }
 }
 
 /// Milliseconds in which at least one request waited, by reason.

@@ -376,13 +376,7 @@ fn prepare<T: Transport>(
             }
             let plan = plan::incremental(order, &lookback, locked.checkpoint.as_ref(), *start);
             let first = plan.windows.first().filter(|_| locked.checkpoint.is_none());
-            report.first_pull = first.map(|window| FirstPull {
-                from: window.from,
-                initial_lookback: match settings.initial_from {
-                    None => Some(settings.initial_lookback),
-                    Some(_) => None,
-                },
-            });
+            report.first_pull = first.map(|window| FirstPull::of(settings, window.from));
             let checkpoint = locked.begin(&plan, &mut processor, &scope, *start);
             (plan, Some(checkpoint), None)
         }
@@ -415,15 +409,15 @@ fn prepare<T: Transport>(
         output = output.with_alerts(alerts);
         processor.detection.clone_from(&run.context.detection);
     }
-    let meter = run.fetcher.reader.meter.clone();
-    if let RunMode::Incremental | RunMode::Backfill { .. } = run.mode {
+    let meter = &run.fetcher.reader.meter;
+    if !matches!(run.mode, RunMode::Window(_) | RunMode::Export(_)) {
         meter.set_window(whole_window(&plan, *start));
     }
-    let writer = EventWriter::new(output, processor, checkpoint, meter);
+    let writer = EventWriter::new(output, processor, checkpoint, meter.clone());
     Ok(PreparedRun { plan, writer, known })
 }
 
-/// From the start of the first window of `plan` to the end of the last one: what progress counts in.
+/// From the start of the first window of `plan` to the end of the last one.
 fn whole_window(plan: &ReadPlan, now: Timestamp) -> Window {
     let from = plan.windows.first().map_or(now, |first| first.from);
     Window { from, to: plan.windows.iter().map(|open| open.to.unwrap_or(now)).max() }
