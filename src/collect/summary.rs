@@ -65,7 +65,7 @@ fn first_pulls(reports: &[SourceReport], zone: UserZone) -> Vec<String> {
     let mut lines: Vec<_> = firsts
         .map(|(report, first)| {
             format!(
-                "first pull of {}: it begins at {} ({}), and no later pull reads older events",
+                "first pull of {}: it begins at {} ({}), and only `--backfill` reads older events",
                 report.source,
                 zone.minute(first.from),
                 match first.initial_lookback {
@@ -79,7 +79,7 @@ fn first_pulls(reports: &[SourceReport], zone: UserZone) -> Vec<String> {
         let count = counted(lines.len() as u64, "source");
         lines = vec![format!(
             "first pull of {count}: each begins at `initial_from` or `initial_lookback` ago, and \
-             no later pull reads older events"
+             only `--backfill` reads older events"
         )];
     }
     lines
@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(
             first_pulls(&reports[..1], UserZone::UTC),
             ["first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is \
-                 7 days), and no later pull reads older events"]
+                 7 days), and only `--backfill` reads older events"]
         );
         assert_eq!(
             first_pulls(&reports[..MAX_SOURCE_LINES], UserZone::UTC).len(),

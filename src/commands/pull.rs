@@ -368,7 +368,7 @@ fn describe(
             Some(time) => format!("`initial_from` is {}", zone.millis(time)),
             None => format!("`initial_lookback` is {}", in_words(settings.initial_lookback)),
         };
-        lines.push(format!("  first pull  {begins}; no later pull reads older events"));
+        lines.push(format!("  first pull  {begins}; only `--backfill` reads older events"));
     }
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),
