@@ -99,9 +99,7 @@ fn time_range_and_files(report: &SourceReport, reader: &ReaderPlace) -> String {
     }
     let shown = |path: &String| match Path::new(path).strip_prefix(&reader.cwd) {
         // A service runs in the root folder.
-        Ok(inside) if reader.cwd != Path::new("/") => {
-            printable(&format!("./{}", inside.display()))
-        }
+        Ok(inside) if reader.cwd != Path::new("/") => printable(&format!("./{}", inside.display())),
         _ => printable(path),
     };
     let count = report.files.len() as u64 + report.omitted_files;
