@@ -129,7 +129,7 @@ fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
         assert!(screen.text().contains(words), "{}", screen.text());
     }
     // What is refused in a pipe is refused here, and for the same reason.
-    site.set("acme-jira", "output", toml::toml! { path = "acme.jsonl", format = "raw" });
+    site.set("acme-jira", "output", toml::toml! { path = "acme.jsonl" format = "raw" });
     assert_eq!(run(&site, "\"$PROGRAM\" pull").code, 6);
 }
 
