@@ -238,8 +238,12 @@ impl<T: Transport + 'static> CursorReader<T> {
     async fn take(&mut self, received: ReceivedPage) -> Result<Option<FetchOutcome>, FetchError> {
         let ReceivedPage { locator, mut page, at, known } = received;
         self.pagination.seek(locator);
-        if self.is_restart(&page.records) && self.note_restart().await.is_err() {
-            return Ok(Some(FetchOutcome::ReceiverClosed));
+        if self.is_restart(&page.records) {
+            if self.open.to.is_some() {
+                self.restart_by_time("the server does not know it and begins again").await;
+                return Ok(None);
+            }
+            self.note_restart().await;
         }
         self.note_records(&page.records);
         if let Some(next) = page.next.take_if(|_| is_known(&page.records, &known)) {
@@ -318,14 +322,18 @@ impl<T: Transport + 'static> CursorReader<T> {
         };
     }
 
-    /// The next records may have been written before.
-    async fn note_restart(&mut self) -> Result<(), mpsc::error::SendError<FetchMessage>> {
+    /// The next records may have been written before, or lie before the history. The stream is
+    /// followed all the same: it is the only one that shows what came late. A receiver that is gone
+    /// is noticed at the next page.
+    async fn note_restart(&mut self) {
         tracing::warn!(
             "the server does not know the saved cursor and begins again; events that were written \
              before are dropped"
         );
         self.origin = PaginationOrigin::Time;
-        self.out.send(FetchMessage::RereadStarted).await
+        self.open.rereads = true;
+        let since = self.not_before_history(Timestamp::MIN_UTC);
+        let _ = self.out.send(FetchMessage::LogRestarted { since }).await;
     }
 
     /// Updates the resume point of the window after a page.

@@ -160,6 +160,7 @@ pub(super) async fn read<T: Transport + 'static>(
         while let Some(delivery) = receiver.recv().await {
             match delivery {
                 FetchMessage::RereadStarted => handed.push("REREAD".to_owned()),
+                FetchMessage::LogRestarted { .. } => handed.push("RESTARTED".to_owned()),
                 FetchMessage::QueryStarted(_) => handed.push("QUERY".to_owned()),
                 FetchMessage::WindowShortened { .. } => handed.push("SHORTENED".to_owned()),
                 FetchMessage::Records { records, window_after: then, .. } => {

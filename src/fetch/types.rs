@@ -39,6 +39,12 @@ pub enum FetchMessage {
     },
     /// The records after this may have been written before.
     RereadStarted,
+    /// The server began again where its log begins: this run has no use for what lies before
+    /// `since`.
+    LogRestarted {
+        /// Where the history of the pulls begins.
+        since: Timestamp,
+    },
     /// An event query was created, whose results will be read.
     QueryStarted(OpenQuery),
     /// The server refused the start of the window, because it keeps nothing that old.

@@ -29,7 +29,7 @@ pub struct BackfillPlan {
     pub progress: BackfillProgress,
     /// What is to be written, but for what `known` brings.
     pub read: ReadPlan,
-    /// What was written before at the seam.
+    /// What the pulls have written, or will write, at the seam.
     pub known: ReadPlan,
 }
 
@@ -125,7 +125,7 @@ pub fn plan_to_show(
 }
 
 /// Locks the source and plans. `processor` gets the dedup cache of the backfill. Returns what is
-/// to be read, and what is to be read only to know that it was written.
+/// to be read, and what is to be read only to be left to the pulls.
 ///
 /// # Errors
 /// The source has no history, or where it begins is not known; its state cannot be used.

@@ -250,8 +250,9 @@ impl LockedSource {
             complete_until: None,
             updated: start,
         });
-        if checkpoint.watermark.is_none() && !checkpoint.is_extended() {
-            // Nothing was found yet, and `initial_lookback` may be longer than before.
+        if !checkpoint.is_extended() {
+            // Earlier than the first pull began: nothing was found yet, and `initial_lookback` is
+            // longer than before; or our clock was ahead then.
             checkpoint.since = checkpoint.since.min(since);
         }
         let before = CoveredSpan::of_checkpoint(&checkpoint);
@@ -426,11 +427,13 @@ impl CheckpointWriter {
             (true, Some(progress)) if self.completed.is_some() => {
                 self.checkpoint.backfilled_to = Some(progress.from);
                 self.checkpoint.backfill = None;
+                self.checkpoint.dedup_cache.adopt(&processor.dedup_cache);
             }
             (true, Some(progress)) => {
                 progress.windows = windows;
                 progress.watermark = processor.watermark;
                 progress.written_before = processor.written_before;
+                self.checkpoint.dedup_cache.adopt(&processor.dedup_cache);
             }
             (true, None) => {}
         }

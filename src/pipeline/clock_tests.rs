@@ -127,7 +127,7 @@ impl SimulatedSource {
         let plan = incremental(self.order, &REACH, held.checkpoint.as_ref(), start);
         let mut checkpoint = held.begin(&plan, &mut step, "scope", start);
         if plan.rereads {
-            step.start_reread();
+            step.start_reread(None);
         }
         let windows = plan.windows.iter().enumerate().filter(|_| run.answers);
         for (index, open) in windows {

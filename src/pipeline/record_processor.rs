@@ -37,6 +37,8 @@ pub struct RecordProcessor {
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
     pub dedup_cache: DedupCache,
+    /// Records that this run leaves to others.
+    left_to_others: DedupCache,
     /// How often the watermark moves.
     pub event_gaps: EventGaps,
     /// During a reread: what lies before this was written by the first reading.
@@ -111,6 +113,7 @@ impl RecordProcessor {
             remaining: None,
             watermark: None,
             dedup_cache: DedupCache::default(),
+            left_to_others: DedupCache::default(),
             event_gaps: EventGaps::default(),
             written_before: None,
             users: UserProfiles::default(),
@@ -126,17 +129,17 @@ impl RecordProcessor {
     }
 
     /// From now on records come that may have been written before: all that lie before the dedup
-    /// cache begins were.
-    pub fn start_reread(&mut self) {
+    /// cache begins were. What lies before `since` is not to be written by this run.
+    pub fn start_reread(&mut self, since: Option<Timestamp>) {
         self.dedup_cache.start_reading();
-        self.written_before = self.dedup_cache.complete_from();
+        self.written_before = self.dedup_cache.complete_from().max(since);
     }
 
-    /// Takes note of `records` that were written by an earlier run.
-    pub fn note_written(&mut self, records: &[Record]) {
+    /// Takes note of `records` that belong to other runs.
+    pub fn leave_to_others(&mut self, records: &[Record]) {
         for record in records {
             let position = record.position.unwrap_or(self.start);
-            self.dedup_cache.remember(record, position);
+            self.left_to_others.remember(record, position);
         }
     }
 
@@ -193,7 +196,13 @@ impl RecordProcessor {
             counts.repeats += 1;
             return;
         }
-        let verdict = self.dedup_cache.remember(record, position);
+        let verdict = match self.left_to_others.look_up(record, position) {
+            DedupResult::Repeat => DedupResult::Repeat,
+            among_others => match self.dedup_cache.remember(record, position) {
+                DedupResult::New => among_others,
+                among_own => among_own,
+            },
+        };
         if verdict == DedupResult::Repeat {
             counts.repeats += 1;
             return;
@@ -345,7 +354,7 @@ mod tests {
         // Without a rereading, what comes is new, however old its time: the server's order says so.
         let (written, _) = take(&mut step, &[record("stray", "08:00:00")]);
         assert_eq!(written, ["org:stray"]);
-        step.start_reread();
+        step.start_reread(None);
         let records = [
             record("old", "09:00:00"),
             record("late", "10:55:00"),
@@ -366,7 +375,7 @@ mod tests {
         };
         let mut step = step();
         take(&mut step, &[with("first")]);
-        step.start_reread();
+        step.start_reread(None);
         let (_, tally) = take(&mut step, &[with("renamed")]);
         assert_eq!((tally.events, tally.repeats), (0, 1));
         // The second comes before the first: both are there, so neither is the other renamed.
@@ -378,7 +387,7 @@ mod tests {
     fn a_resumed_reread_knows_what_it_knew_at_its_start() {
         let mut step = step();
         take(&mut step, &[record("old", "09:00:00")]);
-        step.start_reread();
+        step.start_reread(None);
         // News that the interrupted run wrote push the memory's beginning on.
         let news: Vec<_> = (0..2_500)
             .map(|n| record(&format!("n{n}"), &format!("10:{:02}:{:02}", n / 60, n % 60)))

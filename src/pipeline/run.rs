@@ -141,7 +141,7 @@ enum WriteEnd {
 struct PreparedRun {
     plan: ReadPlan,
     writer: EventWriter,
-    /// What earlier runs have written of what `plan` reads.
+    /// What is left to other runs of what `plan` reads.
     known: Option<ReadPlan>,
 }
 
@@ -183,7 +183,7 @@ async fn pull_into<T: Transport + 'static>(
         CursorCheck { overlap: run.context.settings.overlap, when_idle: run.trust_idle_cursor };
     if let Some(known) = &known {
         let records = unless_stopped(&run.stop, read_all(&run.fetcher, known, check)).await??;
-        writer.note_written(&records);
+        writer.leave_to_others(&records);
     }
     let writer = unless_stopped(&run.stop, open_output(writer)).await??;
 
@@ -397,7 +397,7 @@ fn prepare<T: Transport>(
     let is_reread_in_progress = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_reread_in_progress) {
         (true, true) => processor.resume_reread(),
-        (true, false) => processor.start_reread(),
+        (true, false) => processor.start_reread(None),
         (false, _) => processor.written_before = None,
     }
     refuse_waiting(settings, &last)?;

@@ -149,9 +149,9 @@ impl EventWriter {
         self.checkpoint.map(CheckpointWriter::release)
     }
 
-    /// Takes note of `records` that an earlier run wrote.
-    pub fn note_written(&mut self, records: &[Record]) {
-        self.processor.note_written(records);
+    /// Takes note of `records` that belong to other runs.
+    pub fn leave_to_others(&mut self, records: &[Record]) {
+        self.processor.leave_to_others(records);
     }
 
     /// Opens the output, so that one that cannot be written is known before any request. An empty
@@ -176,7 +176,8 @@ impl EventWriter {
     /// Nothing that is not committed has moved the checkpoint.
     pub fn write(&mut self, message: FetchMessage) -> Result<WriteFlow, RunError> {
         match message {
-            FetchMessage::RereadStarted => self.processor.start_reread(),
+            FetchMessage::RereadStarted => self.processor.start_reread(None),
+            FetchMessage::LogRestarted { since } => self.processor.start_reread(Some(since)),
             FetchMessage::QueryStarted(query) => {
                 if let Some(checkpoint) = &mut self.checkpoint {
                     checkpoint.set_query(query);

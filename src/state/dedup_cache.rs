@@ -47,16 +47,28 @@ impl DedupCache {
     /// differs: names inside it may have been changed since.
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> DedupResult {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
-        let verdict = match self.records.contains_identity(entry.identity) {
-            true if self.records.touch(&entry, self.reading) => return DedupResult::Repeat,
-            true if self.records.was_read_earlier_at(entry.identity, ms, self.reading) => {
-                return DedupResult::Repeat;
-            }
+        let verdict = match self.records.touch(&entry, self.reading) {
+            true => DedupResult::Repeat,
+            false => self.look_up(record, position),
+        };
+        if verdict != DedupResult::Repeat {
+            self.records.insert(entry, ms, self.reading);
+        }
+        verdict
+    }
+
+    /// What is known of `record`, without remembering it.
+    pub fn look_up(&self, record: &Record, position: Timestamp) -> DedupResult {
+        let (entry, ms) = (entry_of(record), position.timestamp_millis());
+        let is_repeat = || {
+            self.records.find(&entry).is_some()
+                || self.records.was_read_earlier_at(entry.identity, ms, self.reading)
+        };
+        match self.records.contains_identity(entry.identity) {
+            true if is_repeat() => DedupResult::Repeat,
             true => DedupResult::Clash,
             false => DedupResult::New,
-        };
-        self.records.insert(entry, ms, self.reading);
-        verdict
+        }
     }
 
     /// Takes note of `records` that the current reading returned on one page, before the first of
@@ -73,6 +85,20 @@ impl DedupCache {
     /// The same records, as ones that say nothing of what else was written.
     pub fn records_only(&self) -> DedupCache {
         DedupCache { complete_from: None, ..self.clone() }
+    }
+
+    /// Remembers also what `other` does, of which it may forget what is older than all of its own.
+    pub fn adopt(&mut self, other: &DedupCache) {
+        let oldest = self.records.by_position().next().map(|(ms, _)| ms);
+        for (ms, entries) in other.records.by_position() {
+            for entry in entries {
+                if self.records.find(&entry).is_none() {
+                    self.records.insert(entry, ms, self.reading);
+                }
+            }
+        }
+        self.complete_from = self.complete_from.max(other.complete_from);
+        self.prune(oldest.and_then(Timestamp::from_timestamp_millis).unwrap_or(Timestamp::MAX_UTC));
     }
 
     /// Since when every record written is remembered; before it, none need be.
@@ -218,12 +244,16 @@ impl SlotTable {
 
     /// Whether `entry` is there; if so, `reading` has brought it.
     fn touch(&mut self, entry: &CacheEntry, reading: u32) -> bool {
-        let is_it = |&at: &usize| self.slots[at].content == entry.content;
-        let Some(at) = self.find_all(entry.identity).find(is_it) else {
+        let Some(at) = self.find(entry) else {
             return false;
         };
         self.slots[at].reading = reading;
         true
+    }
+
+    /// The slot of `entry`.
+    fn find(&self, entry: &CacheEntry) -> Option<usize> {
+        self.find_all(entry.identity).find(|&at| self.slots[at].content == entry.content)
     }
 
     /// Whether there is one of this identity and position that another reading than `reading`
@@ -325,6 +355,31 @@ mod tests {
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_timestamp_millis(ms).unwrap()
+    }
+
+    #[test]
+    fn what_is_adopted_is_known_but_for_the_oldest_where_there_is_too_much() {
+        for (own, theirs, known) in [(5, 5, 5), (0, 5, 5), (AT_LEAST, 5, 0), (AT_LEAST - 2, 5, 2)] {
+            let (mut cache, mut other) = (DedupCache::default(), DedupCache::default());
+            let numbered = |number: usize| record(&format!(r#"{{"id":{number}}}"#));
+            for number in 0..own {
+                cache.remember(&numbered(number), at(1_000_000 + number as i64));
+            }
+            for number in 0..theirs {
+                other.remember(&numbered(1_000_000 + number), at(number as i64));
+            }
+            for _ in 0..2 {
+                cache.adopt(&other);
+            }
+            assert_eq!(cache.records.len(), own + known);
+            let place = |number| (numbered(1_000_000 + number), at(number as i64));
+            for number in 0..theirs {
+                let (record, place) = place(number);
+                let is_known = cache.look_up(&record, place) == DedupResult::Repeat;
+                assert_eq!(is_known, number >= theirs - known, "{own} {number}");
+                assert_eq!(is_known, cache.complete_from().is_none_or(|from| place >= from));
+            }
+        }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, CLOUD_ID, FilterClock};
+use atlaudit::sandbox::{Api, CLOUD_ID, FilterClock, RangeEnd};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Timelike as _, Utc};
 use serde_json::Value;
 
 use crate::live_alerts;
 use crate::support::{
-    Outputs, Run, Site, assert_distinct_ids, crash_points, each_once, jira_ids, kill_seed,
-    org_event, org_ids, small,
+    Outputs, Run, Site, assert_distinct_ids, crash_points, each_once, eventually, jira_ids,
+    kill_seed, org_event, org_ids, small,
 };
 
 /// A site whose first pull reads the last ten days, of a month of events.
@@ -64,7 +64,7 @@ fn state(site: &Site, source: &str) -> Value {
 /// What a backfill must leave alone.
 fn forward(site: &Site, source: &str) -> Value {
     let state = state(site, source);
-    ["since", "windows", "watermark", "seen", "complete_until"].map(|key| state[key].clone()).into()
+    ["since", "windows", "watermark", "complete_until"].map(|key| state[key].clone()).into()
 }
 
 fn pass_a_millisecond() {
@@ -159,6 +159,88 @@ fn a_source_without_news_is_extended_and_never_read_twice() {
         site.ok(&["pull", source]);
         assert_all("after pulls", &site, source, api);
     }
+}
+
+/// The organization's log, of which the first pull reads ten days, at a server whose expired
+/// cursors lead to its start.
+fn site_that_begins_again() -> Site {
+    let mut site = site(300, "10d");
+    site.set("acme", "page_size", 50);
+    site.control.set_behaviour(|behaviour| behaviour.expired_cursor_status = Some(200));
+    site.ok(&["pull", "acme"]);
+    site
+}
+
+fn pull_after_the_cursor_expired(site: &Site) {
+    site.control.expire_cursors();
+    site.control.add(Api::OrgEvents, 3);
+    let run = site.ok(&["pull", "acme"]);
+    assert!(run.stderr.contains("does not know the saved cursor"), "{}", run.stderr);
+}
+
+#[test]
+fn a_log_that_begins_again_brings_nothing_from_before_the_first_pull() {
+    for backfilled in [false, true] {
+        let site = site_that_begins_again();
+        if backfilled {
+            site.ok(&["pull", "acme", "--backfill", "20d"]);
+        }
+        let before = written(&site, "acme").lines().len();
+        pull_after_the_cursor_expired(&site);
+        assert_eq!(written(&site, "acme").lines().len(), before + 3);
+        site.ok(&["pull", "acme", "--backfill", "60d"]);
+        assert_all("begun again", &site, "acme", Api::OrgEvents);
+    }
+}
+
+/// One that shows at once what is old and what is new may have shown late events.
+#[test]
+fn a_short_log_that_begins_again_repeats_nothing() {
+    let mut site = site_that_begins_again();
+    site.unset("acme", "page_size");
+    site.ok(&["pull", "acme", "--backfill", "20d"]);
+    site.control.expire_cursors();
+    site.control.add(Api::OrgEvents, 3);
+    site.ok(&["pull", "acme"]);
+    site.ok(&["pull", "acme", "--backfill", "60d"]);
+    assert_all("begun again", &site, "acme", Api::OrgEvents);
+}
+
+#[test]
+fn a_backfill_whose_log_begins_again_stays_in_its_window() {
+    let mut site = site_that_begins_again();
+    site.set("acme", "page_size", 20);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.set_env("ATLAUDIT_CRASH_AT", "15");
+    assert_eq!(site.run(&["pull", "acme", "--backfill", "25d"]).code, 128 + 6);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    assert!(state(&site, "acme")["backfill"]["windows"][0]["cursor"].is_string());
+    site.control.expire_cursors();
+    site.ok(&["pull", "acme", "--backfill", "25d"]);
+    site.ok(&["pull", "acme", "--backfill", "60d"]);
+    assert_all("begun again", &site, "acme", Api::OrgEvents);
+}
+
+#[test]
+fn what_happens_during_the_backfill_of_a_server_that_ignores_its_end_is_not_repeated() {
+    let site = site(60, "10d");
+    site.control.set_behaviour(|behaviour| {
+        behaviour.jira_end = RangeEnd::Ignored;
+        behaviour.jira_latency = Duration::from_millis(50);
+    });
+    site.ok(&["pull", "acme-jira"]);
+    site.control.forget_requests();
+    let running = site.start(&["pull", "acme-jira", "--backfill", "60d"]);
+    // Between what was written at the seam, which is read first, and the rest.
+    eventually("the first request", || site.control.request_count(Api::JiraAudit) > 0);
+    site.control.add(Api::JiraAudit, 1);
+    eventually("some more", || site.control.request_count(Api::JiraAudit) > 2);
+    site.control.add(Api::JiraAudit, 1);
+    let run = running.end();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    pass_a_millisecond();
+    site.ok(&["pull", "acme-jira"]);
+    assert_all("end ignored", &site, "acme-jira", Api::JiraAudit);
 }
 
 /// Backfills that die, each a passage later in a site of its own, with a pull between or not.

@@ -1,10 +1,12 @@
 //! Cursors of events-stream that hide events, break, stand elsewhere, or cannot be sent.
 
+use std::time::Duration;
+
 use atlaudit::sandbox::{Api, Behaviour, CursorPlace, EndOfStream, Fault, FilterClock};
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::support::{Site, each_once, org_event, org_ids, status};
+use crate::support::{Site, each_once, eventually, org_event, org_ids, status};
 
 /// `acme` alone, into a file, fifty events a page, no failure retried.
 fn site(events: usize, change: impl FnOnce(&mut Behaviour)) -> Site {
@@ -114,6 +116,23 @@ fn a_cursor_that_starts_the_log_again_repeats_nothing() {
 }
 
 #[test]
+fn a_pull_that_is_stopped_while_it_reads_the_log_again_repeats_nothing() {
+    let site = site(3_000, |behaviour| behaviour.expired_cursor_status = Some(200));
+    site.ok(&["pull", "acme"]);
+    site.control.expire_cursors();
+    site.control.add(Api::OrgEvents, 3);
+    site.control.forget_requests();
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(50));
+    let mut running = site.start(&["pull", "acme"]);
+    eventually("some pages", || site.control.request_count(Api::OrgEvents) > 5);
+    running.signal("TERM");
+    assert_eq!(running.end().code, 3);
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::ZERO);
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+}
+
+#[test]
 fn a_late_event_is_found_within_the_hour_where_no_cursor_is_left_and_from_looks_at_its_time() {
     let site = site(60, |behaviour| {
         behaviour.end_of_stream = EndOfStream::Null;
@@ -144,7 +163,7 @@ fn follow_checks_an_idle_cursor_every_ten_minutes() {
         site.set_last_check(TimeDelta::minutes(ago));
         site.control.forget_requests();
         let mut running = site.start(&["follow", "acme", "--every", "1s"]);
-        crate::support::eventually("two rounds", || {
+        eventually("two rounds", || {
             let events = site.read("acme").ids().len();
             site.control.request_count(Api::OrgEvents) >= 2 && events == found
         });
