@@ -250,12 +250,6 @@ pub struct ConnectError {
 /// Connections to one host that are kept for the next request.
 const IDLE: usize = 8;
 
-/// Bytes of one response that a server may send before anybody reads them (HTTP/2).
-const STREAM_WINDOW: u32 = 128 * 1024;
-
-/// The same of all responses of a connection: of two hundred sources and more.
-const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-
 /// The clients built so far. Sources with equal settings share one, and so its connections.
 #[derive(Default)]
 pub struct ClientPool {
@@ -364,15 +358,12 @@ fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
         .user_agent(USER_AGENT)
         // A redirect would carry the credential along, or drop it and end at a login page.
         .redirect(redirect::Policy::none())
-        // One owner of retries: `exchange`. By default reqwest repeats refused HTTP/2 streams.
+        // One owner of retries: `exchange`.
         .retry(reqwest::retry::never())
         .referer(false)
         // As many as one source asks with at once; each has a buffer of up to 400 KB, also while it
         // is idle.
         .pool_max_idle_per_host(IDLE)
-        // Responses that wait for a permit must not fill the connection of those that have one.
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .connect_timeout(route.timeout.min(CONNECT_TIMEOUT))
         // Per read and no total limit: a large page over a slow line is no failure.
         .read_timeout(route.timeout);

@@ -7,10 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use http_body_util::BodyExt as _;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+    HttpResponseBody, HttpService,
 };
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
@@ -141,10 +143,8 @@ struct OwnConnector {
 impl HttpConnector for OwnConnector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = ClientPool::plain_client(&self.connection, self.base.as_ref());
-        let service = client.map(|client| DatedService(HttpClient::new(client)));
-        service.map(HttpClient::new).map_err(|error| object_store::Error::Generic {
-            store: "S3",
-            source: error.to_string().into(),
+        client.map(|client| HttpClient::new(StoreService(client))).map_err(|error| {
+            object_store::Error::Generic { store: "S3", source: error.to_string().into() }
         })
     }
 }
@@ -153,11 +153,11 @@ impl HttpConnector for OwnConnector {
 #[derive(Debug, Clone, Copy)]
 pub struct ServerDate(pub DateTime<Utc>);
 
-/// Hands the `Date` of a response on to the caller.
+/// Sends the requests of the library, and hands the `Date` of a response on to the caller.
 #[derive(Debug)]
-struct DatedService(HttpClient);
+struct StoreService(reqwest::Client);
 
-impl HttpService for DatedService {
+impl HttpService for StoreService {
     fn call<'a, 'f>(
         &'a self,
         request: HttpRequest,
@@ -167,12 +167,27 @@ impl HttpService for DatedService {
         Self: 'f,
     {
         Box::pin(async move {
-            let mut response = self.0.execute(request).await?;
-            let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+            let (parts, body) = request.into_parts();
+            let url = Url::parse(&parts.uri.to_string());
+            let url = url.map_err(|error| HttpError::new(HttpErrorKind::Request, error))?;
+            let mut request = reqwest::Request::new(parts.method, url);
+            *request.headers_mut() = parts.headers;
+            *request.body_mut() = Some(body.collect().await?.to_bytes().into());
+            let answer = self.0.execute(request).await.map_err(failed)?;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let body = reqwest::Body::from(answer).map_err(failed);
+            let mut response = HttpResponse::new(HttpResponseBody::new(body));
+            let date = headers.get("date").and_then(|date| date.to_str().ok());
             if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
                 response.extensions_mut().insert(ServerDate(date.to_utc()));
             }
+            (*response.status_mut(), *response.headers_mut()) = (status, headers);
             Ok(response)
         })
     }
+}
+
+/// The library repeats nothing, so the kind does not matter to it.
+fn failed(error: reqwest::Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, error.without_url())
 }
