@@ -11,8 +11,8 @@ use atlaudit::sandbox::object_server::ObjectFault;
 use chrono::TimeDelta;
 
 use crate::support::{
-    AFTER_LEASE, Lake, PROMPT, Run, Site, crash_at, each_once, empty_disk, eventually, jira_ids,
-    org_ids,
+    AFTER_LEASE, Lake, PROMPT, Run, Site, crash_at, crash_pull_at, each_once, empty_disk,
+    eventually, jira_ids, org_ids,
 };
 
 /// The sources that are pulled, and the points that only such runs pass.
@@ -54,6 +54,29 @@ fn add(site: &Site, source: &str, count: usize) {
     match source {
         "acme" => site.control.add(Api::OrgEvents, count),
         _ => site.control.add(Api::JiraAudit, count),
+    }
+}
+
+#[test]
+fn a_backfill_that_dies_at_an_object_loses_and_repeats_nothing() {
+    for (source, encoding) in [("acme", "jsonl"), ("acme-jira", "parquet")] {
+        for point in POINTS {
+            let lake = Lake::new();
+            let mut site = site(&lake, 60);
+            site.set_output("encoding", encoding);
+            site.set(source, "initial_lookback", "10d");
+            site.ok(&["pull", source]);
+            let before = lake.ids(source).len();
+            let backfill = [source, "--backfill", "60d"];
+            assert_eq!(crash_pull_at(&mut site, &backfill, point).as_deref(), Some(point));
+            empty_disk(&site);
+            end_lease(&lake);
+            add(&site, source, 5);
+            site.ok(&["pull", source]);
+            site.ok(&["pull", source, "--backfill", "60d"]);
+            assert!(lake.ids(source).len() > before + 5);
+            assert_whole(&format!("{source} {encoding} {point}"), &site, &lake, source);
+        }
     }
 }
 

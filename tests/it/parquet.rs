@@ -7,7 +7,9 @@ use atlaudit::sandbox::{Api, Fault};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 
-use crate::support::{Site, crash_at, each_once, jira_ids, org_ids, status, table_rows};
+use crate::support::{
+    Site, crash_at, crash_pull_at, each_once, jira_ids, org_ids, status, table_rows,
+};
 
 /// All files below `folder` whose names end as those of Parquet do.
 fn tables(folder: &Path) -> Vec<PathBuf> {
@@ -245,6 +247,27 @@ fn a_crash_at_any_point_loses_nothing_and_repeats_nothing() {
         for point in ["TablesWritten", "TableNamed", "WaitingRemoved"] {
             assert!(points.iter().any(|passed| passed == point), "{source} {rotate}: {point}");
         }
+    }
+}
+
+#[test]
+fn a_backfill_that_dies_on_the_way_to_a_file_loses_and_repeats_nothing() {
+    for (source, rotate, point) in [
+        ("acme", "1KiB", "TablesWritten"),
+        ("acme", "never", "TableNamed"),
+        ("acme-jira", "never", "WaitingRemoved"),
+        ("acme-jira", "1KiB", "TableNamed"),
+    ] {
+        let mut site = pulled(source, rotate);
+        let api = if source == "acme" { Api::OrgEvents } else { Api::JiraAudit };
+        site.set(source, "initial_lookback", "1s");
+        site.ok(&["pull", source]);
+        let backfill = [source, "--backfill", "60d"];
+        assert_eq!(crash_pull_at(&mut site, &backfill, point).as_deref(), Some(point));
+        site.control.add(api, 3);
+        site.ok(&["pull", source]);
+        site.ok(&["pull", source, "--backfill", "60d"]);
+        assert_whole(&format!("{source} {rotate} {point}"), &site, source);
     }
 }
 

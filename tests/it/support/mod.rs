@@ -148,11 +148,16 @@ pub fn crash_points() -> Vec<&'static str> {
 /// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if
 /// it came so far.
 pub fn crash_at(site: &mut Site, source: &str, turn: &str) -> Option<String> {
+    crash_pull_at(site, &[source], turn)
+}
+
+/// The same of a pull with these arguments.
+pub fn crash_pull_at(site: &mut Site, args: &[&str], turn: &str) -> Option<String> {
     let trace = site.path("trace");
     let _ = std::fs::remove_file(&trace);
     site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
     site.set_env("ATLAUDIT_CRASH_AT", turn);
-    let run = site.run(&["pull", source]);
+    let run = site.run(&[&["pull"], args].concat());
     site.unset_env("ATLAUDIT_CRASH_AT");
     if run.code == 0 {
         return None;
