@@ -19,7 +19,7 @@ use crate::model::open_files;
 use crate::model::text::{group_digits, without_numbers};
 use crate::objects::ObjectError;
 use crate::pipeline::error::RunError;
-use crate::sink::SinkError;
+use crate::sink::{SinkError, UnexpectedFile};
 use crate::state::StateError;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -136,7 +136,8 @@ impl AppError {
         self.is_interruption
     }
 
-    /// Whether another run, here or on another machine, does what this one would.
+    /// Whether another run, here or on another machine, does what this one would, or writes its
+    /// file.
     pub fn is_held(&self) -> bool {
         self.is_held
     }
@@ -261,8 +262,13 @@ impl From<Failure> for AppError {
 
 impl From<SinkError> for AppError {
     fn from(error: SinkError) -> AppError {
+        let state = match &error {
+            SinkError::UnexpectedFile { state, .. } => Some(state),
+            _ => None,
+        };
         AppError {
             is_quiet: matches!(error, SinkError::ReaderClosed),
+            is_held: matches!(state, Some(UnexpectedFile::LockedByOtherRun)),
             ..failed(Exit::Output, &error, error.hint())
         }
     }

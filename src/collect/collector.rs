@@ -419,7 +419,8 @@ impl SourceJob {
         (outcome.report, error)
     }
 
-    /// Whether `error` only says that another run pulls the source, and that is as it should be.
+    /// Whether `error` only says that another run pulls the source, or writes its file, and that is
+    /// as it should be.
     fn is_left_to_other_run(&self, error: &AppError) -> bool {
         error.is_held() && self.shared.options.if_running == IfRunning::Skip
     }

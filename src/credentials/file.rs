@@ -38,10 +38,10 @@ fn open(path: &Path, if_missing: &str) -> Result<File, HintedError> {
             ErrorKind::PermissionDenied => "the file has to belong to the user that runs atlaudit",
             _ => open_files::hint(&error).unwrap_or("check the path in `credential`"),
         };
-        HintedError::new(format!("file {}: {error}", path.display())).hint(hint)
+        HintedError::new(format!("file `{}`: {error}", path.display())).hint(hint)
     };
     let irregular = || {
-        HintedError::new(format!("file {}: not a regular file", path.display()))
+        HintedError::new(format!("file `{}`: not a regular file", path.display()))
             .hint("name a file that holds the key")
     };
     // Asked before opening as well: to open a pipe waits for its writer.
@@ -57,7 +57,7 @@ fn open(path: &Path, if_missing: &str) -> Result<File, HintedError> {
 
 /// Refuses a file that others can read or change, with a hint that this user can follow.
 fn reject_shared_access(file: &File, path: &Path) -> Result<(), HintedError> {
-    let cannot = |error: io::Error| HintedError::new(format!("file {}: {error}", path.display()));
+    let cannot = |error: io::Error| HintedError::new(format!("file `{}`: {error}", path.display()));
     let facts = file.metadata().map_err(cannot)?;
     let mount = rustix::fs::fstatvfs(file).map_err(|error| cannot(error.into()))?;
     FileAccess {
@@ -102,7 +102,7 @@ impl FileAccess {
             return Ok(());
         }
         let what = format!(
-            "file {}: others can {} it (mode {:04o}, owner {})",
+            "file `{}`: others can {} it (mode {:04o}, owner {})",
             path.display(),
             if others & 0o022 == 0 { "read" } else { "change" },
             self.mode,
@@ -148,7 +148,7 @@ fn read_content(file: File, path: &Path) -> Result<SecretString, HintedError> {
         Err(error) if error.kind() == ErrorKind::InvalidData => ("not text".to_owned(), only_key),
         Err(error) => (error.to_string(), "check the file and its disk"),
     };
-    Err(HintedError::new(format!("file {}: {problem}", path.display())).hint(hint))
+    Err(HintedError::new(format!("file `{}`: {problem}", path.display())).hint(hint))
 }
 
 /// Checks that a key can be stored at `path`, before somebody is asked for it. A file that holds

@@ -5,7 +5,7 @@ use std::fmt;
 use super::message::{Endpoint, Request};
 use crate::exit::Exit;
 use crate::model::open_files;
-use crate::model::text::printable;
+use crate::model::text::{printable, without_numbers};
 
 /// What to do about a failure, by its kind, endpoint and message.
 const HINTS: &str = include_str!("failure_hints.tsv");
@@ -136,10 +136,23 @@ impl Failure {
         }
     }
 
-    /// What it is called: the same for two failures with one reason, whatever their texts say.
+    /// What it is called: the same for two failures with one reason, whatever numbers their texts
+    /// have. A server that is ill ails in many ways, with one reason.
     pub fn name(&self) -> String {
-        let code = self.code.as_deref().unwrap_or_default();
-        format!("{:?} {} {} {code}", self.kind, self.endpoint.name(), self.host)
+        let name = format!("{:?} {} {}", self.kind, self.endpoint.name(), self.host);
+        match self.kind {
+            FailureKind::Unavailable
+            | FailureKind::Unreachable
+            | FailureKind::TimedOut
+            | FailureKind::ConnectionLost
+            | FailureKind::RateLimited
+            | FailureKind::CdnRefused => name,
+            _ => {
+                let code = self.code.as_deref().unwrap_or_default();
+                let (status, words) = (self.status, without_numbers(&self.message));
+                format!("{name} {} {code} {words}", status.unwrap_or_default())
+            }
+        }
     }
 
     /// What to do about it, as one sentence.

@@ -11,6 +11,9 @@ use crate::model::time::Timestamp;
 /// For how long a message is not repeated.
 pub const REPEAT_INTERVAL: TimeDelta = TimeDelta::days(1);
 
+/// Failures of one source that are reported in such a time at most, however many kinds there are.
+const MAX_REPORTS: usize = 12;
+
 /// A failure of a source, as far as it matters whether it is reported.
 #[derive(Debug, Clone, Copy)]
 pub struct FailureSighting<'a> {
@@ -47,7 +50,7 @@ impl FailureStreak {
             self.failures = self.failures.saturating_add(1);
             failure.cause.clone_into(&mut self.cause);
         }
-        let is_new = !self.reported.contains_key(failure.kind);
+        let is_new = !self.reported.contains_key(failure.kind) && self.reported.len() < MAX_REPORTS;
         if is_new {
             self.reported.insert(failure.kind.to_owned(), now);
         }
@@ -87,6 +90,20 @@ mod tests {
         }
         assert_eq!(streak.since, Some(at("2026-11-20T09:00:00Z")));
         assert_eq!((streak.failures, streak.cause.as_str()), (9, "unreachable"));
+    }
+
+    #[test]
+    fn a_failure_that_is_another_each_time_is_reported_a_dozen_times_a_day() {
+        let mut streak = FailureStreak::default();
+        let mut reported = 0;
+        for hour in 0..24 {
+            let kind = format!("kind {hour}");
+            let sighting = FailureSighting { kind: &kind, cause: &kind, is_of_source: true };
+            let at = at(&format!("2026-11-20T{hour:02}:00:00Z"));
+            reported += usize::from(streak.note(sighting, at));
+        }
+        assert_eq!(reported, MAX_REPORTS);
+        assert!(streak.note(of("another"), at("2026-11-21T00:00:00Z")));
     }
 
     #[test]

@@ -206,6 +206,25 @@ fn another_process_is_refused_while_a_shared_file_is_written() {
 }
 
 #[test]
+fn a_source_whose_file_another_process_writes_is_skipped_where_that_is_wanted() {
+    let site = site(20, "none", "never");
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(200));
+    let running = site.start(&["pull", "acme"]);
+    eventually("lines", || written(&site).stdout.len() > 1_000);
+    for _ in 0..2 {
+        let run = site.ok(&["pull", "--if-running", "skip"]);
+        assert_eq!(run.stderr.matches("; skipped").count(), 3, "{}", run.stderr);
+    }
+    // Nobody has failed.
+    let state = site.run(&["status", "--nagios"]);
+    assert_eq!(state.code, 1, "{}", state.text());
+    assert!(state.text().contains("never"), "{}", state.text());
+    assert_eq!(running.end().code, 0);
+    site.ok(&["pull", "--if-running", "skip"]);
+    assert_whole("after the other process", &site);
+}
+
+#[test]
 fn a_file_that_cannot_be_shared_is_refused_before_anything_is_read() {
     let mut site = site(3, "none", "never");
     site.remove_source("acme-confluence");

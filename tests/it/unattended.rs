@@ -64,6 +64,32 @@ fn a_source_that_another_run_pulls_is_skipped_and_the_others_are_pulled() {
 
 const REFUSED: &str = r#"{"message":"no"}"#;
 
+/// Each with another reason than the one before, behind which it must not hide.
+#[test]
+fn another_reason_is_another_failure() {
+    let mut site = site();
+    for (code, body) in [
+        (401, r#"{"message":"no"}"#),
+        (401, r#"{"message":"the key is revoked"}"#),
+        (403, r#"{"message":"no"}"#),
+        (422, r#"{"message":"no"}"#),
+        (451, r#"{"message":"no"}"#),
+        (400, r#"{"message":"no"}"#),
+    ] {
+        site.control.clear_faults(Api::OrgEvents);
+        site.control.inject_always(Api::OrgEvents, status(code, None, body));
+        let run = site.run(&["-q", "pull", "acme"]);
+        assert!(run.stderr.contains(&format!("({code}")), "{code} {body}: {}", run.stderr);
+        is_silent(&site.run(&["-q", "pull", "acme"]), run.code);
+    }
+    for name in ["key1", "key2"] {
+        site.set("acme", "credential", format!("file:{}", site.path(name).display()));
+        let run = site.run(&["-q", "pull", "acme"]);
+        run.fails(4, &[name]);
+        is_silent(&site.run(&["-q", "pull", "acme"]), 4);
+    }
+}
+
 #[test]
 fn a_failure_that_lasts_is_printed_once_and_its_end_too() {
     let site = site();
