@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -128,6 +128,14 @@ impl PreparedReplacement {
     /// Where the content lies.
     pub fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// Leaves it where it lies, and returns its path.
+    ///
+    /// # Errors
+    /// It cannot be left there.
+    pub fn keep(self) -> io::Result<PathBuf> {
+        Ok(self.0.keep()?.1)
     }
 }
 

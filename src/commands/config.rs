@@ -98,6 +98,7 @@ fn edit(
     env: &ProcessEnv,
     console: &StderrConsole,
 ) -> Result<(), AppError> {
+    config_file::target_of(path)?;
     let copy_error = |error: io::Error| {
         AppError::new(Exit::Config, format!("`{}` cannot be copied to be edited", path.display()))
             .because(&error)
@@ -108,53 +109,72 @@ fn edit(
     let copy = tempfile::Builder::new().prefix("atlaudit-config-").suffix(".toml").tempfile();
     let mut copy = copy.map_err(copy_error)?;
     copy.write_all(begin.as_bytes()).map_err(copy_error)?;
-    let checked = loop {
-        open_editor(copy.path(), env)?;
-        let new = fs::read_to_string(copy.path()).map_err(copy_error)?;
-        if new == begin {
-            console.notice(format!("{} is as it was", path.display()));
-            return Ok(());
+    let edited = edit_copy(copy.path(), begin, env, |new| {
+        let checked = check(path, new).map_err(|error| {
+            error.with_context("the file stays as it was, since the new text is wrong")
+        })?;
+        Ok((new.to_owned(), checked))
+    });
+    let replaced = edited.and_then(|edited| match edited {
+        None => Ok(format!("{} is as it was", path.display())),
+        Some((new, checked)) => {
+            replace(path, old.as_deref().unwrap_or_default(), new)?;
+            Ok(format!("changed {}", summary(&checked)))
         }
-        match check(path, &new) {
-            Ok(checked) => {
-                replace(path, old.as_deref(), new, copy)?;
-                break checked;
-            }
-            Err(error) if wants_to_edit_again(&error, env) => {}
-            Err(error) => {
-                let stays = "the file stays as it was, since the new text is wrong";
-                return Err(error.with_context(stays));
-            }
-        }
-    };
-    console.notice(format!("changed {}", summary(&checked)));
+    });
+    match replaced {
+        Ok(done) => console.notice(done),
+        Err(error) => return Err(keep_text(copy, begin, path, error)),
+    }
     Ok(())
 }
 
+/// Lets a person edit the copy until `check` accepts it. Returns nothing if it stays as it began.
+fn edit_copy<T>(
+    copy: &Path,
+    begin: &str,
+    env: &ProcessEnv,
+    check: impl Fn(&str) -> Result<T, AppError>,
+) -> Result<Option<T>, AppError> {
+    loop {
+        open_editor(copy, env)?;
+        let checked = match fs::read_to_string(copy) {
+            Ok(new) if new == begin => return Ok(None),
+            Ok(new) => check(&new),
+            Err(error) => {
+                let what = "the file stays as it was, since the new text cannot be read";
+                Err(AppError::new(Exit::Config, what).because(&error).hint("save it as UTF-8"))
+            }
+        };
+        match checked {
+            Ok(checked) => return Ok(Some(checked)),
+            Err(error) if wants_to_edit_again(&error, env) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Puts `new` into the place of the file, unless somebody else has changed it meanwhile.
-fn replace(
-    path: &Path,
-    old: Option<&str>,
-    new: String,
-    copy: NamedTempFile,
-) -> Result<(), AppError> {
-    let prepared = config_file::prepare(path, |now| match now == old.unwrap_or_default() {
+fn replace(path: &Path, old: &str, new: String) -> Result<(), AppError> {
+    let prepared = config_file::prepare(path, |now| match now == old {
         true => Ok(new),
         false => Err(HintedError::new("somebody else changed it while you edited")),
     });
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            // It is the only place of what the person wrote.
-            let kept = copy.keep().map(|(_, path)| path.display().to_string());
-            let hint = match kept {
-                Ok(kept) => format!("your text is in {kept}"),
-                Err(_) => "edit it again".to_owned(),
-            };
-            return Err(error.hint(hint));
-        }
+    prepared?.commit()
+}
+
+/// Keeps the copy, if a person wrote something into it: it is the only place of that.
+fn keep_text(copy: NamedTempFile, begin: &str, path: &Path, error: AppError) -> AppError {
+    let is_changed = fs::read(copy.path()).is_ok_and(|text| text != begin.as_bytes());
+    let Some(Ok((_, kept))) = is_changed.then(|| copy.keep()) else {
+        return error;
     };
-    prepared.commit()
+    let hint = error.hint_text().map(|hint| format!("{hint}; ")).unwrap_or_default();
+    let (kept, path) = (kept.display(), path.display());
+    error.hint(format!(
+        "{hint}your text is in {kept}: correct it and copy it over {path}, or start again with \
+         `atlaudit config edit`"
+    ))
 }
 
 /// Runs the editor of the person on the file at `path`, and waits for its end.
@@ -162,7 +182,7 @@ fn open_editor(path: &Path, env: &ProcessEnv) -> Result<(), AppError> {
     let named = ["VISUAL", "EDITOR"].into_iter().find_map(|name| env.var_text(name));
     let script = named.map_or(USUAL_EDITORS.to_owned(), |editor| format!("{editor} \"$1\""));
     let ended = Command::new("/bin/sh").args(["-c", &script, "atlaudit"]).arg(path).status();
-    let failed = AppError::new(Exit::Config, "the editor failed, and nothing was changed")
+    let failed = AppError::new(Exit::Config, "the editor failed, and the file stays as it was")
         .hint("set VISUAL or EDITOR to an editor that waits until you close the file");
     match ended {
         Ok(status) if status.success() => Ok(()),

@@ -1,7 +1,7 @@
 //! Writes the configuration file: prepared first, and put into place when all else is done.
 
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,24 @@ use crate::files::{
 pub struct PreparedConfigFile {
     path: PathBuf,
     new: PreparedReplacement,
-    /// It has another owner or several names, which a new file in its place would lose.
-    must_keep_inode: bool,
+    /// Set where the file has another owner or several names, which a new file in its place would
+    /// lose: the file itself, and a copy of its content beside it.
+    in_place: Option<(File, PreparedReplacement)>,
+}
+
+/// The file that is changed for `path`: a symbolic link stays one, and its target is changed.
+///
+/// # Errors
+/// It is a link to nothing, which a new file in its place would lose.
+pub fn target_of(path: &Path) -> Result<PathBuf, AppError> {
+    match fs::canonicalize(path) {
+        Err(error) if path.is_symlink() => {
+            let what = format!("`{}` is a symbolic link that leads to no file", path.display());
+            let hint = "create the file that it names, or remove the link";
+            Err(AppError::new(Exit::Config, what).because(&error).hint(hint))
+        }
+        real => Ok(real.unwrap_or_else(|_| path.to_owned())),
+    }
 }
 
 /// Writes the content of the file at `path`, as `change` returns it, to a temporary file beside it.
@@ -29,8 +45,7 @@ pub fn prepare(
     path: &Path,
     change: impl FnOnce(&str) -> Result<String, HintedError>,
 ) -> Result<PreparedConfigFile, AppError> {
-    // A symbolic link stays one; its target is changed.
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = target_of(path)?;
     let facts = match fs::metadata(&real) {
         Ok(facts) => Some(facts),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -47,14 +62,21 @@ pub fn prepare(
              again",
         )
     })?;
-    let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
-    let prepared = write_beside(&real, &new, mode).map_err(|error| write_error(path, &error))?;
     let user = rustix::process::geteuid().as_raw();
-    Ok(PreparedConfigFile {
-        must_keep_inode: facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1),
-        path: real,
-        new: prepared,
-    })
+    let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
+    let is_kept = facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1);
+    let write = || {
+        let new = write_beside(&real, ("new", &new), mode)?;
+        let in_place = match is_kept {
+            true => {
+                let file = OpenOptions::new().write(true).open(&real)?;
+                Some((file, write_beside(&real, ("old", &old), mode)?))
+            }
+            false => None,
+        };
+        Ok(PreparedConfigFile { path: real.clone(), new, in_place })
+    };
+    write().map_err(|error| write_error(path, &error))
 }
 
 impl PreparedConfigFile {
@@ -63,24 +85,49 @@ impl PreparedConfigFile {
     /// # Errors
     /// It cannot be put there.
     pub fn commit(self) -> Result<(), AppError> {
-        let path = self.path.clone();
-        self.try_commit().map_err(|error| write_error(&path, &error))
-    }
-
-    fn try_commit(self) -> io::Result<()> {
-        if !self.must_keep_inode {
-            return FileReplacement::new(&self.path, Durability::File).publish(self.new);
+        let path = &self.path;
+        let Some((mut file, old)) = self.in_place else {
+            let replaced = FileReplacement::new(path, Durability::File).publish(self.new);
+            return replaced.map_err(|error| write_error(path, &error));
+        };
+        let Err(error) = overwrite(&mut file, &self.new) else {
+            return Ok(());
+        };
+        if overwrite(&mut file, &old).is_ok() {
+            return Err(write_error(path, &error));
         }
-        let text = fs::read(self.new.path())?;
-        let mut file = OpenOptions::new().write(true).truncate(true).open(&self.path)?;
-        file.write_all(&text)?;
-        file.sync_all()
+        let what = format!("`{}` was written only in part", path.display());
+        let hint = match (old.keep(), self.new.keep()) {
+            (Ok(old), Ok(new)) => format!(
+                "its old text is in {}, the new one in {}: copy one of them over it",
+                old.display(),
+                new.display()
+            ),
+            _ => String::new(),
+        };
+        Err(AppError::new(Exit::Config, what).because(&error).hint(hint))
     }
 }
 
-fn write_beside(path: &Path, text: &str, mode: u32) -> io::Result<PreparedReplacement> {
+/// Writes `text` over what `file` holds. Nothing is cut off before, so that the blocks that the old
+/// content has on a full disk stay its own until then.
+fn overwrite(file: &mut File, text: &PreparedReplacement) -> io::Result<()> {
+    let text = fs::read(text.path())?;
+    file.rewind()?;
+    file.write_all(&text)?;
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
+}
+
+fn write_beside(
+    path: &Path,
+    (name, text): (&str, &str),
+    mode: u32,
+) -> io::Result<PreparedReplacement> {
     create_private_folder(folder_of(path))?;
-    FileReplacement::new(path, Durability::File).prepare(|out| {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = format!("{file}.{name}-");
+    FileReplacement::new(path, Durability::File).named(&name, "").prepare(|out| {
         out.write_all(text.as_bytes())?;
         out.get_ref().set_permissions(Permissions::from_mode(mode))
     })
@@ -88,9 +135,10 @@ fn write_beside(path: &Path, text: &str, mode: u32) -> io::Result<PreparedReplac
 
 fn write_error(path: &Path, error: &io::Error) -> AppError {
     let what = format!("`{}` cannot be written, and is as it was", path.display());
-    AppError::new(Exit::Config, what)
-        .because(error)
-        .hint("check who owns the file and its folder, or name another one with `--config FILE`")
+    AppError::new(Exit::Config, what).because(error).hint(
+        "check who owns the file and its folder, and that the disk is not full, or name another \
+         file with `--config FILE`",
+    )
 }
 
 #[cfg(test)]

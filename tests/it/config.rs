@@ -1,7 +1,7 @@
 //! `config` and `sources`: what is shown, checked and edited of the configuration.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::Stdio;
 
 use atlaudit::sandbox::{API_KEY, ORG_ID};
@@ -108,7 +108,7 @@ fn an_edited_file_replaces_the_old_one_once_it_is_right() {
     for (script, code, words) in [
         ("echo 'x = 5' > \"$1\"", 6, "config.toml:1: unknown key `x`"),
         ("echo 'state_dir = \"rel\"' > \"$1\"", 6, "not an absolute path"),
-        ("exit 3", 6, "the editor failed, and nothing was changed"),
+        ("exit 3", 6, "the editor failed, and the file stays as it was"),
         (&format!("echo '# more' >> '{}'; echo >> \"$1\"", file.display()), 6, "somebody else"),
         ("true", 0, "is as it was"),
     ] {
@@ -118,6 +118,83 @@ fn an_edited_file_replaces_the_old_one_once_it_is_right() {
         assert!(!before().contains("x = 5") && before().contains("[sources.acme]"), "{script}");
     }
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a copy was left");
+}
+
+/// The file that an error says the edited text is in, taken out of the way of the next run.
+fn kept_text(run: &Run) -> Vec<u8> {
+    let (_, path) = run.stderr.split_once("your text is in ").expect(&run.stderr);
+    let path = path.split(' ').next().unwrap().trim_end_matches(':');
+    let text = fs::read(path).unwrap();
+    fs::remove_file(path).unwrap();
+    text
+}
+
+#[test]
+fn what_was_typed_is_kept_wherever_it_cannot_be_used() {
+    let site = site();
+    let file = site.path("home/.config/atlaudit/config.toml");
+    let link = site.path("link.toml");
+    for (script, words, kept) in [
+        ("echo 'x = 5' > \"$1\"", "config.toml:1: unknown key `x`", "x = 5\n".as_bytes()),
+        ("echo typed > \"$1\"; exit 3", "the editor failed", b"typed\n"),
+        ("echo typed > \"$1\"; kill -9 $$", "the editor failed", b"typed\n"),
+        ("printf '# \\377' > \"$1\"", "valid UTF-8", b"# \xff"),
+        (&format!("echo '# more' >> '{}'; echo > \"$1\"", file.display()), "else", b"\n"),
+    ] {
+        let run = edit(&site, script);
+        run.refused(6, &[words, "your text is in ", "`atlaudit config edit`"]);
+        assert_eq!(kept_text(&run), kept, "{script}");
+    }
+    // Nothing was typed, so that nothing is kept.
+    for script in ["exit 3", "rm \"$1\""] {
+        let run = edit(&site, script);
+        assert_eq!(run.code, 6, "{}", run.stderr);
+        assert!(!run.stderr.contains("your text"), "{}", run.stderr);
+    }
+    assert_eq!(fs::read_dir(site.path("tmp")).unwrap().count(), 0);
+
+    // A link to nothing stays one: it says that the file is missing, not that it is to be replaced.
+    symlink("missing.toml", &link).unwrap();
+    let run = site.run(&["--config", "link.toml", "config", "edit"]);
+    run.refused(6, &["link.toml` is a symbolic link that leads to no file"]);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[test]
+fn on_a_full_disk_a_file_with_two_names_is_as_it_was() {
+    let site = site();
+    let old = format!("# {}\n", "o".repeat(4000));
+    fs::write(site.path("old.toml"), &old).unwrap();
+    let new = format!("# {}\n", "n".repeat(8000));
+    fs::write(site.path("new.toml"), &new).unwrap();
+    // One page for the old text, two for the new one: the disk is full at every step.
+    let mut ends = Vec::new();
+    for pages in 1..=6 {
+        let script = format!(
+            "exec unshare -rm sh -c 'mkdir -p disk && mount -t tmpfs -o size={}k none disk || exit 77
+             cp old.toml disk/config.toml && ln disk/config.toml disk/other.toml || exit 77
+             export VISUAL=\"cp new.toml\"
+             $PROGRAM --config disk/config.toml config edit; code=$?
+             cat disk/other.toml; ls -A disk > names; exit $code'",
+            4 * pages
+        );
+        let output = site.shell(&script).stdin(Stdio::null()).output();
+        let run = Run::from(output.unwrap());
+        if run.code == 77 || run.stderr.contains("unshare") {
+            return; // This machine mounts nothing for this user.
+        }
+        let names = fs::read_to_string(site.path("names")).unwrap();
+        assert_eq!(names, "config.toml\nother.toml\n", "{pages}: {}", run.stderr);
+        ends.push(run.code);
+        if run.code == 0 {
+            assert!(run.text() == new, "{pages}");
+        } else {
+            run.fails(6, &["and is as it was", "No space left"]);
+            assert!(run.text() == old, "{pages}: {}", run.stderr);
+            assert!(kept_text(&run) == new.as_bytes());
+        }
+    }
+    assert_eq!((ends[0], ends[5]), (6, 0), "{ends:?}");
 }
 
 #[test]
