@@ -144,7 +144,8 @@ fn a_service_is_shown_and_installed_only_if_confirmed() {
     let unit = fs::read_to_string(etc.join("systemd/system/atlaudit.service")).unwrap();
     let key = site.path("new/keys/acme").display().to_string();
     assert!(unit.contains(&format!("\nLoadCredential=acme:{key}\n")), "{unit}");
-    assert!(unit.contains("new/config.toml follow"), "{unit}");
+    let start = format!("\nExecStart={} --config /", site.path("atlaudit").display());
+    assert!(unit.contains(&start) && unit.contains("new/config.toml follow"), "{unit}");
     let config = text(&site, FILE);
     assert!(config.contains("credential = \"systemd:acme\""), "{config}");
     assert!(config.contains("state_dir = \"/var/lib/atlaudit\""), "{config}");

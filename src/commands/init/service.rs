@@ -20,10 +20,11 @@ use crate::files::{Durability, FileReplacement};
 const UNIT: &str = include_str!("../../../contrib/systemd/atlaudit.service");
 /// The user of the service.
 const USER: &str = include_str!("../../../contrib/systemd/atlaudit.sysusers");
-/// What stands in the unit for the program and for the keys.
+/// What stands in the unit for the start of the program and for the keys.
+const START: &str = "ExecStart=atlaudit --config /etc/atlaudit/config.toml ";
+const KEY_LINE: &str = "#LoadCredential=acme:/root/atlaudit/acme";
 const PROGRAM: &str = "/usr/local/bin/atlaudit";
 const CONFIG: &str = "/etc/atlaudit/config.toml";
-const KEY_LINE: &str = "LoadCredential=acme:/etc/atlaudit/keys/acme";
 /// The folders that the unit makes writable.
 pub const STATE: &str = "/var/lib/atlaudit";
 const LOGS: &str = "/var/log/atlaudit/";
@@ -95,9 +96,9 @@ impl SystemService {
                 }
             }
         }
+        let (program, file) = (program.display(), request.file.display());
         let unit = UNIT
-            .replace(PROGRAM, &program.display().to_string())
-            .replace(&format!("--config {CONFIG}"), &format!("--config {}", request.file.display()))
+            .replace(START, &format!("ExecStart={program} --config {file} "))
             .replace(KEY_LINE, &key_lines.join("\n"));
         let etc = env::system_folder();
         Ok(ServicePlan {
@@ -189,4 +190,16 @@ pub fn open_config(file: &Path) -> io::Result<()> {
     };
     open(file, 0o044)?;
     open(file.parent().unwrap_or(Path::new("/")), 0o055)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_has_what_is_replaced_in_it() {
+        for line in [START, KEY_LINE] {
+            assert_eq!(UNIT.matches(&format!("\n{line}")).count(), 1, "{line}");
+        }
+    }
 }
