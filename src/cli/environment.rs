@@ -1,9 +1,7 @@
-//! Lists what the program reads besides its arguments: variables and files. The help and the manual
-//! pages show these lists.
+//! Lists what the program reads besides its arguments and its own variables, which `help.txt`
+//! lists: variables of other programs, and files. The manual pages show these lists.
 
-use crate::config::env;
-
-/// A name with what it means: an entry of the help or of a manual page.
+/// A name with what it means, on a manual page.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedMeaning {
     /// The variable or the path.
@@ -16,24 +14,14 @@ const fn entry(name: &'static str, meaning: &'static str) -> NamedMeaning {
     NamedMeaning { name, meaning }
 }
 
-/// Every variable of ours, in the order in which a user meets them.
-pub const OWN_VARIABLES: [NamedMeaning; 7] = [
-    entry(env::CONFIG, "Configuration file, if there is no --config"),
-    entry(env::STATE_DIR, "Folder of checkpoints, if there is no --state-dir"),
-    entry(env::TIME_ZONE, "Time zone, if there is no --tz"),
-    entry(env::ORG_ID, "Id of the only organization"),
-    entry(env::API_KEY, "API key of the only organization"),
-    entry(env::SIGN_PASSWORD, "Password of the key of export --sign"),
-    entry(env::QUOTA_DIR, "Folder in which processes share the rate limit"),
-];
-
 /// What other programs read as well.
-pub const OTHER_VARIABLES: [NamedMeaning; 12] = [
+pub const OTHER_VARIABLES: [NamedMeaning; 13] = [
     entry("XDG_CONFIG_HOME", "Where the configuration is, instead of ~/.config"),
     entry("XDG_STATE_HOME", "Where the state folder is, instead of ~/.local/state"),
     entry("TZ", "The time zone that `--tz local` means, instead of the system's"),
     entry("NO_COLOR", "If it is set, nothing is coloured, unless `--color always` is given"),
     entry("COLUMNS", "The width of tables that are not printed on a terminal"),
+    entry("VISUAL, EDITOR", "The editor that `config edit` opens"),
     entry("TMPDIR", "Where temporary files are, instead of /tmp"),
     entry("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY", "The proxy of sources without the key `proxy`"),
     entry("NO_PROXY", "Hosts that are reached without a proxy"),
@@ -67,27 +55,3 @@ pub const FILES: [NamedMeaning; 6] = [
     entry("/tmp/atlaudit-UID/", "The same, where there is no /dev/shm"),
     entry("OS keyring, service atlaudit", "Keys, unless `credential` names another place"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_variable_of_ours_is_listed() {
-        let source = include_str!("../config/env.rs").split("#[cfg(test)]\nmod").next().unwrap();
-        let quoted = source.split('"').filter(|text| text.starts_with("ATLAUDIT_"));
-        let mut read: Vec<_> = quoted.collect();
-        let mut listed: Vec<_> = OWN_VARIABLES.iter().map(|variable| variable.name).collect();
-        read.sort_unstable();
-        listed.sort_unstable();
-        assert_eq!(read, listed);
-    }
-
-    #[test]
-    fn a_meaning_fits_beside_its_name_in_eighty_columns() {
-        for NamedMeaning { name, meaning } in OWN_VARIABLES {
-            assert!(name.len() + meaning.len() < 76 && meaning.len() <= 53, "{name}: {meaning}");
-            assert!(!meaning.ends_with('.'), "{name}");
-        }
-    }
-}

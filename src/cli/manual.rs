@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use clap::{Arg, Command};
 
-use crate::cli::environment::{FILES, NamedMeaning, OTHER_VARIABLES, OWN_VARIABLES};
+use crate::cli::environment::{FILES, OTHER_VARIABLES};
 use crate::cli::generate::{self, CommandHelp};
 use crate::config::env::SIGN_PASSWORD;
 
@@ -84,11 +84,10 @@ impl ManualPage<'_> {
         page.bold_start(self.call, usage.strip_prefix(self.call).unwrap_or_default());
         page.section("DESCRIPTION");
         page.text(&format!("{}.", about.trim_end_matches('.')));
-        let (prose, lists) = self.help.paragraphs();
-        prose.iter().for_each(|paragraph| page.paragraph(paragraph));
+        self.help.paragraphs().0.iter().for_each(|paragraph| page.paragraph(paragraph));
         self.options(&mut page);
         self.commands(&mut page);
-        self.exit_codes(&lists, &mut page);
+        self.exit_codes(&mut page);
         self.surroundings(&mut page);
         self.examples(&mut page);
         self.see_also(&mut page);
@@ -143,23 +142,11 @@ impl ManualPage<'_> {
         !local.contains(&self.word())
     }
 
-    /// The codes are those of the program's help.
-    fn exit_codes(&self, lists: &[TitledList], page: &mut RoffText) {
-        let own;
-        let list = match self.call {
-            "atlaudit" => lists,
-            _ => {
-                own = generate::help_of("atlaudit").paragraphs().1;
-                &own
-            }
-        };
-        let Some(codes) = list.iter().find(|list| list.title == "Exit codes") else {
-            return;
-        };
+    fn exit_codes(&self, page: &mut RoffText) {
         page.section("EXIT STATUS");
-        for (code, meaning) in &codes.items {
-            if self.exits_with(code) {
-                page.item(&format!("\\fB{}\\fR", escape(code)), meaning);
+        for (code, meaning) in list_of_program("Exit codes") {
+            if self.exits_with(&code) {
+                page.meaning(&code, &meaning);
             }
         }
     }
@@ -183,17 +170,19 @@ impl ManualPage<'_> {
             return;
         }
         page.section("ENVIRONMENT");
-        for variable in OWN_VARIABLES {
-            if is_program || variable.name != SIGN_PASSWORD || self.word() == "export" {
-                page.meaning(variable);
+        for (name, meaning) in list_of_program("Environment") {
+            if is_program || name != SIGN_PASSWORD || self.word() == "export" {
+                page.meaning(&name, &with_first(&meaning, char::to_uppercase));
             }
         }
         match is_program {
-            true => OTHER_VARIABLES.into_iter().for_each(|variable| page.meaning(variable)),
+            true => {
+                OTHER_VARIABLES.iter().for_each(|other| page.meaning(other.name, other.meaning))
+            }
             false => page.paragraph("atlaudit(1) lists the variables of other programs."),
         }
         page.section("FILES");
-        FILES.into_iter().for_each(|file| page.meaning(file));
+        FILES.iter().for_each(|file| page.meaning(file.name, file.meaning));
     }
 
     fn examples(&self, page: &mut RoffText) {
@@ -303,6 +292,12 @@ impl CommandHelp {
     }
 }
 
+/// The list whose title begins so in the program's help, the one place of its words.
+fn list_of_program(title: &str) -> Vec<(String, String)> {
+    let lists = generate::help_of("atlaudit").paragraphs().1.into_iter();
+    lists.filter(|list| list.title.starts_with(title)).flat_map(|list| list.items).collect()
+}
+
 fn read_list(block: &str) -> Option<TitledList> {
     let (title, lines) = block.split_once('\n')?;
     let title = title.strip_suffix(':')?.to_owned();
@@ -388,7 +383,7 @@ impl RoffText {
         self.text(text);
     }
 
-    fn meaning(&mut self, NamedMeaning { name, meaning }: NamedMeaning) {
+    fn meaning(&mut self, name: &str, meaning: &str) {
         self.item(&format!("\\fB{}\\fR", escape(name)), meaning);
     }
 
