@@ -87,7 +87,7 @@ pub async fn make(
     console: &Arc<StderrConsole>,
 ) -> Result<Option<(Manifest, Exit, Duration)>, AppError> {
     let key = request.sign.as_deref();
-    let key = key.map(|path| signing::load_key(path, env)).transpose()?;
+    let key = key.map(|path| signing::load_key(path, env, console)).transpose()?;
     let detect = request.detect.clone();
     let setup = detect.map(|detect| saved_detection::load_setup(detect, request.now, console));
     let setup = setup.transpose()?;

@@ -11,6 +11,7 @@ use crate::credentials;
 use crate::error::AppError;
 use crate::evidence::sign::{self, SigningKey};
 use crate::exit::Exit;
+use crate::telemetry::console::StderrConsole;
 use crate::telemetry::terminal::Terminal;
 
 /// The key in the file at `path`. Its password comes from the environment, else from a prompt on
@@ -18,19 +19,32 @@ use crate::telemetry::terminal::Terminal;
 ///
 /// # Errors
 /// It cannot be read, is no key, or its password is wrong or not to be had.
-pub fn load_key(path: &Path, env: &ProcessEnv) -> Result<SigningKey, AppError> {
-    let mut terminal = || Some(Box::new(Terminal::open().ok()?) as Box<dyn UserPrompt>);
-    open(&env.at_cwd(path), env, &mut terminal)
+pub fn load_key(
+    path: &Path,
+    env: &ProcessEnv,
+    console: &StderrConsole,
+) -> Result<SigningKey, AppError> {
+    let mut terminal = || {
+        let terminal = Terminal::open().ok()?;
+        console.notice("the signing key has a password, which is asked for at the terminal");
+        Some(Box::new(terminal) as Box<dyn UserPrompt>)
+    };
+    open(&env.at_cwd(path), env, console, &mut terminal)
 }
 
 fn open(
     path: &Path,
     env: &ProcessEnv,
+    console: &StderrConsole,
     person: &mut dyn FnMut() -> Option<Box<dyn UserPrompt>>,
 ) -> Result<SigningKey, AppError> {
     let text = credentials::guarded_file(path).map_err(credential_error)?;
     let password = match sign::is_encrypted(text.expose_secret()) {
-        true => Some(password(path, env, person)?),
+        true => {
+            let password = password(path, env, person)?;
+            console.notice("unlocking the signing key, which can take some seconds");
+            Some(password)
+        }
         false => {
             // Everyone who can read it can sign.
             credentials::private_file(path, "check the path").map_err(credential_error)?;
@@ -77,6 +91,7 @@ fn password(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::telemetry::TelemetrySettings;
     use std::fs;
     use std::io;
     use std::os::unix::fs::PermissionsExt as _;
@@ -89,6 +104,10 @@ mod tests {
         fs::write(file.path(), text).unwrap();
         fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
         file
+    }
+
+    fn console() -> StderrConsole {
+        StderrConsole::new(TelemetrySettings::default(), false)
     }
 
     fn opened(text: &str, mode: u32, env: &ProcessEnv) -> Result<SigningKey, AppError> {
@@ -106,7 +125,7 @@ mod tests {
             }
         }
         let mut person = || Some(Box::new(Gone) as Box<dyn UserPrompt>);
-        open(kept(text, mode).path(), env, &mut person)
+        open(kept(text, mode).path(), env, &console(), &mut person)
     }
 
     #[test]
@@ -131,8 +150,8 @@ mod tests {
                 assert!(!text.contains(secret), "{text}");
             }
         }
-        let error = open(kept(&encrypted, 0o600).path(), &ProcessEnv::default(), &mut || None);
-        let error = error.unwrap_err();
+        let (file, env) = (kept(&encrypted, 0o600), ProcessEnv::default());
+        let error = open(file.path(), &env, &console(), &mut || None).unwrap_err();
         assert!(error.text().contains("no terminal"), "{error:?}");
     }
 }

@@ -45,6 +45,18 @@ fn a_signed_export_verifies_with_its_public_key_and_no_other() {
 }
 
 #[test]
+fn the_time_that_a_key_takes_to_unlock_is_not_silent() {
+    let mut site = site(5);
+    let key = site.path("minisign.key");
+    // With the least work that its format allows, and no password that would open it.
+    fs::write(&key, SECRET.replace("RWQAAEIy", "RWRTY0Iy")).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    site.set_env("ATLAUDIT_SIGN_PASSWORD", "wrong");
+    let run = site.run(&words(&["acme"], "case", &["--sign", "minisign.key"]));
+    run.refused(4, &["unlocking the signing key", "its password is wrong"]);
+}
+
+#[test]
 fn a_changed_or_missing_signature_is_named() {
     let site = signed();
     let path = site.path("case/SHA256SUMS.minisig");
