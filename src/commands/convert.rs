@@ -43,20 +43,22 @@ pub async fn run(
     warn_of_no_org_id(&request.raw, console);
     let taxonomy = Taxonomy::with_extra_rows(request.extra_actions.as_deref())?;
     let files = PendingFiles::default();
-    let (signals, console_of_task, written) = (stop.clone(), console.clone(), files.clone());
+    let (signals, written) = (stop.clone(), files.clone());
+    let reporter = IssueReporter::new(console.clone());
+    let reporter_of_task = reporter.clone();
     // On a thread of its own, because files and pipes block.
     let working = tokio::task::spawn_blocking(move || {
-        let mut reporter = IssueReporter::new(&console_of_task);
         let mut sink = atomic_create::create(&request.output, request.now, &written)?;
         convert::run(ConvertContext {
             request: &request,
             taxonomy,
             sink: sink.as_mut(),
-            report: &mut |issue| reporter.report(&issue),
+            report: &mut |issue| reporter_of_task.report(&issue),
             is_stopped: &|| *signals.borrow() != StopRequest::NotRequested,
         })
     });
     let result = wait_for_task(working, stop).await;
+    reporter.finish();
     // If no input could be opened, not even an empty file is left.
     let is_kept = |tally: &&ConvertCounts| tally.read.opened > 0;
     match result.as_ref().ok().filter(is_kept) {

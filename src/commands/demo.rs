@@ -140,7 +140,7 @@ fn make_page(
 ) -> Result<(), AppError> {
     let files = sources.iter().map(|name| file_of(folder, name).into());
     let query = SavedEventQuery::of_files(files, chrono::Utc::now());
-    let mut reporter = IssueReporter::new(console);
+    let reporter = IssueReporter::new(console);
     let work = QueryWork {
         query: &query,
         taxonomy: Taxonomy::default(),
@@ -148,7 +148,9 @@ fn make_page(
         is_stopped: &|| false,
         unread_sources: &[],
     };
-    let (made, _) = report::page_of(work, None, &[])?;
+    let made = report::page_of(work, None, &[]);
+    reporter.finish();
+    let (made, _) = made?;
     report::write_page(page, &made.html)?;
     console.notice(format!("wrote a page of the events to `{}`", page.display()));
     Ok(())

@@ -69,19 +69,21 @@ pub async fn run<T: Send + 'static>(
         query.inputs = files.filter(|file| file.exists()).map(EventInput::File).collect();
         _spool = Some(spool);
     }
-    let (signals, console_of_task) = (stop.clone(), console.clone());
+    let (signals, reporter) = (stop.clone(), IssueReporter::new(console.clone()));
+    let reporter_of_task = reporter.clone();
     // On a thread of its own, because files and pipes block.
     let working = tokio::task::spawn_blocking(move || {
-        let mut reporter = IssueReporter::new(&console_of_task);
         work(QueryWork {
             query: &query,
             taxonomy,
-            report: &mut |issue| reporter.report(&issue),
+            report: &mut |issue| reporter_of_task.report(&issue),
             is_stopped: &|| *signals.borrow() != StopRequest::NotRequested,
             unread_sources: &unread_sources,
         })
     });
-    let (made, counts) = wait_for(working, stop).await?;
+    let result = wait_for(working, stop).await;
+    reporter.finish();
+    let (made, counts) = result?;
     if counts.undated > 0 {
         let what = plural(counts.undated, "event that fits has", "events that fit have");
         console.warn(format!("{what} no time that can be read, and could be in the time range"));

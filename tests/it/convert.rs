@@ -54,9 +54,20 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 
 /// The numbers of the lines that were reported as unreadable.
 fn unreadable_lines(run: &Run) -> Vec<u64> {
-    let lines = run.stderr.lines();
-    let unreadable_lines = lines.filter_map(|line| line.strip_prefix("error: cannot read line "));
-    unreadable_lines.map(|rest| rest.split(' ').next().unwrap().parse().unwrap()).collect()
+    let mut numbers = Vec::new();
+    let number = |text: &str| text.trim().parse::<u64>().unwrap();
+    for line in run.stderr.lines() {
+        if let Some(rest) = line.strip_prefix("error: cannot read line ") {
+            numbers.push(number(rest.split(' ').next().unwrap()));
+        } else if let Some((_, ranges)) = line.split_once(" lines of `in`: ") {
+            for range in ranges.split(", ").filter(|range| !range.starts_with("and ")) {
+                let (first, last) = range.split_once(" to ").unwrap_or((range, range));
+                numbers.extend(number(first)..=number(last));
+            }
+        }
+    }
+    numbers.sort_unstable();
+    numbers
 }
 
 /// Lines without the times of receipt, which differ.
@@ -202,7 +213,7 @@ fn unreadable_lines_are_reported_with_their_numbers_and_the_rest_is_converted() 
     let run = site.run(&["-q", "--log-format", "json", "convert", "in"]);
     let messages = run.stderr.lines().map(serde_json::from_str);
     let messages: Vec<serde_json::Value> = messages.map(Result::unwrap).collect();
-    assert_eq!(messages.len(), 8, "no summary");
+    assert!(messages.len() < 8, "no summary, and no message a line: {}", run.stderr);
     assert!(messages.iter().all(|message| message["level"] == "error"));
 }
 
@@ -210,10 +221,49 @@ fn unreadable_lines_are_reported_with_their_numbers_and_the_rest_is_converted() 
 fn a_file_that_is_no_log_is_not_reported_line_by_line() {
     let site = with("in", "no log\n".repeat(5_000));
     let run = site.run(&["convert", "in"]);
-    assert_eq!((run.code, unreadable_lines(&run).len()), (3, 20));
-    assert!(run.stderr.contains("5,000 lines could not be read"));
+    let all: Vec<_> = (1..=5_000).collect();
+    assert!((run.code, unreadable_lines(&run)) == (3, all), "{}", run.stderr);
+    let errors = run.stderr.matches("error: ").count();
+    assert_eq!((errors, run.stderr.matches("  hint: ").count()), (1, 1), "{}", run.stderr);
+    let first = "because: line 1: ";
+    assert!(run.stderr.contains(first) && run.stderr.contains("5,000 lines could not be read"));
     let run = site.run(&["convert", "-v", "in"]);
     assert_eq!(run.stderr.matches("cannot read line ").count(), 5_000);
+}
+
+#[test]
+fn many_ranges_of_unreadable_lines_are_named_and_the_rest_is_counted() {
+    let text = format!("no log\nno log\n{RAW}\n").repeat(30);
+    let run = with("in", text).run(&["convert", "in"]);
+    let first: Vec<u64> = (0..20).flat_map(|at| [3 * at + 1, 3 * at + 2]).collect();
+    assert_eq!((run.code, unreadable_lines(&run)), (3, first), "{}", run.stderr);
+    assert!(run.stderr.contains("cannot read 60 lines of `in`: 1 to 2, 4 to 5"), "{}", run.stderr);
+    assert!(run.stderr.contains(", and 20 more (-v shows each)\n"), "{}", run.stderr);
+    // Of more inputs than are named, the rest is counted.
+    let names: Vec<_> = (0..25).map(|at| format!("in{at}")).collect();
+    let site = with("in0", "no log\nno log\n");
+    names.iter().skip(1).for_each(|name| drop(fs::copy(site.path("in0"), site.path(name))));
+    let words: Vec<_> = ["convert"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let run = site.run(&words);
+    assert_eq!((run.code, run.stderr.matches("cannot read 2 lines of `in").count()), (3, 20));
+    assert!(run.stderr.contains("cannot read 10 more lines, of other files"), "{}", run.stderr);
+    assert!(run.stderr.contains("50 lines could not be read"), "{}", run.stderr);
+}
+
+#[test]
+fn a_signal_does_not_hide_which_lines_could_not_be_read() {
+    let site = Site::of(0, 0);
+    let mut command = site.command(&["convert"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::as_it_is(command);
+    let mut stdin = running.child().stdin.take().unwrap();
+    let mut stdout = running.child().stdout.take().unwrap();
+    stdin.write_all(format!("no log\nno log\n{RAW}\n").as_bytes()).unwrap();
+    // Once that is written, the lines before it have been read.
+    stdout.read_exact(&mut [0; 10]).unwrap();
+    running.signal("INT");
+    let run = running.end();
+    run.fails(3, &["cannot read 2 lines of standard input: 1 to 2", "interrupted"]);
 }
 
 #[test]

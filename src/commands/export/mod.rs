@@ -142,15 +142,16 @@ fn write_alerts(
     // Without an event there is no file.
     let query = SavedEventQuery::of_files(files.filter(|file| file.exists()), chrono::Utc::now());
     let mut detection = SavedDetection::new(setup);
-    let mut reporter = IssueReporter::new(console);
-    search::choose_events(
+    let reporter = IssueReporter::new(console);
+    let chosen = search::choose_events(
         &query,
         Taxonomy::default(),
         &mut |issue| reporter.report(&issue),
         || Ok(()),
         |event| detection.add(&event.doc, false).map(|()| NextStep::Continue),
-    )
-    .map_err(|error| sort_error(&error))?;
+    );
+    reporter.finish();
+    chosen.map_err(|error| sort_error(&error))?;
     let mut sorted = detection.sort().map_err(|error| sort_error(&error))?;
     seal::write(folder.path(), ALERTS, |out| {
         let mut line = Vec::new();
