@@ -346,8 +346,8 @@ pub struct TailArgs {
 /// `export`
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
-    /// Sources to export
-    #[arg(value_name = "NAME", required = true)]
+    /// Sources to export [default: all]
+    #[arg(value_name = "NAME")]
     pub names: Vec<SourceName>,
     /// Start of the time range, inclusive
     #[arg(long, value_name = "T")]

@@ -62,6 +62,20 @@ fn an_export_holds_what_is_served_and_every_answer() {
 }
 
 #[test]
+fn without_a_name_all_sources_are_exported() {
+    let site = site(5);
+    site.ok(&words(&[], "case", &[]));
+    let case = Case::read(site.path("case"));
+    let names = case.manifest["sources"].as_array().unwrap().iter();
+    let mut names: Vec<_> = names.map(|source| source["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let mut all = SOURCES;
+    all.sort_unstable();
+    assert_eq!(names, all);
+    assert!(case.is_complete());
+}
+
+#[test]
 fn an_export_is_private_and_touches_no_state() {
     let site = site(20);
     site.ok(&words(&SOURCES, "deep/in/case", &["--keep-bodies"]));
