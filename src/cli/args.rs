@@ -171,7 +171,14 @@ pub enum AuthCommand {
     Login(Box<LoginArgs>),
     /// Show where each source's credential comes from, whether it works, how old it is and when it
     /// expires
-    Status,
+    Status {
+        /// Sources to show [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<SourceName>,
+        /// Print one JSON object for each source
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove a source's key from the OS keyring, or from its file
     Logout {
         /// The source

@@ -116,7 +116,8 @@ fn commands_and_flags_are_offered_by_what_is_typed() {
     assert!(words("pull --").contains(&"--config".to_owned()));
     assert_eq!(words("search --not-ac"), ["--not-action", "--not-actor"]);
     assert!(!words("search --").contains(&"--not-action".to_owned()));
-    assert!(words("auth status ").contains(&"--config".to_owned()));
+    assert!(words("config check ").contains(&"--config".to_owned()));
+    assert!(words("auth status ").contains(&"lab".to_owned()));
     assert_eq!(words("pull --nonsense="), <[&str; 0]>::default());
 }
 

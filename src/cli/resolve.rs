@@ -23,7 +23,7 @@ use crate::config::request::{
     ActionsRequest, AgainstRequest, CheckRequest, CommandRequest, LogoutRequest, RulesRequest,
     StatusRequest, VerifyRequest,
 };
-use crate::config::settings::CredentialSpec;
+use crate::config::settings::{CredentialSpec, Settings};
 use crate::config::telemetry::{ColorMode, LogVerbosity, TelemetrySettings};
 use crate::error::AppError;
 use crate::model::name::SourceName;
@@ -77,8 +77,8 @@ pub fn resolve(
         Command::Auth { command: AuthCommand::Login(typed) } => {
             CommandRequest::AuthLogin(Box::new(login::request(*typed, context)?))
         }
-        Command::Auth { command: AuthCommand::Status } => {
-            CommandRequest::AuthStatus(context.settings(&context.load()?, &[])?)
+        Command::Auth { command: AuthCommand::Status { names, json } } => {
+            CommandRequest::AuthStatus(auth_settings(&names, context)?, json)
         }
         Command::Auth { command: AuthCommand::Logout { name } } => {
             CommandRequest::AuthLogout(logout(name, context))
@@ -216,6 +216,15 @@ fn verify(typed: VerifyArgs, context: &CommandContext<'_>) -> Result<VerifyReque
         json: typed.json,
         against: against.transpose()?,
     })
+}
+
+/// The settings of these sources, or of all: also of all entries of the keyring.
+fn auth_settings(
+    names: &[SourceName],
+    context: &CommandContext<'_>,
+) -> Result<Settings, ConfigError> {
+    let settings = context.settings(&context.load()?, names)?;
+    Ok(Settings { sources: check::select(&settings, names)?, ..settings })
 }
 
 /// What a logout of `name` removes. A key may be left of a source that is configured no more, and

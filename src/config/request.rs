@@ -72,8 +72,8 @@ pub enum CommandRequest {
     Sources(SourcesRequest),
     /// `auth login`
     AuthLogin(Box<LoginRequest>),
-    /// `auth status`
-    AuthStatus(Settings),
+    /// `auth status`, of these sources, and whether as one JSON object each
+    AuthStatus(Settings, bool),
     /// `auth logout`
     AuthLogout(LogoutRequest),
     /// `demo`, and how its table looks

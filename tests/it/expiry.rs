@@ -97,6 +97,25 @@ fn the_status_of_all_credentials_is_a_table() {
 }
 
 #[test]
+fn the_status_of_one_credential_is_a_json_object() {
+    let mut site = site(12);
+    site.set_env("JIRA_KEY", "wrong-key");
+    let run = site.ok(&["auth", "status", "--json", "acme"]);
+    let [status] = &run.trees()[..] else { panic!("{}", run.text()) };
+    let end = (chrono::Utc::now().date_naive() + Days::new(12)).to_string();
+    let works = serde_json::json!({
+        "name": "acme", "type": "org-events", "credential": "environment variable ACME_KEY",
+        "works": true, "age_days": null, "expires_on": end, "error": null,
+    });
+    assert_eq!(*status, works);
+    let run = site.run(&["auth", "status", "--json", "acme-jira", "acme"]);
+    assert_eq!((run.code, run.trees().len()), (4, 2), "{}", run.stderr);
+    let refused = &run.trees()[0];
+    assert!(refused["works"] == false && refused["error"].is_string(), "{refused}");
+    site.run(&["auth", "status", "acmee"]).refused(6, &["did you mean `acme`?"]);
+}
+
+#[test]
 fn the_list_of_keys_shows_the_status_too() {
     let mut site = site(12);
     site.control.set_behaviour(|behaviour| {

@@ -3,10 +3,11 @@
 pub mod login;
 
 use chrono::Utc;
+use serde_json::json;
 use tracing::Instrument as _;
 
 use crate::collect::connector::{SourceConnector, without_retries};
-use crate::collect::expiry;
+use crate::collect::expiry::{self, CredentialExpiry};
 use crate::config::env::ProcessEnv;
 use crate::config::request::LogoutRequest;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
@@ -79,18 +80,21 @@ fn describe_store(credential: &CredentialSpec) -> String {
     }
 }
 
-/// Runs `auth status`: prints for every source where its credential comes from, whether the server
+/// Runs `auth status`: prints for each source where its credential comes from, whether the server
 /// accepts it, how old it is and when it expires. Returns how the worst of them is.
 ///
 /// # Errors
 /// Standard output cannot be written.
 pub async fn status(
     settings: &Settings,
+    is_json: bool,
     env: &ProcessEnv,
     console: &StderrConsole,
 ) -> Result<Exit, AppError> {
     let widths = column_widths(&settings.sources);
-    stdout::print(&table_line(HEADS, widths))?;
+    if !is_json {
+        stdout::print(&table_line(HEADS, widths))?;
+    }
     let mut connector = SourceConnector::of_process(env);
     let lookups = LookupCache::new(&settings.state_dir);
     let (mut worst, now) = (Exit::Done, Utc::now());
@@ -111,19 +115,8 @@ pub async fn status(
         let end = expiry::find_expiry(source, credential.as_ref(), found.as_ref());
         let age = credential.as_ref();
         let age = age.and_then(|credential| expiry::age_in_days(credential, now));
-        let expires = end.as_ref().map(|end| {
-            let distance = expiry::relative_day(end.day, now.date_naive());
-            format!("{} ({distance})", end.day)
-        });
-        let cells = [
-            source.name.as_str(),
-            source.target.kind().as_str(),
-            &credential_location(source),
-            if tested.is_ok() { "yes" } else { "NO" },
-            &age.map_or("-".to_owned(), |days| format!("{days}d")),
-            expires.as_deref().unwrap_or("-"),
-        ];
-        stdout::print(&table_line(cells, widths))?;
+        let shown = (!is_json).then_some(widths);
+        stdout::print(&status_line(source, &tested, age, end.as_ref(), shown))?;
         for (_, warning) in expiry::warnings(source, credential.as_ref(), end.as_ref(), now) {
             messages.push(Err(warning));
         }
@@ -140,6 +133,32 @@ pub async fn status(
         }
     }
     Ok(worst)
+}
+
+/// The line of a source: in a table of these widths, or as JSON.
+fn status_line(
+    source: &SourceSettings,
+    tested: &Result<(), AppError>,
+    age: Option<i64>,
+    end: Option<&CredentialExpiry>,
+    widths: Option<[usize; 6]>,
+) -> String {
+    let (name, kind) = (source.name.as_str(), source.target.kind().as_str());
+    let location = credential_location(source);
+    let Some(widths) = widths else {
+        let line = json!({
+            "name": name, "type": kind, "credential": location, "works": tested.is_ok(),
+            "age_days": age, "expires_on": end.map(|end| end.day),
+            "error": tested.as_ref().err().map(AppError::text),
+        });
+        return format!("{line}\n");
+    };
+    let works = if tested.is_ok() { "yes" } else { "NO" };
+    let age = age.map_or("-".to_owned(), |days| format!("{days}d"));
+    let expires = end.map_or("-".to_owned(), |end| {
+        format!("{} ({})", end.day, expiry::relative_day(end.day, Utc::now().date_naive()))
+    });
+    table_line([name, kind, &location, works, &age, &expires], widths)
 }
 
 /// What the organization's list of keys says, if the key may read it.
