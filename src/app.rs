@@ -19,24 +19,24 @@ use crate::commands::{
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::{CommandRequest, FollowRequest};
-use crate::config::telemetry::{LogFormat, TelemetrySettings};
+use crate::config::telemetry::{ColorMode, LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::{Exit, PluginState};
 use crate::render::SCHEMA_TEXT;
 use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
-use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole, log_to_console};
+use crate::telemetry::console::{StderrConsole, log_to_console};
 use crate::telemetry::terminal::Terminal;
 
 /// Runs the program with the arguments `typed`, its own name first. What fails is logged.
 pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let typed: Vec<OsString> = typed.into_iter().collect();
+    let env = ProcessEnv::capture();
     let args = match cli::parse(typed.clone()) {
         Ok(args) => args,
-        Err(error) => return answer(&error, &typed),
+        Err(error) => return answer(&error, &typed, &env),
     };
-    let env = ProcessEnv::capture();
     let console = Arc::new(StderrConsole::new(cli::telemetry(&args, &env), env.stderr_is_terminal));
     log_to_console(console.clone());
     let is_plugin = args.is_plugin();
@@ -115,13 +115,14 @@ fn read_text(path: &Path) -> io::Result<String> {
 }
 
 /// Prints clap's output: help, the version, or what is wrong with the arguments.
-fn answer(error: &clap::Error, typed: &[OsString]) -> Exit {
-    if let Some((what, hint)) = cli::parse::describe_error(error, typed) {
-        let mut message = ConsoleMessage::new(what).fact("exit_code", Exit::Usage.code());
-        message.hint = hint;
-        let settings =
-            TelemetrySettings { log_format: LogFormat::Json, ..TelemetrySettings::default() };
-        StderrConsole::new(settings, false).say(Level::Error, &message);
+fn answer(error: &clap::Error, typed: &[OsString], env: &ProcessEnv) -> Exit {
+    if let Some((what, hint)) = cli::parse::describe_error(error) {
+        let is_json = cli::parse::wants_json(typed);
+        let log_format = if is_json { LogFormat::Json } else { LogFormat::Text };
+        let color = ColorMode::choose(None, env);
+        let settings = TelemetrySettings { log_format, color, ..TelemetrySettings::default() };
+        let console = StderrConsole::new(settings, env.stderr_is_terminal);
+        AppError::new(Exit::Usage, what).hint(hint).report_to(&console);
         return Exit::Usage;
     }
     match error.print() {

@@ -1,5 +1,6 @@
 //! Parses the command line, and hides a secret that was typed on it from the error.
 
+use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 
 use clap::FromArgMatches as _;
@@ -26,26 +27,76 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Er
     read.and_then(|read| Args::from_arg_matches(&read)).map_err(conceal)
 }
 
-/// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing
-/// where clap prints it itself. Flags are recognised by their words: the whole line could not be
-/// parsed.
-pub fn describe_error(error: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
-    let is_json = typed.iter().zip(typed.iter().skip(1)).any(|(flag, value)| {
+/// Whether messages are wanted as JSON. Flags are recognised by their words: the whole line could
+/// not be parsed.
+pub fn wants_json(typed: &[OsString]) -> bool {
+    typed.iter().zip(typed.iter().skip(1)).any(|(flag, value)| {
         (flag.as_os_str(), value.as_os_str()) == (OsStr::new("--log-format"), OsStr::new("json"))
-    }) || typed.iter().any(|flag| flag == "--log-format=json");
+    }) || typed.iter().any(|flag| flag == "--log-format=json")
+}
+
+/// What is wrong with the arguments and what to do; nothing where help was asked for.
+pub fn describe_error(error: &clap::Error) -> Option<(String, String)> {
     let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    if !is_json || is_help || !error.use_stderr() {
+    if is_help || !error.use_stderr() {
         return None;
     }
-    let text = error.to_string();
-    let mut parts = text.split("\n\n").map(|part| {
-        let words: Vec<&str> = part.split_whitespace().collect();
-        words.join(" ")
-    });
-    let first = parts.next().unwrap_or_default();
-    let what = first.strip_prefix("error: ").unwrap_or(&first);
-    let rest: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
-    Some((what.to_owned(), (!rest.is_empty()).then(|| rest.join(" "))))
+    let get = |kind| error.get(kind).map(ToString::to_string).filter(|text| !text.is_empty());
+    let arg = get(ContextKind::InvalidArg).unwrap_or_default();
+    let value = get(ContextKind::InvalidValue);
+    let (text, why) = (error.to_string(), error.source().map(ToString::to_string));
+    let number = why.as_deref().and_then(describe_number);
+    let what = match (error.kind(), value, number) {
+        (ErrorKind::UnknownArgument, ..) if arg.starts_with('-') => {
+            format!("there is no option `{arg}` here")
+        }
+        (ErrorKind::InvalidSubcommand, ..) => {
+            let typed = get(ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("there is no command `{typed}`")
+        }
+        (ErrorKind::MissingRequiredArgument, ..) => format!("missing: {arg}"),
+        (ErrorKind::InvalidValue, None, _) => format!("`{arg}` needs a value"),
+        (_, Some(value), Some(number)) => format!("`{arg}`: `{value}` is not {number}"),
+        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    let meant = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+    let usage = get(ContextKind::Usage).unwrap_or_default();
+    let call =
+        usage.split_whitespace().skip(1).take_while(|word| !word.starts_with(['-', '[', '<']));
+    let call = call.collect::<Vec<_>>().join(" ");
+    let is_negative = arg.strip_prefix('-').is_some_and(|rest| rest.starts_with(char::is_numeric));
+    let hint = if let Some(meant) = meant.into_iter().find_map(get) {
+        format!("did you mean `{meant}`?")
+    } else if let Some(values) = get(ContextKind::ValidValue) {
+        format!("use one of: {values}")
+    } else if is_negative {
+        "a time ago has no minus: `--since 7d`".to_owned()
+    } else if let (ErrorKind::ValueValidation, None, Some((_, rest))) =
+        (error.kind(), &why, text.split_once("\n\n"))
+    {
+        // What `parse` says itself.
+        rest.split_whitespace().collect::<Vec<_>>().join(" ")
+    } else {
+        usage.split_whitespace().collect::<Vec<_>>().join(" ").replacen("Usage:", "usage:", 1)
+    };
+    let call = if call.is_empty() { "atlaudit" } else { &call };
+    let hint = if hint.is_empty() { hint } else { hint + "; " };
+    Some((what, format!("{hint}`{call} --help` shows how")))
+}
+
+/// Which number was expected, by the words of the parser; nothing if it was none.
+fn describe_number(why: &str) -> Option<String> {
+    let range = why.rsplit_once(" is not in ").and_then(|(_, range)| range.split_once(".."));
+    match range {
+        Some((least, most)) if most.len() < 9 => {
+            Some(format!("a whole number from {least} to {}", most.trim_start_matches('=')))
+        }
+        Some((least, _)) => Some(format!("a whole number from {least} on")),
+        None if why.contains("digit") || why.starts_with("number too") => {
+            Some("a whole number that fits".to_owned())
+        }
+        None => None,
+    }
 }
 
 /// Takes out of clap's message what may be a secret: an argument that belongs nowhere (a key typed
@@ -105,6 +156,45 @@ mod tests {
         ] {
             assert_eq!(typed(line).unwrap_err().exit_code(), code, "{line}");
         }
+    }
+
+    #[test]
+    fn errors_are_in_words_of_ours() {
+        for (line, what, hint) in [
+            ("pull --sinse 1d", "there is no option `--sinse` here", "did you mean `--since`?; "),
+            ("pull -7d", "there is no option `-7` here", "a time ago has no minus: `--since 7d`; "),
+            ("pull --all", "there is no option `--all` here", "usage: atlaudit pull [OPTIONS]"),
+            ("pul", "there is no command `pul`", "did you mean `pull`?; `atlaudit --help` shows"),
+            ("auth foo", "there is no command `foo`", "`atlaudit auth --help` shows how"),
+            ("export", "missing: --since <T>, --output <DIR>", "usage: atlaudit export --since"),
+            ("pull --since", "`--since <T>` needs a value", "`atlaudit --help` shows how"),
+            (
+                "convert --format",
+                "`--format <FORMAT>` needs a value",
+                "use one of: normalized, raw",
+            ),
+            ("pull --log-format x", "invalid value 'x' for", "use one of: text, json; "),
+            (
+                "pull --max-events 0",
+                "`--max-events <N>`: `0` is not a whole number from 1 on",
+                "`atlaudit --help` shows how",
+            ),
+            ("sandbox --port 99999", "is not a whole number from 0 to 65535", "--help"),
+            ("search --limit x", "`x` is not a whole number that fits", "--help"),
+            ("follow --every 1", "not a span of time; write it like `7d`", "--help"),
+            ("status --nagios --json", "'--nagios' cannot be used with '--json'", "usage: "),
+            (
+                "auth login a ATATT3xSECRET",
+                "looks like an API key",
+                "take it back (revoke the key)",
+            ),
+        ] {
+            let error = typed(&format!("atlaudit {line}")).unwrap_err();
+            let (said, way) = describe_error(&error).unwrap();
+            assert!(said.contains(what) && way.contains(hint), "{line}: {said}\n  {way}");
+            assert!(!way.contains("-- ") && way.contains("--help"), "{way}");
+        }
+        assert!(describe_error(&typed("atlaudit pull --help").unwrap_err()).is_none());
     }
 
     #[test]

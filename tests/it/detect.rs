@@ -141,7 +141,8 @@ fn an_alert_says_who_did_what_why_and_what_would_have_kept_it_quiet() {
     }
     let hidden = ["--min-severity", "critical", "--explain", id];
     site.ok(&[&["detect", "--no-learning", "events.jsonl"], &hidden[..]].concat());
-    site.run(&["detect", "events.jsonl", "--explain", ""]).fails(2, &["a value is required"]);
+    site.run(&["detect", "events.jsonl", "--explain", ""])
+        .refused(2, &["`--explain <ID>` needs a value"]);
     let unknown = site.run(&["detect", "events.jsonl", "--explain", "nosuch"]);
     unknown.fails(2, &["no alert has this id"]);
 }
