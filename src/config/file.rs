@@ -381,9 +381,13 @@ fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError
             let refused = ConfigError::new(format!("unknown key `{shown}`"));
             refused.hint(hint_for(key, &known)).in_file(Some(path), line)
         }
-        None => ConfigError::new(strip_quoted_values(error.message()))
-            .hint("the file is TOML; config.example.toml shows every key")
-            .in_file(Some(path), line),
+        None => {
+            let at = error.span().unwrap_or(NO_SPAN);
+            let what = known_problem(error.message(), text, &at);
+            ConfigError::new(what.unwrap_or_else(|| strip_quoted_values(error.message())))
+                .hint("the file is TOML; config.example.toml shows every key")
+                .in_file(Some(path), line)
+        }
     }
 }
 
@@ -391,6 +395,67 @@ fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError
 fn line_of(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
     before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// What a value must be, and what it is, by the words of serde.
+const EXPECTED: [(&str, &str); 6] = [
+    ("i64", "a whole number, without quotes"),
+    ("u32", "a whole number from 0 on, without quotes"),
+    ("a string", "a text in quotes"),
+    ("a boolean", "`true` or `false`, without quotes"),
+    ("a sequence", "a list in brackets"),
+    ("a table", "a table"),
+];
+const FOUND: [(&str, &str); 6] = [
+    ("string", "a text"),
+    ("integer", "a number"),
+    ("floating", "a number with a point"),
+    ("boolean", "`true` or `false`"),
+    ("sequence", "a list"),
+    ("map", "a table or a date"),
+];
+
+/// The message of the parser in words of the file, where it is about the value or key at `at`.
+fn known_problem(message: &str, text: &str, at: &Range<usize>) -> Option<String> {
+    let key = key_at(text, at.start);
+    if message == "duplicate key" {
+        return Some(format!("{} is there a second time", key?));
+    }
+    let (problem, rest) = message.split_once(": ")?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let (_, expected) = EXPECTED.iter().find(|(word, _)| *word == expected)?;
+    let found = match problem {
+        "invalid type" => FOUND.iter().find(|(word, _)| found.starts_with(word))?.1,
+        _ => "out of range",
+    };
+    Some(format!("{} must be {expected}, and is {found}", key?))
+}
+
+/// Names the key whose name or value is at the byte `at`. No value is part of it.
+fn key_at(text: &str, at: usize) -> Option<String> {
+    let is_name = |key: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        !key.is_empty() && key.chars().all(fits) && !key.split('.').any(validate::looks_like_key)
+    };
+    let named = |key: &str| is_name(key.trim()).then(|| format!("`{}`", key.trim()));
+    let before = text.get(..at)?;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(start..)?.lines().next()?;
+    if line.trim_start().starts_with('[') {
+        return named(line.trim().trim_matches(['[', ']']));
+    }
+    // After the last key of an inline table; or at a key, before its `=`.
+    let inner = |text: &'_ str| text.rsplit(['{', ',']).next().and_then(named);
+    match before.get(start..)?.trim_end().strip_suffix('=') {
+        Some(keys) => inner(keys),
+        None if !before.get(start..)?.contains('=') && line.contains('=') => {
+            named(line.split('=').next()?)
+        }
+        None => {
+            let key = before.lines().rev().find_map(|line| named(line.split_once('=')?.0))?;
+            Some(format!("an entry of {key}"))
+        }
+    }
 }
 
 /// The key and the known ones, from serde's "unknown field `a`, expected one of `b`, `c`".
@@ -515,10 +580,30 @@ mod tests {
 
     #[test]
     fn other_refusals_read_well() {
-        let error = refuse("[sources.a]\npage_size = \"many\"\n");
-        assert_eq!(error.to_string(), "/c.toml:2: invalid type: string, expected i64");
-        let error = refuse("[sources.a]\ntype = 'x'\ntype = 'y'\n");
-        assert_eq!(error.to_string(), "/c.toml:3: duplicate key");
-        assert!(refuse("[sources]\na = 5\n").to_string().contains("expected a table"));
+        let number = "must be a whole number, without quotes, and is";
+        for (text, says) in [
+            ("[sources.a]\npage_size = 'many'", &*format!("2: `page_size` {number} a text")),
+            ("[sources.a]\npage_size = 5.5", &format!("2: `page_size` {number} a number with a")),
+            ("[detect]\nmax_users = 2026-01-01", &format!("2: `max_users` {number} a table or a")),
+            ("[sources.a]\ntimeout = 30", "2: `timeout` must be a text in quotes, and is a number"),
+            ("[sources.a]\ngateway = 'yes'", "2: `gateway` must be `true` or `false`, without"),
+            ("[sources.a]\noutput.path = 5", "2: `output.path` must be a text in quotes"),
+            ("state_dir = '/x'\nsources = 5", "2: invalid type: integer `5`, expected a table for"),
+            ("[sources]\na = 5", "2: `a` must be a table, and is a number"),
+            ("[detect]\nrules = 'x'", "2: `rules` must be a list in brackets, and is a text"),
+            ("[detect]\nrules = ['x', 5]", "2: an entry of `rules` must be a text in quotes"),
+            ("[detect]\nrules = [\n 'a=b',\n 5]", "4: an entry of `rules` must be a text"),
+            (
+                "[detect]\nthresholds = { failed_logins = 'x' }",
+                "2: `failed_logins` must be a whole number from 0 on, without quotes, and is a",
+            ),
+            ("[detect.thresholds]\nfailed_logins = -1", "and is out of range"),
+            ("[sources.a]\ntype = 'x'\ntype = 'y'", "3: `type` is there a second time"),
+            ("[sources.a]\n[output]\n[sources.a]", "3: `sources.a` is there a second time"),
+            ("[sources.a]\ncredential = keyring", "2: string values must be quoted"),
+        ] {
+            let said = refuse(text).to_string();
+            assert!(said.contains(says), "{text}: {said}");
+        }
     }
 }

@@ -366,8 +366,8 @@ pub fn rotate(text: &str) -> Result<Rotation, HintedError> {
         // Not every span: `100M` would mean months, and be taken for a size.
         _ if text.strip_suffix(['m', 'h', 'd']).is_some_and(is_number) => {
             let span = duration(text)?;
-            let what = "must be at least a minute";
-            require(span >= MINUTE, Rotation::Every(span), what, "write it like `5m` or `6h`")
+            let hint = format!("use {ROTATIONS}");
+            require(span >= MINUTE, Rotation::Every(span), "must be at least a minute", &hint)
         }
         _ if text.starts_with(|c: char| c.is_ascii_digit()) => size(text).map(Rotation::Size),
         _ => Err(unknown("rotation", text, ROTATIONS)),
@@ -390,8 +390,8 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-const ROTATIONS: &str =
-    "`never`, `hourly`, `daily`, a span such as `5m`, or a size such as `100MiB`";
+const ROTATIONS: &str = "`never`, `hourly`, `daily`, a span from `1m` on such as `5m`, or a size \
+     from `1KiB` on such as `100MiB` (B, KiB, MiB, GiB, KB, MB or GB)";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -403,6 +403,7 @@ fn size(text: &str) -> Result<u64, HintedError> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = text.strip_prefix(digits).unwrap_or_default().trim_start();
     let factor = match unit {
+        _ if !is_number(digits) => return Err(unknown("rotation", text, ROTATIONS)),
         "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
@@ -410,7 +411,7 @@ fn size(text: &str) -> Result<u64, HintedError> {
         "KB" | "kB" => 1_000,
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
-        _ => return Err(unknown("size", text, "a unit: B, KiB, MiB, GiB, KB, MB or GB")),
+        _ => return Err(unknown("rotation", text, ROTATIONS)),
     };
     let problem = match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)) {
         Some(bytes) if bytes >= LEAST_SIZE => return Ok(bytes),
