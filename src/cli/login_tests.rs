@@ -107,10 +107,11 @@ fn a_key_is_stored_where_the_source_reads_it_or_where_the_flag_says() {
     let stored = |line: &str, configured: &str| {
         login(&format!("atlaudit auth login {line}"), Some(&file(configured))).source.credential
     };
+    let home = format!("{}/k", std::env::var("HOME").unwrap());
     let at = |path: &str| CredentialSpec::File(path.into());
     assert_eq!(stored("acme", "file:/k"), at("/k"));
     assert_eq!(stored("acme --store keyring", "file:/k"), CredentialSpec::Keyring);
-    assert_eq!(stored("acme --store file:~/k", "env:K"), at("/h/k"));
+    assert_eq!(stored("acme --store file:~/k", "env:K"), at(&home));
     assert_eq!(stored("new", "env:K"), CredentialSpec::Keyring);
     let error = refuse("atlaudit auth login acme", Some(&file("env:K")));
     assert_eq!(error.exit(), Exit::Config);

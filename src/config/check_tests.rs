@@ -83,7 +83,7 @@ fn a_refusal_names_source_key_and_line() {
         ("output.mode = '0400'", "`output.mode`: the owner must"),
         ("output.path = '{name}'", "`output.path`: unknown placeholder `{name}`"),
         ("output.compression = 'lz4'", "`output.compression`: unknown compression `lz4`"),
-        ("ca_file = '~/ca.pem'", "`ca_file`: `~` is not expanded"),
+        ("ca_file = '~bo/ca.pem'", "`ca_file`: only `~/` is replaced, by HOME"),
         ("proxy = 'x'", "`proxy`: not a proxy's URL"),
     ];
     for (line, want) in cases {

@@ -149,8 +149,8 @@ impl ConfigFile {
         let command =
             at.value("detect.notify.command", &table.command, |command| match command.first() {
                 Some(program) => {
-                    validate::path(program)?;
-                    Ok(command.clone())
+                    let program = validate::path(program)?.display().to_string();
+                    Ok([program].into_iter().chain(command.iter().skip(1).cloned()).collect())
                 }
                 None => Err(HintedError::new("is empty").hint("name a program")),
             })?;

@@ -62,6 +62,11 @@ pub struct ProcessEnv {
     pub stderr_file: Option<(u64, u64)>,
 }
 
+/// The home folder, for values that are read before the environment is: flags.
+pub fn home_folder() -> Option<String> {
+    std::env::var("HOME").ok().filter(|home| home.starts_with('/'))
+}
+
 impl ProcessEnv {
     /// Looks at the real process. Call it once, in `main`.
     #[expect(clippy::disallowed_methods, reason = "asks only whether they are terminals")]

@@ -36,7 +36,9 @@ pub struct PathTemplate(String);
 
 /// Reads an `output.path` or `--output`.
 pub fn parse_template(text: &str) -> Result<PathTemplate, HintedError> {
-    validate::path(text)?;
+    let (home, rest) = validate::split_home(text)?;
+    let text = home.replace('%', "%%") + rest;
+    let text = text.as_str();
     if is_url(text) {
         check_object_url(text)?;
     }
@@ -187,7 +189,10 @@ mod tests {
             let refusal = parse_template(bad).unwrap_err();
             assert!(refusal.what.contains(shown), "{bad}: {refusal}");
         }
-        for bad in ["", "out/", "~/out", "a\0b"] {
+        let home = std::env::var("HOME").unwrap().replace('%', "%%");
+        let file = parse_template("~/{source}.jsonl").unwrap();
+        assert_eq!(file, PathTemplate(format!("{home}/{{source}}.jsonl")));
+        for bad in ["", "out/", "~/out/", "~out", "a\0b"] {
             assert!(parse_template(bad).is_err(), "{bad:?}");
         }
     }

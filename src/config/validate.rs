@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, TypedValueParser};
 use url::Url;
 
+use crate::config::env;
 use crate::config::error::HintedError;
 use crate::config::settings::{
     BackfillMode, Compression, Encoding, KeepFiles, OutputFormat, Rotation,
@@ -241,15 +242,29 @@ pub fn proxy(text: &str) -> Result<SafeUrl, HintedError> {
     }
 }
 
-/// A file's path; nobody expands `~` here, and a folder of that name is never meant.
+/// A file's path. `~/` at its start is the home folder: no shell expands it in a file or in quotes.
 pub fn path(text: &str) -> Result<PathBuf, HintedError> {
+    let (home, rest) = split_home(text)?;
+    Ok(PathBuf::from(home + rest))
+}
+
+/// The home folder that a path begins with as `~/`, and the rest.
+pub(super) fn split_home(text: &str) -> Result<(String, &str), HintedError> {
     if text.trim().is_empty() {
         return Err(HintedError::new("must not be empty"));
     }
-    if text == "~" || text.starts_with("~/") {
-        return Err(HintedError::new("`~` is not expanded").hint("write the whole path"));
+    if !text.starts_with('~') {
+        return Ok((String::new(), text));
     }
-    Ok(PathBuf::from(text))
+    let Some(rest) = text.strip_prefix("~/") else {
+        let hint = "write the whole path; a file of such a name is `./~NAME`";
+        return Err(HintedError::new("only `~/` is replaced, by HOME").hint(hint));
+    };
+    match env::home_folder() {
+        Some(home) => Ok((format!("{}/", home.trim_end_matches('/')), rest)),
+        None => Err(HintedError::new("`~/` cannot be replaced, since HOME is not set")
+            .hint("write the whole path")),
+    }
 }
 
 /// A path that means the same wherever the program is started.

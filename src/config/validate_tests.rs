@@ -158,7 +158,9 @@ fn proxies_may_hold_a_password_that_is_not_shown() {
 #[test]
 fn paths_are_taken_as_they_are() {
     assert_eq!(path("a/b"), Ok(PathBuf::from("a/b")));
-    assert!(path("").is_err() && path("~/x").is_err());
+    let home = std::env::var("HOME").unwrap();
+    assert_eq!(path("~/a~/~"), Ok(PathBuf::from(format!("{home}/a~/~"))));
+    assert!(path("").is_err() && path("~").is_err() && path("~bo/x").is_err());
 }
 
 #[test]

@@ -91,6 +91,44 @@ fn a_check_needs_no_network_and_names_the_line() {
 }
 
 #[test]
+fn a_path_in_the_home_folder_needs_no_shell() {
+    let mut site = site();
+    let home = site.path("home");
+    site.set_output("path", "~/events/{source}.jsonl");
+    site.set("acme", "ca_file", "~/none.pem");
+    site.set_top("state_dir", "~/checkpoints");
+    let shown = site.ok(&["config", "show", "--json"]).trees().remove(0);
+    let of_home = |path: &str| home.join(path).display().to_string();
+    assert_eq!(shown["state_dir"], of_home("checkpoints"));
+    let acme = &shown["sources"]["acme"];
+    assert_eq!(acme["output"]["path"], of_home("events/acme.jsonl"));
+    assert_eq!(acme["ca_file"], of_home("none.pem"));
+    // In quotes on the command line, too.
+    site.ok(&["pull", "acme-jira", "-o", "~/typed/{source}.jsonl"]);
+    assert!(home.join("typed/acme-jira.jsonl").exists());
+    site.run(&["pull", "-o", "~bo/x"]).refused(2, &["only `~/` is replaced", "./~NAME"]);
+    let mut command = site.command(&["config", "check"]);
+    let run = Run::from(
+        command.env_remove("HOME").env("XDG_CONFIG_HOME", home.join(".config")).output().unwrap(),
+    );
+    run.refused(6, &["`~/` cannot be replaced, since HOME is not set"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_said_in_words_of_the_file() {
+    let site = site();
+    site.command(&[]);
+    let refused = |text: &str, words: &[&str]| {
+        fs::write(site.path("c.toml"), text).unwrap();
+        site.run(&["--config", "c.toml", "config", "check"]).refused(6, words);
+    };
+    refused("[sources.a]\npage_size = '5'\n", &["c.toml:2: `page_size` must be a whole number"]);
+    refused("[sources.a]\ntype = 'x'\ntype = 'y'\n", &["c.toml:3: `type` is there a second"]);
+    let words = ["c.toml:2: `output.rotate`: unknown rotation `1s`", "`1m`", "`hourly`", "`1KiB`"];
+    refused("[output]\nrotate = '1s'\n", &words);
+}
+
+#[test]
 fn an_edited_file_replaces_the_old_one_once_it_is_right() {
     let site = site();
     let file = site.path("home/.config/atlaudit/config.toml");

@@ -57,7 +57,7 @@ fn the_file_of_the_system_counts_where_the_user_has_none() {
 #[test]
 fn a_state_folder_must_be_a_whole_path_above_the_tables() {
     let mut site = site();
-    for path in ["state", "~/state"] {
+    for path in ["state", "~bo/state"] {
         site.set_top("state_dir", path);
         site.run(&["status"]).refused(6, &["config.toml:1: `state_dir`"]);
     }

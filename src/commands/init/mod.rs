@@ -187,9 +187,9 @@ impl SetupSession<'_> {
         let with_path = |answer: &str| {
             let path = if answer.is_empty() { usual.as_str() } else { answer };
             let is_elsewhere = path == "-" || path.contains("://");
-            if !is_elsewhere && !Path::new(path).is_absolute() {
+            if !is_elsewhere && !path.starts_with(['/', '~']) {
                 let what = "not a whole path: cron and services start in other folders";
-                return Err(HintedError::new(what).hint("begin it with `/`"));
+                return Err(HintedError::new(what).hint("begin it with `/` or `~/`"));
             }
             parse_template(path)?;
             let new = edit::with_output_path(&old, path)?;
