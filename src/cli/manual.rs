@@ -176,13 +176,11 @@ impl ManualPage<'_> {
             }
         }
         match is_program {
-            true => {
-                OTHER_VARIABLES.iter().for_each(|other| page.meaning(other.name, other.meaning))
-            }
+            true => OTHER_VARIABLES.iter().for_each(|(name, meaning)| page.meaning(name, meaning)),
             false => page.paragraph("atlaudit(1) lists the variables of other programs."),
         }
         page.section("FILES");
-        FILES.iter().for_each(|file| page.meaning(file.name, file.meaning));
+        FILES.iter().for_each(|(name, meaning)| page.meaning(name, meaning));
     }
 
     fn examples(&self, page: &mut RoffText) {

@@ -108,10 +108,10 @@ fn exit_codes_are_a_list_of_those_that_a_command_has() {
 fn variables_and_files_are_on_the_pages_that_they_concern() {
     let program = page_of("atlaudit.1");
     let own = ["ATLAUDIT_CONFIG", "ATLAUDIT_QUOTA_DIR"];
-    for name in OTHER_VARIABLES.iter().map(|other| other.name).chain(own) {
+    for name in OTHER_VARIABLES.iter().map(|(name, _)| *name).chain(own) {
         assert!(section(&program, "ENVIRONMENT").contains(&escape(name)), "{name}");
     }
-    for name in FILES.iter().map(|file| file.name) {
+    for (name, _) in FILES {
         assert!(section(&program, "FILES").contains(&escape(name)), "{name}");
     }
     assert!(section(&page_of("atlaudit-export.1"), "ENVIRONMENT").contains(SIGN_PASSWORD));

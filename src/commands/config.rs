@@ -118,7 +118,7 @@ fn edit(
     let replaced = edited.and_then(|edited| match edited {
         None => Ok(format!("{} is as it was", path.display())),
         Some((new, checked)) => {
-            replace(path, old.as_deref().unwrap_or_default(), new)?;
+            config_file::replace(path, old.as_deref().unwrap_or_default(), new)?;
             Ok(format!("changed {}", summary(&checked)))
         }
     });
@@ -152,15 +152,6 @@ fn edit_copy<T>(
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Puts `new` into the place of the file, unless somebody else has changed it meanwhile.
-fn replace(path: &Path, old: &str, new: String) -> Result<(), AppError> {
-    let prepared = config_file::prepare(path, |now| match now == old {
-        true => Ok(new),
-        false => Err(HintedError::new("somebody else changed it while you edited")),
-    });
-    prepared?.commit()
 }
 
 /// Keeps the copy, if a person wrote something into it: it is the only place of that.

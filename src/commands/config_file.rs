@@ -79,6 +79,18 @@ pub fn prepare(
     write().map_err(|error| write_error(path, &error))
 }
 
+/// Puts `new` into the place of the file at `path`, unless it is no longer `old`.
+///
+/// # Errors
+/// Somebody else changed the file, or as with [`prepare`] and [`PreparedConfigFile::commit`].
+pub fn replace(path: &Path, old: &str, new: String) -> Result<(), AppError> {
+    let prepared = prepare(path, |now| match now == old {
+        true => Ok(new),
+        false => Err(HintedError::new("somebody else changed it meanwhile")),
+    });
+    prepared?.commit()
+}
+
 impl PreparedConfigFile {
     /// Puts the new content into place.
     ///

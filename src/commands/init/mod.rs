@@ -103,7 +103,7 @@ impl SetupSession<'_> {
         let old = fs::read_to_string(file).unwrap_or_default();
         let new = edit::with_state_dir(&old, service::STATE)
             .map_err(|refusal| AppError::refused(Exit::Config, refusal))?;
-        self.replace_config(&old, new)?;
+        config_file::replace(&self.request.file, &old, new)?;
         service::open_config(file).map_err(|error| {
             let what = format!("`{}` stays unreadable for other users", file.display());
             AppError::new(Exit::Config, what)
@@ -201,7 +201,7 @@ impl SetupSession<'_> {
         };
         let new = prompt::ask_until_valid(self.person, &question, with_path)
             .map_err(|error| stopped(&error))?;
-        self.replace_config(&old, new)?;
+        config_file::replace(&self.request.file, &old, new)?;
         self.reload_sources()
     }
 
@@ -213,15 +213,6 @@ impl SetupSession<'_> {
         let home = || Some(self.env.absolute_path("HOME")?.join(".local/share"));
         let folder = folder.or_else(home).unwrap_or_else(|| self.env.cwd().to_owned());
         folder.join("atlaudit/{source}.jsonl").display().to_string()
-    }
-
-    /// Puts `new` into the place of the configuration, which was `old`.
-    fn replace_config(&self, old: &str, new: String) -> Result<(), AppError> {
-        let prepared = config_file::prepare(&self.request.file, |now| match now == old {
-            true => Ok(new),
-            false => Err(HintedError::new("somebody else changed it meanwhile")),
-        })?;
-        prepared.commit()
     }
 
     /// Offers to run it by itself. Returns whether it does so already.
@@ -292,7 +283,7 @@ impl SetupSession<'_> {
             return Ok(false);
         }
         (self.hooks.check)(&self.request.file, plan.config())?;
-        self.replace_config(&old, plan.config().to_owned())?;
+        config_file::replace(&self.request.file, &old, plan.config().to_owned())?;
         plan.install()?;
         self.console.notice("the service runs: `systemctl status atlaudit`, `atlaudit status`");
         Ok(true)
