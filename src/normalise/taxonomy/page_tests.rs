@@ -30,22 +30,32 @@ fn page() -> String {
     let names = table_tests::names().count();
     let mut out = format!(
         "# What actions mean\n\n\
-         Printed from `src/normalise/taxonomy.tsv`: {names} actions. The last column says where an action is known from:\n\
-         `catalogue` is Atlassian's list of the actions of an organization (`GET /event-actions`, recorded by a tenant), `seen` a recorded\n\
-         answer of an API, `documented` Atlassian's documentation; `unconfirmed` is none of these.\n\n\
-         The list grows. An action that is not here is understood by the words of its name, in whatever order and tense: the\n\
-         thing it is about (`src/normalise/action_terms.tsv`) gives the category, and what was done (`src/normalise/action_words.tsv`) the outcome\n\
-         and the activity. The last word that says how it ended decides: `requested` or `started` leaves the outcome `unknown`, and so does `not`\n\
-         anywhere. An action that names no thing that is known is `other`, its outcome `unknown`, and it has no ECS category and no\n\
-         OCSF activity; but where one of these words comes last, the action failed, known or not: {}.\n\
-         An OCSF class without the activity that was done gets 99, with the name of the action as its label.\n\n\
-         An outcome is `unknown` where something was only asked for, attempted, begun or scheduled. Most names say so; of the\n\
-         others Atlassian's texts do: `site_rename_event` and `site_transferred` are logged when that begins, and\n\
-         `bitbucket_cloud_created_repository_transfer_origin` and `_destination` when a transfer is asked for. How a call was answered\n\
-         `confluence_app_api_activity` does not say, and `reuse_site_group_name` and `create_users_access_request_check` not whether\n\
-         anything was done.\n\n\
-         `atlaudit actions` prints this table, with the rows of `[taxonomy] path`; `atlaudit actions NAME` prints the actions\n\
-         that the API of a source lists, and what says what each means.\n",
+         The table of {names} actions that atlaudit knows: which category, outcome, and ECS and OCSF fields each one gets\n\
+         (generated from `src/normalise/taxonomy.tsv`).\n\n\
+         `atlaudit actions` prints the same table, with the rows of your `[taxonomy] path`. `atlaudit actions NAME` lists the\n\
+         actions that the API of a source offers, and where the meaning of each comes from.\n\n\
+         The column \"known from\" says how sure a row is:\n\n\
+         | known from | means |\n\
+         |---|---|\n\
+         | `catalogue` | in Atlassian's list of an organization's actions (`GET /event-actions`, recorded by a customer) |\n\
+         | `seen` | in a recorded response of an API |\n\
+         | `documented` | in Atlassian's documentation |\n\
+         | `unconfirmed` | not confirmed by a document or an event |\n\n\
+         ## Actions that are not in the table\n\n\
+         Atlassian adds actions. One that is not listed here gets its meaning from the words of its name, in any order and tense:\n\n\
+         - The object (`src/normalise/action_terms.tsv`) gives the category. Without a known object the category is `other`, the\n\
+         \x20 outcome is `unknown`, and there is no ECS category and no OCSF activity.\n\
+         - The verb (`src/normalise/action_words.tsv`) gives the outcome and the activity. The last word that says how it ended\n\
+         \x20 decides. `requested`, `started` or a `not` anywhere makes the outcome `unknown`.\n\
+         - If one of these words comes last, the action failed, even without a known object: {}.\n\n\
+         If an OCSF class has no activity for what was done, the activity is 99 (Other), with the name of the action as its label.\n\n\
+         ## Outcomes that are unknown\n\n\
+         The outcome is `unknown` if something was only requested, attempted, started or scheduled. Most names say so. For these,\n\
+         Atlassian's descriptions do:\n\n\
+         - `site_rename_event` and `site_transferred` are logged when the work starts,\n\
+         \x20 `bitbucket_cloud_created_repository_transfer_origin` and `_destination` when a transfer is requested.\n\
+         - `confluence_app_api_activity` does not say how a call was answered; `reuse_site_group_name` and\n\
+         \x20 `create_users_access_request_check` do not say whether anything was done.\n",
         tests::failed_words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     );
     for line in table::TEXT.lines() {
