@@ -36,7 +36,7 @@ pub fn wants_json(typed: &[OsString]) -> bool {
 }
 
 /// What is wrong with the arguments and what to do; nothing where help was asked for.
-pub fn describe_error(error: &clap::Error) -> Option<(String, String)> {
+pub fn describe_error(error: &clap::Error, typed: &[OsString]) -> Option<(String, String)> {
     let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if is_help || !error.use_stderr() {
         return None;
@@ -61,9 +61,6 @@ pub fn describe_error(error: &clap::Error) -> Option<(String, String)> {
     };
     let meant = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
     let usage = get(ContextKind::Usage).unwrap_or_default();
-    let call =
-        usage.split_whitespace().skip(1).take_while(|word| !word.starts_with(['-', '[', '<']));
-    let call = call.collect::<Vec<_>>().join(" ");
     let is_negative = arg.strip_prefix('-').is_some_and(|rest| rest.starts_with(char::is_numeric));
     let hint = if let Some(meant) = meant.into_iter().find_map(get) {
         format!("did you mean `{meant}`?")
@@ -79,9 +76,21 @@ pub fn describe_error(error: &clap::Error) -> Option<(String, String)> {
     } else {
         usage.split_whitespace().collect::<Vec<_>>().join(" ").replacen("Usage:", "usage:", 1)
     };
-    let call = if call.is_empty() { "atlaudit" } else { &call };
     let hint = if hint.is_empty() { hint } else { hint + "; " };
-    Some((what, format!("{hint}`{call} --help` shows how")))
+    Some((what, format!("{hint}`{} --help` shows how", typed_call(typed))))
+}
+
+/// The words that call the command, as far as they are some.
+fn typed_call(typed: &[OsString]) -> String {
+    let (program, mut call) = (generate::command(), "atlaudit".to_owned());
+    let mut command = &program;
+    for word in typed.iter().skip(1) {
+        if let Some(inner) = command.find_subcommand(word) {
+            command = inner;
+            call = format!("{call} {}", inner.get_name());
+        }
+    }
+    call
 }
 
 /// Which number was expected, by the words of the parser; nothing if it was none.
@@ -158,6 +167,11 @@ mod tests {
         }
     }
 
+    fn described(line: &str) -> Option<(String, String)> {
+        let words: Vec<_> = line.split(' ').map(OsString::from).collect();
+        describe_error(&typed(line).unwrap_err(), &words)
+    }
+
     #[test]
     fn errors_are_in_words_of_ours() {
         for (line, what, hint) in [
@@ -167,7 +181,7 @@ mod tests {
             ("pul", "there is no command `pul`", "did you mean `pull`?; `atlaudit --help` shows"),
             ("auth foo", "there is no command `foo`", "`atlaudit auth --help` shows how"),
             ("export", "missing: --since <T>, --output <DIR>", "usage: atlaudit export --since"),
-            ("pull --since", "`--since <T>` needs a value", "`atlaudit --help` shows how"),
+            ("pull --since", "`--since <T>` needs a value", "`atlaudit pull --help` shows how"),
             (
                 "convert --format",
                 "`--format <FORMAT>` needs a value",
@@ -177,7 +191,7 @@ mod tests {
             (
                 "pull --max-events 0",
                 "`--max-events <N>`: `0` is not a whole number from 1 on",
-                "`atlaudit --help` shows how",
+                "`atlaudit pull --help` shows how",
             ),
             ("sandbox --port 99999", "is not a whole number from 0 to 65535", "--help"),
             ("search --limit x", "`x` is not a whole number that fits", "--help"),
@@ -189,12 +203,11 @@ mod tests {
                 "take it back (revoke the key)",
             ),
         ] {
-            let error = typed(&format!("atlaudit {line}")).unwrap_err();
-            let (said, way) = describe_error(&error).unwrap();
+            let (said, way) = described(&format!("atlaudit {line}")).unwrap();
             assert!(said.contains(what) && way.contains(hint), "{line}: {said}\n  {way}");
             assert!(!way.contains("-- ") && way.contains("--help"), "{way}");
         }
-        assert!(describe_error(&typed("atlaudit pull --help").unwrap_err()).is_none());
+        assert!(described("atlaudit pull --help").is_none());
     }
 
     #[test]
@@ -212,7 +225,8 @@ mod tests {
         ] {
             let error = typed(line).unwrap_err();
             assert_eq!(error.exit_code(), 2);
-            assert!(!error.to_string().contains("SECRET"), "{error}");
+            let shown = format!("{error}{:?}", described(line));
+            assert!(!shown.contains("SECRET"), "{shown}");
         }
     }
 
