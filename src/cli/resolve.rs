@@ -132,6 +132,7 @@ fn check_request(
         state_dir,
         remote_state,
         json: typed.json,
+        is_coloured: context.table_style().is_coloured,
         is_verbose,
         detect,
     })

@@ -207,6 +207,8 @@ pub struct CheckRequest {
     pub remote_state: Option<ObjectStoreSettings>,
     /// One JSON object a source.
     pub json: bool,
+    /// Whether to colour the steps.
+    pub is_coloured: bool,
     /// Name the actions that no row has.
     pub is_verbose: bool,
     /// How `pull` judges events, where it does.

@@ -159,6 +159,16 @@ fn people_read_a_line_for_each_step() {
 }
 
 #[test]
+fn the_states_of_the_steps_are_coloured_for_people() {
+    let site = site();
+    let text = site.ok(&["check", "acme", "--color", "always"]).text();
+    assert!(text.contains("\n  \u{1b}[32mok    \u{1b}[0m configuration "), "{text}");
+    assert!(!site.ok(&["check", "acme"]).text().contains('\u{1b}'));
+    let json = site.ok(&["check", "acme", "--color", "always", "--json"]);
+    assert!(!json.text().contains('\u{1b}') && json.trees().len() == 1);
+}
+
+#[test]
 fn nothing_is_left_behind() {
     let site = site();
     let before = files(&site.path("home"));

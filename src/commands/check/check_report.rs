@@ -7,6 +7,7 @@ use chrono::Utc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::config::request::CheckRequest;
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -183,6 +184,7 @@ pub struct CheckReport {
     kind: &'static str,
     asks: String,
     is_json: bool,
+    is_coloured: bool,
     steps: Vec<CheckStep>,
     /// The step that is being tried, and since when.
     current_step: (StepName, Instant),
@@ -218,12 +220,13 @@ struct CheckErrorJson<'a> {
 
 impl CheckReport {
     /// Begins the report of `source`.
-    pub fn new(source: &SourceSettings, is_json: bool, is_first: bool) -> CheckReport {
+    pub fn new(source: &SourceSettings, request: &CheckRequest, is_first: bool) -> CheckReport {
         let mut report = CheckReport {
             name: source.name.to_string(),
             kind: source.target.kind().as_str(),
             asks: source.target.base_url().to_string(),
-            is_json,
+            is_json: request.json,
+            is_coloured: request.is_coloured,
             steps: Vec::new(),
             current_step: (StepName::Configuration, Instant::now()),
             output_error: None,
@@ -242,7 +245,7 @@ impl CheckReport {
     /// Adds a finished step.
     pub fn finish_step(&mut self, step: CheckStep) {
         self.current_step.0 = step.step;
-        self.print(&format_step(&step));
+        self.print(&format_step(&step, self.is_coloured));
         self.steps.push(step);
     }
 
@@ -282,7 +285,7 @@ impl CheckReport {
         let text = error.text();
         let text = text.strip_prefix(named.as_str()).unwrap_or(text);
         let step = CheckStep::new(current, StepState::Failed, text);
-        let mut lines = format_step(&step);
+        let mut lines = format_step(&step, self.is_coloured);
         for cause in error.causes() {
             lines.push_str(&format!("         because: {}\n", printable_line(cause)));
         }
@@ -336,16 +339,20 @@ impl CheckReport {
 
 /// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to write
 /// or to do.
-fn format_step(step: &CheckStep) -> String {
-    let state = match step.state {
-        StepState::Ok => "ok",
-        StepState::Warning => "warn",
-        StepState::Untold | StepState::NotTried => "-",
-        StepState::Failed => "FAILED",
+fn format_step(step: &CheckStep, is_coloured: bool) -> String {
+    let (state, colour) = match step.state {
+        StepState::Ok => ("ok", 32),
+        StepState::Warning => ("warn", 33),
+        StepState::Untold | StepState::NotTried => ("-", 0),
+        StepState::Failed => ("FAILED", 31),
+    };
+    let state = match is_coloured {
+        true => format!("\u{1b}[{colour}m{state:<6}\u{1b}[0m"),
+        false => format!("{state:<6}"),
     };
     let ms = step.ms.map_or(String::new(), |ms| format!("{ms:.1} ms"));
     let (label, detail) = (step.step.label(), printable_line(&step.detail));
-    let line = format!("  {state:<6} {label:<13} {ms:>9}  {detail}");
+    let line = format!("  {state} {label:<13} {ms:>9}  {detail}");
     let config = step.config.as_deref().unwrap_or_default().lines();
     let config = config.chain(step.lines.iter().map(String::as_str));
     let config: String =
@@ -370,16 +377,16 @@ mod tests {
         let step = CheckStep::ok(StepName::Dns, "a.example is 192.0.2.7")
             .with_duration(Duration::from_micros(12_340));
         assert_eq!(
-            format_step(&step),
+            format_step(&step, false),
             "  ok     DNS             12.3 ms  a.example is 192.0.2.7\n"
         );
         let step = CheckStep::ok(StepName::ClockSkew, "an hour behind").warn("set it");
         assert_eq!(
-            format_step(&step),
+            format_step(&step, false),
             "  warn   clock                    an hour behind\n         hint: set it\n"
         );
         assert_eq!(
-            format_step(&CheckStep::unknown(StepName::LimitLeft, "")),
+            format_step(&CheckStep::unknown(StepName::LimitLeft, ""), false),
             "  -      limit left\n"
         );
     }
@@ -389,7 +396,7 @@ mod tests {
         let lines = vec!["not understood: a\u{202e}b\nc".to_owned()];
         let step =
             CheckStep { lines, ..CheckStep::ok(StepName::Actions, "x\u{2066}y").warn("\u{9b}") };
-        let shown = format_step(&step);
+        let shown = format_step(&step, false);
         assert!(
             shown.ends_with("x y\n         not understood: a b c\n         hint:  \n"),
             "{shown}"
