@@ -310,7 +310,7 @@ fn site_access(
     }
     if asks_all && !is_workspace(kind) && !flags.gateway {
         let question = "Scoped token or service account? [y/N] ";
-        flags.gateway = prompt::confirm(person, question)?;
+        flags.gateway = prompt::confirm(person, question, false)?;
     }
     Ok(())
 }

@@ -59,7 +59,8 @@ pub fn describe_error(error: &clap::Error, typed: &[OsString]) -> Option<(String
         (_, Some(value), Some(number)) => format!("`{arg}`: `{value}` is not {number}"),
         _ => text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
-    let meant = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+    let meant =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let usage = get(ContextKind::Usage).unwrap_or_default();
     let is_negative = arg.strip_prefix('-').is_some_and(|rest| rest.starts_with(char::is_numeric));
     let hint = if let Some(meant) = meant.into_iter().find_map(get) {
@@ -187,6 +188,7 @@ mod tests {
                 "`--format <FORMAT>` needs a value",
                 "use one of: normalized, raw",
             ),
+            ("search x --category tokens", "invalid value 'tokens'", "did you mean `token`?"),
             ("pull --log-format x", "invalid value 'x' for", "use one of: text, json; "),
             (
                 "pull --max-events 0",

@@ -10,7 +10,6 @@ use tempfile::NamedTempFile;
 use crate::commands::config_file;
 use crate::commands::sources::text_table;
 use crate::config::env::{ConfigOrigin, ProcessEnv};
-use crate::config::error::HintedError;
 use crate::config::prompt::{self, UserPrompt as _};
 use crate::config::request::{CheckedConfig, ConfigPlace, ConfigRequest};
 use crate::error::AppError;
@@ -189,12 +188,6 @@ fn wants_to_edit_again(error: &AppError, env: &ProcessEnv) -> bool {
         return false;
     };
     let hint = error.hint_text().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    let question = "Edit it again? [Y/n] ";
-    let is_yes = |answer: &str| match answer.to_ascii_lowercase().as_str() {
-        "" | "y" | "yes" => Ok(true),
-        "n" | "no" => Ok(false),
-        _ => Err(HintedError::new("answer `y` or `n`")),
-    };
     person.show(&format!("error: {}{hint}\n", error.text())).is_ok()
-        && prompt::ask_until_valid(&mut person, question, is_yes).unwrap_or(false)
+        && prompt::confirm(&mut person, "Edit it again? [Y/n] ", true).unwrap_or(false)
 }

@@ -74,13 +74,14 @@ pub fn ask_secret_until_valid<T>(
     repeat(person, |person| Ok(check(person.ask_secret(question)?.expose_secret())))
 }
 
-/// Whether the answer is yes; an empty one is no.
+/// Whether the answer is yes, which an empty one is as `is_usual` says.
 ///
 /// # Errors
 /// As with [`ask_until_valid`].
-pub fn confirm(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> {
+pub fn confirm(person: &mut dyn UserPrompt, question: &str, is_usual: bool) -> io::Result<bool> {
     ask_until_valid(person, question, |answer| match answer.to_ascii_lowercase().as_str() {
-        "" | "n" | "no" => Ok(false),
+        "" => Ok(is_usual),
+        "n" | "no" => Ok(false),
         "y" | "yes" => Ok(true),
         _ => Err(HintedError::new("answer `y` or `n`")),
     })
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn no_is_the_default_answer() {
-        assert!(!confirm(&mut ScriptedUser::new(&[""]), "?").unwrap());
-        assert!(confirm(&mut ScriptedUser::new(&["what", "Y"]), "?").unwrap());
+        assert!(!confirm(&mut ScriptedUser::new(&[""]), "?", false).unwrap());
+        assert!(confirm(&mut ScriptedUser::new(&["what", "Y"]), "?", false).unwrap());
     }
 }

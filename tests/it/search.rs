@@ -147,7 +147,7 @@ fn a_typo_in_a_filter_is_refused_with_what_was_meant() {
     for (args, said) in [
         (&["--where", "actr = x"][..], "did you mean `actor`"),
         (&["--where", "action ="], "expected a value"),
-        (&["--category", "tokens"], "'token'"),
+        (&["--category", "tokens"], "`token`"),
         (&["--outcome", "failed"], "failure"),
         (&["--ip", "203.0.113"], "expected an address"),
         (&["--columns", "clientip"], "did you mean `client`"),

@@ -324,7 +324,7 @@ impl SetupSession<'_> {
     }
 
     fn confirm(&mut self, question: &str) -> Result<bool, AppError> {
-        prompt::confirm(self.person, question).map_err(|error| stopped(&error))
+        prompt::confirm(self.person, question, false).map_err(|error| stopped(&error))
     }
 }
 
