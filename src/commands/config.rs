@@ -147,7 +147,7 @@ fn edit_copy<T>(
         };
         match checked {
             Ok(checked) => return Ok(Some(checked)),
-            Err(error) if wants_to_edit_again(&error, env) => {}
+            Err(error) if wants_to_edit_again(&error, copy, env) => {}
             Err(error) => return Err(error),
         }
     }
@@ -182,12 +182,14 @@ fn open_editor(path: &Path, env: &ProcessEnv) -> Result<(), AppError> {
 }
 
 /// Shows what is wrong, and asks whether the person wants to mend it, where there is a person.
-fn wants_to_edit_again(error: &AppError, env: &ProcessEnv) -> bool {
+fn wants_to_edit_again(error: &AppError, copy: &Path, env: &ProcessEnv) -> bool {
     let person = env.stdin_is_terminal.then(Terminal::open);
     let Some(Ok(mut person)) = person else {
         return false;
     };
     let hint = error.hint_text().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    // Ctrl-C ends the program here, and leaves the copy.
+    let question = format!("Edit {} again? [Y/n] ", copy.display());
     person.show(&format!("error: {}{hint}\n", error.text())).is_ok()
-        && prompt::confirm(&mut person, "Edit it again? [Y/n] ", true).unwrap_or(false)
+        && prompt::confirm(&mut person, &question, true).unwrap_or(false)
 }

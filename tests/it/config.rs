@@ -253,7 +253,7 @@ fn at_a_terminal_what_is_wrong_can_be_edited_again() {
     };
     let (code, seen) = drive("n");
     assert_eq!(code, 6, "{seen}");
-    assert!(seen.contains("Edit it again? [Y/n]"), "{seen}");
+    assert!(seen.contains(".toml again? [Y/n]") && seen.contains("your text is in "), "{seen}");
     let (code, seen) = drive("y");
     assert_eq!(code, 0, "{seen}");
     let file = site.path("home/.config/atlaudit/config.toml");
