@@ -117,6 +117,9 @@ fn read_text(path: &Path) -> io::Result<String> {
 /// Prints clap's output: help, the version, or what is wrong with the arguments.
 fn answer(error: &clap::Error, typed: &[OsString], env: &ProcessEnv) -> Exit {
     if let Some((what, hint)) = cli::parse::describe_error(error, typed) {
+        if cli::parse::wants_plugin_line(typed) && stdout::print(&unknown_line(&what)).is_ok() {
+            return Exit::Plugin(PluginState::Unknown);
+        }
         let is_json = cli::parse::wants_json(typed);
         let log_format = if is_json { LogFormat::Json } else { LogFormat::Text };
         let color = ColorMode::choose(None, env);

@@ -182,12 +182,11 @@ impl AppError {
         self
     }
 
-    /// Reports it. Nothing is reported to a reader that went away, as `head` does.
-    pub fn report_to(&self, console: &StderrConsole) {
-        if !self.is_quiet {
-            let message = self.message.clone().fact("exit_code", self.exit.code());
-            console.say(Level::Error, &message);
-        }
+    /// Reports it. Nothing is reported to a reader that went away, as `head` does. Returns false if
+    /// the report could not be written.
+    pub fn report_to(&self, console: &StderrConsole) -> bool {
+        let message = || self.message.clone().fact("exit_code", self.exit.code());
+        self.is_quiet || console.say(Level::Error, &message())
     }
 }
 

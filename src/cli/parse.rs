@@ -35,6 +35,11 @@ pub fn wants_json(typed: &[OsString]) -> bool {
     }) || typed.iter().any(|flag| flag == "--log-format=json")
 }
 
+/// The same of the line that a monitoring system reads.
+pub fn wants_plugin_line(typed: &[OsString]) -> bool {
+    typed.iter().any(|flag| flag == "--nagios")
+}
+
 /// What is wrong with the arguments and what to do; nothing where help was asked for.
 pub fn describe_error(error: &clap::Error, typed: &[OsString]) -> Option<(String, String)> {
     let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;

@@ -54,6 +54,14 @@ impl FailureNotices {
         (is_new || (!is_stored && !is_of_process)).then_some(streak)
     }
 
+    /// Notes that the last report of such a failure could not be written, so that the next is.
+    pub fn not_told(&self, source: &SourceName, kind: &str) {
+        if let Some(streak) = self.streaks().get_mut(source) {
+            streak.forget_report(kind);
+            self.write(source, Some(streak));
+        }
+    }
+
     /// Notes that `source` works. Returns its failures before, if that is to be reported.
     pub fn worked(&self, source: &SourceName) -> Option<FailureStreak> {
         let mut streaks = self.streaks();

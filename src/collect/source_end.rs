@@ -45,6 +45,8 @@ impl EndReporter<'_> {
         }
         self.report_warnings(report);
         match (error, self.failures) {
+            // Only who was asked has shown that it works.
+            (None, _) if report.requests == 0 => false,
             (None, failures) => {
                 if let Some(ended) = failures.and_then(|failures| failures.worked(source)) {
                     self.console.say_end(&recovery(source, &ended, now));
@@ -98,18 +100,20 @@ impl EndReporter<'_> {
             self.say(level, source.as_str(), &format!("stands by: {}", error.text()));
             return false;
         }
-        match news {
-            Some(FailureStreak { since: Some(since), failures: times @ 2.., .. }) => {
+        let is_told = match news {
+            Some(FailureStreak { since: Some(since), failures: times @ 2.., .. })
+                if is_of_source =>
+            {
                 let since = self.console.zone().minute(since);
-                error.clone().lasting(&since, times).report_to(self.console);
-                false
+                error.clone().lasting(&since, times).report_to(self.console)
             }
-            None if !self.console.says(Level::Info) => true,
-            Some(_) | None => {
-                error.report_to(self.console);
-                false
-            }
+            None if !self.console.says(Level::Info) => return true,
+            Some(_) | None => error.report_to(self.console),
+        };
+        if !is_told {
+            failures.not_told(source, &kind);
         }
+        false
     }
 
     fn say(self, level: Level, source: &str, text: &str) {

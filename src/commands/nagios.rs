@@ -125,8 +125,8 @@ impl LagThresholds {
             return None;
         }
         // A failure is grave once the source lags. Where nothing says what a lag is, it is at once.
-        let is_critical = exceeds(self.critical)
-            || (source.failure.is_some() && self.critical.is_none() && !source.is_running);
+        let is_critical =
+            exceeds(self.critical) || (source.failure.is_some() && self.critical.is_none());
         let state = if is_critical { PluginState::Critical } else { PluginState::Warning };
         Some((state, format!("{name}: {}", reasons.join(", "))))
     }
@@ -201,6 +201,8 @@ mod tests {
             (source("acme", None), none, Warning, "acme: never read to its end"),
             (running, LIMITS, Warning, "acme: its first pull is running"),
             (failed(Some(10)), none, Critical, "failed 2 times in a row (exit 3): no answer"),
+            // It is tried again now.
+            (MonitoredSource { is_running: true, ..failed(Some(10)) }, none, Critical, "failed 2"),
             (failed(Some(10)), LIMITS, Warning, "failed 2 times in a row (exit 3): no answer"),
             (failed(Some(7201)), LIMITS, Critical, "no answer, behind by 2h"),
             (failed(None), LIMITS, Critical, "no answer, never read to its end"),

@@ -57,7 +57,9 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<Exit, App
     let behind = request.max_lag.and_then(|most| behind(&sources, most));
     let mut errors = sources.into_iter().filter_map(|source| source.error).chain(behind);
     let first = errors.next();
-    errors.for_each(|error| error.report_to(console));
+    for error in errors {
+        error.report_to(console);
+    }
     first.map_or(Ok(Exit::Done), Err)
 }
 
@@ -433,7 +435,7 @@ fn last_run(source: &SourceStatus, now: Timestamp) -> TableCell {
         return (text, CellStyle::Good);
     }
     if source.error.is_some() {
-        return ("state file damaged".to_owned(), CellStyle::Bad);
+        return ("state unreadable".to_owned(), CellStyle::Bad);
     }
     let Some(run) = &source.last_run else {
         return match &source.history {

@@ -69,7 +69,9 @@ pub async fn run(
         ([], None) => Ok(compared.map_or(Exit::Done, |compared| compared.exit)),
         ([], Some(error)) => Err(error),
         (findings, error) => {
-            error.iter().for_each(|error| error.report_to(console));
+            if let Some(error) = error {
+                error.report_to(console);
+            }
             let unfinished = "the export is not finished, so it cannot be verified";
             Err(match verdict.is_unfinished {
                 true => AppError::new(Exit::Different, unfinished).hint(

@@ -56,6 +56,11 @@ impl FailureStreak {
         }
         is_new
     }
+
+    /// Forgets that a failure of this kind was reported.
+    pub fn forget_report(&mut self, kind: &str) {
+        self.reported.remove(kind);
+    }
 }
 
 #[cfg(test)]

@@ -152,11 +152,10 @@ impl StderrConsole {
         is_watched.then_some(&self.bars)
     }
 
-    /// Says `message`, unless it is not grave enough to be said.
-    pub fn say(&self, level: Level, message: &ConsoleMessage) {
-        if self.says(level) {
-            self.write(&self.formatted(level, message));
-        }
+    /// Says `message`, unless it is not grave enough to be said. Returns false if it could not be
+    /// written.
+    pub fn say(&self, level: Level, message: &ConsoleMessage) -> bool {
+        !self.says(level) || self.write(&self.formatted(level, message))
     }
 
     /// Says how something ended that was reported as an error: whoever has read that, also with
@@ -204,20 +203,17 @@ impl StderrConsole {
 
     /// Writes the output of a command for people, whatever the verbosity.
     pub fn show(&self, lines: &str) {
+        let json = || json(Level::Notice, &ConsoleMessage::new(lines.trim_end()));
         match self.settings.log_format {
             LogFormat::Text => self.write(lines),
-            LogFormat::Json => {
-                self.write(&json(Level::Notice, &ConsoleMessage::new(lines.trim_end())))
-            }
-        }
+            LogFormat::Json => self.write(&json()),
+        };
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to standard error")]
-    fn write(&self, lines: &str) {
+    fn write(&self, lines: &str) -> bool {
         // A closed standard error is no reason to stop collecting.
-        self.bars.suspend(|| {
-            let _ = io::stderr().lock().write_all(lines.as_bytes());
-        });
+        self.bars.suspend(|| io::stderr().lock().write_all(lines.as_bytes()).is_ok())
     }
 }
 

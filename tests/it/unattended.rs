@@ -91,6 +91,31 @@ fn another_reason_is_another_failure() {
 }
 
 #[test]
+fn what_nobody_could_read_is_printed_again() {
+    let site = site();
+    site.control.inject_always(Api::OrgEvents, status(401, None, REFUSED));
+    for _ in 0..2 {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = site.command(&["-q", "pull", "acme"]);
+        assert_eq!(command.stderr(full).status().unwrap().code(), Some(4));
+    }
+    site.run(&["-q", "pull", "acme"]).fails(4, &["error: source `acme`"]);
+    is_silent(&site.run(&["-q", "pull", "acme"]), 4);
+}
+
+#[test]
+fn a_run_without_a_request_ends_no_failure() {
+    let site = site();
+    site.ok(&["pull", "acme"]);
+    site.control.inject_always(Api::OrgEvents, status(401, None, REFUSED));
+    site.run(&["-q", "pull", "acme"]).fails(4, &["error: source `acme`"]);
+    let run = site.ok(&["pull", "acme", "--backfill", "1d"]);
+    assert!(run.stderr.contains("nothing to read before"), "{}", run.stderr);
+    assert!(!run.stderr.contains("works again"), "{}", run.stderr);
+    is_silent(&site.run(&["-q", "pull", "acme"]), 4);
+}
+
+#[test]
 fn a_failure_that_lasts_is_printed_once_and_its_end_too() {
     let site = site();
     site.ok(&["pull"]);
@@ -347,6 +372,18 @@ fn a_monitoring_system_reads_one_line_and_an_exit_code() {
 #[test]
 fn the_flags_of_a_plugin_belong_together() {
     let site = site();
-    site.run(&["status", "--nagios", "--json"]).fails(2, &["--json"]);
+    // A monitoring system takes 2 for critical, and reads standard output alone.
+    for (args, said) in [
+        (["--nagios", "--json"], "--json"),
+        (["--nagios", "--max-lag=xx"], "--max-lag"),
+        (["--nagios", "--no-such"], "--no-such"),
+        (["--nagios", "nobody"], "nobody"),
+    ] {
+        let run = site.run(&[&["status"], args.as_slice()].concat());
+        assert_eq!(run.code, 3, "{args:?} {}", run.stderr);
+        let line = run.text();
+        assert!(line.starts_with("ATLAUDIT UNKNOWN - ") && line.contains(said), "{line}");
+        assert_eq!(line.lines().count(), 1);
+    }
     site.run(&["status", "--warn-lag", "1h"]).fails(2, &["--nagios"]);
 }

@@ -130,7 +130,7 @@ pub async fn status(
         match message {
             Ok(error) => error.report_to(console),
             Err(warning) => console.say(Level::Warning, &warning),
-        }
+        };
     }
     Ok(worst)
 }
