@@ -206,8 +206,8 @@ async fn act(
         CommandRequest::Config(request) => config::run(request, init.check, env, console)?,
         CommandRequest::Sources(request) => sources::run(&request)?,
         CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,
-        CommandRequest::AuthStatus(settings, json) => {
-            return auth::status(&settings, json, env, console).await;
+        CommandRequest::AuthStatus(settings, json, space) => {
+            return auth::status(&settings, (json, space), env, console).await;
         }
         CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,
         CommandRequest::Demo(request, style) => {

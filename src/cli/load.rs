@@ -18,7 +18,7 @@ use crate::config::file::ConfigFile;
 use crate::config::prompt::UserPrompt;
 use crate::config::request::KeyLocation;
 use crate::config::settings::{
-    ExtraActionsFile, ObjectStoreSettings, Settings, SourceSettings, TableStyle,
+    ExtraActionsFile, ObjectStoreSettings, Settings, SourceSettings, TableSpace, TableStyle,
 };
 use crate::config::telemetry::ColorMode;
 use crate::crash;
@@ -73,6 +73,12 @@ impl CommandContext<'_> {
             zone: self.zone,
             is_coloured: color.enabled(self.env.stdout_is_terminal),
         }
+    }
+
+    /// Where small tables on standard output are shown.
+    pub fn table_space(&self) -> TableSpace {
+        let columns = self.env.stdout_is_terminal.then(|| self.env.table_width());
+        TableSpace { columns, is_coloured: self.table_style().is_coloured }
     }
 
     /// The folder of checkpoints and locks; `file` is the configuration.

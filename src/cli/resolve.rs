@@ -78,7 +78,7 @@ pub fn resolve(
             CommandRequest::AuthLogin(Box::new(login::request(*typed, context)?))
         }
         Command::Auth { command: AuthCommand::Status { names, json } } => {
-            CommandRequest::AuthStatus(auth_settings(&names, context)?, json)
+            CommandRequest::AuthStatus(auth_settings(&names, context)?, json, context.table_space())
         }
         Command::Auth { command: AuthCommand::Logout { name } } => {
             CommandRequest::AuthLogout(logout(name, context))
@@ -168,7 +168,7 @@ fn rules(command: RulesCommand) -> RulesRequest {
 }
 
 fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequest, AppError> {
-    let CommandContext { global, env, now, .. } = *context;
+    let CommandContext { global, now, .. } = *context;
     if let (Some(warn), Some(most)) = (typed.warn_lag, typed.max_lag)
         && warn > most
     {
@@ -183,7 +183,7 @@ fn status(typed: &StatusArgs, context: &CommandContext<'_>) -> Result<StatusRequ
         now,
         json: typed.json,
         is_verbose: global.verbose > 0,
-        is_coloured: ColorMode::choose(global.color, env).enabled(env.stdout_is_terminal),
+        space: context.table_space(),
         max_lag: typed.max_lag,
         warn_lag: typed.warn_lag,
         nagios: typed.nagios,

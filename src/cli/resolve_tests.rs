@@ -132,7 +132,7 @@ fn without_a_file_environment_and_keyring_are_asked() {
     let error = run_in("atlaudit pull", None, &home(), &["a", "b"]).map(|_| ()).unwrap_err();
     assert!(error.text().contains("`a`, `b`"), "{}", error.text());
     assert!(run_in("atlaudit pull a", None, &home(), &["a", "b"]).is_ok());
-    let Ok(CommandRequest::AuthStatus(settings, false)) =
+    let Ok(CommandRequest::AuthStatus(settings, false, _)) =
         run_in("atlaudit auth status", None, &home(), &["a", "b"])
     else {
         panic!("the status of all entries");

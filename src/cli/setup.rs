@@ -69,7 +69,7 @@ pub fn sources(
 ) -> Result<SourcesRequest, AppError> {
     let SourcesCommand::List { json } = command;
     let settings = context.settings(&context.load()?, &[])?;
-    Ok(SourcesRequest { sources: settings.sources, json: *json })
+    Ok(SourcesRequest { sources: settings.sources, json: *json, space: context.table_space() })
 }
 
 /// The file that is used, or created.

@@ -8,10 +8,11 @@ use std::process::Command;
 use tempfile::NamedTempFile;
 
 use crate::commands::config_file;
-use crate::commands::sources::text_table;
+use crate::commands::text_table::{plain, text_table};
 use crate::config::env::{ConfigOrigin, ProcessEnv};
 use crate::config::prompt::{self, UserPrompt as _};
 use crate::config::request::{CheckedConfig, ConfigPlace, ConfigRequest};
+use crate::config::settings::TableSpace;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::files::if_exists;
@@ -61,8 +62,7 @@ fn print_used_place(places: &[ConfigPlace], console: &StderrConsole) -> Result<(
 }
 
 fn list_of_places(places: &[ConfigPlace]) -> String {
-    let mut rows = vec![["STATE", "NAMED BY", "FILE"].map(str::to_owned)];
-    rows.extend(places.iter().map(|place| {
+    let rows = places.iter().map(|place| {
         let state = match (place.is_used, place.exists) {
             (true, true) => "used",
             (true, false) => "used, does not exist",
@@ -75,9 +75,9 @@ fn list_of_places(places: &[ConfigPlace]) -> String {
             ConfigOrigin::User => "this user",
             ConfigOrigin::System => "the system",
         };
-        [state.to_owned(), origin.to_owned(), place.file.path.display().to_string()]
-    }));
-    text_table(&rows)
+        [state, origin, &place.file.path.display().to_string()].map(plain)
+    });
+    text_table(["STATE", "NAMED BY", "FILE"], &rows.collect::<Vec<_>>(), TableSpace::default())
 }
 
 /// What a new file begins with in the editor.

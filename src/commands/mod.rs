@@ -27,6 +27,7 @@ pub mod search;
 pub mod sources;
 pub mod stats;
 pub mod status;
+mod text_table;
 pub mod top;
 pub mod verify;
 

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::commands::text_table::{plain, text_table};
 use crate::config::request::SourcesRequest;
-use crate::config::settings::{OutputPath, SourceSettings};
+use crate::config::settings::{OutputPath, SourceSettings, TableSpace};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::text::printable_line;
@@ -34,7 +35,7 @@ pub fn run(request: &SourcesRequest) -> Result<(), AppError> {
             let bug = |error| AppError::new(Exit::Unexpected, "a bug in atlaudit").because(&error);
             lines.map_err(bug)?.into_iter().map(|line| line + "\n").collect()
         }
-        false => table(&sources),
+        false => table(&sources, request.space),
     };
     Ok(stdout::print(&text)?)
 }
@@ -58,26 +59,11 @@ fn listed(source: &SourceSettings) -> ListedSource<'_> {
 
 const HEADS: [&str; 5] = ["NAME", "TYPE", "ORGANIZATION/SITE", "CREDENTIAL", "OUTPUT"];
 
-fn table(sources: &[ListedSource<'_>]) -> String {
-    let mut rows = vec![HEADS.map(str::to_owned)];
-    rows.extend(sources.iter().map(|source| {
+fn table(sources: &[ListedSource<'_>], space: TableSpace) -> String {
+    let rows = sources.iter().map(|source| {
         let target = source.target.as_deref().unwrap_or("(stored with the key)");
-        [source.name, source.kind, target, &source.credential, &source.output].map(printable_line)
-    }));
-    text_table(&rows)
-}
-
-/// Aligns the columns of `rows` to the left.
-pub fn text_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let mut widths = [0; COLUMNS];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let line = |row: &[String; COLUMNS]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+        let cells = [source.name, source.kind, target, &source.credential, &source.output];
+        cells.map(|cell| plain(printable_line(cell)))
+    });
+    text_table(HEADS, &rows.collect::<Vec<_>>(), space)
 }

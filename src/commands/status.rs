@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
 use crate::commands::nagios::{LagThresholds, MonitoredSource, SourceFailure, plugin_line};
+use crate::commands::text_table::{CellStyle, TableCell, plain, text_table};
 use crate::config::request::StatusRequest;
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
@@ -383,24 +384,10 @@ const EXPIRY_NOTICE_DAYS: i64 = 30;
 const HEADS: [&str; 7] =
     ["SOURCE", "READ UP TO", "LAG", "EVENTS", "LAST RUN", "EXPIRES", "QUIET FOR"];
 
-/// The column of numbers, which are aligned to the right.
-const EVENTS: usize = 3;
-
-/// How a cell is highlighted: the number of its colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CellStyle {
-    Plain = 0,
-    Bad = 31,
-    Good = 32,
-    Notice = 33,
-}
-
-type TableCell = (String, CellStyle);
-
 /// The table of `sources`, then errors and gaps; with `-v` also the ranges that have been read.
 fn text(sources: &[SourceStatus], request: &StatusRequest, zone: UserZone) -> String {
     let rows = sources.iter().map(|source| row(source, request.now, zone));
-    let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
+    let mut text = text_table(HEADS, &rows.collect::<Vec<_>>(), request.space);
     let below: Vec<_> = sources.iter().flat_map(|source| notes(source, request, zone)).collect();
     if !below.is_empty() {
         text.push('\n');
@@ -413,7 +400,7 @@ fn text(sources: &[SourceStatus], request: &StatusRequest, zone: UserZone) -> St
 }
 
 fn row(source: &SourceStatus, now: Timestamp, zone: UserZone) -> [TableCell; 7] {
-    let plain = |text: Option<String>| (text.unwrap_or("-".to_owned()), CellStyle::Plain);
+    let plain = |text: Option<String>| plain(text.unwrap_or("-".to_owned()));
     let history = source.history.as_ref();
     let until = history.and_then(|history| history.complete_until);
     [
@@ -543,68 +530,9 @@ fn removed_since(
     }
 }
 
-fn table(rows: &[[TableCell; 7]], is_coloured: bool) -> String {
-    let heads = HEADS.map(|head| (head.to_owned(), CellStyle::Plain));
-    let mut widths = HEADS.map(str::len);
-    for row in rows {
-        for (width, (cell, _)) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for row in std::iter::once(&heads).chain(rows) {
-        let cells = row.iter().zip(widths).enumerate();
-        let cells = cells.map(|(place, ((cell, style), width))| {
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let cell = match is_coloured && *style != CellStyle::Plain {
-                true => format!("\u{1b}[{}m{cell}\u{1b}[0m", *style as u8),
-                false => cell.clone(),
-            };
-            match place {
-                EVENTS => format!("{padding}{cell}"),
-                _ => format!("{cell}{padding}"),
-            }
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_aligned_with_and_without_colour() {
-        let cell = |text: &str, look| (text.to_owned(), look);
-        let row = |name: &str, events: &str, look| {
-            let plain = || cell("-", CellStyle::Plain);
-            [
-                cell(name, CellStyle::Plain),
-                plain(),
-                plain(),
-                cell(events, look),
-                plain(),
-                plain(),
-                plain(),
-            ]
-        };
-        let rows =
-            [row("a", "1,234,567", CellStyle::Bad), row("a-long-name", "7", CellStyle::Plain)];
-        let plain = table(&rows, false);
-        let ends: Vec<_> = ["EVENTS", "1,234,567", "7"]
-            .iter()
-            .zip(plain.lines())
-            .map(|(word, line)| line.find(word).map(|at| at + word.len()))
-            .collect();
-        assert!(ends[0].is_some() && ends.iter().all(|end| *end == ends[0]), "{plain}");
-        let coloured = table(&rows, true);
-        assert!(coloured.contains("\u{1b}[31m1,234,567\u{1b}[0m"), "{coloured}");
-        let bare = coloured.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
-        assert_eq!(bare, plain);
-    }
 
     #[test]
     fn a_note_contains_no_control_characters() {

@@ -19,7 +19,7 @@ use crate::config::posture::{FailingVerdict, PostureCheck, PostureSettings};
 use crate::config::respond::RespondRequest;
 use crate::config::settings::{
     CredentialSpec, ExtraActionsFile, ObjectStoreSettings, OutputFormat, OutputSettings, Settings,
-    SourceSettings, TableStyle,
+    SourceSettings, TableSpace, TableStyle,
 };
 use crate::config::validate::{duration, format, nonzero_duration, path, word};
 use crate::filter::{EventFilter, FieldPath};
@@ -73,7 +73,7 @@ pub enum CommandRequest {
     /// `auth login`
     AuthLogin(Box<LoginRequest>),
     /// `auth status`, of these sources, and whether as one JSON object each
-    AuthStatus(Settings, bool),
+    AuthStatus(Settings, bool, TableSpace),
     /// `auth logout`
     AuthLogout(LogoutRequest),
     /// `demo`, and how its table looks
@@ -300,8 +300,8 @@ pub struct StatusRequest {
     pub json: bool,
     /// Tell what has been read, too.
     pub is_verbose: bool,
-    /// Whether to colour the table.
-    pub is_coloured: bool,
+    /// Where the table is shown.
+    pub space: TableSpace,
     /// How far behind a source may be for this to be a success.
     pub max_lag: Option<Duration>,
     /// How far behind a source may be without a warning of the plugin.
@@ -376,6 +376,8 @@ pub struct SourcesRequest {
     pub sources: Vec<SourceSettings>,
     /// Print one JSON object a source.
     pub json: bool,
+    /// Where the table is shown.
+    pub space: TableSpace,
 }
 
 /// The request of `auth logout`.

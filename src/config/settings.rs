@@ -321,6 +321,15 @@ pub struct OutputSettings {
     pub table: Option<TableStyle>,
 }
 
+/// Where a small table is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableSpace {
+    /// The columns of the terminal; nothing where it is none, and lines may be of any length.
+    pub columns: Option<usize>,
+    /// Whether colours are shown.
+    pub is_coloured: bool,
+}
+
 /// How a table for people looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableStyle {

@@ -71,16 +71,16 @@ fn the_status_of_all_credentials_is_a_table() {
     let lines: Vec<_> = text.lines().collect();
     let end = chrono::Utc::now().date_naive() + Days::new(12);
     let wanted = [
-        "NAME             TYPE              CREDENTIAL                     WORKS  AGE    EXPIRES"
+        "NAME             TYPE              CREDENTIAL                     WORKS  AGE  EXPIRES"
             .to_owned(),
         format!(
-            "acme             org-events        environment variable ACME_KEY  yes    -      {end} (in 12 days)"
+            "acme             org-events        environment variable ACME_KEY  yes    -    {end} (in 12 days)"
         ),
-        "acme-confluence  confluence-audit  environment variable JIRA_KEY  NO     -      -"
+        "acme-confluence  confluence-audit  environment variable JIRA_KEY  NO     -    -"
             .to_owned(),
-        "acme-dc          datacenter-audit  environment variable DC_KEY    yes    -      -"
+        "acme-dc          datacenter-audit  environment variable DC_KEY    yes    -    -"
             .to_owned(),
-        "acme-jira        jira-audit        environment variable JIRA_KEY  NO     -      -"
+        "acme-jira        jira-audit        environment variable JIRA_KEY  NO     -    -"
             .to_owned(),
     ];
     assert_eq!(lines, wanted);
@@ -127,6 +127,6 @@ fn the_list_of_keys_shows_the_status_too() {
     site.unset("acme", "expires_on");
     let run = site.ok(&["auth", "status"]);
     let text = String::from_utf8(run.stdout).unwrap();
-    assert!(text.contains("yes    -      2041-01-02 (in "), "{text}");
+    assert!(text.contains("yes    -    2041-01-02 (in "), "{text}");
     assert_eq!(run.stderr, "");
 }

@@ -8,9 +8,10 @@ use tracing::Instrument as _;
 
 use crate::collect::connector::{SourceConnector, without_retries};
 use crate::collect::expiry::{self, CredentialExpiry};
+use crate::commands::text_table::{CellStyle, TableCell, plain, text_table};
 use crate::config::env::ProcessEnv;
 use crate::config::request::LogoutRequest;
-use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
+use crate::config::settings::{CredentialSpec, Settings, SourceSettings, TableSpace};
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -87,14 +88,11 @@ fn describe_store(credential: &CredentialSpec) -> String {
 /// Standard output cannot be written.
 pub async fn status(
     settings: &Settings,
-    is_json: bool,
+    (is_json, space): (bool, TableSpace),
     env: &ProcessEnv,
     console: &StderrConsole,
 ) -> Result<Exit, AppError> {
-    let widths = column_widths(&settings.sources);
-    if !is_json {
-        stdout::print(&table_line(HEADS, widths))?;
-    }
+    let mut rows = Vec::new();
     let mut connector = SourceConnector::of_process(env);
     let lookups = LookupCache::new(&settings.state_dir);
     let (mut worst, now) = (Exit::Done, Utc::now());
@@ -115,8 +113,10 @@ pub async fn status(
         let end = expiry::find_expiry(source, credential.as_ref(), found.as_ref());
         let age = credential.as_ref();
         let age = age.and_then(|credential| expiry::age_in_days(credential, now));
-        let shown = (!is_json).then_some(widths);
-        stdout::print(&status_line(source, &tested, age, end.as_ref(), shown))?;
+        match is_json {
+            true => stdout::print(&status_line(source, &tested, age, end.as_ref()))?,
+            false => rows.push(status_row(source, tested.is_ok(), age, end.as_ref())),
+        }
         for (_, warning) in expiry::warnings(source, credential.as_ref(), end.as_ref(), now) {
             messages.push(Err(warning));
         }
@@ -124,6 +124,9 @@ pub async fn status(
             worst = worst.worst(error.exit());
             messages.push(Ok(error.for_settings(source)));
         }
+    }
+    if !is_json {
+        stdout::print(&text_table(HEADS, &rows, space))?;
     }
     // After the table, which they would interrupt.
     for message in messages {
@@ -135,30 +138,45 @@ pub async fn status(
     Ok(worst)
 }
 
-/// The line of a source: in a table of these widths, or as JSON.
+/// What is known of the credential of a source, as JSON.
 fn status_line(
     source: &SourceSettings,
     tested: &Result<(), AppError>,
     age: Option<i64>,
     end: Option<&CredentialExpiry>,
-    widths: Option<[usize; 6]>,
 ) -> String {
-    let (name, kind) = (source.name.as_str(), source.target.kind().as_str());
-    let location = credential_location(source);
-    let Some(widths) = widths else {
-        let line = json!({
-            "name": name, "type": kind, "credential": location, "works": tested.is_ok(),
-            "age_days": age, "expires_on": end.map(|end| end.day),
-            "error": tested.as_ref().err().map(AppError::text),
-        });
-        return format!("{line}\n");
+    let line = json!({
+        "name": source.name.as_str(), "type": source.target.kind().as_str(),
+        "credential": credential_location(source), "works": tested.is_ok(),
+        "age_days": age, "expires_on": end.map(|end| end.day),
+        "error": tested.as_ref().err().map(AppError::text),
+    });
+    format!("{line}\n")
+}
+
+/// The same as a row of a table.
+fn status_row(
+    source: &SourceSettings,
+    works: bool,
+    age: Option<i64>,
+    end: Option<&CredentialExpiry>,
+) -> [TableCell; 6] {
+    let works = match works {
+        true => ("yes".to_owned(), CellStyle::Good),
+        false => ("NO".to_owned(), CellStyle::Bad),
     };
-    let works = if tested.is_ok() { "yes" } else { "NO" };
     let age = age.map_or("-".to_owned(), |days| format!("{days}d"));
     let expires = end.map_or("-".to_owned(), |end| {
         format!("{} ({})", end.day, expiry::relative_day(end.day, Utc::now().date_naive()))
     });
-    table_line([name, kind, &location, works, &age, &expires], widths)
+    [
+        plain(source.name.as_str()),
+        plain(source.target.kind().as_str()),
+        plain(credential_location(source)),
+        works,
+        plain(age),
+        plain(expires),
+    ]
 }
 
 /// What the organization's list of keys says, if the key may read it.
@@ -185,22 +203,3 @@ fn credential_location(source: &SourceSettings) -> String {
 
 /// The heads of the table of `auth status`.
 const HEADS: [&str; 6] = ["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"];
-
-/// Each column is as wide as its widest cell, as far as the cells are known before the first line
-/// is printed.
-fn column_widths(sources: &[SourceSettings]) -> [usize; 6] {
-    let mut widths = HEADS.map(str::len);
-    for source in sources {
-        let (name, kind) = (source.name.as_str(), source.target.kind().as_str());
-        for (width, cell) in widths.iter_mut().zip([name, kind, &credential_location(source)]) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let [name, kind, location, works, ..] = widths;
-    [name, kind, location, works, "1000d".len(), 0]
-}
-
-fn table_line(cells: [&str; 6], widths: [usize; 6]) -> String {
-    let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-    format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-}
