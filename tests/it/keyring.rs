@@ -38,9 +38,9 @@ fn a_key_is_stored_in_the_secret_service() {
     assert_eq!(pull(&site).ids().len(), 40);
     let table = String::from_utf8(site.ok(&["auth", "status"]).stdout).unwrap();
     let lines: Vec<_> = table.lines().collect();
-    assert_eq!(lines[0], "NAME  TYPE        CREDENTIAL  WORKS  AGE    EXPIRES");
+    assert_eq!(lines[0], "NAME  TYPE        CREDENTIAL  WORKS  AGE  EXPIRES");
     let end = kept["expires"].as_str().unwrap();
-    let start = format!("acme  org-events  keyring     yes    0d     {end} (in ");
+    let start = format!("acme  org-events  keyring     yes    0d   {end} (in ");
     assert!(lines[1].starts_with(&start), "{table}");
     // A pull knows it, and leaves it to those who look up no key.
     site.ok(&["pull", "acme"]);
