@@ -277,7 +277,7 @@ pub struct PullArgs {
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
-    /// What to do with a source that another run pulls now: fail, or skip it [default: fail]
+    /// What to do with a source that another run holds now: fail, or skip it [default: fail]
     #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     pub if_running: Option<IfRunning>,
     /// Print an error that lasts in every run, also without a terminal [default: once a day]

@@ -215,6 +215,9 @@ fn a_source_whose_file_another_process_writes_is_skipped_where_that_is_wanted() 
         let run = site.ok(&["pull", "--if-running", "skip"]);
         assert_eq!(run.stderr.matches("; skipped").count(), 3, "{}", run.stderr);
     }
+    // To another state folder, the run is known by its file alone.
+    let run = site.ok(&["pull", "acme-jira", "--if-running", "skip", "--state-dir", "state2"]);
+    assert_eq!(run.stderr.matches("; skipped").count(), 1, "{}", run.stderr);
     // Nobody has failed.
     let state = site.run(&["status", "--nagios"]);
     assert_eq!(state.code, 1, "{}", state.text());
