@@ -436,12 +436,14 @@ impl SourceJob {
     /// Writes the run, which ended with `error` or well, into the run history while the source is
     /// locked. If another run holds the source, nothing is written: that run writes the history. A
     /// first run that failed before it could read is recorded too, in a new state folder; otherwise
-    /// `status` would show a source that was never pulled. Blocks.
+    /// `status` would show a source that was never pulled. A run that had nothing to request has
+    /// shown nothing of the source, and would hide how the last one failed. Blocks.
     fn record(&self, error: Option<&AppError>, released: Option<ReleasedSource>) {
         let (options, name) = (&self.shared.options, &self.settings.name);
         let is_left =
             |error: &AppError| error.is_held_elsewhere() || self.is_left_to_other_run(error);
-        if self.is_one_off || error.is_some_and(is_left) {
+        let is_idle = error.is_none() && self.meter.requests.get() == 0;
+        if self.is_one_off || is_idle || error.is_some_and(is_left) {
             return options.registry.run_recorded(name, |_| {});
         }
         let run = RunRecord {

@@ -112,6 +112,9 @@ fn a_run_without_a_request_ends_no_failure() {
     let run = site.ok(&["pull", "acme", "--backfill", "1d"]);
     assert!(run.stderr.contains("nothing to read before"), "{}", run.stderr);
     assert!(!run.stderr.contains("works again"), "{}", run.stderr);
+    assert_eq!(plugin(&site, &["acme"]).0, 2);
+    let shown = &site.ok(&["status", "acme", "--json"]).trees()[0];
+    assert_eq!((&shown["failures_in_a_row"], &shown["runs"]), (&1.into(), &2.into()), "{shown}");
     is_silent(&site.run(&["-q", "pull", "acme"]), 4);
 }
 
