@@ -1,8 +1,9 @@
-//! Replaces files atomically, with a stated durability, and creates private folders.
+//! Replaces files atomically, with a stated durability, creates private folders, and recognises
+//! /dev/null.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -175,6 +176,12 @@ pub fn folder_of(path: &Path) -> &Path {
         Some(_) => Path::new("."),
         None => Path::new("/"),
     }
+}
+
+/// Whether `facts` are those of /dev/null.
+pub fn is_null_device(facts: &Metadata) -> bool {
+    let is_same = |null: Metadata| null.rdev() == facts.rdev();
+    facts.file_type().is_char_device() && fs::metadata("/dev/null").is_ok_and(is_same)
 }
 
 /// Takes a file that does not exist for one that was removed.

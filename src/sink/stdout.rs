@@ -4,9 +4,9 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use crate::config::settings::{Compression, OutputPath, OutputSettings};
+use crate::files::is_null_device;
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::line_sink::{LineSink, SinkError};
 use crate::sink::location::path_at;
@@ -112,11 +112,7 @@ pub fn is_stored(output: &OutputSettings) -> bool {
 
 /// Whether `facts` are those of a regular file or of /dev/null.
 fn is_storage(facts: &Metadata) -> bool {
-    let is_null_device = || {
-        let null = fs::metadata("/dev/null");
-        facts.file_type().is_char_device() && null.is_ok_and(|null| null.rdev() == facts.rdev())
-    };
-    facts.is_file() || is_null_device()
+    facts.is_file() || is_null_device(facts)
 }
 
 #[cfg(test)]

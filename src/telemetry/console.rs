@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 use std::fmt::Debug;
+use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::MultiProgress;
@@ -16,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::telemetry::{LogFormat, LogVerbosity, TelemetrySettings};
+use crate::files::is_null_device;
 use crate::model::json::escape::escape_controls;
 use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
@@ -152,8 +155,8 @@ impl StderrConsole {
         is_watched.then_some(&self.bars)
     }
 
-    /// Says `message`, unless it is not grave enough to be said. Returns false if it could not be
-    /// written.
+    /// Says `message`, unless it is not grave enough to be said. Returns false if nobody can
+    /// read it: it could not be written, or /dev/null took it.
     pub fn say(&self, level: Level, message: &ConsoleMessage) -> bool {
         !self.says(level) || self.write(&self.formatted(level, message))
     }
@@ -212,8 +215,14 @@ impl StderrConsole {
 
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to standard error")]
     fn write(&self, lines: &str) -> bool {
-        // A closed standard error is no reason to stop collecting.
-        self.bars.suspend(|| io::stderr().lock().write_all(lines.as_bytes()).is_ok())
+        // A standard error that cannot be written is no reason to stop collecting. One that was
+        // closed is /dev/null by now: Rust opens that before `main`.
+        let written = self.bars.suspend(|| {
+            let mut stderr = io::stderr().lock();
+            stderr.write_all(lines.as_bytes())?;
+            File::from(stderr.as_fd().try_clone_to_owned()?).metadata()
+        });
+        written.is_ok_and(|facts| !is_null_device(&facts))
     }
 }
 

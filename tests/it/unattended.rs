@@ -99,6 +99,10 @@ fn what_nobody_could_read_is_printed_again() {
         let mut command = site.command(&["-q", "pull", "acme"]);
         assert_eq!(command.stderr(full).status().unwrap().code(), Some(4));
     }
+    for redirection in ["2>&-", "2>/dev/null"] {
+        let mut shell = site.shell(&format!(r#""$PROGRAM" -q pull acme {redirection}"#));
+        assert_eq!(shell.status().unwrap().code(), Some(4), "{redirection}");
+    }
     site.run(&["-q", "pull", "acme"]).fails(4, &["error: source `acme`"]);
     is_silent(&site.run(&["-q", "pull", "acme"]), 4);
 }
