@@ -94,8 +94,12 @@ impl AppError {
     }
 
     /// The same with the source's settings. The hint for a refused key names the place where it is
-    /// stored.
+    /// stored. The same error with another key, organization or site is another one.
     pub fn for_settings(mut self, source: &SourceSettings) -> AppError {
+        let target = &source.target;
+        let owner = target.org_id.as_deref().or(target.site.as_deref()).or(target.cloud_id());
+        let (reason, owner) = (self.reason(), owner.unwrap_or_default());
+        self.kind = Some(format!("{reason} {owner} {}", source.credential).into());
         if self.is_refused_key
             && let Some(hint) = &mut self.message.hint
         {
@@ -145,13 +149,16 @@ impl AppError {
     /// What distinguishes it from other errors: the same for two failures with one reason, whatever
     /// times and counts their texts have.
     pub fn kind(&self) -> String {
+        format!("{}: {}", self.exit.code(), self.reason())
+    }
+
+    fn reason(&self) -> String {
         let of_text = || {
             let causes = self.message.causes.iter().map(|cause| without_numbers(cause));
             let text = without_numbers(&self.message.text);
             std::iter::once(text).chain(causes).collect::<Vec<_>>().join("; ")
         };
-        let kind = self.kind.as_deref().map_or_else(of_text, str::to_owned);
-        format!("{}: {kind}", self.exit.code())
+        self.kind.as_deref().map_or_else(of_text, str::to_owned)
     }
 
     /// Whether a run on another machine does what this one would.

@@ -162,26 +162,86 @@ pub fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// The words of a message that stay the same when it is about the same thing: without counts, times
-/// and what a server makes up for each response. Of a name, between backticks, all words stay that
-/// are not a part of a date.
+/// What is counted in different units, depending on how much there is.
+const COUNTED_UNITS: [&str; 15] = [
+    "ms", "s", "second", "minute", "hour", "day", "byte", "B", "KiB", "MiB", "GiB", "kB", "KB",
+    "MB", "GB",
+];
+
+/// The words of a message that stay the same when it is about the same thing: without counts, with
+/// their units, times and what a server makes up for each response. Of a name, between backticks,
+/// all words stay that are not a part of a date.
 pub fn without_numbers(text: &str) -> String {
-    let is_digit = |c: char| c.is_ascii_digit();
-    let is_of_date = |c: char| is_digit(c) || matches!(c, 'T' | 'Z');
-    let words = text.split('`').enumerate().flat_map(|(part, text)| {
-        let is_name = part % 2 == 1;
-        let words = text.split(|c: char| !c.is_alphanumeric());
-        words.filter(move |word| match is_name {
-            true => !word.chars().all(is_of_date),
-            false => !word.is_empty() && !word.contains(is_digit),
-        })
+    let parts = text.split('`').enumerate();
+    let words = parts.flat_map(|(part, text)| match part % 2 {
+        0 => uncounted_words(text),
+        _ => undated_words(text),
     });
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The words of `text` that have no digit. One that is counted is the same in the plural.
+fn uncounted_words(text: &str) -> Vec<&str> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let (mut words, mut is_counted) = (Vec::new(), false);
+    // An id is one word: not each of its parts has a digit.
+    let all = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+    for word in all.filter(|word| !word.is_empty()) {
+        let was_counted = std::mem::replace(&mut is_counted, word.contains(is_digit));
+        let one = if was_counted { word.strip_suffix('s').unwrap_or(word) } else { word };
+        let is_unit = was_counted && [word, one].iter().any(|word| COUNTED_UNITS.contains(word));
+        if !is_counted && !is_unit {
+            words.push(one);
+        }
+    }
+    words
+}
+
+/// The words of a path or name that are not a part of a date.
+fn undated_words(text: &str) -> Vec<&str> {
+    let is_of_date = |c: char| c.is_ascii_digit() || matches!(c, 'T' | 'Z');
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.chars().all(is_of_date)).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_counted_and_made_up_for_each_response_is_no_word(
+            numbers in prop::array::uniform2((any::<u32>(), any::<u8>(), any::<u128>())),
+            units in prop::array::uniform2(prop::sample::select(&COUNTED_UNITS)),
+        ) {
+            let message = |at: usize| {
+                let (large, small, id) = numbers[at];
+                // An id without a digit cannot be told from a word.
+                let id = format!("{:032x}", id >> 4);
+                let (begin, end) = id.split_at(8);
+                format!(
+                    "refused after {} (attempt {small}) at 20{small:02}-12-01T0{small}:30Z, {}: \
+                     trace {begin}-{end}",
+                    counted(u64::from(small), units[at]),
+                    counted(u64::from(large), "page"),
+                )
+            };
+            prop_assert_eq!(without_numbers(&message(0)), without_numbers(&message(1)));
+        }
+
+        #[test]
+        fn each_word_and_each_name_matters(
+            word in "[a-z]{1,12}", other in "[a-z]{1,12}", name in "[a-z0-9]{1,12}",
+        ) {
+            prop_assume!(word != other);
+            let message = |word: &str| format!("cannot {word} it after 3 attempts");
+            prop_assert_ne!(without_numbers(&message(&word)), without_numbers(&message(&other)));
+            let path = |last: &str| format!("cannot write `/data/{name}/{last}`");
+            prop_assert_ne!(without_numbers(&path(&word)), without_numbers(&path(&other)));
+        }
+    }
 
     #[test]
     fn a_message_about_the_same_thing_keeps_its_words() {
@@ -189,6 +249,11 @@ mod tests {
             ("no answer after 3 attempts", "no answer after 12 attempts"),
             ("waited 1,234 s (until 09:20Z)", "waited 7.5 s (until 10:05Z)"),
             ("refused: trace 8f03ab12", "refused: trace 77bc01de"),
+            ("refused: deadbeef-7a01-4c00", "refused: 1f00-cafe-4c00"),
+            ("held for 1 day 1 hour", "held for 3 hours 2 minutes"),
+            ("waited for 7 s", "waited for 250 ms"),
+            ("larger than 1 KiB", "larger than 2.5 MiB"),
+            ("1 attempt, 1 page", "3 attempts, 12 pages"),
             (
                 "cannot write `/out/2026-12-01T09/acme.jsonl`",
                 "cannot write `/out/2026-12-02T10/acme.jsonl`",
@@ -202,6 +267,8 @@ mod tests {
             ("cannot read `/etc/keys/acme`", "cannot read `/etc/keys/acme2`"),
             ("no organization `4d2c1f7a-9b60`", "no organization `3e2c1f7a-9b60`"),
             ("the key is expired", "the key lacks a scope"),
+            ("HTTP 401 Unauthorized", "HTTP 403 Forbidden"),
+            ("401: key revoked", "401: token revoked"),
         ] {
             assert_ne!(without_numbers(one), without_numbers(other));
         }

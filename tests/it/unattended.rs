@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, Fault};
+use atlaudit::sandbox::{self, Api, Fault};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -88,6 +88,35 @@ fn another_reason_is_another_failure() {
         run.fails(4, &[name]);
         is_silent(&site.run(&["-q", "pull", "acme"]), 4);
     }
+}
+
+/// The server refuses each in the same words.
+#[test]
+fn another_key_or_organization_is_another_failure() {
+    let mut site = site();
+    site.control.inject_always(Api::OrgEvents, status(401, None, REFUSED));
+    let is_news = |site: &Site| {
+        site.run(&["-q", "pull", "acme"]).fails(4, &["error: source `acme`", "(401)"]);
+        is_silent(&site.run(&["-q", "pull", "acme"]), 4);
+    };
+    is_news(&site);
+    site.set_env("OTHER_KEY", sandbox::API_KEY);
+    site.set("acme", "credential", "env:OTHER_KEY");
+    is_news(&site);
+    site.set("acme", "org_id", "3e2c1f7a-9b60-4d11-8a55-0c7f2b9e6d13");
+    is_news(&site);
+}
+
+/// What a server makes up for each response, and counts in their units, are no news.
+#[test]
+fn the_same_reason_in_other_numbers_is_the_same_failure() {
+    let site = site();
+    let body = |message: &str| status(400, None, &format!(r#"{{"message":"{message}"}}"#));
+    site.control.inject_always(Api::OrgEvents, body("too old by 1 day 2 hours, deadbeef-7a01"));
+    assert_eq!(site.run(&["-q", "pull", "acme"]).code, 3);
+    site.control.clear_faults(Api::OrgEvents);
+    site.control.inject_always(Api::OrgEvents, body("too old by 3 hours 1 minute, 1f00-cafe"));
+    is_silent(&site.run(&["-q", "pull", "acme"]), 3);
 }
 
 #[test]
