@@ -37,7 +37,7 @@ pub fn wants_json(typed: &[OsString]) -> bool {
 
 /// The same of the line that a monitoring system reads.
 pub fn wants_plugin_line(typed: &[OsString]) -> bool {
-    typed.iter().any(|flag| flag == "--nagios")
+    ["status", "--nagios"].iter().all(|word| typed.iter().any(|typed| typed == word))
 }
 
 /// What is wrong with the arguments and what to do; nothing where help was asked for.

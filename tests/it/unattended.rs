@@ -421,5 +421,13 @@ fn the_flags_of_a_plugin_belong_together() {
         assert!(line.starts_with("ATLAUDIT UNKNOWN - ") && line.contains(said), "{line}");
         assert_eq!(line.lines().count(), 1);
     }
+    // An argument that looks like a key is named nowhere.
+    let secret = "ATATT3xFfGF0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let run = site.run(&["status", "--nagios", secret]);
+    assert!(run.code == 3 && !run.text().contains("ATATT"), "{} {}", run.code, run.text());
+    assert!(run.text().starts_with("ATLAUDIT UNKNOWN - "), "{}", run.text());
     site.run(&["status", "--warn-lag", "1h"]).fails(2, &["--nagios"]);
+    // No plugin, whatever its arguments are.
+    site.run(&["pull", "--nagios"]).refused(2, &["--nagios"]);
+    assert!(site.ok(&["status", "--nagios", "--help"]).text().contains("Usage"));
 }
