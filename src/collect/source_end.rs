@@ -100,15 +100,13 @@ impl EndReporter<'_> {
             self.say(level, source.as_str(), &format!("stands by: {}", error.text()));
             return false;
         }
-        let is_told = match news {
-            Some(FailureStreak { since: Some(since), failures: times @ 2.., .. })
-                if is_of_source =>
-            {
+        let is_told = match news.as_ref().and_then(|streak| streak.lasting(sighting)) {
+            Some((since, times)) => {
                 let since = self.console.zone().minute(since);
                 error.clone().lasting(&since, times).report_to(self.console)
             }
-            None if !self.console.says(Level::Info) => return true,
-            Some(_) | None => error.report_to(self.console),
+            None if news.is_none() && !self.console.says(Level::Info) => return true,
+            None => error.report_to(self.console),
         };
         if !is_told {
             failures.not_told(source, &kind);

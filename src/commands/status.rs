@@ -19,6 +19,7 @@ use crate::model::user_zone::UserZone;
 use crate::pipeline::report::ReportedWindow;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::stdout;
+use crate::state::StateError;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::read_progress::{ReadProgress, ReadProgressStore};
 use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
@@ -127,6 +128,9 @@ struct SourceStatus {
     /// Why its checkpoint cannot be read.
     #[serde(skip)]
     error: Option<AppError>,
+    /// Whether that is because of its content, and not because it may not be read.
+    #[serde(skip)]
+    is_damaged: bool,
     /// How long its server keeps events, if known.
     #[serde(skip)]
     retention: Option<LogRetention>,
@@ -228,10 +232,10 @@ impl SourceStatus {
         let (state, history, error) = match store.load(name) {
             Ok(None) => ("never_pulled", None, None),
             Ok(Some(found)) => ("read", Some(ReadHistory::of(found, &ledger.coverage)), None),
-            Err(error) => {
-                ("unreadable", None, Some(AppError::from(error).of_source(name.as_str())))
-            }
+            Err(error) => ("unreadable", None, Some(error)),
         };
+        let is_damaged = matches!(error, Some(StateError::Damaged { .. }));
+        let error = error.map(|error| AppError::from(error).of_source(name.as_str()));
         let until = history.as_ref().and_then(|history| history.complete_until);
         // Zero if the clock was set back.
         let lag = until.map(|until| (now - until.0).to_std().unwrap_or_default());
@@ -266,6 +270,7 @@ impl SourceStatus {
             expires_in_days: expires_on.map(|end| (end - now.date_naive()).num_days()),
             lag,
             error,
+            is_damaged,
             retention: settings.target.kind().descriptor().retention,
         }
     }
@@ -422,7 +427,8 @@ fn last_run(source: &SourceStatus, now: Timestamp) -> TableCell {
         return (text, CellStyle::Good);
     }
     if source.error.is_some() {
-        return ("state unreadable".to_owned(), CellStyle::Bad);
+        let text = if source.is_damaged { "state damaged" } else { "state unreadable" };
+        return (text.to_owned(), CellStyle::Bad);
     }
     let Some(run) = &source.last_run else {
         return match &source.history {

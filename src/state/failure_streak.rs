@@ -36,8 +36,19 @@ pub struct FailureStreak {
     pub failures: u64,
     /// What failed last, in one line.
     pub cause: String,
+    /// How long that has been the same.
+    same: SameFailures,
     /// When each kind of failure was last reported.
     reported: BTreeMap<String, Timestamp>,
+}
+
+/// The last failures of a source that were of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct SameFailures {
+    kind: String,
+    since: Option<Timestamp>,
+    failures: u64,
 }
 
 impl FailureStreak {
@@ -49,12 +60,24 @@ impl FailureStreak {
             self.since.get_or_insert(now);
             self.failures = self.failures.saturating_add(1);
             failure.cause.clone_into(&mut self.cause);
+            if self.same.kind != failure.kind {
+                self.same = SameFailures { kind: failure.kind.to_owned(), ..Default::default() };
+            }
+            self.same.since.get_or_insert(now);
+            self.same.failures = self.same.failures.saturating_add(1);
         }
         let is_new = !self.reported.contains_key(failure.kind) && self.reported.len() < MAX_REPORTS;
         if is_new {
             self.reported.insert(failure.kind.to_owned(), now);
         }
         is_new
+    }
+
+    /// Since when, and how often, the source has failed in the very same way, if it was more than
+    /// once.
+    pub fn lasting(&self, failure: FailureSighting<'_>) -> Option<(Timestamp, u64)> {
+        let SameFailures { kind, since, failures } = &self.same;
+        (kind == failure.kind && *failures > 1).then_some(((*since)?, *failures))
     }
 
     /// Forgets that a failure of this kind was reported.
@@ -95,6 +118,28 @@ mod tests {
         }
         assert_eq!(streak.since, Some(at("2026-11-20T09:00:00Z")));
         assert_eq!((streak.failures, streak.cause.as_str()), (9, "unreachable"));
+    }
+
+    #[test]
+    fn a_failure_lasts_since_the_last_of_another_kind() {
+        let mut streak = FailureStreak::default();
+        let start = at("2026-11-20T09:10:00Z");
+        for (kind, time, lasting) in [
+            ("refused", "2026-11-20T09:00:00Z", None),
+            ("unreachable", "2026-11-20T09:10:00Z", None),
+            ("unreachable", "2026-11-20T09:20:00Z", Some((start, 2))),
+            ("unreachable", "2026-11-20T09:30:00Z", Some((start, 3))),
+            ("refused", "2026-11-20T09:40:00Z", None),
+        ] {
+            streak.note(of(kind), at(time));
+            assert_eq!(streak.lasting(of(kind)), lasting, "{kind} at {time}");
+        }
+        // That another run holds it interrupts nothing.
+        let held = FailureSighting { is_of_source: false, ..of("held") };
+        streak.note(held, at("2026-11-20T09:50:00Z"));
+        assert_eq!(streak.lasting(held), None);
+        streak.note(of("refused"), at("2026-11-20T10:00:00Z"));
+        assert_eq!(streak.lasting(of("refused")), Some((at("2026-11-20T09:40:00Z"), 2)));
     }
 
     #[test]

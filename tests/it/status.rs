@@ -246,7 +246,7 @@ fn a_state_that_cannot_be_read_is_reported_with_the_others_shown() {
     assert_eq!(run.code, 7, "{}", run.stderr);
     assert!(run.stderr.contains("is damaged") && run.stderr.contains("  hint: "), "{}", run.stderr);
     let table = run.lines();
-    assert!(table[1].contains("state unreadable") && table[2].contains("ago, ok"), "{table:?}");
+    assert!(table[1].contains("state damaged") && table[2].contains("ago, ok"), "{table:?}");
     let run = site.run(&["status", "--json"]);
     assert_eq!(run.code, 7);
     assert_eq!(statuses(&run)[0]["state"], "unreadable");

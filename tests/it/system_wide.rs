@@ -120,4 +120,9 @@ fn another_admin_sees_the_status_if_the_folder_lets_them() {
     assert_eq!(crate::support::files(&state), before);
     let refused = status("64001", "64001");
     refused.refused(7, &["cannot read", "Permission denied", "sudo -u USER", "chmod 750"]);
+    // What may not be read is not damaged.
+    fs::set_permissions(state.join("acme.json"), Permissions::from_mode(0o600)).unwrap();
+    let closed = status("64001", "64000");
+    closed.fails(7, &["cannot read", "Permission denied", "sudo -u USER"]);
+    assert!(closed.text().contains("state unreadable"), "{}", closed.text());
 }

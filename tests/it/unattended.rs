@@ -151,6 +151,27 @@ fn a_run_without_a_request_ends_no_failure() {
     is_silent(&site.run(&["-q", "pull", "acme"]), 4);
 }
 
+/// Its numbers would be those of the other.
+#[test]
+fn how_long_a_failure_lasts_is_said_of_that_failure_alone() {
+    let site = site();
+    site.control.inject_always(Api::OrgEvents, status(401, None, REFUSED));
+    for _ in 0..3 {
+        assert_eq!(site.run(&["-q", "pull", "acme"]).code, 4);
+    }
+    site.control.clear_faults(Api::OrgEvents);
+    site.control.inject_always(Api::OrgEvents, status(422, None, REFUSED));
+    let run = site.run(&["-q", "pull", "acme"]);
+    run.fails(3, &["(422)"]);
+    assert!(!run.stderr.contains("failing since"), "{}", run.stderr);
+    let run = site.run(&["-q", "pull", "acme", "--repeat-errors"]);
+    run.fails(3, &["(422)"]);
+    site.control.clear_faults(Api::OrgEvents);
+    // All of them are over.
+    let run = site.ok(&["-q", "pull", "acme"]);
+    assert!(run.stderr.contains("(failed 4 times)"), "{}", run.stderr);
+}
+
 #[test]
 fn a_failure_that_lasts_is_printed_once_and_its_end_too() {
     let site = site();
