@@ -56,10 +56,12 @@ impl SourceSilence {
     }
 
     /// The silence of a one-off `window` that holds no event. `newest` is the newest event known.
-    /// One that lies inside of the window should have been found again: it excuses nothing.
+    /// One that lies inside of the window should have been found again: it excuses nothing. But a
+    /// view begins at the newest event, and one that was processed then may have happened before.
     pub fn in_window(window: Option<Window>, newest: Option<Timestamp>) -> SourceSilence {
+        let is_inside = |window: Window, at| window.from != at && window.contains(at);
         let is_outside =
-            |newest: &Timestamp| !window.is_some_and(|window| window.contains(*newest));
+            |newest: &Timestamp| !window.is_some_and(|window| is_inside(window, *newest));
         SourceSilence::NothingInWindow { newest: newest.filter(is_outside) }
     }
 
@@ -273,6 +275,7 @@ mod tests {
         );
         let later = SourceSilence::in_window(Some(window), Some(at("2026-11-20T17:00:00Z")));
         assert!(later.is_expected());
+        assert!(SourceSilence::in_window(Some(window), Some(window.from)).is_expected());
         // An event that was written before and is not served any more is no quiet hour.
         for newest in [Some(at("2026-11-20T16:30:00Z")), None] {
             let silence = SourceSilence::in_window(Some(window), newest);

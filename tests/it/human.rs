@@ -87,6 +87,14 @@ fn a_view_shows_the_last_minutes_first_and_needs_no_output() {
 }
 
 #[test]
+fn a_view_without_news_warns_of_no_silence_where_there_is_a_history() {
+    let site = Site::of(50, 20);
+    site.ok(&["pull"]);
+    let run = site.ok(&["pull", "--human"]);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+}
+
+#[test]
 fn what_a_table_cannot_show_is_refused() {
     let mut site = Site::of(5, 0);
     for (args, said) in [
