@@ -130,7 +130,8 @@ fn check(file: &ConfigFile, context: &CommandContext<'_>) -> Result<CheckedConfi
     env.stdout_is_terminal = false;
     let request = pull::pull(PullArgs::default(), &CommandContext { env: &env, ..*context })?;
     check_other_tables(file, context)?;
-    Ok(CheckedConfig { file: file.path.clone(), sources: request.sources.len() })
+    let sources = request.sources.into_iter().map(|source| source.name).collect();
+    Ok(CheckedConfig { file: file.path.clone(), sources })
 }
 
 fn check_other_tables(file: &ConfigFile, context: &CommandContext<'_>) -> Result<(), ConfigError> {
@@ -171,7 +172,7 @@ pub fn check_text(
             file.state_dir()?;
             context.extra_actions(&file)?;
             file.detect_settings()?;
-            Ok(CheckedConfig { file: file.path, sources: 0 })
+            Ok(CheckedConfig { file: file.path, sources: Vec::new() })
         }
         false => check(&file, &context),
     }

@@ -1,7 +1,7 @@
 //! Runs `config`: shows, checks and edits the configuration.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -48,7 +48,7 @@ fn summary(checked: &CheckedConfig) -> String {
         Some(path) => path.display().to_string(),
         None => "no file, but the environment or the keyring".to_owned(),
     };
-    format!("{file}: OK, {}", counted(checked.sources as u64, "source"))
+    format!("{file}: OK, {}", counted(checked.sources.len() as u64, "source"))
 }
 
 fn print_used_place(places: &[ConfigPlace], console: &StderrConsole) -> Result<(), AppError> {
@@ -109,7 +109,12 @@ fn edit(
     let mut copy = copy.map_err(copy_error)?;
     copy.write_all(begin.as_bytes()).map_err(copy_error)?;
     let edited = edit_copy(copy.path(), begin, env, |new| {
-        let checked = check(path, new).map_err(|error| {
+        let checked = match new.trim().is_empty() {
+            false => check(path, new),
+            true => Err(AppError::new(Exit::Config, "it is empty")
+                .hint("to have no configuration, remove the file")),
+        };
+        let checked = checked.map_err(|error| {
             error.with_context("the file stays as it was, since the new text is wrong")
         })?;
         Ok((new.to_owned(), checked))
@@ -117,8 +122,10 @@ fn edit(
     let replaced = edited.and_then(|edited| match edited {
         None => Ok(format!("{} is as it was", path.display())),
         Some((new, checked)) => {
-            config_file::replace(path, old.as_deref().unwrap_or_default(), new)?;
-            Ok(format!("changed {}", summary(&checked)))
+            let old = old.as_deref().unwrap_or_default();
+            config_file::replace(path, old, new)?;
+            let removed = check(path, old).map(|old| removed_sources(&old, &checked));
+            Ok(format!("changed {}{}", summary(&checked), removed.unwrap_or_default()))
         }
     });
     match replaced {
@@ -126,6 +133,19 @@ fn edit(
         Err(error) => return Err(keep_text(copy, begin, path, error)),
     }
     Ok(())
+}
+
+/// What the sources that only `old` has leave behind.
+fn removed_sources(old: &CheckedConfig, new: &CheckedConfig) -> String {
+    let removed = old.sources.iter().filter(|name| !new.sources.contains(name));
+    let removed: Vec<_> = removed.map(ToString::to_string).collect();
+    match removed.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; without {} now, whose events, checkpoint and key stay where they are",
+            removed.join(", ")
+        ),
+    }
 }
 
 /// Lets a person edit the copy until `check` accepts it. Returns nothing if it stays as it began.
@@ -142,7 +162,11 @@ fn edit_copy<T>(
             Ok(new) => check(&new),
             Err(error) => {
                 let what = "the file stays as it was, since the new text cannot be read";
-                Err(AppError::new(Exit::Config, what).because(&error).hint("save it as UTF-8"))
+                let hint = match error.kind() {
+                    ErrorKind::InvalidData => "save it as UTF-8",
+                    _ => "save it under the name that the editor was given",
+                };
+                Err(AppError::new(Exit::Config, what).because(&error).hint(hint))
             }
         };
         match checked {
@@ -172,10 +196,13 @@ fn open_editor(path: &Path, env: &ProcessEnv) -> Result<(), AppError> {
     let named = ["VISUAL", "EDITOR"].into_iter().find_map(|name| env.var_text(name));
     let script = named.map_or(USUAL_EDITORS.to_owned(), |editor| format!("{editor} \"$1\""));
     let ended = Command::new("/bin/sh").args(["-c", &script, "atlaudit"]).arg(path).status();
-    let failed = AppError::new(Exit::Config, "the editor failed, and the file stays as it was")
-        .hint("set VISUAL or EDITOR to an editor that waits until you close the file");
+    let failed = AppError::new(Exit::Config, "the editor failed, and the file stays as it was");
     match ended {
         Ok(status) if status.success() => Ok(()),
+        // What a shell ends with where there is no such command.
+        Ok(status) if status.code() == Some(127) => {
+            Err(failed.hint("set VISUAL or EDITOR to an editor that is installed"))
+        }
         Ok(status) => Err(failed.because(&io::Error::other(status.to_string()))),
         Err(error) => Err(failed.because(&error)),
     }

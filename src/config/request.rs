@@ -365,8 +365,8 @@ pub struct ConfigPlace {
 pub struct CheckedConfig {
     /// Its file, if there is one.
     pub file: Option<PathBuf>,
-    /// How many sources it has.
-    pub sources: usize,
+    /// The names of its sources.
+    pub sources: Vec<SourceName>,
 }
 
 /// The request of `sources list`.

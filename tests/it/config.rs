@@ -149,6 +149,9 @@ fn an_edited_file_replaces_the_old_one_once_it_is_right() {
         ("exit 3", 6, "the editor failed, and the file stays as it was"),
         (&format!("echo '# more' >> '{}'; echo >> \"$1\"", file.display()), 6, "somebody else"),
         ("true", 0, "is as it was"),
+        (": > \"$1\"", 6, "the new text is wrong: it is empty"),
+        ("rm \"$1\"", 6, "save it under the name that the editor was given"),
+        ("no-such-editor", 6, "to an editor that is installed"),
     ] {
         let run = edit(&site, script);
         assert_eq!(run.code, code, "{script}: {}", run.stderr);
@@ -156,6 +159,12 @@ fn an_edited_file_replaces_the_old_one_once_it_is_right() {
         assert!(!before().contains("x = 5") && before().contains("[sources.acme]"), "{script}");
     }
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a copy was left");
+
+    let run = edit(&site, "sed -i '/sources.acme-jira/,$d' \"$1\"");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for words in ["OK, 1 source", "without acme-jira now, whose events, checkpoint and key stay"] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
 }
 
 /// The file that an error says the edited text is in, taken out of the way of the next run.
@@ -177,7 +186,11 @@ fn what_was_typed_is_kept_wherever_it_cannot_be_used() {
         ("echo typed > \"$1\"; exit 3", "the editor failed", b"typed\n"),
         ("echo typed > \"$1\"; kill -9 $$", "the editor failed", b"typed\n"),
         ("printf '# \\377' > \"$1\"", "valid UTF-8", b"# \xff"),
-        (&format!("echo '# more' >> '{}'; echo > \"$1\"", file.display()), "else", b"\n"),
+        (
+            &format!("echo '# more' >> '{}'; echo '# mine' > \"$1\"", file.display()),
+            "somebody else",
+            b"# mine\n",
+        ),
     ] {
         let run = edit(&site, script);
         run.refused(6, &[words, "your text is in ", "`atlaudit config edit`"]);
