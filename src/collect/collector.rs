@@ -328,13 +328,12 @@ impl<'c> SourceCollector<'c> {
             is_one_of_several: self.source_count > 1,
         };
         let (name, now) = (&job.settings.name, chrono::Utc::now());
-        let is_known_failure = reporter.report(name, &report, error.as_ref(), now);
+        reporter.report(name, &report, error.as_ref(), now);
         // To stand by is no failure.
         let error = error.filter(|error| options.throttle.is_none() || !error.is_held_elsewhere());
         let report = SourceReport {
             exit_code: error.as_ref().map_or(Exit::Done, AppError::exit).code(),
             interrupted: error.as_ref().is_some_and(AppError::is_interruption),
-            is_known_failure,
             output_closed: error.as_ref().is_some_and(AppError::is_quiet),
             error: error.map(|error| error.text().to_owned()),
             ..report

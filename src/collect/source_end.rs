@@ -29,37 +29,34 @@ pub struct EndReporter<'a> {
 }
 
 impl EndReporter<'_> {
-    /// Reports the end of a run of `source`, at `now`. Returns whether the same error was reported
-    /// before and was not printed again.
+    /// Reports the end of a run of `source`, at `now`.
     pub fn report(
         self,
         source: &SourceName,
         report: &SourceReport,
         error: Option<&AppError>,
         now: Timestamp,
-    ) -> bool {
+    ) {
         let is_interruption = error.is_some_and(AppError::is_interruption);
         // The person who stopped it knows.
         if is_interruption && self.throttle.is_some() {
-            return false;
+            return;
         }
         self.report_warnings(report);
         match (error, self.failures) {
             // Only who was asked has shown that it works.
-            (None, _) if report.requests == 0 => false,
+            (None, _) if report.requests == 0 => {}
             (None, failures) => {
                 if let Some(ended) = failures.and_then(|failures| failures.worked(source)) {
                     self.console.say_end(&recovery(source, &ended, now));
                 }
-                false
             }
-            (Some(_), _) if is_interruption && self.is_one_of_several => false,
+            (Some(_), _) if is_interruption && self.is_one_of_several => {}
             (Some(error), Some(failures)) if !is_interruption && !error.is_quiet() => {
                 self.report_failure(source, error, failures, now)
             }
             (Some(error), _) => {
                 error.report_to(self.console);
-                false
             }
         }
     }
@@ -82,14 +79,13 @@ impl EndReporter<'_> {
         }
     }
 
-    /// Returns whether it was reported before and was not printed again.
     fn report_failure(
         self,
         source: &SourceName,
         error: &AppError,
         failures: &FailureNotices,
         now: Timestamp,
-    ) -> bool {
+    ) {
         let kind = error.kind();
         let is_of_source = !error.is_held();
         let sighting = FailureSighting { kind: &kind, cause: error.text(), is_of_source };
@@ -97,21 +93,19 @@ impl EndReporter<'_> {
         // What is pulled again and again stands by.
         if error.is_held_elsewhere() && self.throttle.is_some() {
             let level = if news.is_some() { Level::Notice } else { Level::Info };
-            self.say(level, source.as_str(), &format!("stands by: {}", error.text()));
-            return false;
+            return self.say(level, source.as_str(), &format!("stands by: {}", error.text()));
         }
         let is_told = match news.as_ref().and_then(|streak| streak.lasting(sighting)) {
             Some((since, times)) => {
                 let since = self.console.zone().minute(since);
                 error.clone().lasting(&since, times).report_to(self.console)
             }
-            None if news.is_none() && !self.console.says(Level::Info) => return true,
+            None if news.is_none() && !self.console.says(Level::Info) => return,
             None => error.report_to(self.console),
         };
         if !is_told {
             failures.not_told(source, &kind);
         }
-        false
     }
 
     fn say(self, level: Level, source: &str, text: &str) {

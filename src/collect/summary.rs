@@ -47,16 +47,6 @@ pub fn report(level: Level, console: &StderrConsole, reports: &[SourceReport], e
     }
 }
 
-/// How grave the summary of a pull is. One that only repeats failures that were reported before,
-/// and has no event, is no news.
-pub fn level(reports: &[SourceReport]) -> Level {
-    let repeats = reports.iter().any(|report| report.is_known_failure);
-    match repeats && reports.iter().all(|report| report.events == 0) {
-        true => Level::Info,
-        false => Level::Notice,
-    }
-}
-
 /// A line for each source that was read for the first time: nothing else says that older events
 /// stay unread.
 fn first_pulls(reports: &[SourceReport], zone: UserZone) -> Vec<String> {

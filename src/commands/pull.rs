@@ -60,7 +60,9 @@ pub async fn run(
     let report_file = report_path.map(|path| open_report(path, request.file_mode)).transpose()?;
     let mut options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
     options.detection = load_detection(&request, console)?;
-    if !env.stderr_is_terminal && !request.repeats_errors {
+    // Who extends a history waits for its end.
+    let is_routine = !request.repeats_errors && request.backfill.is_none();
+    if is_routine && !env.stderr_is_terminal {
         options.failures = Some(Arc::new(FailureNotices::shared(&request.state_dir)));
     }
     print_heads(&request)?;
@@ -82,7 +84,7 @@ pub async fn run(
             never = metrics.refresh_periodically() => match never {},
         },
     };
-    summary::report(summary::level(&reports), console, &reports, elapsed);
+    summary::report(Level::Notice, console, &reports, elapsed);
     let mut finish = |written: Result<(), AppError>| {
         if let Err(error) = written {
             error.report_to(console);

@@ -54,9 +54,6 @@ pub struct SourceReport {
     /// Whether it was left to another run, which pulls it now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
-    /// Whether it failed as it did before, and that was not printed again.
-    #[serde(skip)]
-    pub is_known_failure: bool,
     /// Whether the reader of standard output closed it, as `| head` does.
     #[serde(skip)]
     pub output_closed: bool,

@@ -180,13 +180,17 @@ fn a_failure_that_lasts_is_printed_once_and_its_end_too() {
     let first = site.run(&["-q", "pull"]);
     first.fails(4, &["error: source `acme`", "401", "  hint: "]);
     is_silent(&site.run(&["-q", "pull"]), 4);
-    is_silent(&site.run(&["pull"]), 4);
-    is_silent(&site.run(&["pull", "acme", "--log-format", "json"]), 4);
+    is_silent(&site.run(&["-q", "pull", "acme", "--log-format", "json"]), 4);
+    let run = site.run(&["pull", "acme"]);
+    run.fails(4, &["0 events from acme", "; failed: credentials (exit 4)"]);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     site.run(&["pull", "-v"]).fails(4, &["error: source `acme`", "401"]);
     site.run(&["-q", "pull", "--repeat-errors"]).fails(4, &["error: source `acme`"]);
-    // Of a time range, nothing is remembered.
-    for _ in 0..2 {
-        site.run(&["-q", "pull", "acme", "--since", "2d"]).fails(4, &["error: source `acme`"]);
+    // Of what a person waits for, nothing is remembered.
+    for range in ["--since", "--backfill"] {
+        for _ in 0..2 {
+            site.run(&["-q", "pull", "acme", range, "40d"]).fails(4, &["error: source `acme`"]);
+        }
     }
     let shown = site.ok(&["status"]).text();
     assert!(shown.contains("FAILED (code 4)") && shown.contains("acme: failed at"), "{shown}");
@@ -344,7 +348,7 @@ fn progress(site: &Site) -> Value {
 fn status_shows_how_far_a_first_pull_has_come_and_that_its_process_died() {
     let mut site = Site::of(300, 0).with("acme", "page_size", 10).with_output("path", "{source}");
     site.set_env("ATLAUDIT_CRASH_PROGRESS_MS", "20");
-    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(500));
     let mut running = site.start(&["pull", "acme"]);
     eventually("an estimate", || progress(&site)["seconds_left"].is_u64());
     let shown = progress(&site);
