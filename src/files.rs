@@ -178,6 +178,16 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// What to do if a folder could not be made or used because of `error`, where a file, or a link to
+/// nothing, has the name of `folder` or of one above it.
+pub fn blocked_folder_hint(folder: &Path, error: &io::Error) -> Option<String> {
+    let kinds = [io::ErrorKind::NotADirectory, io::ErrorKind::AlreadyExists];
+    let found = folder.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    let is_blocked = kinds.contains(&error.kind()) && !found.is_dir();
+    is_blocked
+        .then(|| format!("`{}` is not a folder: name another, or move it away", found.display()))
+}
+
 /// Whether `facts` are those of /dev/null.
 pub fn is_null_device(facts: &Metadata) -> bool {
     let is_same = |null: Metadata| null.rdev() == facts.rdev();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::crash;
+use crate::files::{blocked_folder_hint, folder_of};
 use crate::model::output_file_state::OutputFileState;
 use crate::objects::ObjectBatch;
 
@@ -280,6 +281,11 @@ impl SinkError {
                 let path = path.display().to_string();
                 let folder = path.trim_end_matches('/');
                 return format!("name a file in it, such as `{folder}/{{source}}.jsonl`");
+            }
+            SinkError::File { source, path, .. }
+                if let Some(hint) = blocked_folder_hint(folder_of(path), source) =>
+            {
+                return hint;
             }
             SinkError::File { .. } => {
                 "check that the folder exists, that this user may write there, and that the disk \

@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::Exit;
+use crate::files::blocked_folder_hint;
 use crate::objects::ObjectError;
 
 /// Why a state cannot be used. None of these changes a file.
@@ -160,6 +161,11 @@ impl StateError {
                 "run it as the user who pulls (`sudo -u USER`), or name another folder with \
                  `--state-dir`; for `status`, `chmod 750` of that folder opens it to its group, \
                  with the next pull"
+            }
+            StateError::Io { source, path, .. }
+                if let Some(hint) = blocked_folder_hint(path, source) =>
+            {
+                return hint;
             }
             StateError::Io { .. } if is_of_export => {
                 "check that this user may write there and that the disk is not full; run the same \

@@ -347,6 +347,16 @@ fn a_folder_in_place_of_a_file() {
     let folder = folder.to_str().unwrap().trim_end_matches('/');
     site.run(&["pull", "acme", "-o", folder])
         .refused(8, &["name a file in it", &format!("`{folder}/{{source}}.jsonl`")]);
+    fs::write(site.path("file"), "").unwrap();
+    let file = site.path("file").display().to_string();
+    let words = format!("`{file}` is not a folder: name another, or move it away");
+    for below in ["x.jsonl", "new/x.jsonl"] {
+        site.run(&["pull", "acme", "-o", &format!("{file}/{below}"), "--repeat-errors"])
+            .refused(8, &[&words]);
+    }
+    for state in [file.clone(), format!("{file}/new")] {
+        site.run(&["--state-dir", &state, "pull", "acme"]).refused(7, &[&words]);
+    }
 }
 
 #[test]
