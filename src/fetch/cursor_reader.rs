@@ -327,8 +327,8 @@ impl<T: Transport + 'static> CursorReader<T> {
     /// is noticed at the next page.
     async fn note_restart(&mut self) {
         tracing::warn!(
-            "the server does not know the saved cursor and begins again; events that were written \
-             before are dropped"
+            "the server does not know the saved cursor and begins again; no event is lost, and \
+             none that was written before is written twice"
         );
         self.origin = PaginationOrigin::Time;
         self.open.rereads = true;
