@@ -130,8 +130,7 @@ fn check(file: &ConfigFile, context: &CommandContext<'_>) -> Result<CheckedConfi
     env.stdout_is_terminal = false;
     let request = pull::pull(PullArgs::default(), &CommandContext { env: &env, ..*context })?;
     check_other_tables(file, context)?;
-    let sources = request.sources.into_iter().map(|source| source.name).collect();
-    Ok(CheckedConfig { file: file.path.clone(), sources })
+    Ok(CheckedConfig { file: file.path.clone(), sources: request.sources })
 }
 
 fn check_other_tables(file: &ConfigFile, context: &CommandContext<'_>) -> Result<(), ConfigError> {

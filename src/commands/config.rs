@@ -12,7 +12,7 @@ use crate::commands::text_table::{plain, text_table};
 use crate::config::env::{ConfigOrigin, ProcessEnv};
 use crate::config::prompt::{self, UserPrompt as _};
 use crate::config::request::{CheckedConfig, ConfigPlace, ConfigRequest};
-use crate::config::settings::TableSpace;
+use crate::config::settings::{SourceSettings, TableSpace};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::files::if_exists;
@@ -137,8 +137,9 @@ fn edit(
 
 /// What the sources that only `old` has leave behind.
 fn removed_sources(old: &CheckedConfig, new: &CheckedConfig) -> String {
-    let removed = old.sources.iter().filter(|name| !new.sources.contains(name));
-    let removed: Vec<_> = removed.map(ToString::to_string).collect();
+    let is_kept = |old: &SourceSettings| new.sources.iter().any(|new| new.name == old.name);
+    let removed = old.sources.iter().filter(|source| !is_kept(source));
+    let removed: Vec<_> = removed.map(|source| source.name.to_string()).collect();
     match removed.is_empty() {
         true => String::new(),
         false => format!(

@@ -365,8 +365,8 @@ pub struct ConfigPlace {
 pub struct CheckedConfig {
     /// Its file, if there is one.
     pub file: Option<PathBuf>,
-    /// The names of its sources.
-    pub sources: Vec<SourceName>,
+    /// Its sources.
+    pub sources: Vec<SourceSettings>,
 }
 
 /// The request of `sources list`.

@@ -94,7 +94,7 @@ pub fn check_key(text: &str) -> Result<SecretString, HintedError> {
     let key = text.trim();
     if key.is_empty() {
         return Err(HintedError::new("the key is empty")
-            .hint("paste the key and press Enter, or write it to the file"));
+            .hint("paste the key and press Enter, or look at what it is read from"));
     }
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(HintedError::new(

@@ -60,13 +60,22 @@ fn a_first_set_up_ends_with_events_in_files() {
         "case $1 in -l) cat tab 2>/dev/null || { echo no crontab for me >&2; exit 1; };; \
          *) cat > tab;; esac",
     );
-    // Name, type, organization, key; another one: a site; output, as a whole path; cron; pull.
+    // Name, type, organization, key; another one: a site; output, as a whole path, and not below
+    // a file; cron; pull.
     let out = site.path("out/{source}.jsonl").display().to_string();
+    let blocked = site.path("drive.py/{source}").display().to_string();
     let first = format!("acme 1 {ORG_ID} {API_KEY}");
     let second = format!("y acme-jira 2 {JIRA_SITE} {JIRA_EMAIL} n {JIRA_TOKEN} ''");
-    let (code, seen) = init(&site, &format!("{first} {second} n out/x '{out}' 2 y y"));
+    let (code, seen) = init(&site, &format!("{first} {second} n out/x '{blocked}' '{out}' 2 y y"));
     assert_eq!(code, 0, "{seen}");
-    for words in ["The line of the crontab", "--quiet --config", "added the line"] {
+    for words in [
+        "not a whole path",
+        "Not a directory",
+        "drive.py` is not a folder: name another",
+        "The line of the crontab",
+        "--quiet --config",
+        "added the line",
+    ] {
         assert!(seen.contains(words), "`{words}` in: {seen}");
     }
     assert!(!seen.contains(API_KEY) && !seen.contains(JIRA_TOKEN), "{seen}");
@@ -83,6 +92,8 @@ fn a_first_set_up_ends_with_events_in_files() {
     let (code, seen) = init(&site, "n 2 y n");
     assert_eq!(code, 0, "{seen}");
     assert!(seen.contains("`acme`, `acme-jira`. What is there stays."), "{seen}");
+    let outputs = ["acme", "acme-jira"].map(|name| out.replace("{source}", name)).join(", ");
+    assert!(seen.contains(&format!("Events go to {outputs}, as configured.")), "{seen}");
     assert_eq!((text(&site, FILE), text(&site, "tab")), (config, tab));
 }
 
@@ -114,6 +125,7 @@ fn root_sets_up_the_machine_for_all_users() {
     );
     let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
     assert_eq!(run.code, 0, "{}{}", run.text(), run.stderr);
+    assert!(run.text().contains("etc/atlaudit/config.toml (for all users)"), "{}", run.text());
     let mode = |name: &str| fs::metadata(site.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("tmp/etc/atlaudit"), mode("tmp/etc/atlaudit/config.toml")), (0o755, 0o644));
     assert_eq!((mode("tmp/etc/atlaudit/keys"), mode("tmp/etc/atlaudit/keys/acme")), (0o700, 0o600));

@@ -10,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::Utc;
+
 use crate::commands::config::ConfigChecker;
 use crate::commands::{auth, config_file, pull};
 use crate::config::edit;
@@ -23,6 +25,7 @@ use crate::credentials;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
+use crate::sink::preflight::check_writable;
 use crate::telemetry::console::StderrConsole;
 use crate::telemetry::terminal::Terminal;
 
@@ -68,7 +71,8 @@ struct SetupSession<'a> {
 
 impl SetupSession<'_> {
     fn introduce(&mut self) -> Result<(), AppError> {
-        let file = self.request.file.display();
+        let users = if self.request.is_system { " (for all users)" } else { "" };
+        let file = format!("{}{users}", self.request.file.display());
         let what = match self.request.sources.as_slice() {
             [] if !self.request.exists => format!("The configuration will be {file}.\n"),
             [] => format!("The configuration is {file}, without a source yet.\n"),
@@ -175,14 +179,14 @@ impl SetupSession<'_> {
     /// Asks where events go, where the configuration does not say so.
     fn choose_output(&mut self) -> Result<(), AppError> {
         if self.request.has_output {
-            return Ok(());
+            return self.show(&format!("\nEvents go to {}, as configured.\n", self.outputs()));
         }
         let usual = self.usual_output();
         let question = format!(
             "\nFile for the events; {{source}} is the name of the source, - prints them \
              [{usual}]: "
         );
-        let (file, check) = (self.request.file.clone(), self.hooks.check);
+        let (file, check, now) = (self.request.file.clone(), self.hooks.check, Utc::now());
         let old = fs::read_to_string(&file).unwrap_or_default();
         let with_path = |answer: &str| {
             let path = if answer.is_empty() { usual.as_str() } else { answer };
@@ -194,15 +198,30 @@ impl SetupSession<'_> {
             parse_template(path)?;
             let new = edit::with_output_path(&old, path)?;
             let refused = |error: AppError| HintedError {
-                what: error.text().to_owned(),
+                what: [&[error.text().to_owned()], error.causes()].concat().join(": "),
                 hint: error.hint_text().map(str::to_owned),
             };
-            check(&file, &new).map(|_| new).map_err(refused)
+            let checked = check(&file, &new).map_err(refused)?;
+            for source in &checked.sources {
+                check_writable(&source.output, now).map_err(|error| refused(error.into()))?;
+            }
+            Ok(new)
         };
         let new = prompt::ask_until_valid(self.person, &question, with_path)
             .map_err(|error| stopped(&error))?;
         config_file::replace(&self.request.file, &old, new)?;
         self.reload_sources()
+    }
+
+    /// Where the events of the sources go.
+    fn outputs(&self) -> String {
+        let outputs = self.request.sources.iter().map(|source| match &source.output.path {
+            OutputPath::Stdout => "standard output",
+            OutputPath::File(path) | OutputPath::Object(path) => path.as_str(),
+        });
+        let mut outputs: Vec<_> = outputs.collect();
+        outputs.dedup();
+        outputs.join(", ")
     }
 
     fn usual_output(&self) -> String {
