@@ -25,7 +25,7 @@ use crate::error::AppError;
 use crate::exit::{Exit, PluginState};
 use crate::render::SCHEMA_TEXT;
 use crate::sink::location::FileIdentity;
-use crate::sink::{SinkError, stdout};
+use crate::sink::stdout;
 use crate::telemetry::console::{StderrConsole, log_to_console};
 use crate::telemetry::terminal::Terminal;
 
@@ -128,18 +128,28 @@ fn answer(error: &clap::Error, typed: &[OsString], env: &ProcessEnv) -> Exit {
         AppError::new(Exit::Usage, what).hint(hint).report_to(&console);
         return Exit::Usage;
     }
-    match error.print() {
-        // Also if the error cannot be printed.
-        _ if error.use_stderr() => Exit::Usage,
-        Ok(()) => Exit::Done,
-        // The reader went away, as `head` does.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Output,
-        Err(error) => {
-            let error = AppError::from(SinkError::Stdout(error));
-            error.report_to(&StderrConsole::new(TelemetrySettings::default(), false));
-            error.exit()
-        }
+    let is_terminal = match error.use_stderr() {
+        true => env.stderr_is_terminal,
+        false => env.stdout_is_terminal,
+    };
+    let help = error.render();
+    let help = match ColorMode::choose(None, env).enabled(is_terminal) {
+        true => generate::with_spaces(&help.ansi().to_string()),
+        false => generate::with_spaces(&help.to_string()),
+    };
+    let console = StderrConsole::new(TelemetrySettings::default(), false);
+    if error.use_stderr() {
+        console.show(&help);
+        return Exit::Usage;
     }
+    let printed = stdout::print(&help).map_err(AppError::from);
+    printed.map_or_else(
+        |error| {
+            error.report_to(&console);
+            error.exit()
+        },
+        |()| Exit::Done,
+    )
 }
 
 /// File descriptors that a pull of one source opens at most, beside the three of every process.

@@ -6,11 +6,17 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use crate::cli::args::Args;
+use crate::model::text::FIXED_SPACE;
 use crate::sandbox::{ApiQuirk, QUIRKS};
 
 /// What it is, examples, how it is called, its flags, and further words.
 const TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// Help that clap has wrapped, as it is shown.
+pub fn with_spaces(help: &str) -> String {
+    help.replace(FIXED_SPACE, " ")
+}
 
 /// What the help of a command says beyond its flags.
 #[derive(Debug, Default)]
@@ -21,6 +27,27 @@ pub struct CommandHelp {
     pub examples: &'static str,
     /// Paragraphs and lists, in lines of less than 80 columns.
     pub notes: &'static str,
+}
+
+impl CommandHelp {
+    /// The examples, whose calls stay in one line each: they may be copied.
+    fn whole_examples(&self) -> String {
+        let whole = |line: &str| {
+            let call = line.trim_start().split("   ").next().unwrap_or_default();
+            line.replacen(call, &call.replace(' ', FIXED_SPACE), 1)
+        };
+        self.examples.lines().map(whole).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The notes with each paragraph in one line, for clap to wrap, and lists as they are.
+    fn flowing_notes(&self) -> String {
+        let is_indented = |line: &str| line.starts_with(' ');
+        let flow = |block: &str| match block.lines().any(is_indented) {
+            true => block.to_owned(),
+            false => block.lines().collect::<Vec<_>>().join(" "),
+        };
+        self.notes.split("\n\n").map(flow).collect::<Vec<_>>().join("\n\n")
+    }
 }
 
 /// Reads `help.txt`, whose first line describes it.
@@ -53,8 +80,8 @@ fn add_help(command: Command, path: &[&str], help: &CommandHelp) -> Command {
     match path {
         [] => command
             .help_template(TEMPLATE)
-            .before_help(format!("Examples:\n{}", help.examples))
-            .after_help(help.notes),
+            .before_help(format!("Examples:\n{}", help.whole_examples()))
+            .after_help(help.flowing_notes()),
         [name, rest @ ..] => command.mut_subcommand(name, |inner| add_help(inner, rest, help)),
     }
 }
@@ -100,7 +127,7 @@ mod tests {
         );
         for_each_command("atlaudit", &command(), &mut |name, command| {
             let help = command.clone().term_width(100).render_long_help();
-            let help = help.to_string();
+            let help = with_spaces(&help.to_string());
             let lines: Vec<_> = help.lines().map(str::trim_end).collect();
             let help = lines.join("\n");
             text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", help.trim_end()));
@@ -132,7 +159,7 @@ mod tests {
     #[test]
     fn every_command_begins_with_examples_that_parse() {
         for_each_command("atlaudit", &command(), &mut |path, command| {
-            let help = command.clone().render_long_help().to_string();
+            let help = with_spaces(&command.clone().render_long_help().to_string());
             let (examples, usage) = (help.find("Examples:"), help.find("Usage:"));
             assert!(examples.is_some() && examples < usage, "{path}\n{help}");
             assert!(help.lines().all(|line| line.len() <= 110), "{help}");

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 
 use html_escape::NAMED_ENTITIES;
 
+/// A space at which no line is broken while a text is wrapped; then it becomes an ordinary one.
+pub const FIXED_SPACE: &str = "\u{a0}";
+
 /// The longest piece of a server's text that a message quotes, in characters.
 const QUOTED_CHARS: usize = 300;
 

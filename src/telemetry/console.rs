@@ -24,6 +24,7 @@ use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
 use crate::model::user_zone::UserZone;
 use crate::telemetry::meter::{RETRY_NOTICE, WAIT_NOTICE};
+use crate::telemetry::terminal::{columns, wrapped};
 
 /// How grave a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -219,7 +220,11 @@ impl StderrConsole {
         // closed is /dev/null by now: Rust opens that before `main`.
         let written = self.bars.suspend(|| {
             let mut stderr = io::stderr().lock();
-            stderr.write_all(lines.as_bytes())?;
+            let shown = match self.settings.log_format {
+                LogFormat::Text => wrapped(lines, columns(&stderr)),
+                LogFormat::Json => lines.to_owned(),
+            };
+            stderr.write_all(shown.as_bytes())?;
             File::from(stderr.as_fd().try_clone_to_owned()?).metadata()
         });
         written.is_ok_and(|facts| !is_null_device(&facts))

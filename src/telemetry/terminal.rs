@@ -1,18 +1,52 @@
-//! Asks questions on the terminal, whatever standard input and output are connected to.
+//! Asks questions on the terminal, whatever standard input and output are connected to, and wraps
+//! what is shown on it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::AsFd;
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
 };
 use secrecy::SecretString;
+use textwrap::{Options, WordSplitter};
 
 use crate::config::prompt::UserPrompt;
+use crate::model::text::FIXED_SPACE;
 
 /// The longest answer that is read. The kernel's own lines end at 4096 bytes.
 const LONGEST: usize = 64 * 1024;
+
+/// The columns of a terminal; none where it does not say, or is none.
+pub fn columns(terminal: impl AsFd) -> Option<usize> {
+    tcgetwinsize(terminal).ok().map(|size| size.ws_col.into())
+}
+
+/// `text` as it is shown in so many `columns`: its long lines are wrapped between words. What is
+/// between backticks may be copied, and stays in one piece.
+pub fn wrapped(text: &str, columns: Option<usize>) -> String {
+    match columns {
+        None | Some(0) => text.to_owned(),
+        Some(columns) => text.split_inclusive('\n').map(|line| wrap_line(line, columns)).collect(),
+    }
+}
+
+fn wrap_line(line: &str, columns: usize) -> String {
+    let (line, end) = line.split_at(line.trim_end().len());
+    let parts = line.split('`').enumerate().map(|(index, part)| match index % 2 {
+        0 => part.to_owned(),
+        _ => part.replace(' ', FIXED_SPACE),
+    });
+    let whole = parts.collect::<Vec<_>>().join("`");
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let indent = format!("{indent}  ");
+    let options = Options::new(columns)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .subsequent_indent(&indent);
+    textwrap::fill(&whole, options).replace(FIXED_SPACE, " ") + end
+}
 
 /// The terminal of the process.
 pub struct Terminal(File);
@@ -53,7 +87,7 @@ impl Terminal {
 
 impl UserPrompt for Terminal {
     fn show(&mut self, lines: &str) -> io::Result<()> {
-        self.0.write_all(lines.as_bytes())
+        self.0.write_all(wrapped(lines, columns(&self.0)).as_bytes())
     }
 
     fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
@@ -107,5 +141,28 @@ impl Drop for EchoGuard {
     fn drop(&mut self) {
         // A terminal that is gone shows nothing either.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_wrapped_and_what_may_be_copied_is_not() {
+        let text = "error: it is too long for this\n  hint: run `atlaudit auth login acme` again\n\
+                    a path: /very/long/name/of/a/file\nName of it: ";
+        let shown = wrapped(text, Some(20));
+        assert_eq!(
+            shown,
+            "error: it is too\n  long for this\n  hint: run\n    `atlaudit auth login acme`\n    \
+             again\na path:\n  /very/long/name/of/a/file\nName of it: "
+        );
+    }
+
+    #[test]
+    fn what_goes_to_no_terminal_is_as_it_was() {
+        let text = "w ".repeat(500);
+        assert_eq!(wrapped(&text, columns(tempfile::tempfile().unwrap())), text);
     }
 }

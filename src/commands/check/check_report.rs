@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::model::text::{counted, printable_line};
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
+use crate::telemetry::terminal::wrapped;
 
 /// The steps, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -185,6 +186,8 @@ pub struct CheckReport {
     asks: String,
     is_json: bool,
     is_coloured: bool,
+    /// Those of the terminal, if it is shown on one.
+    columns: Option<usize>,
     steps: Vec<CheckStep>,
     /// The step that is being tried, and since when.
     current_step: (StepName, Instant),
@@ -219,14 +222,20 @@ struct CheckErrorJson<'a> {
 }
 
 impl CheckReport {
-    /// Begins the report of `source`.
-    pub fn new(source: &SourceSettings, request: &CheckRequest, is_first: bool) -> CheckReport {
+    /// Begins the report of `source`, which a terminal shows in so many `columns`.
+    pub fn new(
+        source: &SourceSettings,
+        request: &CheckRequest,
+        columns: Option<usize>,
+        is_first: bool,
+    ) -> CheckReport {
         let mut report = CheckReport {
             name: source.name.to_string(),
             kind: source.target.kind().as_str(),
             asks: source.target.base_url().to_string(),
             is_json: request.json,
             is_coloured: request.is_coloured,
+            columns,
             steps: Vec::new(),
             current_step: (StepName::Configuration, Instant::now()),
             output_error: None,
@@ -332,7 +341,7 @@ impl CheckReport {
     /// Prints for people.
     fn print(&mut self, lines: &str) {
         if !self.is_json && self.output_error.is_none() {
-            self.output_error = stdout::print(lines).err();
+            self.output_error = stdout::print(&wrapped(lines, self.columns)).err();
         }
     }
 }

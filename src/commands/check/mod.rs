@@ -49,7 +49,7 @@ pub async fn run(
     // it met.
     let mut connector = SourceConnector::of_process(env);
     for (place, source) in request.sources.iter().enumerate() {
-        let mut report = CheckReport::new(source, request, place == 0);
+        let mut report = CheckReport::new(source, request, env.stdout_columns, place == 0);
         let span = tracing::error_span!("check", source = source.name.as_str());
         let check = SourceCheck {
             request,
