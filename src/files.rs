@@ -178,14 +178,11 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// What to do if a folder could not be made or used because of `error`, where a file, or a link to
-/// nothing, has the name of `folder` or of one above it.
-pub fn blocked_folder_hint(folder: &Path, error: &io::Error) -> Option<String> {
+/// What is in the place of `folder`, or of a folder above it, and is none, if `error` says so.
+pub fn blocker_of<'p>(folder: &'p Path, error: &io::Error) -> Option<&'p Path> {
     let kinds = [io::ErrorKind::NotADirectory, io::ErrorKind::AlreadyExists];
     let found = folder.ancestors().find(|path| path.symlink_metadata().is_ok())?;
-    let is_blocked = kinds.contains(&error.kind()) && !found.is_dir();
-    is_blocked
-        .then(|| format!("`{}` is not a folder: name another, or move it away", found.display()))
+    (kinds.contains(&error.kind()) && !found.is_dir()).then_some(found)
 }
 
 /// Whether `facts` are those of /dev/null.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::crash;
-use crate::files::{blocked_folder_hint, folder_of};
+use crate::files::{blocker_of, folder_of};
 use crate::model::output_file_state::OutputFileState;
 use crate::objects::ObjectBatch;
 
@@ -283,9 +283,10 @@ impl SinkError {
                 return format!("name a file in it, such as `{folder}/{{source}}.jsonl`");
             }
             SinkError::File { source, path, .. }
-                if let Some(hint) = blocked_folder_hint(folder_of(path), source) =>
+                if let Some(blocker) = blocker_of(folder_of(path), source) =>
             {
-                return hint;
+                let blocker = blocker.display();
+                return format!("`{blocker}` is not a folder: name another, or move it away");
             }
             SinkError::File { .. } => {
                 "check that the folder exists, that this user may write there, and that the disk \

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::Exit;
-use crate::files::blocked_folder_hint;
+use crate::files::blocker_of;
 use crate::objects::ObjectError;
 
 /// Why a state cannot be used. None of these changes a file.
@@ -163,9 +163,12 @@ impl StateError {
                  with the next pull"
             }
             StateError::Io { source, path, .. }
-                if let Some(hint) = blocked_folder_hint(path, source) =>
+                if !is_of_export && let Some(blocker) = blocker_of(path, source) =>
             {
-                return hint;
+                let blocker = blocker.display();
+                return format!(
+                    "`{blocker}` is not a folder: move it away, or name another with `--state-dir`"
+                );
             }
             StateError::Io { .. } if is_of_export => {
                 "check that this user may write there and that the disk is not full; run the same \

@@ -354,6 +354,8 @@ fn a_folder_in_place_of_a_file() {
         site.run(&["pull", "acme", "-o", &format!("{file}/{below}"), "--repeat-errors"])
             .refused(8, &[&words]);
     }
+    let words =
+        format!("`{file}` is not a folder: move it away, or name another with `--state-dir`");
     for state in [file.clone(), format!("{file}/new")] {
         site.run(&["--state-dir", &state, "pull", "acme"]).refused(7, &[&words]);
     }
