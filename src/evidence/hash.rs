@@ -63,8 +63,10 @@ pub fn digest_file(path: &Path) -> io::Result<FileDigest> {
     HashingReader::new(File::open(path)?).finish()
 }
 
-/// Lines between two marks.
-pub const LINES_PER_MARK: u64 = 1000;
+/// A file has so many marks at most until they are as far apart as [`WIDEST_MARKS`].
+const MOST_MARKS: usize = 1024;
+/// Lines from one mark to the next, at most.
+const WIDEST_MARKS: u64 = 1024;
 
 /// What begins the member of an event's line that says when it was received.
 const OBSERVED_TIME_KEY: &[u8] = b"\"observed_time\":\"";
@@ -97,7 +99,10 @@ pub struct HashChain {
     head: [u8; 32],
     /// Lines so far.
     pub lines: u64,
-    /// The links of every thousandth line, in hex.
+    /// Lines from one mark to the next. Of a short file each line has one, so that a change can be
+    /// found exactly.
+    pub lines_per_mark: u64,
+    /// The links of these lines, in hex.
     pub marks: Vec<String>,
 }
 
@@ -105,7 +110,8 @@ impl HashChain {
     /// A chain over nothing.
     pub fn new(kind: ChainKind) -> HashChain {
         let seed = format!("atlaudit/chain/1\n{}\n", kind.as_str());
-        HashChain { kind, head: Sha256::digest(seed).into(), lines: 0, marks: Vec::new() }
+        let head = Sha256::digest(seed).into();
+        HashChain { kind, head, lines: 0, lines_per_mark: 1, marks: Vec::new() }
     }
 
     /// Takes the next line, without its newline.
@@ -124,8 +130,16 @@ impl HashChain {
         link.update(entry.finalize());
         self.head = link.finalize().into();
         self.lines += 1;
-        if self.lines.is_multiple_of(LINES_PER_MARK) {
+        if self.lines.is_multiple_of(self.lines_per_mark) {
             self.marks.push(self.head());
+        }
+        if self.marks.len() > MOST_MARKS && self.lines_per_mark < WIDEST_MARKS {
+            self.lines_per_mark *= 2;
+            let mut is_kept = true;
+            self.marks.retain(|_| {
+                is_kept = !is_kept;
+                is_kept
+            });
         }
     }
 
@@ -279,15 +293,26 @@ mod tests {
     }
 
     #[test]
-    fn every_thousandth_line_leaves_a_mark() {
+    fn marks_are_close_in_a_short_file_and_never_wide_apart() {
         let mut chain = HashChain::new(ChainKind::Pages);
-        for number in 1..=2500 {
-            chain.push(b"{}");
-            if number == 2000 {
-                assert_eq!(chain.marks.last(), Some(&chain.head()));
+        let mut heads = vec![chain.head()];
+        for number in 1..=1_051_000 {
+            chain.push(b"");
+            if number <= 5000 {
+                heads.push(chain.head());
             }
+            let (lines, marks) = match number {
+                1024 => (1, 1024),
+                1025 => (2, 512),
+                5000 => (8, 625),
+                1_048_576 => (1024, 1024),
+                1_051_000 => (1024, 1026),
+                _ => continue,
+            };
+            assert_eq!((chain.lines_per_mark, chain.marks.len()), (lines, marks), "{number}");
+            let own = heads.iter().step_by(lines as usize).skip(1);
+            assert!(number > 5000 || own.eq(&chain.marks), "{number}");
         }
-        assert_eq!((chain.lines, chain.marks.len()), (2500, 2));
     }
 
     proptest! {

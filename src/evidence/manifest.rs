@@ -334,9 +334,51 @@ pub struct LinesEntry {
     pub sha256: String,
     /// The chain's link of the last line, in hex.
     pub chain: String,
-    /// The chain's links of every thousandth line, in hex.
+    /// Lines from one mark to the next.
+    #[serde(default = "lines_per_mark_at_first")]
+    pub lines_per_mark: u64,
+    /// The chain's links of these lines, in hex.
     #[serde(deserialize_with = "marks")]
     pub marks: Vec<String>,
+}
+
+/// What it was before it was written.
+fn lines_per_mark_at_first() -> u64 {
+    1000
+}
+
+impl LinesEntry {
+    /// The mark of a line, if it has one.
+    fn mark_of(&self, line: u64) -> Option<&String> {
+        let number = line.checked_div(self.lines_per_mark)?;
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.marks.get(index).filter(|_| line.is_multiple_of(self.lines_per_mark))
+    }
+
+    /// The lines of which both have a mark, in order, and whether it is the same.
+    fn common_marks(&self, other: &LinesEntry) -> impl Iterator<Item = (u64, bool)> {
+        let lines = (1..=self.marks.len() as u64).map_while(|n| n.checked_mul(self.lines_per_mark));
+        lines.filter_map(|line| Some((line, self.mark_of(line)? == other.mark_of(line)?)))
+    }
+
+    /// Whether its marks are those of `other`, and none is missing.
+    pub fn has_marks_of(&self, other: &LinesEntry) -> bool {
+        let marks = self.lines.checked_div(self.lines_per_mark);
+        marks == Some(self.marks.len() as u64) && self.common_marks(other).all(|(_, same)| same)
+    }
+
+    /// The first and the last of the lines among which those of `other` begin to differ.
+    pub fn lines_with_change(&self, other: &LinesEntry) -> (u64, u64) {
+        let (mut before, mut last) = (0, self.lines.max(other.lines));
+        for (line, is_same) in self.common_marks(other) {
+            if !is_same {
+                last = line;
+                break;
+            }
+            before = line;
+        }
+        (before + 1, last.max(before + 1))
+    }
 }
 
 /// Reads marks, and no shorter text in their place: that would take many times its length in

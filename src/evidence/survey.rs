@@ -212,6 +212,7 @@ fn survey_lines(
         text_bytes,
         sha256: digest.sha256,
         chain: chain.head(),
+        lines_per_mark: chain.lines_per_mark,
         marks: chain.marks,
     };
     Ok(found)

@@ -184,7 +184,7 @@ fn a_repeated_source_is_surveyed_once() {
 fn a_mark_that_is_none_is_no_manifest() {
     let export = TestExport::sealed(60);
     let text = String::from_utf8(export.read(MANIFEST)).unwrap();
-    fs::write(export.path(MANIFEST), text.replacen("\"marks\": []", "\"marks\": [\"\"]", 1))
+    fs::write(export.path(MANIFEST), text.replacen("\"marks\": [", "\"marks\": [\"\",", 1))
         .unwrap();
     let lines = finding_texts(&check(&export));
     assert!(lines[0].contains("is not a manifest: a mark has 64 digits"), "{lines:#?}");

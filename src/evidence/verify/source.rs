@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::check::{ExportCheck, FindingLocation};
 use crate::evidence::folder::MANIFEST;
-use crate::evidence::hash::{ChainKind, FileDigest, HashingReader, LINES_PER_MARK};
+use crate::evidence::hash::{ChainKind, FileDigest, HashingReader};
 use crate::evidence::line_problems::{LineProblem, ProblemList};
 use crate::evidence::manifest::{ExportParameters, LinesEntry, Manifest, SourceEntry};
 use crate::evidence::packed_lines::{describe_read_error, open_regular_file, unpack};
@@ -159,7 +159,7 @@ impl ExportCheck<'_> {
         }
         for (what, is_same) in [
             ("another chain", said.chain == found.chain),
-            ("other marks", said.marks == found.marks),
+            ("other marks", said.has_marks_of(found)),
         ] {
             if !is_same {
                 let what = format!("has {what} for `{file}`, whose hash is right");
@@ -176,7 +176,7 @@ impl ExportCheck<'_> {
             self.findings.add(file, format!("has {found} lines, and manifest.json says {said}"));
         }
         if said.chain == found.chain {
-            let what = match said.text_bytes == found.text_bytes && said.marks == found.marks {
+            let what = match said.text_bytes == found.text_bytes && said.has_marks_of(found) {
                 _ if !file.starts_with("events/") => "their packing is not",
                 true => "their packing, or when they were received, is not",
                 false => "what it says of their text is not",
@@ -184,12 +184,13 @@ impl ExportCheck<'_> {
             let what = format!("its lines are the same as the manifest says; {what}");
             return self.findings.add(file, what);
         }
-        let marks = said.marks.iter().zip(&found.marks);
-        let same = marks.take_while(|(said, found)| said == found).count() as u64;
-        let (first, last) = (same * LINES_PER_MARK + 1, (same + 1) * LINES_PER_MARK);
-        let last = last.min(said.lines.max(found.lines)).max(first);
+        let (first, last) = said.lines_with_change(found);
+        let location = match first == last {
+            true => FindingLocation::Line(first),
+            false => FindingLocation::Lines(first, last),
+        };
         let what = "hash chain mismatch: a line was changed, moved, added or removed";
-        self.findings.add_at(file, FindingLocation::Lines(first, last), what);
+        self.findings.add_at(file, location, what);
     }
 
     /// Compares every body with its response, and every response with its body.

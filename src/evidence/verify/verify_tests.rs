@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use super::*;
 use crate::evidence::folder::{ALERTS, REPORT, SIGNATURE};
 use crate::evidence::hash;
+use crate::evidence::manifest::LinesEntry;
 use crate::evidence::sign::{PublicKey, SigningKey};
 use crate::evidence::test_export::{SECRET, TestExport, at, pack};
 
@@ -94,8 +95,8 @@ fn alerts_are_checked_like_every_other_file_and_only_they_are_named() {
 type LineChangeCase = (&'static str, fn(&mut Vec<String>));
 
 const LINES: [LineChangeCase; 7] = [
-    ("lines 1 to 120: hash chain mismatch", |lines| lines.swap(6, 7)),
-    ("lines 1 to 120: hash chain mismatch", |lines| {
+    ("line 7: hash chain mismatch", |lines| lines.swap(6, 7)),
+    ("line 51: hash chain mismatch", |lines| {
         lines[50] = lines[50].replace("Person", "Nobody");
     }),
     ("has 119 lines, and manifest.json says 120", |lines| {
@@ -274,7 +275,7 @@ fn a_replaced_body_is_reported() {
 }
 
 #[test]
-fn a_line_is_found_within_a_thousand() {
+fn a_line_is_found_among_a_few() {
     let export = TestExport::sealed(2_400);
     let events = "events/acme.jsonl.zst";
     let mut lines = export.lines(events);
@@ -282,7 +283,38 @@ fn a_line_is_found_within_a_thousand() {
     export.repack(events, &lines);
     export.update_sum(events);
     let lines = finding_texts(&check(&export));
-    assert!(lines.iter().any(|line| line.contains(": lines 1001 to 2000: ")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(": lines 1701 to 1704: ")), "{lines:#?}");
+}
+
+/// As if lines were `1` or `2`, from which on they differ.
+fn entry(lines: u64, lines_per_mark: u64, differs_from: u64) -> LinesEntry {
+    let mark = |line| if line < differs_from { "1" } else { "2" }.to_owned();
+    let marks = (1..=lines / lines_per_mark).map(|number| mark(number * lines_per_mark));
+    LinesEntry { lines, lines_per_mark, marks: marks.collect(), ..LinesEntry::default() }
+}
+
+#[test]
+fn marks_are_compared_where_both_have_one() {
+    let said = entry(1024, 1, u64::MAX);
+    assert!(said.has_marks_of(&said) && !said.has_marks_of(&entry(1024, 1, 1024)));
+    assert_eq!(said.lines_with_change(&entry(1024, 1, 700)), (700, 700));
+    // A line more has marks further apart.
+    assert_eq!(said.lines_with_change(&entry(1025, 2, 700)), (699, 700));
+    assert_eq!(entry(1025, 2, 700).lines_with_change(&said), (699, 700));
+    assert_eq!(said.lines_with_change(&entry(1025, 2, 1025)), (1025, 1025));
+    // As it was written before.
+    let said = entry(9000, 1000, u64::MAX);
+    assert!(said.has_marks_of(&entry(9000, 16, u64::MAX)));
+    assert_eq!(said.lines_with_change(&entry(9000, 16, 2500)), (2001, 4000));
+    // Some are missing, or their distance is none.
+    let missing = LinesEntry { marks: Vec::new(), ..said.clone() };
+    let hostile = LinesEntry { lines_per_mark: 0, ..said.clone() };
+    let far = LinesEntry { lines_per_mark: u64::MAX, ..said.clone() };
+    for odd in [missing, hostile, far] {
+        assert!(!odd.has_marks_of(&said));
+        assert_eq!(odd.lines_with_change(&said), (1, 9000));
+        assert_eq!(said.lines_with_change(&odd), (1, 9000));
+    }
 }
 
 #[test]
