@@ -91,7 +91,7 @@ fn apply(
     context: &CommandContext<'_>,
 ) -> Result<RespondRequest, AppError> {
     let path = context.env.at_cwd(&plan);
-    if typed.yes && typed.case.is_none() {
+    if typed.yes && typed.case.as_ref().is_none_or(|case| case.trim().is_empty()) {
         return Err(usage_error(
             "`--yes` needs a `--case`",
             "name the case that the response belongs to",

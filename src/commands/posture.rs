@@ -24,6 +24,7 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::model::event::UserProfile;
 use crate::model::json::Document;
 use crate::model::json::write::object;
+use crate::model::name::SourceName;
 use crate::model::source_kind::{Endpoint, LogRetention};
 use crate::model::time::format_millis;
 use crate::pipeline::stop::StopRequest;
@@ -37,7 +38,7 @@ use crate::search::{self, NextStep};
 use crate::sink::stdout;
 use crate::source::admin_lists::AdminList;
 use crate::state::caches::{LookupCache, PostureStore};
-use crate::telemetry::console::StderrConsole;
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Checks one organization after the other, and returns whether everything could be read, and
 /// whether a check ended as it should not.
@@ -63,6 +64,7 @@ pub async fn run(
         let checked = unless_stopped(stop.clone(), reading).await??;
         exit = exit.worst(checked.exit);
         print(&request, organization, &checked, findings.is_empty())?;
+        checked.warn(&organization.source.name, console);
         // Not before somebody could see what changed.
         let store = PostureStore::new(&request.state_dir);
         store.write(&organization.source.name, &checked.snapshot).map_err(|error| {
@@ -103,6 +105,21 @@ struct CheckedOrganization {
     snapshot: PostureSnapshot,
     /// Whether all lists could be read.
     exit: Exit,
+    /// Why some could not.
+    unread: Vec<UnreadList>,
+}
+
+impl CheckedOrganization {
+    /// Warns of lists that could not be read, and that no finding names: something else decided
+    /// the check, or none needs it.
+    fn warn(&self, source: &SourceName, console: &StderrConsole) {
+        for UnreadList { cause, advice } in &self.unread {
+            if !self.findings.iter().any(|finding| finding.summary.contains(cause)) {
+                let text = format!("source `{source}`: cannot read {cause}");
+                console.say(Level::Warning, &ConsoleMessage::new(text).hint(advice));
+            }
+        }
+    }
 }
 
 impl<'a> OrgPosture<'a> {
@@ -135,6 +152,7 @@ impl<'a> OrgPosture<'a> {
             inventory: OrgInventory::unread(request.now),
             exit: Exit::Done,
             saved: BTreeMap::new(),
+            unread: Vec::new(),
         };
         for list in lists {
             reading.read(list).await;
@@ -145,7 +163,7 @@ impl<'a> OrgPosture<'a> {
         if needs_policy_members(&request.checks) {
             reading.read_policy_members(self.settings).await;
         }
-        let InventoryReading { mut inventory, exit, saved, .. } = reading;
+        let InventoryReading { mut inventory, exit, saved, unread, .. } = reading;
         inventory.read_at = Utc::now();
         if let Some(folder) = &request.inventory {
             self.save(folder, &saved, &inventory)?;
@@ -171,7 +189,7 @@ impl<'a> OrgPosture<'a> {
         let last: PostureSnapshot = store.read(&self.source.name);
         let changes = findings.iter().map(|finding| last.change(finding)).collect();
         let snapshot = last.after(&self.lists.org_id, &findings, request.now);
-        Ok(CheckedOrganization { findings, changes, snapshot, exit })
+        Ok(CheckedOrganization { findings, changes, snapshot, exit, unread })
     }
 
     /// Writes each list that could be read into a file of its own.
@@ -251,6 +269,8 @@ struct InventoryReading<'a> {
     exit: Exit,
     /// The entries of each list that could be read.
     saved: BTreeMap<AdminList, Vec<Document>>,
+    /// Why others could not.
+    unread: Vec<UnreadList>,
 }
 
 impl InventoryReading<'_> {
@@ -318,6 +338,7 @@ impl InventoryReading<'_> {
                 self.inventory.auth_policies = Err(unread);
                 if !is_needed {
                     self.exit = exit;
+                    self.unread.pop();
                 }
             }
         }
@@ -327,13 +348,15 @@ impl InventoryReading<'_> {
         self.exit = self.exit.worst(failure.exit());
         let is_of_scope =
             matches!(failure.kind, FailureKind::ScopeMissing | FailureKind::Forbidden);
-        UnreadList {
+        let unread = UnreadList {
             cause: format!("{what}: {failure}"),
             advice: match is_of_scope {
                 true => format!("the key needs the scope `{scope}`: {}", failure.hint()),
                 false => failure.hint().to_owned(),
             },
-        }
+        };
+        self.unread.push(unread.clone());
+        unread
     }
 }
 

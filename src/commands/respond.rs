@@ -158,18 +158,11 @@ impl<'a> ResponseCommand<'a> {
     ) -> Result<(), AppError> {
         for intent in record.open_intents().cloned().collect::<Vec<_>>() {
             let found = self.state_of(&intent).await;
-            let what = format!(
-                "outcome unknown: {} {} for {} was recorded at {}, and no answer to it",
-                intent.text("method"),
-                printable_line(intent.text("path")),
-                visible(intent.text("label")),
-                intent.text("time"),
-            );
             let hint = format!(
                 "look before doing it again: {found}; in the audit log, search for {}",
                 visible(intent.text("subject_id"))
             );
-            console.say(Level::Warning, &ConsoleMessage::new(what).hint(hint));
+            console.say(Level::Warning, &ConsoleMessage::new(intent.describe()).hint(hint));
             let entry = Map::from_iter([
                 ("time".to_owned(), now_text()),
                 ("of".to_owned(), intent.number.into()),
@@ -205,6 +198,10 @@ async fn plan(
     env: &ProcessEnv,
     console: &StderrConsole,
 ) -> Result<Exit, AppError> {
+    // Whatever comes of this one, nobody is to take an older plan for it.
+    if let Some(path) = &request.plan {
+        remove_plan(path)?;
+    }
     let responder = ResponseCommand::open(&request.target, env).await?;
     let mut record = responder.record(&request.state_dir)?;
     responder.report_open_intents(&mut record, console).await?;
@@ -327,23 +324,29 @@ fn report(
             Ok(Exit::Done)
         }
         ResponseEnd::Rejected(why) => {
-            let hint = match why.contains("manage:org") {
-                true => "no scope allows it: use a key without scopes, for this hour only",
-                false => "docs/respond.md lists what each action needs",
-            };
+            let hint = unscoped_hint(why).unwrap_or("docs/respond.md lists what each action needs");
             failed(Exit::Rejected, format!("nothing was changed: {why}"), hint.to_owned())
         }
         ResponseEnd::PartlyDone(why) => failed(
             Exit::PartlyDone,
             format!("only a part was done: {sent}, then: {why}"),
-            format!("{seen}; make a new plan for the rest"),
+            format!("{seen}; make a new plan for the rest; {}", plan.undo_text()),
         ),
         ResponseEnd::Unknown(why) => failed(
             Exit::OutcomeUnknown,
             format!("outcome unknown: {sent}, and then: {why}"),
-            format!("{seen}; look in the console or the audit log, and make a new plan"),
+            format!(
+                "{seen}; look in the console or the audit log, and make a new plan; {}",
+                plan.undo_text()
+            ),
         ),
     }
+}
+
+/// What to do where Atlassian asks for a permission that no scope gives.
+fn unscoped_hint(why: &str) -> Option<&'static str> {
+    why.contains("manage:org")
+        .then_some("no scope allows it: use a key without scopes, for this hour only")
 }
 
 /// How a plan was confirmed.
@@ -464,16 +467,29 @@ fn remove_old_plans(folder: &Path) {
     }
 }
 
+/// Removes an older plan. What is no plan is refused: nothing else is written over.
+fn remove_plan(path: &Path) -> Result<(), AppError> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    if read_any_plan(path).is_none() {
+        let what = format!("`{}` is there already, and is no plan", path.display());
+        return Err(AppError::new(Exit::Output, what)
+            .hint("name another file; only a plan is replaced by a newer one"));
+    }
+    fs::remove_file(path).map_err(|error| {
+        let what = format!("cannot remove the older plan `{}`", path.display());
+        AppError::new(Exit::Output, what)
+            .because(&error)
+            .hint("check the folder, and that this user may write to it")
+    })
+}
+
 fn write_plan(path: &Path, plan: &ResponsePlan) -> Result<(), AppError> {
     let failed = |error: &dyn std::error::Error| {
         AppError::new(Exit::Output, format!("cannot write the plan `{}`: {error}", path.display()))
             .hint("check the folder, and that this user may write to it")
     };
-    if path.symlink_metadata().is_ok() && read_any_plan(path).is_none() {
-        let what = format!("`{}` is there already, and is no plan", path.display());
-        return Err(AppError::new(Exit::Output, what)
-            .hint("name another file; only a plan is replaced by a newer one"));
-    }
     let text = serde_json::to_vec_pretty(plan).map_err(|error| failed(&error))?;
     create_private_folder(folder_of(path)).map_err(|error| failed(&error))?;
     FileReplacement::new(path, Durability::File)
@@ -490,7 +506,10 @@ fn plan_error(named: &str, refusal: PlanRefusal) -> AppError {
             guarded(&format!("the plan is not valid any more: {difference}"))
         }
         PlanRefusal::Lookup(LookupError::Failed(failure)) => {
-            let hint = format!("{}; docs/respond.md lists the scopes", failure.hint());
+            let hint = match unscoped_hint(&failure.to_string()) {
+                Some(hint) => hint.to_owned(),
+                None => format!("{}; docs/respond.md lists the scopes", failure.hint()),
+            };
             AppError::from(failure).hint(hint)
         }
         PlanRefusal::Lookup(LookupError::NotOne(count)) => {

@@ -96,8 +96,7 @@ fn verify_record(path: &Path, is_json: bool, console: &StderrConsole) -> Result<
         console.error(format!("line {}: {}", problem.line, problem.what));
     }
     for intent in &open {
-        let (method, request) = (intent.text("method"), printable(intent.text("path")));
-        console.warn(format!("line {}: no answer to {method} {request}", intent.number));
+        console.warn(format!("line {}: {}", intent.number, intent.describe()));
     }
     if is_json {
         let problems: Vec<_> =

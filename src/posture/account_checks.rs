@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+use super::event_checks::declaration_doubt;
 use super::finding::{CheckResult, FindingBasis, FindingItem, PostureVerdict};
 use super::org_inventory::UnreadList;
 use super::records::{OrgUser, ProductAccess};
 use super::subject::PostureSubject;
+use crate::config::posture::PostureCheck;
 use crate::model::text::plural;
 use crate::model::time::Timestamp;
 
@@ -35,8 +37,7 @@ pub fn mfa_admins(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadLis
         }
     };
     let verdict = verdict_of(judged.without.len(), judged.unknown.len());
-    let items = judged.into_items();
-    Ok(inventory(verdict, summary).with_items(items, admins.len()))
+    Ok(judged.result(subject, verdict, summary, admins.len()))
 }
 
 /// Active managed users without two-step verification. Before it is declared which policies
@@ -67,8 +68,7 @@ pub fn mfa_users(subject: &PostureSubject<'_>) -> Result<CheckResult, UnreadList
     if verdict == PostureVerdict::Review {
         summary.push_str("; some may be behind single sign-on");
     }
-    let items = judged.into_items();
-    Ok(inventory(verdict, summary).with_items(items, users.len()))
+    Ok(judged.result(subject, verdict, summary, users.len()))
 }
 
 /// More organization admins than needed, or one alone.
@@ -188,11 +188,45 @@ struct MfaResult {
     without: Vec<FindingItem>,
     unknown: Vec<FindingItem>,
     policies: BTreeSet<String>,
+    /// Accounts that only a declared policy covers.
+    covered: u64,
 }
 
 impl MfaResult {
-    fn into_items(self) -> Vec<FindingItem> {
-        self.without.into_iter().chain(self.unknown).collect()
+    /// The result of a check of `of` accounts. What rests on a declaration passes only as long as
+    /// that is known to be true.
+    fn result(
+        self,
+        subject: &PostureSubject<'_>,
+        verdict: PostureVerdict,
+        summary: String,
+        of: usize,
+    ) -> CheckResult {
+        let declaration = subject.settings.declared.as_ref().filter(|_| self.covered > 0);
+        let items = self.without.into_iter().chain(self.unknown).collect();
+        let result = inventory(verdict, summary).with_items(items, of);
+        match (verdict, declaration) {
+            (PostureVerdict::Pass, Some(declaration)) => {
+                let covered = plural(self.covered, "account", "accounts");
+                let (on, by) = (declaration.on, &declaration.by);
+                let summary = format!(
+                    "{}; {covered} by `enforced_policies`, declared on {on} by {by}",
+                    result.summary
+                );
+                let declared = CheckResult { basis: FindingBasis::Declared, summary, ..result };
+                match declaration_doubt(subject, declaration, PostureCheck::MfaRule) {
+                    None => declared,
+                    Some(doubt) => CheckResult {
+                        verdict: PostureVerdict::Review,
+                        basis: doubt.basis,
+                        summary: format!("{}; {}", declared.summary, doubt.why),
+                        ..declared
+                    }
+                    .with_advice(doubt.advice),
+                }
+            }
+            _ => result,
+        }
     }
 }
 
@@ -207,7 +241,10 @@ fn without_mfa(
         let policies = subject.inventory.auth_policies.as_ref();
         let policy = policies.ok().and_then(|policies| policies.get(&user.id));
         let reason = match (policy_cover(subject, policy), user.has_mfa) {
-            (PolicyCover::Enforced, _) => continue,
+            (PolicyCover::Enforced, _) => {
+                result.covered += 1;
+                continue;
+            }
             (_, None) if user.is_managed == Some(false) => {
                 Some("is not managed, so that it is not known")
             }
@@ -294,7 +331,7 @@ fn unlisted_claim(user: &OrgUser) -> Option<&'static str> {
 
 fn people<'a>(subject: &'a PostureSubject<'_>) -> Result<Vec<&'a OrgUser>, UnreadList> {
     let users = subject.inventory.users.as_ref().map_err(Clone::clone)?;
-    Ok(users.iter().filter(|user| user.is_person).collect())
+    Ok(users.iter().filter(|user| user.is_person != Some(false)).collect())
 }
 
 /// Fails if no user's products are listed.

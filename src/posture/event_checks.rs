@@ -80,31 +80,52 @@ fn declared(
         return Ok(result(PostureVerdict::Fail, by)
             .with_advice("change the policies, and then the declaration with its day"));
     }
+    Ok(match declaration_doubt(subject, declaration, check) {
+        Some(doubt) => CheckResult {
+            basis: doubt.basis,
+            ..result(PostureVerdict::Review, format!("{by}; {}", doubt.why))
+        }
+        .with_advice(doubt.advice),
+        None => result(PostureVerdict::Pass, format!("{by}; no event since then changed it")),
+    })
+}
+
+/// Why a declaration proves nothing any more.
+pub struct DeclarationDoubt {
+    /// What says so.
+    pub basis: FindingBasis,
+    /// Why, as a part of a sentence.
+    pub why: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// Why a declaration may no longer be true of what `check` is about; nothing where events show that
+/// it is.
+pub fn declaration_doubt(
+    subject: &PostureSubject<'_>,
+    declaration: &PolicyDeclaration,
+    check: PostureCheck,
+) -> Option<DeclarationDoubt> {
+    let doubt = |basis, why, advice| Some(DeclarationDoubt { basis, why, advice });
     let since = declaration.on.and_time(chrono::NaiveTime::MIN).and_utc();
     if since > subject.now {
-        let summary = format!("{by}: that day has not come yet");
-        return Ok(result(PostureVerdict::Review, summary)
-            .with_advice("declare the day on which somebody looked"));
+        let why = "that day has not come yet".to_owned();
+        return doubt(FindingBasis::Declared, why, "declare the day on which somebody looked");
     }
-    let review = |why: String| result(PostureVerdict::Review, format!("{by}; {why}"));
-    Ok(match (subject.history, change) {
-        (_, Some(change)) if change.time >= since => {
-            let why = format!("it may have changed since: {}", describe(change));
-            CheckResult { basis: FindingBasis::Events, ..review(why) }
-                .with_advice("look again, and declare what you see with its day")
-        }
-        (Some(history), _) => match history.gap_since(since, subject.now, silent(subject)) {
-            Some(gap) => review(gap).with_advice(
-                "read events from that day until now, or look again and declare what you see",
-            ),
-            None => {
-                let text = format!("{by}; no event since then changed it");
-                result(PostureVerdict::Pass, text)
-            }
-        },
-        (None, _) => review("no events were read that could show a change since".to_owned())
-            .with_advice("name saved events (`--events`), or read them (`--since`)"),
-    })
+    let Some(history) = subject.history else {
+        let why = "no events were read that could show a change since".to_owned();
+        let advice = "name saved events (`--events`), or read them (`--since`)";
+        return doubt(FindingBasis::Declared, why, advice);
+    };
+    if let Some(change) = history.last_change(check).filter(|change| change.time >= since) {
+        let why = format!("it may have changed since: {}", describe(change));
+        let advice = "look again, and declare what you see with its day";
+        return doubt(FindingBasis::Events, why, advice);
+    }
+    let gap = history.gap_since(since, subject.now, silent(subject))?;
+    let advice = "read events from that day until now, or look again and declare what you see";
+    doubt(FindingBasis::Declared, gap, advice)
 }
 
 /// Whether events come, and nothing of the log was switched off.

@@ -56,7 +56,22 @@ fn settings() -> PostureSettings {
     PostureSettings { declared: Some(declared), ..PostureSettings::default() }
 }
 
+/// What the checks find, with events of 30 days that change nothing.
 fn findings(lists: &Lists) -> Vec<PostureFinding> {
+    findings_with(lists, Some(&history(&["user_login"])))
+}
+
+/// The events of 30 days, of which these actions are the newest.
+fn history(actions: &[&str]) -> PolicyHistory {
+    let mut history = PolicyHistory::since(Some(now() - TimeDelta::days(30)));
+    for action in actions {
+        let event = json!({"source": {"type": "org-events"}, "time": day(0), "action": action});
+        history.add(&documents(&[event])[0], "o", true);
+    }
+    history
+}
+
+fn findings_with(lists: &Lists, history: Option<&PolicyHistory>) -> Vec<PostureFinding> {
     let mut inventory = OrgInventory::unread(now());
     for (list, entries) in &lists.of {
         inventory.take(*list, Ok(&documents(entries)));
@@ -65,11 +80,6 @@ fn findings(lists: &Lists) -> Vec<PostureFinding> {
     let failed = has_failed_resource(&documents(&lists.resources));
     let ids = inventory.policies.iter().flatten().map(|policy| policy.id.clone()).collect();
     inventory.failed_policies = failed.map(|failed| if failed { ids } else { Vec::new() });
-    let mut history = PolicyHistory::since(Some(now() - TimeDelta::days(30)));
-    let event = json!({
-        "source": {"type": "org-events"}, "time": day(0), "action": "user_login",
-    });
-    history.add(&documents(&[event])[0], "o", true);
     let settings = settings();
     let subject = PostureSubject {
         source: "acme",
@@ -77,7 +87,7 @@ fn findings(lists: &Lists) -> Vec<PostureFinding> {
         now: now(),
         settings: &settings,
         inventory: &inventory,
-        history: Some(&history),
+        history,
     };
     judge_posture(&subject, PostureCheck::value_variants())
 }
@@ -419,4 +429,91 @@ fn the_lists_that_are_changed_can_pass() {
     let failing: Vec<_> = passes(&lists).into_iter().filter(|(_, is_pass)| !is_pass).collect();
     assert!(failing.is_empty(), "{failing:?}");
     assert_absence_is_never_a_pass(&lists);
+}
+
+fn verdict_of(findings: &[PostureFinding], check: PostureCheck) -> PostureVerdict {
+    findings.iter().find(|finding| finding.check == check).unwrap().verdict
+}
+
+fn lists_of(list: AdminList, entries: Vec<Value>) -> Lists {
+    Lists { of: vec![(list, entries)], ..Lists::default() }
+}
+
+/// A user without two-step verification of its own is covered by a policy that is declared.
+#[test]
+fn a_declared_policy_covers_users_only_while_no_event_changed_one() {
+    let mut sso = sound_admin("b");
+    sso["mfaEnabled"] = false.into();
+    let mut lists = lists_of(AdminList::Users, vec![sound_admin("a"), sso.clone()]);
+    lists.members = vec![json!({"accountId": sso["accountId"], "policyId": SSO})];
+    let unchanged = history(&["user_login"]);
+    let changed = history(&["user_login", "auth_policy_updated"]);
+    for (history, wanted) in [
+        (Some(&unchanged), PostureVerdict::Pass),
+        (Some(&changed), PostureVerdict::Review),
+        (None, PostureVerdict::Review),
+    ] {
+        let found = findings_with(&lists, history);
+        for check in [PostureCheck::MfaUsers, PostureCheck::MfaAdmins] {
+            assert_eq!(verdict_of(&found, check), wanted, "{check:?} {found:#?}");
+        }
+    }
+    // Nothing is declared of those who have it themselves.
+    let own = lists_of(AdminList::Users, vec![sound_admin("a"), sound_admin("b")]);
+    let found = findings_with(&own, None);
+    assert_eq!(verdict_of(&found, PostureCheck::MfaUsers), PostureVerdict::Pass);
+}
+
+#[test]
+fn what_two_entries_of_a_user_do_not_agree_on_is_not_known() {
+    let outsider = json!({
+        "accountId": "o", "accountType": "atlassian", "status": "active",
+        "claimStatus": "unmanaged", "platformRoles": [], "productAccess": [],
+    });
+    let with = |change: Option<(&str, Value)>| {
+        let mut entries = vec![sound_admin("a"), outsider.clone()];
+        if let Some((key, value)) = change {
+            let mut second = outsider.clone();
+            second[key] = value;
+            entries.push(second);
+        }
+        let found = findings(&lists_of(AdminList::Users, entries));
+        verdict_of(&found, PostureCheck::UsersExternal)
+    };
+    assert_eq!(with(None), PostureVerdict::Pass);
+    assert_eq!(with(Some(("name", "Ola".into()))), PostureVerdict::Pass);
+    for (key, value) in [
+        ("platformRoles", json!(["atlassian/site-admin"])),
+        ("productAccess", json!([{"key": "jira"}])),
+    ] {
+        assert_ne!(with(Some((key, value))), PostureVerdict::Pass, "{key}");
+    }
+}
+
+#[test]
+fn of_several_rules_of_a_policy_the_laxest_counts() {
+    let allowlist = |rules: Value| {
+        let policy = json!({"id": "1", "attributes": {
+            "type": "ip-allowlist", "status": "enabled", "rule": rules}});
+        let found = findings(&lists_of(AdminList::Policies, vec![policy]));
+        verdict_of(&found, PostureCheck::MobilePolicy)
+    };
+    let rule = |bypass: Value| json!({"in": ["192.0.2.0/24"], "allowMobileBypass": bypass});
+    assert_eq!(allowlist(json!([rule(false.into())])), PostureVerdict::Pass);
+    for lax in [json!(true), json!(null)] {
+        let rules = json!([rule(false.into()), rule(lax.clone())]);
+        assert_eq!(allowlist(rules), PostureVerdict::Review, "{lax}");
+    }
+    let export = |effects: &[&str]| {
+        let rules: Vec<_> =
+            effects.iter().map(|effect| json!({"export": {"effect": effect}})).collect();
+        let policy = json!({"id": "1", "attributes": {
+            "type": "data-security", "status": "active", "rule": rules,
+            "metadata": {"policyCoverageLevel": "ORG"}}});
+        let found = findings(&lists_of(AdminList::Policies, vec![policy]));
+        verdict_of(&found, PostureCheck::DataExport)
+    };
+    assert_eq!(export(&["block", "block"]), PostureVerdict::Pass);
+    assert_eq!(export(&["block", "allow"]), PostureVerdict::Fail);
+    assert_eq!(export(&["allow", "block"]), PostureVerdict::Fail);
 }

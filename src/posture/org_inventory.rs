@@ -1,6 +1,7 @@
 //! What the admin lists of one organization hold, and why one could not be read.
 
 use std::collections::HashMap;
+use std::mem;
 
 use super::records::{
     ApiToken, ListedDomain, ListedPolicy, OrgUser, policy_member, policy_member_address,
@@ -92,11 +93,21 @@ fn read_all<T>(
     }
 }
 
-/// Each account once: a user that moves from one page to the next is listed twice.
+/// Each account once: a user that moves from one page to the next is listed twice. Of what its
+/// entries do not agree on, nothing is known.
 fn read_users(entries: &[Document]) -> ListResult<OrgUser> {
-    let users = read_all(Ok(entries), OrgUser::read)?;
-    let mut known = std::collections::HashSet::new();
-    Ok(users.into_iter().filter(|user| known.insert(user.id.clone())).collect())
+    let mut places = HashMap::new();
+    let mut users: Vec<OrgUser> = Vec::new();
+    for user in read_all(Ok(entries), OrgUser::read)? {
+        match places.get(&user.id).and_then(|place: &usize| users.get_mut(*place)) {
+            Some(known) => *known = mem::take(known).agreed_with(user),
+            None => {
+                places.insert(user.id.clone(), users.len());
+                users.push(user);
+            }
+        }
+    }
+    Ok(users)
 }
 
 /// Whether a policy could not be applied to one of its resources.
@@ -130,7 +141,7 @@ pub fn has_failed_resource(resources: &[Document]) -> Result<bool, UnreadList> {
 pub fn accounts_without_mfa(inventory: &OrgInventory) -> Vec<String> {
     let users = inventory.users.as_ref().map(Vec::as_slice).unwrap_or_default();
     let without = users.iter().filter(|user| {
-        user.is_person && user.is_active != Some(false) && user.has_mfa != Some(true)
+        user.is_person != Some(false) && user.is_active != Some(false) && user.has_mfa != Some(true)
     });
     without.map(|user| user.id.clone()).collect()
 }

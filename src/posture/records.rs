@@ -22,7 +22,7 @@ pub struct OrgUser {
     /// The mail address.
     pub email: Option<String>,
     /// Whether it is a person's account, and not an app's or a customer's of a help desk.
-    pub is_person: bool,
+    pub is_person: Option<bool>,
     /// Whether it may sign in and use something.
     pub is_active: Option<bool>,
     /// Whether its access is suspended: of a search in one directory, in that one.
@@ -64,7 +64,11 @@ impl OrgUser {
             id: identifier(root, &["accountId", "account_id", "id"])?,
             name: name_of(root, &["name", "nickname"]),
             email: name_of(root, &["email"]),
-            is_person: !matches!(account_type.as_deref(), Some("app" | "customer")),
+            is_person: account_type.and_then(|kind| match &*kind.to_ascii_lowercase() {
+                "atlassian" => Some(true),
+                "app" | "customer" => Some(false),
+                _ => None,
+            }),
             is_active: is_active(root),
             is_suspended: text("membershipStatus").and_then(|status| match &*status {
                 "suspended" => Some(true),
@@ -86,6 +90,34 @@ impl OrgUser {
             added: time(root, &["addedToOrg"]),
             access: product_access(root),
         })
+    }
+
+    /// What two entries of one user agree on: a user may be listed twice.
+    pub fn agreed_with(self, other: OrgUser) -> OrgUser {
+        fn agreed<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.filter(|one| other.as_ref() == Some(one))
+        }
+        OrgUser {
+            name: self.name.or(other.name),
+            email: self.email.or(other.email),
+            is_person: agreed(self.is_person, other.is_person),
+            is_active: agreed(self.is_active, other.is_active),
+            is_suspended: agreed(self.is_suspended, other.is_suspended),
+            is_enabled: agreed(self.is_enabled, other.is_enabled),
+            is_managed: agreed(self.is_managed, other.is_managed),
+            has_mfa: agreed(self.has_mfa, other.has_mfa),
+            roles: agreed(self.roles, other.roles),
+            added: agreed(self.added, other.added),
+            access: match (self.access, other.access) {
+                // Something was used while the list was read.
+                (ProductAccess::Products(one), ProductAccess::Products(other)) => {
+                    ProductAccess::Products(one.max(other))
+                }
+                (one, other) if one == other => one,
+                _ => ProductAccess::Unknown,
+            },
+            id: self.id,
+        }
     }
 
     /// Whether the user may administrate the organization or its sites.
@@ -208,7 +240,16 @@ impl ListedPolicy {
                 None => range.raw().to_owned(),
             }));
         }
-        let mut exports = rules.iter().filter_map(|rule| rule.get("export"));
+        let exports = rules.iter().filter_map(|rule| rule.get("export"));
+        let mut effects = exports.map(|export| name_of(export, &["effect"]));
+        // Of several rules the laxest counts.
+        let laxest = |one: Option<String>, next: Option<String>| match one.as_deref() {
+            Some("block") => next,
+            _ => one,
+        };
+        let export_effect =
+            effects.next().flatten().and_then(|first| effects.fold(Some(first), laxest));
+        let bypasses: Vec<_> = rules.iter().map(|rule| flag(*rule, "allowMobileBypass")).collect();
         let metadata = attributes.get("metadata");
         Some(ListedPolicy {
             id: identifier(root, &["id"])?,
@@ -216,8 +257,11 @@ impl ListedPolicy {
             kind: policy_kind(attributes, root)?,
             status: name_of(attributes, &["status"]),
             ranges,
-            allows_mobile_bypass: rules.iter().find_map(|rule| flag(*rule, "allowMobileBypass")),
-            export_effect: exports.find_map(|export| name_of(export, &["effect"])),
+            allows_mobile_bypass: match bypasses.contains(&Some(true)) {
+                true => Some(true),
+                false => bypasses.into_iter().reduce(|one, next| one.and(next)).flatten(),
+            },
+            export_effect,
             coverage: metadata.and_then(|of| name_of(of, &["policyCoverageLevel"])),
         })
     }

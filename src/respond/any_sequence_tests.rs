@@ -162,7 +162,7 @@ impl FakeAccount {
     fn listed(&self) -> Value {
         let word = |is: bool, yes: &str, no: &str| if is { yes.to_owned() } else { no.to_owned() };
         json!({
-            "accountId": self.id, "email": self.email, "claimStatus": "managed",
+            "accountId": self.id, "email": self.email, "claimStatus": "managed", "accountType": "atlassian",
             "status": word(self.is_suspended || !self.is_enabled, "suspended", "active"),
             "accountStatus": word(self.is_enabled, "active", "inactive"),
             "membershipStatus": word(self.is_suspended, "suspended", "active"),

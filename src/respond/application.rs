@@ -123,13 +123,16 @@ impl<T: Transport + Clone> PlanApplication<'_, T> {
             record_failure: None,
         };
         let mut task = None;
-        for step in steps {
+        for (place, step) in steps.iter().enumerate() {
             if applied.accepted > 0 && (self.is_stopped)() {
                 applied.end = ResponseEnd::PartlyDone("a signal asked for the end".to_owned());
                 break;
             }
             let request = self.access.request(step);
-            let number = self.record.append("intent", self.intent(&request));
+            let mut intent = self.intent(&request);
+            intent.insert("request".to_owned(), (place + 1).into());
+            intent.insert("requests".to_owned(), steps.len().into());
+            let number = self.record.append("intent", intent);
             let number = match number {
                 Ok(number) => number,
                 Err(error) if applied.accepted == 0 => return Err(error),
@@ -235,8 +238,8 @@ impl<T: Transport + Clone> PlanApplication<'_, T> {
     ) {
         let deadline = Instant::now() + look_time();
         let (plan, access) = (self.plan, self.access.impatient());
-        // Where nothing is expected, one look is enough.
-        let is_expected = applied.end == ResponseEnd::Done;
+        // Of a part that was done, one look is enough.
+        let is_expected = matches!(applied.end, ResponseEnd::Done | ResponseEnd::Unknown(_));
         let mut after: Option<ResponseSubject> = None;
         loop {
             if applied.is_state_seen != Some(true)

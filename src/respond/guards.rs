@@ -50,7 +50,7 @@ pub fn guard(
 /// Who it is.
 fn guard_identity(account: &AccountState) -> Result<(), GuardRefusal> {
     let user = &account.user;
-    if !user.is_person || account.is_service {
+    if user.is_person == Some(false) || account.is_service {
         return refuse(
             "it is the account of an app or a service, not of a person",
             "end it where it is made: remove the app, or revoke the service account's tokens in \
@@ -90,6 +90,12 @@ fn guard_containment(
         return refuse(
             "the roles of the account are not listed, so that it may be an admin's",
             "look in the console; the key may lack a scope",
+        );
+    }
+    if user.is_person.is_none() {
+        return refuse(
+            "the list of users does not say whether it is the account of a person or an app",
+            "look in the console, and end it there",
         );
     }
     let ends_access = action != ResponseAction::RevokeTokens;
@@ -304,7 +310,7 @@ mod tests {
         let user = OrgUser {
             id: "a".to_owned(),
             email: Some("a@x.example".to_owned()),
-            is_person: true,
+            is_person: Some(true),
             is_active: Some(true),
             is_managed: Some(true),
             roles: Some(vec!["org-admin".to_owned()]),

@@ -241,7 +241,7 @@ impl<T: Transport> OrgAccess<T> {
         let users = page.entries.iter().filter_map(OrgUser::read);
         let admins = users.filter(|user| {
             user.id != id
-                && user.is_person
+                && user.is_person == Some(true)
                 && user.has_role("org-admin")
                 && user.is_active == Some(true)
         });
@@ -252,8 +252,13 @@ impl<T: Transport> OrgAccess<T> {
     async fn valid_keys(&self) -> Result<Vec<ApiToken>, Failure> {
         let now = chrono::Utc::now();
         let keys = self.lists.read(AdminList::OrgKeys).await?;
-        let keys = keys.iter().filter_map(ApiToken::read);
-        Ok(keys.filter(|key| key.expires.is_none_or(|end| end > now)).collect())
+        let read: Vec<ApiToken> = keys.iter().filter_map(ApiToken::read).collect();
+        if read.len() != keys.len() {
+            let request = Request::get(Endpoint::OrgAdmin, self.lists.base_url.clone());
+            let why = "an API key has no id";
+            return Err(Failure::of_contents(FailureKind::Unreadable, &request, why));
+        }
+        Ok(read.into_iter().filter(|key| key.expires.is_none_or(|end| end > now)).collect())
     }
 
     async fn privileges(&self, id: &str) -> Result<AccountPrivileges, Failure> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::evidence::hash::sha256;
 use crate::files::{create_private_folder, folder_of, sync_folder};
+use crate::model::text::{printable_line, visible};
 
 /// The version of a line.
 const SCHEMA: &str = "atlaudit-response/1";
@@ -26,18 +27,47 @@ pub struct RecordProblem {
     pub what: String,
 }
 
-/// A change that was recorded before it was sent, and whose answer was not.
+/// A change after which a run ended too early: its answer is not recorded, or the requests that
+/// follow it in its plan are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenIntent {
     /// The number of its line.
     pub number: u64,
     /// The line.
     pub entry: Map<String, Value>,
+    /// Whether it was accepted, so that only the rest of its plan is missing.
+    pub is_accepted: bool,
     /// Whether a later run reported it.
     pub is_reported: bool,
 }
 
 impl OpenIntent {
+    /// What is not known of it.
+    pub fn describe(&self) -> String {
+        let label = visible(self.text("label"));
+        let time = self.text("time");
+        let number = |key: &str| self.entry.get(key).and_then(Value::as_u64).unwrap_or_default();
+        match self.is_accepted {
+            false => format!(
+                "outcome unknown: {} {} for {label} was recorded at {time}, and no answer to it",
+                self.text("method"),
+                printable_line(self.text("path")),
+            ),
+            true => format!(
+                "only a part was done: {} of {} requests for {label} were accepted at {time}, and \
+                 the run ended",
+                number("request"),
+                number("requests"),
+            ),
+        }
+    }
+
+    /// Whether requests of its plan follow it.
+    fn has_next(&self) -> bool {
+        let number = |key: &str| self.entry.get(key).and_then(Value::as_u64);
+        number("request") < number("requests")
+    }
+
     /// A text of the line.
     pub fn text(&self, key: &str) -> &str {
         self.entry.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -248,12 +278,22 @@ fn check_line(
 fn note_intent(open: &mut Vec<OpenIntent>, number: u64, entry: Map<String, Value>) {
     let is_kind = |wanted: &str| entry.get("kind").is_some_and(|kind| kind == wanted);
     if is_kind("intent") {
-        open.push(OpenIntent { number, entry, is_reported: false });
+        // It goes on with the plan of the one before.
+        open.retain(|before| !before.is_accepted || before.is_reported);
+        open.push(OpenIntent { number, entry, is_accepted: false, is_reported: false });
+    } else if is_kind("seen") {
+        open.retain(|before| !before.is_accepted || before.is_reported);
     } else if let Some(of) = entry.get("of").and_then(Value::as_u64) {
         // A later run found no answer either: it is reported once, and never answered.
         let is_found = is_kind("found");
-        open.iter_mut().filter(|it| it.number == of).for_each(|it| it.is_reported = is_found);
-        open.retain(|intent| intent.number != of || intent.is_reported);
+        let is_accepted = entry.get("outcome").is_some_and(|outcome| outcome == "accepted");
+        open.retain_mut(|intent| {
+            if intent.number == of {
+                intent.is_reported = is_found;
+                intent.is_accepted |= is_accepted && intent.has_next();
+            }
+            intent.number != of || intent.is_reported || intent.is_accepted
+        });
     }
 }
 

@@ -236,6 +236,21 @@ fn where_an_allowlist_applies_must_be_read_before_it_passes() {
     assert_eq!(verdict(&site, "ip.allowlist"), "fail");
 }
 
+/// Else nothing would say why the exit code is not 0.
+#[test]
+fn a_list_that_decides_nothing_is_named_too_if_it_cannot_be_read() {
+    for (path, args, words) in [
+        ("/resources", ["--check", "ip.allowlist"].as_slice(), "scope `read:policies:admin`"),
+        ("/directories/", &["--check", "tokens.users"], "scope `read:directories:admin`"),
+        ("/domains", &["--check", "admins.count", "--inventory", "i"], "`read:domains:admin`"),
+    ] {
+        let run = posture(&refusing(self::site(), path, 401), args);
+        assert_eq!(run.code, 4, "{path}: {}", run.stderr);
+        assert!(run.stderr.contains("warning: source `acme`: cannot read "), "{}", run.stderr);
+        assert!(run.stderr.contains(words), "{path}: {}", run.stderr);
+    }
+}
+
 /// A declaration that names the policy with single sign-on.
 const SSO_DECLARED: &str = "[posture.declare.acme]\non = '2026-11-20'\nby = 'Ada'\n";
 

@@ -138,6 +138,8 @@ fn scoped_keys_suffice_for_the_quarantine() {
     assert_eq!(apply(&site).code, 0);
     assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
     apply(&site).fails(12, &["nothing was changed"]);
+    // This needs what no scope gives before a plan can be made.
+    plan(&site, &["disable", "acme", LUKAS]).fails(4, &["no scope allows it"]);
 }
 
 #[test]
@@ -178,6 +180,7 @@ fn what_the_lists_leave_open_is_refused() {
     let maker = format!(r#","createdBy":{{"id":"{LUKAS_ID}"}}"#);
     for (path, body, words) in [
         ("/users/search", list(&[user("")]), "roles of the account are not listed"),
+        ("/users/search", list(&[user(roles)]), "of a person or an app"),
         ("/users/search", list(&[user(roles), other]), "more than one"),
         ("/users/search", list(&[]), "names no account"),
         ("/service-accounts", service, "of an app or a service"),
@@ -272,6 +275,8 @@ fn nobody_confirms_without_a_terminal_or_yes_and_a_case() {
     let site = site();
     assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
     site.run(&["respond", "--apply", "plan.json", "--yes"]).refused(2, &["--case"]);
+    let blank = ["respond", "--apply", "plan.json", "--yes", "--case", " "];
+    site.run(&blank).refused(2, &["--case"]);
     // The tests have no terminal.
     site.run(&["respond", "--apply", "plan.json", "--case", "1"])
         .refused(2, &["no terminal", "--yes"]);
@@ -331,7 +336,7 @@ fn a_lost_answer_is_an_unknown_outcome_and_the_state_is_said() {
     let site = site().behaving(|behaviour| behaviour.admin_write_loses_answer = 1);
     assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
     let run = apply(&site);
-    run.fails(14, &["outcome unknown", "its state shows it"]);
+    run.fails(14, &["outcome unknown", "its state shows it", "undo with: atlaudit respond "]);
     assert_eq!(writes(&site).len(), 1);
     let lines = record(&site);
     assert_eq!(lines[1]["outcome"], "unknown");
@@ -371,7 +376,7 @@ fn a_part_is_told_as_a_part() {
         }];
     });
     let run = apply(&site);
-    run.fails(13, &["only a part was done", "1 of 2 requests accepted"]);
+    run.fails(13, &["only a part was done", "1 of 2 requests accepted", "undo with: "]);
     assert_eq!(writes(&site).len(), 2);
 }
 
@@ -427,6 +432,44 @@ fn each_point_of_death_leaves_a_record_before_its_write() {
 }
 
 #[test]
+fn a_death_between_two_requests_is_reported_once() {
+    let mut site = site();
+    assert_eq!(plan(&site, &["suspend", "acme", INES]).code, 0);
+    site.set_env("ATLAUDIT_CRASH_AT", "ResponseRecorded");
+    assert!(apply(&site).code > 128);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    assert_eq!(writes(&site).len(), 1);
+    let said = format!("only a part was done: 1 of 2 requests for {INES} were accepted at ");
+    let path = site.state().join("respond/acme.jsonl");
+    let verified = site.ok(&["verify", path.to_str().unwrap()]);
+    assert!(verified.stderr.contains(&said), "{}", verified.stderr);
+    let next = plan(&site, &["suspend", "acme", LUKAS]);
+    assert!(next.stderr.contains(&said), "{}", next.stderr);
+    assert!(next.stderr.contains("d001: suspended"), "{}", next.stderr);
+    assert_eq!(apply(&site).code, 0);
+    let again = plan(&site, &["suspend", "acme", INES]);
+    assert!(!again.stderr.contains("only a part"), "{}", again.stderr);
+    assert_eq!(apply(&site).code, 0);
+    assert_eq!(writes(&site).len(), 3);
+    verify(&site);
+}
+
+#[test]
+fn a_key_that_cannot_be_told_stops_what_could_end_it() {
+    let mut site = site().behaving(|behaviour| {
+        behaviour.admin_refusals = vec![AdminRefusal {
+            path_part: "/api-keys".to_owned(),
+            status: 200,
+            body: r#"{"data":[{"label":"x"},{"id":"k"}],"links":{}}"#.to_owned(),
+            ..AdminRefusal::default()
+        }];
+    });
+    site.unset("acme", "respond_key_name");
+    let run = site.run(&["respond", "suspend", "acme", LUKAS]);
+    run.refused(3, &["an API key has no id"]);
+}
+
+#[test]
 fn a_changed_record_stops_everything() {
     let site = site();
     assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
@@ -449,6 +492,13 @@ fn a_plan_replaces_nothing_but_a_plan() {
     to("-").refused(2, &["`-`"]);
     assert_eq!(to("plan.json").code, 0);
     assert_eq!(to("plan.json").code, 0);
+    // Where nothing comes of a newer plan, the older one is not taken for it.
+    for args in [["restore", "acme", LUKAS], ["suspend", "acme", HENK]] {
+        assert_eq!(to("plan.json").code, 0);
+        plan(&site, &args);
+        apply(&site).refused(11, &["cannot read the plan"]);
+    }
+    assert!(writes(&site).is_empty());
 }
 
 #[test]
