@@ -11,6 +11,7 @@ use crate::config::respond::{
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
+use crate::model::text::quoted_path;
 use crate::respond::ResponsePlan;
 
 /// The request of `respond`.
@@ -134,5 +135,10 @@ fn target(
              reads (docs/respond.md)",
         ));
     };
-    Ok((RespondTarget { source, settings: respond }, settings.state_dir))
+    let (global, env) = (context.global, context.env);
+    let flags = [("--config", &global.config), ("--state-dir", &global.state_dir)];
+    let flags = flags.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)));
+    let flags = flags.map(|(flag, path)| format!(" {flag} {}", quoted_path(&env.at_cwd(path))));
+    let call = format!("atlaudit{}", flags.collect::<String>());
+    Ok((RespondTarget { source, settings: respond, call }, settings.state_dir))
 }

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::files::{Durability, FileReplacement, create_private_folder, folder_of};
 use crate::http::client::HttpClient;
 use crate::model::source_kind::Endpoint;
-use crate::model::text::{counted, printable_line, visible};
+use crate::model::text::{counted, printable_line, quoted_path, visible};
 use crate::pipeline::stop::StopRequest;
 use crate::respond::{
     AppliedResponse, LookupError, OpenIntent, OrgAccess, PlanApplication, PlanInput, PlanOptions,
@@ -236,10 +236,10 @@ async fn plan(
         }
     };
     write_plan(&path, &plan)?;
-    let shown = path.display();
+    let (call, shown) = (&responder.target.call, quoted_path(&path));
     stdout::print(&format!(
-        "{}\nNothing was sent. To apply it:\n  atlaudit respond --apply {shown} --case CASE\n",
-        plan.text()
+        "{}\nNothing was sent. To apply it:\n  {call} respond --apply {shown} --case CASE\n",
+        plan.text(call)
     ))?;
     Ok(Exit::Done)
 }
@@ -280,12 +280,12 @@ async fn apply(
         about: about(request, env),
     };
     let applied = application.apply(&steps).await.map_err(|error| record_error(&error))?;
-    report(&plan, &applied, steps.len(), &record, console)
+    report((&plan, &responder.target.call), &applied, steps.len(), &record, console)
 }
 
-/// Says how it went.
+/// Says how it went; `call` is how this program was called.
 fn report(
-    plan: &ResponsePlan,
+    (plan, call): (&ResponsePlan, &str),
     applied: &AppliedResponse,
     requests: usize,
     record: &ResponseRecord,
@@ -307,7 +307,7 @@ fn report(
     let failed = |exit, what: String, hint: String| Err(AppError::new(exit, what).hint(hint));
     if let Some(why) = record_failure {
         let what = format!("{sent}, and not all of it is in the record: {why}");
-        let hint = format!("{seen}; {}; keep this message with the case", plan.undo_text());
+        let hint = format!("{seen}; {}; keep this message with the case", plan.undo_text(call));
         return failed(Exit::PartlyDone, what, hint);
     }
     match end {
@@ -319,7 +319,7 @@ fn report(
             )
         }
         ResponseEnd::Done => {
-            let undo = plan.undo_text();
+            let undo = plan.undo_text(call);
             stdout::print(&format!("{} {}: {sent}; {seen}; {undo}\n", plan.action, plan.label))?;
             Ok(Exit::Done)
         }
@@ -330,14 +330,14 @@ fn report(
         ResponseEnd::PartlyDone(why) => failed(
             Exit::PartlyDone,
             format!("only a part was done: {sent}, then: {why}"),
-            format!("{seen}; make a new plan for the rest; {}", plan.undo_text()),
+            format!("{seen}; make a new plan for the rest; {}", plan.undo_text(call)),
         ),
         ResponseEnd::Unknown(why) => failed(
             Exit::OutcomeUnknown,
             format!("outcome unknown: {sent}, and then: {why}"),
             format!(
                 "{seen}; look in the console or the audit log, and make a new plan; {}",
-                plan.undo_text()
+                plan.undo_text(call)
             ),
         ),
     }
@@ -368,7 +368,9 @@ fn confirm(request: &ApplyRequest, plan: &ResponsePlan) -> Result<PlanConfirmati
             .hint("add `--yes` and `--case`, where a person has read the plan")
     };
     let mut person = Terminal::open().map_err(|error| no_person(&error))?;
-    person.show(&format!("{}\n", plan.text())).map_err(|error| no_person(&error))?;
+    person
+        .show(&format!("{}\n", plan.text(&request.target.call)))
+        .map_err(|error| no_person(&error))?;
     let question = format!("Type {} to do this, or nothing: ", visible(&plan.label));
     let answer = person.ask(&question).map_err(|error| no_person(&error))?;
     match answer.is_some_and(|answer| answer.trim() == plan.label) {

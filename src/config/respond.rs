@@ -110,6 +110,8 @@ pub struct RespondTarget {
     pub source: SourceSettings,
     /// Its second credential, and whom it never touches.
     pub settings: RespondSettings,
+    /// How this program was called, for commands that are to be typed: `atlaudit --config FILE`.
+    pub call: String,
 }
 
 /// The request of `respond`.

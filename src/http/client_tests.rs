@@ -86,6 +86,23 @@ async fn failure_of(client: &HttpClient, url: &Url) -> (TransportErrorKind, Stri
     (error.kind(), error.to_string())
 }
 
+/// Whatever calls it: only the client of `respond` changes anything.
+#[cfg(feature = "respond")]
+#[tokio::test]
+async fn a_change_is_sent_only_by_a_client_that_may_write() {
+    use crate::http::message::AccountWrite;
+
+    let (url, received) = serve_bytes("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let place = url.join("/users/a/manage/lifecycle/enable").unwrap();
+    let request = Request::write(Endpoint::OrgAdmin, place, AccountWrite::Enable, None);
+    let reader = client(&url);
+    let refused = reader.send(&request).await.unwrap_err();
+    assert_eq!(refused.kind(), TransportErrorKind::Invalid);
+    assert_eq!(reader.with_writes().send(&request).await.unwrap().status, 204);
+    // It was the first that came.
+    assert!(received.await.unwrap().starts_with("POST "), "{request:?}");
+}
+
 #[tokio::test]
 async fn a_request_says_who_we_are_and_a_whole_answer_comes_back() {
     let answer = "HTTP/1.1 429 Too Many\r\nX-RateLimit-Reset: 2026-11-20T09:31Z\r\nX-Odd: \u{e9}\r\ncontent-length: 2\r\n\r\n{}";

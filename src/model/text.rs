@@ -3,11 +3,22 @@
 //! people.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use html_escape::NAMED_ENTITIES;
 
 /// A space at which no line is broken while a text is wrapped; then it becomes an ordinary one.
 pub const FIXED_SPACE: &str = "\u{a0}";
+
+/// A path as a shell takes it.
+pub fn quoted_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
 
 /// The longest piece of a server's text that a message quotes, in characters.
 const QUOTED_CHARS: usize = 300;

@@ -182,7 +182,10 @@ impl<T: Transport + Clone> PlanApplication<'_, T> {
             ("path".to_owned(), request.url.path().into()),
             ("body".to_owned(), request.body().map_or(Value::Null, Value::from)),
             ("before".to_owned(), json!(self.plan.facts)),
-            ("undo".to_owned(), self.plan.undo_command().map_or(Value::Null, Value::from)),
+            (
+                "undo".to_owned(),
+                self.plan.undo_command("atlaudit").map_or(Value::Null, Value::from),
+            ),
         ]);
         entry
     }

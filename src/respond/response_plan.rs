@@ -182,8 +182,9 @@ impl ResponsePlan {
         Some(changes.join("; "))
     }
 
-    /// The command that undoes it, where one does: only what this plan does.
-    pub fn undo_command(&self) -> Option<String> {
+    /// The command that undoes it, where one does: only what this plan does. `call` is how this
+    /// program is called.
+    pub fn undo_command(&self, call: &str) -> Option<String> {
         let undo = self.action.undo()?;
         let former = self.facts.get("authentication policy").filter(|id| is_safe_id(id));
         let mut flags = match (undo, former) {
@@ -215,12 +216,12 @@ impl ResponsePlan {
             flags.push_str(" --admin");
         }
         let subject = &self.subject_id;
-        Some(format!("atlaudit respond {undo} {} {subject}{flags}", self.source))
+        Some(format!("{call} respond {undo} {} {subject}{flags}", self.source))
     }
 
     /// How it is undone, as a sentence without its end.
-    pub fn undo_text(&self) -> String {
-        match (self.undo_command(), self.action.undo()) {
+    pub fn undo_text(&self, call: &str) -> String {
+        match (self.undo_command(call), self.action.undo()) {
             (Some(command), _) => format!("undo with: {command}"),
             (None, Some(_)) => {
                 "the authentication policy that it is in now could not be read: note it before, to \
@@ -232,7 +233,7 @@ impl ResponsePlan {
     }
 
     /// The plan for a person.
-    pub fn text(&self) -> String {
+    pub fn text(&self, call: &str) -> String {
         let mut text = String::new();
         let _ = writeln!(text, "{} {} ({})", self.action, visible(&self.label), self.subject_id);
         let _ = writeln!(text, "  organization {} at {}", self.org_id, self.server);
@@ -250,7 +251,7 @@ impl ResponsePlan {
         for notice in &self.notices {
             let _ = writeln!(text, "  - {notice}");
         }
-        let _ = writeln!(text, "  - {}", self.undo_text());
+        let _ = writeln!(text, "  - {}", self.undo_text(call));
         let minutes = plan_lifetime().num_minutes();
         let _ = writeln!(text, "\nPlan {}, valid for {minutes} minutes.", &self.digest[..16]);
         text

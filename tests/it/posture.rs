@@ -244,7 +244,7 @@ fn a_list_that_decides_nothing_is_named_too_if_it_cannot_be_read() {
         ("/directories/", &["--check", "tokens.users"], "scope `read:directories:admin`"),
         ("/domains", &["--check", "admins.count", "--inventory", "i"], "`read:domains:admin`"),
     ] {
-        let run = posture(&refusing(self::site(), path, 401), args);
+        let run = posture(&refusing(site(), path, 401), args);
         assert_eq!(run.code, 4, "{path}: {}", run.stderr);
         assert!(run.stderr.contains("warning: source `acme`: cannot read "), "{}", run.stderr);
         assert!(run.stderr.contains(words), "{path}: {}", run.stderr);

@@ -200,6 +200,44 @@ fn what_the_lists_leave_open_is_refused() {
     }
 }
 
+/// An organization where a request to `path_part` is answered with `body`.
+fn answering(path_part: &str, body: String) -> Site {
+    let path_part = path_part.to_owned();
+    let answer = AdminRefusal { path_part, status: 200, body, ..AdminRefusal::default() };
+    site().behaving(|behaviour| behaviour.admin_refusals = vec![answer])
+}
+
+#[test]
+fn an_account_without_an_address_is_not_moved_nor_taken_for_none_of_break_glass() {
+    let user = format!(
+        r#"{{"data":[{{"accountId":"{LUKAS_ID}","accountType":"atlassian","status":"active",
+        "claimStatus":"managed","platformRoles":[]}}],"links":{{}}}}"#
+    );
+    let mut site = answering("/users/search", user);
+    let policy = ["--policy", AUTH_POLICY_QUARANTINE];
+    let moved = ["respond", "quarantine", "acme", LUKAS_ID, policy[0], policy[1]];
+    site.run(&moved).refused(11, &["the account has no address"]);
+    site.set_respond("break_glass", &[INES]);
+    site.run(&["respond", "suspend", "acme", LUKAS_ID]).refused(11, &["shows no address"]);
+}
+
+#[test]
+fn ids_and_names_that_could_mean_another_are_refused() {
+    let odd = ["respond", "quarantine", "acme", LUKAS, "--policy", "../x"];
+    site().run(&odd).refused(11, &["is no id"]);
+    let user = format!(
+        r#"{{"data":[{{"accountId":"712020:a/../b","email":"{LUKAS}","accountType":"atlassian",
+        "status":"active","claimStatus":"managed","platformRoles":[]}}],"links":{{}}}}"#
+    );
+    let odd = answering("/users/search", user);
+    let run = odd.run(&["respond", "suspend", "acme", LUKAS]);
+    run.refused(11, &["names no account"]);
+    let keys = r#"{"data":[{"id":"k1","label":"one"},{"id":"k2","label":"one"}],"links":{}}"#;
+    let twice = answering("/api-keys", keys.to_owned());
+    twice.run(&["respond", "revoke-key", "acme", "one"]).refused(11, &["more than one"]);
+    twice.run(&["respond", "revoke-key", "acme", "k1"]).refused(11, &["respond_key_name"]);
+}
+
 #[test]
 fn a_break_glass_account_is_never_touched() {
     let mut site = site();
@@ -241,6 +279,19 @@ fn a_plan_counts_only_while_it_is_true_and_unchanged() {
     // The token is gone.
     apply(&site).refused(11, &["not valid any more", "tok-calendar-sync"]);
     assert_eq!(writes(&site).len(), 1);
+}
+
+#[test]
+fn a_plan_of_another_organization_or_server_is_refused() {
+    for (key, value) in
+        [("org_id", "3e2c1f7a-9b60-4d11-8a55-0c7f2b9e6d13"), ("base_url", "http://127.0.0.2:9")]
+    {
+        let mut site = site();
+        assert_eq!(plan(&site, &["suspend", "acme", LUKAS]).code, 0);
+        site.set("acme", key, value);
+        apply(&site).refused(11, &["the plan is of another organization or server"]);
+        assert!(writes(&site).is_empty());
+    }
 }
 
 #[test]
@@ -504,6 +555,22 @@ fn a_plan_replaces_nothing_but_a_plan() {
 #[test]
 fn an_undo_undoes_only_what_was_done() {
     let site = site();
+    // Commands can be typed as they are printed.
+    let flags = ["--config", "home/.config/atlaudit/config.toml", "--state-dir", "my state"];
+    let run = site.run(&[&flags[..], &["respond", "suspend", "acme", LUKAS]].concat());
+    let (config, state) = (site.path(flags[1]), site.path(flags[3]));
+    let call = format!(
+        "atlaudit --config {} --state-dir '{}' respond ",
+        config.display(),
+        state.display()
+    );
+    let text = run.text();
+    for command in [
+        format!("  {call}--apply '{}/respond/plan-", state.display()),
+        format!("undo with: {call}restore acme "),
+    ] {
+        assert!(text.contains(&command), "{command}: {text}");
+    }
     let labs = ["--directory", "8d7c0a11-4f20-4a6b-9c3e-51d2e8f0d002"];
     assert_eq!(plan(&site, &["suspend", "acme", INES, labs[0], labs[1]]).code, 0);
     assert_eq!(apply(&site).code, 0);

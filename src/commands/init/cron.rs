@@ -8,14 +8,15 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::InitRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::text::quoted_path;
 
 /// The program `crontab`.
 pub struct CrontabProgram(PathBuf);
 
 /// The line that pulls every ten minutes.
 pub fn line(program: &Path, request: &InitRequest) -> String {
-    let mut words = vec![quoted(program), "--quiet".to_owned()];
-    let mut add = |flag: &str, path: &Path| words.extend([flag.to_owned(), quoted(path)]);
+    let mut words = vec![quoted_path(program), "--quiet".to_owned()];
+    let mut add = |flag: &str, path: &Path| words.extend([flag.to_owned(), quoted_path(path)]);
     if request.is_file_named {
         add("--config", &request.file);
     }
@@ -24,16 +25,6 @@ pub fn line(program: &Path, request: &InitRequest) -> String {
     }
     // A percent sign ends the command in a crontab.
     format!("*/10 * * * * {} pull", words.join(" ").replace('%', "\\%"))
-}
-
-/// The path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    match text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }
 
 impl CrontabProgram {
