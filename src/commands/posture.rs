@@ -281,7 +281,7 @@ impl InventoryReading<'_> {
                 self.saved.insert(list, entries);
             }
             Err(failure) => {
-                let unread = self.unread(list.name(), list.scope(), &failure);
+                let unread = self.unread(list.name(), list.scopes(), &failure);
                 self.inventory.take(list, Err(unread));
             }
         }
@@ -307,8 +307,8 @@ impl InventoryReading<'_> {
                     }
                 },
                 Err(failure) => {
-                    let scope = AdminList::Policies.scope();
-                    let unread = self.unread("what a policy applies to", scope, &failure);
+                    let scopes = AdminList::Policies.scopes();
+                    let unread = self.unread("what a policy applies to", scopes, &failure);
                     self.inventory.failed_policies = Err(unread);
                     return;
                 }
@@ -318,7 +318,7 @@ impl InventoryReading<'_> {
     }
 
     /// Finds out in which authentication policies those are who have no two-step verification.
-    /// Unless policies are declared, that only adds to what is told, and may fail.
+    /// Unless policies are declared, that only adds to what is told, and may fail with a warning.
     async fn read_policy_members(&mut self, settings: &PostureSettings) {
         let accounts = accounts_without_mfa(&self.inventory);
         let is_needed = settings
@@ -333,25 +333,28 @@ impl InventoryReading<'_> {
             }
             Err(failure) => {
                 let exit = self.exit;
-                let scope = AdminList::Policies.scope();
-                let unread = self.unread("authentication policies of users", scope, &failure);
+                let scopes = AdminList::Policies.scopes();
+                let unread = self.unread("authentication policies of users", scopes, &failure);
                 self.inventory.auth_policies = Err(unread);
                 if !is_needed {
                     self.exit = exit;
-                    self.unread.pop();
                 }
             }
         }
     }
 
-    fn unread(&mut self, what: &str, scope: &str, failure: &Failure) -> UnreadList {
+    fn unread(&mut self, what: &str, scopes: &[&str], failure: &Failure) -> UnreadList {
         self.exit = self.exit.worst(failure.exit());
+        let scopes = scopes.join("` or `");
         let is_of_scope =
             matches!(failure.kind, FailureKind::ScopeMissing | FailureKind::Forbidden);
         let unread = UnreadList {
             cause: format!("{what}: {failure}"),
             advice: match is_of_scope {
-                true => format!("the key needs the scope `{scope}`: {}", failure.hint()),
+                true => format!("the key needs the scope `{scopes}`: {}", failure.hint()),
+                false if failure.exit() == Exit::Credential => {
+                    format!("{}; or the key lacks the scope `{scopes}`", failure.hint())
+                }
                 false => failure.hint().to_owned(),
             },
         };

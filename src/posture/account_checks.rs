@@ -443,5 +443,6 @@ fn item(user: &OrgUser, reason: &str) -> FindingItem {
 }
 
 fn unread(cause: &str) -> UnreadList {
-    UnreadList { cause: cause.to_owned(), advice: String::new() }
+    let advice = "look in the console; the key may lack a scope, or the API has changed";
+    UnreadList { cause: cause.to_owned(), advice: advice.to_owned() }
 }

@@ -197,7 +197,9 @@ impl<T: Transport + Clone> PlanApplication<'_, T> {
             WriteOutcome::Unknown(failure) => ("unknown", failure.status, Some(failure)),
         };
         let id = match outcome {
-            WriteOutcome::Accepted(response) => request_id(response),
+            WriteOutcome::Accepted(response) => {
+                request_id(response).map(|id| self.access.without_key(&id))
+            }
             WriteOutcome::Refused(_) | WriteOutcome::Unknown(_) => None,
         };
         Map::from_iter([

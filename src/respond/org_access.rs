@@ -318,6 +318,11 @@ impl<T: Transport> OrgAccess<T> {
         step.request(&self.lists.base_url, &self.lists.org_id)
     }
 
+    /// A text of the server's without the key, which it may quote.
+    pub fn without_key(&self, text: &str) -> String {
+        text.replace(self.secret.expose_secret(), "[key]")
+    }
+
     /// Sends a change: a second time only if a limit refused it.
     pub async fn write(&self, request: &Request) -> WriteOutcome {
         let taken = |response: &Response| Ok(response.clone());

@@ -233,10 +233,9 @@ pub fn check_record(path: &Path) -> io::Result<(u64, String, Vec<OpenIntent>, Ve
 fn check_lines(text: &[u8]) -> CheckedLines {
     let mut checked =
         CheckedLines { lines: 0, head: START.to_owned(), open: Vec::new(), problems: Vec::new() };
-    for (place, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        if line.is_empty() {
-            continue;
-        }
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let lines = text.split(|byte| *byte == b'\n').filter(|_| !text.is_empty());
+    for (place, line) in lines.enumerate() {
         match check_line(line, &checked.head, checked.lines + 1) {
             Ok((link, entry)) => {
                 checked.lines += 1;
@@ -346,6 +345,16 @@ mod tests {
             fs::write(&path, &text).unwrap();
             assert_eq!(check_record(&path).unwrap().3.len(), 1, "{text}");
             assert!(ResponseRecord::open(&path).is_err());
+        }
+    }
+
+    #[test]
+    fn an_empty_line_is_one_that_was_added() {
+        let (_folder, path) = record();
+        let whole = fs::read_to_string(&path).unwrap();
+        for text in [format!("\n{whole}"), format!("{whole}\n"), whole.replacen('\n', "\n\n", 1)] {
+            fs::write(&path, &text).unwrap();
+            assert_eq!(check_record(&path).unwrap().3.len(), 1, "{text}");
         }
     }
 

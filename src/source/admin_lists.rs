@@ -89,18 +89,19 @@ impl AdminList {
         }
     }
 
-    /// The scope that a key needs to read it. None is documented for the search of users: a key
-    /// with all scopes that read was allowed to (live tests of jira.js), and the older list of
+    /// The scopes of which a key needs one to read it. None is documented for the search of users: a
+    /// key with all scopes that read was allowed to (live tests of jira.js), and the older list of
     /// users has this one.
-    pub fn scope(self) -> &'static str {
+    pub fn scopes(self) -> &'static [&'static str] {
         match self {
-            AdminList::Users => "read:directories:admin",
-            AdminList::Domains => "read:domains:admin",
-            AdminList::Policies => "read:policies:admin",
-            AdminList::UserTokens => "read:tokens:admin",
-            AdminList::OrgKeys => "read:keys:admin",
-            AdminList::ServiceAccounts => "read:service-accounts:admin",
-            AdminList::ServiceTokens => "read:service-accounts-tokens:admin",
+            AdminList::Users => &["read:directories:admin"],
+            AdminList::Domains => &["read:domains:admin"],
+            AdminList::Policies => &["read:policies:admin"],
+            AdminList::UserTokens => &["read:tokens:admin"],
+            // The second by older documentation.
+            AdminList::OrgKeys => &["read:keys:admin", "read:tokens:admin"],
+            AdminList::ServiceAccounts => &["read:service-accounts:admin"],
+            AdminList::ServiceTokens => &["read:service-accounts-tokens:admin"],
         }
     }
 

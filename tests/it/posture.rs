@@ -243,6 +243,7 @@ fn a_list_that_decides_nothing_is_named_too_if_it_cannot_be_read() {
         ("/resources", ["--check", "ip.allowlist"].as_slice(), "scope `read:policies:admin`"),
         ("/directories/", &["--check", "tokens.users"], "scope `read:directories:admin`"),
         ("/domains", &["--check", "admins.count", "--inventory", "i"], "`read:domains:admin`"),
+        ("/api-keys", &["--check", "admins.count", "--inventory", "i"], "` or `read:tokens:admin`"),
     ] {
         let run = posture(&refusing(site(), path, 401), args);
         assert_eq!(run.code, 4, "{path}: {}", run.stderr);
