@@ -90,8 +90,8 @@ impl AdminList {
     }
 
     /// The scopes of which a key needs one to read it. None is documented for the search of users:
-    /// a key with all scopes that read was allowed to (live tests of jira.js), and the older list of
-    /// users has this one.
+    /// a key with all scopes that read was allowed to (live tests of jira.js), and the older list
+    /// of users has this one.
     pub fn scopes(self) -> &'static [&'static str] {
         match self {
             AdminList::Users => &["read:directories:admin"],
