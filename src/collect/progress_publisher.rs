@@ -1,7 +1,7 @@
 //! Publishes how far the run of a source has come, every few seconds, for `status`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::block_in_place;
@@ -22,6 +22,9 @@ pub struct ProgressPublisher {
     state: PathBuf,
     store: ReadProgressStore,
     source: SourceName,
+    /// Whether the run has ended. Held while something is written: a task that writes cannot be
+    /// aborted, and would bring back what was removed.
+    has_ended: Arc<Mutex<bool>>,
     _publishing: AbortOnDropHandle<()>,
 }
 
@@ -29,14 +32,16 @@ impl ProgressPublisher {
     /// Starts to publish in the state folder `state` what `meter` counts of a run of `source`.
     pub fn start(state: &Path, source: &SourceName, meter: Arc<SourceMeter>) -> ProgressPublisher {
         let (store, source) = (ReadProgressStore::new(state), source.clone());
-        let publishing = tokio::spawn(publish(store.clone(), source.clone(), meter));
-        let publishing = AbortOnDropHandle::new(publishing);
-        ProgressPublisher { state: state.to_owned(), store, source, _publishing: publishing }
+        let has_ended = Arc::default();
+        let publishing = publish(store.clone(), source.clone(), meter, Arc::clone(&has_ended));
+        let _publishing = AbortOnDropHandle::new(tokio::spawn(publishing));
+        ProgressPublisher { state: state.to_owned(), store, source, has_ended, _publishing }
     }
 }
 
 impl Drop for ProgressPublisher {
     fn drop(&mut self) {
+        *self.has_ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         let is_of_other_run = || {
             let holder = holder(&self.state, &self.source);
             holder.is_some_and(|holder| holder.process != std::process::id())
@@ -48,7 +53,12 @@ impl Drop for ProgressPublisher {
     }
 }
 
-async fn publish(store: ReadProgressStore, source: SourceName, meter: Arc<SourceMeter>) {
+async fn publish(
+    store: ReadProgressStore,
+    source: SourceName,
+    meter: Arc<SourceMeter>,
+    has_ended: Arc<Mutex<bool>>,
+) {
     let ms = crash::limit("PROGRESS_MS", INTERVAL_MS);
     let interval = Duration::from_millis(ms.try_into().unwrap_or(u64::MAX));
     let mut first = None;
@@ -60,8 +70,12 @@ async fn publish(store: ReadProgressStore, source: SourceName, meter: Arc<Source
         let Some(progress) = progress else { continue };
         let first = *first.get_or_insert(last);
         let progress = ReadProgress { first, ..progress };
+        let write = || match *has_ended.lock().unwrap_or_else(PoisonError::into_inner) {
+            true => Ok(()),
+            false => store.write(&source, &progress),
+        };
         // Nothing reads on from it, so a file that cannot be written is no fault of the run.
-        if let Err(error) = block_in_place(|| store.write(&source, &progress)) {
+        if let Err(error) = block_in_place(write) {
             tracing::info!(%error, "cannot publish the progress");
         }
     }

@@ -347,7 +347,7 @@ fn progress(site: &Site) -> Value {
 #[test]
 fn status_shows_how_far_a_first_pull_has_come_and_that_its_process_died() {
     let mut site = Site::of(300, 0).with("acme", "page_size", 10).with_output("path", "{source}");
-    site.set_env("ATLAUDIT_CRASH_PROGRESS_MS", "20");
+    site.set_env("ATLAUDIT_CRASH_PROGRESS_MS", "1");
     site.control.set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(500));
     let mut running = site.start(&["pull", "acme"]);
     eventually("an estimate", || progress(&site)["seconds_left"].is_u64());
